@@ -1,0 +1,180 @@
+"""Reverse accumulation: the chain rule at one node, and the order in which nodes have their turn.
+
+- `order`: each node once, after all its consumers: newest first, so the last time step comes first.
+- `visit`: one node's turn. On every edge downstream = local x upstream, and a node's grad is the sum of what its
+  consumers send down.
+- `gradients`: every visit. `backward`: the same, and stored in ``grad``.
+
+`microgradrnn.stepping` makes the same visits one by one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from microgradrnn.context import here
+from microgradrnn.convert import as_array, as_float
+from microgradrnn.engine import Node, Value, serial
+from microgradrnn.ops import Scattered
+
+Array = NDArray[Any]
+Watch = Callable[[Node, int, Any, Any, Any], None]
+"""Is told of every edge: node, slot, downstream, and the sum of its input's contributions before and after it."""
+
+
+def order(root: Node) -> list[Node]:
+    """The nodes that a backward pass from ``root`` visits: those that need a gradient, newest first."""
+    found, todo = {root}, [root]
+    while todo:
+        for node in todo.pop().inputs:
+            if node._requires_grad and node not in found:
+                found.add(node)
+                todo.append(node)
+    return sorted(found, key=serial, reverse=True)
+
+
+def visit(nodes: Iterable[Node], grads: dict[Node, Any], watch: Watch | None = None) -> None:
+    """Give each node its turn: send its upstream, ``grads[node]``, down its edges, and add up what arrives.
+
+    With ``watch`` each edge is reported, and its sums before and after stay as they were; unwatched, sums grow in
+    place, since nobody else holds them before the pass ends. The numbers are the same, bit for bit.
+    """
+    for node in nodes:
+        op = node.op
+        if op is None:
+            continue
+        upstream, scalar = grads[node], type(node) is Value
+        xp, z, xs = node.xp, node._data, node.xs
+        for slot, x in enumerate(node.inputs):
+            if not x._requires_grad:
+                continue
+            if op.local is not None:
+                local = op.local[slot]
+                downstream = upstream * (local(xp, z, *xs) if callable(local) else local)
+            else:
+                assert op.pull is not None
+                downstream = op.pull[slot](xp, upstream, z, *xs, **node.params)
+            before = grads.get(x)
+            if scalar:
+                after = downstream if before is None else before + downstream
+            else:
+                downstream = _fit(downstream, x, node, upstream)
+                after = add(before, downstream, x, in_place=watch is None)
+            grads[x] = after
+            if watch is not None:
+                watch(node, slot, downstream, before, after)
+
+
+def local_gradient(node: Node, slot: int) -> Any:
+    """d(node)/d(its input at ``slot``), entry by entry, of a node whose op is elementwise."""
+    assert node.op is not None
+    assert node.op.local is not None
+    local = node.op.local[slot]
+    return local(node.xp, node._data, *node.xs) if callable(local) else local
+
+
+def _fit(downstream: Any, x: Node, node: Node, upstream: Any) -> Any:
+    """Undo broadcasting and casting: the contribution in its input's shape and dtype, in an array of its own."""
+    if type(downstream) is Scattered:
+        return downstream
+    if type(x) is Value:
+        return float(np.sum(downstream))
+    array, shape, dtype = np.asarray(downstream), x._data.shape, x._data.dtype
+    if array.shape != shape:
+        array = unbroadcast(array, shape)
+    if array.dtype != dtype:
+        array = array.astype(dtype)
+    shared = array.base is not None or array is upstream or any(array is data for data in (node._data, *node.xs))
+    return array.copy() if shared else array
+
+
+def unbroadcast(array: Array, shape: tuple[int, ...]) -> Array:
+    """Sum ``array`` over every axis along which broadcasting had repeated an array of ``shape``.
+
+    >>> unbroadcast(np.ones((4, 2, 3)), (2, 1))
+    array([[12.],
+           [12.]])
+    """
+    array = array.sum(axis=tuple(range(array.ndim - len(shape))))
+    stretched = tuple(i for i, size in enumerate(shape) if size == 1 and array.shape[i] != 1)
+    return np.broadcast_to(array.sum(axis=stretched, keepdims=True), shape)
+
+
+def add(before: Any, downstream: Any, x: Node, in_place: bool) -> Any:
+    """The contributions to ``x`` so far (None: there were none) and one more."""
+    if type(downstream) is Scattered:
+        after = np.zeros_like(x._data) if before is None else before if in_place else before.copy()
+        downstream.add_into(after)
+        return after
+    if before is None:
+        return downstream
+    if in_place:
+        before += downstream
+        return before
+    return before + downstream
+
+
+def backward(root: Node, upstream: Any = None) -> None:
+    """Reverse accumulation: fill ``grad`` of ``root`` and of every node that it depends on and that needs one.
+
+    Leaves add up over passes, as weights shared by several losses must; inner nodes start each pass afresh. If the
+    pass fails on the way, no gradient has changed. Gradients are plain data, so there are no second derivatives.
+
+    Args:
+        root: where to start, such as a loss.
+        upstream: dL/d(root), of root's shape; 1 if root has one entry, else it must be given.
+
+    Raises:
+        ValueError: root has several entries and no upstream, or upstream has another shape.
+        TypeError: nothing that root was computed from needs a gradient.
+
+    >>> from microgradrnn import Tensor
+    >>> x = Tensor([1.0, 2.0])
+    >>> backward(x * x, upstream=[1.0, 10.0])
+    >>> x.grad
+    array([ 2., 40.])
+    """
+    for node, grad in gradients(root, upstream).items():
+        node._grad = grad if node.op is not None or node._grad is None else node._grad + grad
+
+
+def gradients(root: Node, upstream: Any = None) -> dict[Node, Any]:
+    """What a backward pass from ``root`` gives every node that it visits, in order; no ``grad`` is touched."""
+    grads = {root: seed(root, upstream)}
+    watch = _refuse_nan if here().nan_is_error else None
+    visit(order(root), grads, watch)
+    return grads
+
+
+def seed(root: Node, upstream: Any) -> Any:
+    """The upstream that a pass from ``root`` starts with, checked; see `backward`."""
+    if not root._requires_grad:
+        raise TypeError(f"{root!r} needs no gradient: no leaf of floats with requires_grad lies behind it")
+    if upstream is None:
+        if root.size != 1:
+            raise ValueError(f"a root of shape {root.shape} needs an upstream of that shape; or sum it to a scalar")
+        upstream = np.ones(root.shape)
+    if np.shape(upstream) != root.shape:
+        raise ValueError(f"upstream has shape {np.shape(upstream)}, root has {root.shape}: they must be equal")
+    return as_float(upstream) if type(root) is Value else as_array(upstream, root.dtype)
+
+
+def store(node: Node, grad: Any, earlier: Any) -> None:
+    """A leaf's grad goes on from what it had before the pass."""
+    node._grad = grad if node.op is not None or earlier is None else earlier + grad
+
+
+def _refuse_nan(node: Node, slot: int, downstream: Any, before: Any, after: Any) -> None:
+    entries = downstream.values if type(downstream) is Scattered else downstream
+    if np.isnan(entries).any():
+        raise FloatingPointError(f"NaN came up backward: {edge_name(node, slot)}")
+
+
+def edge_name(node: Node, slot: int) -> str:
+    """An edge for an error message."""
+    names = [n.label or (n.op.name if n.op else "a leaf") for n in (node, node.inputs[slot])]
+    return f"from {names[0]}{node.place} to {names[1]}"

@@ -1,0 +1,487 @@
+"""Recording: the nodes that people write formulas with, and the graph that those formulas leave behind.
+
+- `Node`: what a number in the graph knows: its data and gradient, the op that made it and that op's inputs.
+- `Value`: a node that holds one Python float. `Tensor`: a node that holds a NumPy array.
+- `record`: applies an op from the table and returns the node. Every operator and method here is one call of it.
+
+Edges point from a node to its inputs and never back, so there are no reference cycles: a graph is gone with its last
+name. A node is created after its inputs, so its serial number alone puts any graph in topological order.
+
+Numbers that a graph was computed with never change under it. A node keeps the data of its inputs (``xs``), and an
+array is either the graph's or the user's: see `Tensor._hand_out`.
+"""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import operator
+from collections.abc import Iterator, Mapping, Sequence
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from microgradrnn import floats, ops
+from microgradrnn.context import here
+from microgradrnn.convert import as_array, as_float, as_grad, as_index
+from microgradrnn.ops import Op
+
+Array = NDArray[Any]
+_next_serial = itertools.count().__next__
+_new = object.__new__
+serial = operator.attrgetter("_serial")
+"""When a node was created, among all nodes: the key to sort by."""
+_NO_PARAMS: Mapping[str, Any] = {}
+
+
+class Node:
+    """One number or array in the graph, and how it was made. Nodes compare and hash by identity.
+
+    Attributes:
+        inputs: the nodes that ``op`` read; empty for a leaf.
+        op: the record of the operation that made this node (`microgradrnn.ops.Op`); None for a leaf.
+        params: what else the op was told, such as an axis.
+        xs: the inputs' data as they were when this node was recorded.
+        label: a name to show; any text.
+    """
+
+    __slots__ = (
+        *("_data", "_grad", "_requires_grad", "_serial", "__weakref__"),
+        *("inputs", "op", "params", "xs", "label", "place"),
+    )
+
+    # NumPy leaves `array * node` to us, so the result is one Tensor and never an object array of nodes.
+    __array_ufunc__ = None
+    _lent = False  # whether the user holds our array: see Tensor
+    xp: ModuleType
+
+    _data: Any
+    _grad: Any
+    inputs: tuple[Node, ...]
+    op: Op | None
+    params: Mapping[str, Any]
+    xs: Sequence[Any]
+
+    def __init__(self, data: Any, label: str, requires_grad: bool) -> None:
+        self._data, self._grad, self._requires_grad, self.label = data, None, requires_grad, label
+        self.inputs, self.op, self.params, self.xs = (), None, {}, ()
+        self.place, self._serial = here(), _next_serial()
+
+    @property
+    def data(self) -> Any:
+        """The value: a float (`Value`) or an array (`Tensor`).
+
+        A leaf's may be set, and an array changed in place; graphs recorded before keep the numbers that they were
+        computed with. An op's output is read-only.
+        """
+        return self._hand_out()
+
+    @data.setter
+    def data(self, new: Any) -> None:
+        if self.op is not None:
+            raise AttributeError(
+                f"{self._name()} is the output of {self.op.name}: its data is what was recorded and cannot be set; "
+                "set the data of a leaf, or go on from node.detach()"
+            )
+        self._take(new)
+
+    @property
+    def grad(self) -> Any:
+        """dL/d(this node): None until a backward pass has reached it. It is plain data: no second derivatives."""
+        return self._grad
+
+    @grad.setter
+    def grad(self, new: Any) -> None:
+        self._grad = None if new is None else self._as_grad(new)
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether backward passes visit this node. Integers and booleans never get a gradient."""
+        return self._requires_grad
+
+    @requires_grad.setter
+    def requires_grad(self, wanted: bool) -> None:
+        if wanted and self.dtype.kind != "f":
+            raise TypeError(f"{self._name()} holds {self.dtype}: only floats get a gradient")
+        self._requires_grad = bool(wanted)
+
+    @property
+    def scope(self) -> str:
+        """The path of scopes that this was recorded in, such as ``"rnn/cell"``; empty outside any."""
+        return self.place.path
+
+    @property
+    def t(self) -> int | None:
+        """The time step that this was recorded in, or None."""
+        return self.place.t
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Sizes of the axes; ``()`` for a scalar."""
+        return np.shape(self._data)
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """The number of entries."""
+        return int(np.size(self._data))
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The NumPy type of the entries."""
+        return np.result_type(self._data)
+
+    @property
+    def _prev(self) -> set[Node]:
+        """micrograd's name for the inputs."""
+        return set(self.inputs)
+
+    @property
+    def _op(self) -> str:
+        """micrograd's name for the op's symbol; empty for a leaf."""
+        return self.op.symbol if self.op else ""
+
+    def item(self) -> Any:
+        """The one number that this node holds. Raises ValueError where it holds more."""
+        if self.size != 1:
+            raise ValueError(f"{self._name()} has shape {self.shape}: only a node with one entry is a number")
+        return np.asarray(self._data).item()
+
+    def detach(self) -> Any:
+        """A constant with the same data, cut off from the graph."""
+        return constant(self._data, self.label)
+
+    def zero_grad(self) -> None:
+        """Forget the gradient: back to None."""
+        self._grad = None
+
+    def backward(self, upstream: Any = None) -> None:
+        """Fill ``grad`` of every node that this one depends on; see `microgradrnn.backprop.backward`.
+
+        >>> x = Value(3.0)
+        >>> (x * x).backward()
+        >>> x.grad
+        6.0
+        """
+        from microgradrnn.backprop import backward
+
+        backward(self, upstream)
+
+    def _hand_out(self) -> Any:
+        return self._data
+
+    def _take(self, new: Any) -> None:
+        raise NotImplementedError
+
+    def _as_grad(self, new: Any) -> Any:
+        raise NotImplementedError
+
+    def _lend_to_graph(self) -> None:
+        raise NotImplementedError
+
+    def _name(self) -> str:
+        return repr(self.label) if self.label else f"this {type(self).__name__}"
+
+    def _repr(self, body: str) -> str:
+        op = f", op={self.op.name}" if self.op else ""
+        label = f", label={self.label!r}" if self.label else ""
+        return f"{type(self).__name__}({body}{op}{label})"
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __bool__(self) -> bool:
+        return bool(self.item())
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if spec else str(self)
+
+    def __array__(self, *_: Any, **__: Any) -> Array:
+        raise TypeError(
+            f"NumPy cannot take a {type(self).__name__}, whose history it would lose: use node.data for the numbers, "
+            "or microgradrnn.functional (stack, where, ...) for a result that is recorded"
+        )
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Node:
+        """Copy the graph behind this node, one node at a time: a long chain needs no deep stack."""
+        for node in ancestors(self):
+            if id(node) not in memo:
+                twin = memo[id(node)] = _new(type(node))
+                twin._data, twin._grad, twin._serial = copy.copy(node._data), copy.copy(node._grad), _next_serial()
+                twin.inputs = tuple(memo[id(x)] for x in node.inputs)
+                twin.op, twin.params, twin.xs = node.op, node.params, node.xs
+                twin._requires_grad, twin.label, twin.place = node._requires_grad, node.label, node.place
+                if isinstance(twin, Tensor):
+                    twin._lent = False
+        return memo[id(self)]  # type: ignore[no-any-return]
+
+    # One line an operator; the reflected ones meet numbers and arrays on the left.
+    # fmt: off
+    def __add__(self, other: Any) -> Any: return record(ops.ADD, self, other)
+    def __radd__(self, other: Any) -> Any: return record(ops.ADD, other, self)
+    def __sub__(self, other: Any) -> Any: return record(ops.SUB, self, other)
+    def __rsub__(self, other: Any) -> Any: return record(ops.SUB, other, self)
+    def __mul__(self, other: Any) -> Any: return record(ops.MUL, self, other)
+    def __rmul__(self, other: Any) -> Any: return record(ops.MUL, other, self)
+    def __truediv__(self, other: Any) -> Any: return record(ops.DIV, self, other)
+    def __rtruediv__(self, other: Any) -> Any: return record(ops.DIV, other, self)
+    def __pow__(self, other: Any) -> Any: return record(ops.POW, self, other)
+    def __rpow__(self, other: Any) -> Any: return record(ops.POW, other, self)
+    def __matmul__(self, other: Any) -> Any: return record(ops.MATMUL, self, other)
+    def __rmatmul__(self, other: Any) -> Any: return record(ops.MATMUL, other, self)
+    def __neg__(self) -> Any: return record(ops.NEG, self)
+    def __abs__(self) -> Any: return record(ops.ABS, self)
+    # And one a function of one number: relu and abs have slope 0 at 0.
+    def exp(self) -> Any: return record(ops.EXP, self)
+    def log(self) -> Any: return record(ops.LOG, self)
+    def sqrt(self) -> Any: return record(ops.SQRT, self)
+    def abs(self) -> Any: return record(ops.ABS, self)
+    def tanh(self) -> Any: return record(ops.TANH, self)
+    def sigmoid(self) -> Any: return record(ops.SIGMOID, self)
+    def relu(self) -> Any: return record(ops.RELU, self)
+    # fmt: on
+
+
+class Value(Node):
+    """A scalar node: one Python float.
+
+    >>> a = Value(2.0, label="a")
+    >>> b = a * a + 1
+    >>> b.backward()
+    >>> b.data, a.grad
+    (5.0, 4.0)
+    """
+
+    __slots__ = ()
+    xp = floats
+
+    def __init__(self, data: Any, label: str = "", requires_grad: bool = True) -> None:
+        super().__init__(as_float(data), label, requires_grad)
+
+    def _take(self, new: Any) -> None:
+        self._data = as_float(new)
+
+    def _as_grad(self, new: Any) -> float:
+        return as_float(new)
+
+    def __repr__(self) -> str:
+        return self._repr(f"data={self._data}, grad={self._grad}")
+
+
+class Tensor(Node):
+    """A node that holds an n-dimensional array. Lists become float64; float arrays keep their dtype; both are copied.
+
+    >>> x = Tensor([[1.0, 2.0]], label="x")
+    >>> (x * x).sum().backward()
+    >>> x.grad
+    array([[2., 4.]])
+    """
+
+    __slots__ = ("_lent",)
+    xp = np
+
+    def __init__(self, data: Any, label: str = "", dtype: Any = None, requires_grad: bool = True) -> None:
+        array = as_array(data, dtype)
+        super().__init__(array, label, requires_grad and array.dtype.kind == "f")
+        self._lent = False
+
+    def _hand_out(self) -> Array:
+        """The array that a reader of ``data`` gets. An op's is read-only.
+
+        A leaf's array is either the graph's or the user's, never both. Handing it out leaves the old one to the graph
+        and makes a copy the leaf's own; recording after that (`_lend_to_graph`) leaves it to the user, and so on.
+        """
+        if self.op is not None:
+            view: Array = self._data.view()
+            view.flags.writeable = False
+            return view
+        if not self._lent:
+            self._data, self._lent = self._data.copy(), True
+        return self._data  # type: ignore[no-any-return]
+
+    def _lend_to_graph(self) -> None:
+        self._data, self._lent = self._data.copy(), False
+
+    def _take(self, new: Any) -> None:
+        if new is self._data:  # `leaf.data -= step` hands back the array that it changed in place
+            return
+        array = as_array(new, self._data.dtype)
+        if array.shape != self._data.shape:
+            raise ValueError(f"data of {self._name()} has shape {self.shape}, not {array.shape}: make a new Tensor")
+        self._data, self._lent = array, False
+
+    def _as_grad(self, new: Any) -> Array:
+        return as_grad(new, self._data, self._name())
+
+    @property
+    def T(self) -> Any:
+        """All axes in reverse order."""
+        return self.transpose()
+
+    def sum(self, axis: Any = None, keepdims: bool = False) -> Any:
+        """The sum over an axis, several, or all."""
+        return record(ops.SUM, self, axis=_unlist(axis), keepdims=keepdims)
+
+    def mean(self, axis: Any = None, keepdims: bool = False) -> Any:
+        """The mean over an axis, several, or all."""
+        return record(ops.MEAN, self, axis=_unlist(axis), keepdims=keepdims)
+
+    def max(self, axis: Any = None, keepdims: bool = False) -> Any:
+        """The largest entry over an axis, several, or all; ties share the gradient evenly."""
+        return record(ops.MAX, self, axis=_unlist(axis), keepdims=keepdims)
+
+    def min(self, axis: Any = None, keepdims: bool = False) -> Any:
+        """The smallest entry over an axis, several, or all; ties share the gradient evenly."""
+        return record(ops.MIN, self, axis=_unlist(axis), keepdims=keepdims)
+
+    def reshape(self, *shape: Any) -> Any:
+        """The same entries in another shape: ``reshape(2, 3)`` or ``reshape((2, 3))``; one size may be -1."""
+        return record(ops.RESHAPE, self, shape=_unpack(shape))
+
+    def transpose(self, *axes: Any) -> Any:
+        """The axes in the given order, or all reversed."""
+        return record(ops.TRANSPOSE, self, axes=_unpack(axes) or tuple(reversed(range(self.ndim))))
+
+    def __getitem__(self, key: Any) -> Any:
+        """NumPy's indexing: integers, slices, None, ..., integer arrays (repeats add up) and boolean masks."""
+        parts = key if isinstance(key, tuple) else (key,)
+        is_array = [isinstance(part, (Node, np.ndarray, list)) for part in parts]
+        arrays = [
+            part if isinstance(part, Node) else constant(as_index(part))
+            for part, yes in zip(parts, is_array, strict=True)
+            if yes
+        ]
+        template = tuple(ops.ARRAY if yes else part for part, yes in zip(parts, is_array, strict=True))
+        return record(ops.INDEX, self, *arrays, key=template)
+
+    def __len__(self) -> int:
+        if self.ndim == 0:
+            raise TypeError(f"{self._name()} has shape (): it has no length")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Any]:
+        return (self[i] for i in range(len(self)))
+
+    def __repr__(self) -> str:
+        body = np.array2string(self._data, separator=", ", prefix="Tensor(", threshold=60)
+        return self._repr(body if self._data.dtype == np.float64 else f"{body}, dtype={self._data.dtype}")
+
+
+def record(op: Op, *operands: Any, **params: Any) -> Any:
+    """Apply ``op`` to nodes, numbers and arrays, and return the node that remembers it.
+
+    Values and numbers give a `Value`; anything with a Tensor or an array, and every structural op, gives a `Tensor`.
+
+    Raises:
+        TypeError: an operand is neither a node nor a number nor an array of numbers.
+        ValueError, IndexError: the shapes don't fit; the error names the op and the shapes, and says what fits.
+
+    >>> record(ops.MUL, Value(3.0), 2).data
+    6.0
+    """
+    kind: type[Node] = Value
+    for operand in operands:
+        if type(operand) is not Value:
+            kind, operands = _lift(op, operands)
+            break
+    if op.local is None:
+        kind = Tensor
+
+    xs = []
+    requires_grad = False
+    for node in operands:
+        xs.append(node._data)
+        if node._requires_grad:
+            requires_grad = True
+    try:
+        data = op.forward(kind.xp, *xs, **params)
+    except (ValueError, IndexError) as error:
+        raise _misfit(op, operands, params, error) from error
+
+    place = here()
+    if place.nan_is_error and np.isnan(data).any():
+        raise FloatingPointError(f"NaN came up in {op.name}{place}, from " + ", ".join(map(_describe, operands)))
+    if not place.recording:
+        return constant(data)
+    node = _new(kind)
+    if kind is Tensor:
+        data, node._lent = np.asarray(data), False
+    node._data = data
+    node._grad = None
+    node._requires_grad = requires_grad
+    node._serial = _next_serial()
+    node.inputs = operands
+    node.op = op
+    node.params = params or _NO_PARAMS
+    node.xs = tuple(xs)
+    node.label = ""
+    node.place = place
+    return node
+
+
+def constant(data: Any, label: str = "") -> Any:
+    """A leaf that gets no gradient: a `Value` of a number, a `Tensor` of an array or a list (copied)."""
+    kind = Value if isinstance(data, (bool, int, float)) else Tensor
+    return kind(data, label, requires_grad=False)
+
+
+def ancestors(root: Node) -> list[Node]:
+    """``root`` and every node that it was computed from, oldest first: inputs come before what reads them."""
+    found, todo = {root}, [root]
+    while todo:
+        for node in todo.pop().inputs:
+            if node not in found:
+                found.add(node)
+                todo.append(node)
+    return sorted(found, key=serial)
+
+
+def _lift(op: Op, operands: tuple[Any, ...]) -> tuple[type[Node], tuple[Node, ...]]:
+    """Numbers and arrays among the operands as constants, and the kind of node that comes of them all."""
+    plain = (bool, int, float, np.number, np.bool_)
+    scalar = all(isinstance(x, (Value, *plain)) for x in operands)
+    nodes: list[Node] = []
+    for x in operands:
+        if isinstance(x, plain) and not isinstance(x, np.complexfloating):
+            node = constant(float(x))
+            # Beside a Tensor a number keeps its own type, so that float32 stays float32 and integers stay integers.
+            node._data = node._data if scalar else x.item() if isinstance(x, np.generic) else x
+        elif isinstance(x, Node):
+            node = x
+            if node._lent:
+                node._lend_to_graph()
+        elif isinstance(x, (np.ndarray, list, tuple)):
+            node = constant(x)
+        else:
+            raise TypeError(f"{op.name} takes nodes, real numbers and arrays of them, not {type(x).__name__}")
+        nodes.append(node)
+    return (Value if scalar else Tensor), tuple(nodes)
+
+
+def _unlist(axis: Any) -> Any:
+    return tuple(axis) if isinstance(axis, list) else axis
+
+
+def _unpack(sizes: tuple[Any, ...]) -> tuple[int, ...]:
+    """``(2, 3)`` whether it came as ``f(2, 3)`` or as ``f((2, 3))``."""
+    return tuple(sizes[0]) if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)) else sizes
+
+
+def _misfit(op: Op, operands: Sequence[Node], params: Mapping[str, Any], error: Exception) -> Exception:
+    shapes = " and ".join(str(node.shape) for node in operands)
+    told = "".join(f", {name}={value}" for name, value in params.items())
+    kind = IndexError if isinstance(error, IndexError) else ValueError
+    return kind(f"{op.name} got shapes {shapes}{told}; it needs {op.needs} ({error})")
+
+
+def _describe(node: Node) -> str:
+    """A node for an error: its name, and its number or shape."""
+    name = node.label or (node.op.name if node.op else "constant")
+    nan = ", which holds NaN" if np.isnan(node._data).any() else ""
+    return f"{name}={node._data}" if node.ndim == 0 else f"{name} of shape {node.shape}{nan}"

@@ -1,0 +1,125 @@
+"""Functions of nodes that are not methods: joining, choosing, the softmax family and losses.
+
+Each is one node of the op table, after its arguments have been checked. Classes stand on the last axis.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from microgradrnn import ops
+from microgradrnn.engine import Node, constant, record
+
+
+def add_n(nodes: Sequence[Any]) -> Any:
+    """The sum of several nodes as one node, drawn as one Σ.
+
+    >>> from microgradrnn import Value
+    >>> add_n([Value(1.0), Value(2.0), Value(3.0)]).data
+    6.0
+    """
+    return record(ops.ADD_N, *_some(nodes, "add_n"))
+
+
+def maximum(x: Any, y: Any, *more: Any) -> Any:
+    """The largest of the inputs, entry by entry; ties share the gradient evenly."""
+    return record(ops.MAXIMUM, x, y, *more)
+
+
+def minimum(x: Any, y: Any, *more: Any) -> Any:
+    """The smallest of the inputs, entry by entry; ties share the gradient evenly."""
+    return record(ops.MINIMUM, x, y, *more)
+
+
+def where(condition: Any, x: Any, y: Any) -> Any:
+    """x where the condition holds, else y, entry by entry.
+
+    >>> from microgradrnn import Tensor
+    >>> where(np.array([True, False]), Tensor([1.0, 2.0]), 0.0).data
+    array([1., 0.])
+    """
+    return record(ops.WHERE, condition, x, y)
+
+
+def concat(nodes: Sequence[Any], axis: int = 0) -> Any:
+    """Tensors joined along an axis that they have."""
+    return record(ops.CONCAT, *_some(nodes, "concat"), axis=axis)
+
+
+def stack(nodes: Sequence[Any], axis: int = 0) -> Any:
+    """Nodes of one shape joined along a new axis; Values make a vector.
+
+    >>> from microgradrnn import Value
+    >>> stack([Value(1.0), Value(2.0)]).shape
+    (2,)
+    """
+    return record(ops.STACK, *_some(nodes, "stack"), axis=axis)
+
+
+def softmax(logits: Any, axis: int = -1) -> Any:
+    """e^(x_i) / sum_j e^(x_j) along an axis; no logit is too large."""
+    return record(ops.SOFTMAX, logits, axis=axis)
+
+
+def log_softmax(logits: Any, axis: int = -1) -> Any:
+    """x_i - log sum_j e^(x_j) along an axis."""
+    return record(ops.LOG_SOFTMAX, logits, axis=axis)
+
+
+def logsumexp(x: Any, axis: int = -1, keepdims: bool = False) -> Any:
+    """log sum_i e^(x_i) along an axis."""
+    return record(ops.LOGSUMEXP, x, axis=axis, keepdims=keepdims)
+
+
+def cross_entropy(logits: Any, targets: Any, reduction: str = "mean", ignore_index: int | None = None) -> Any:
+    """Softmax with log loss, -log softmax(logits)[target], as one stable node.
+
+    Args:
+        logits: shape (..., classes).
+        targets: integers of shape (...), each in 0 .. classes - 1.
+        reduction: "mean" over the targets that count, "sum", or "none" for one loss a target.
+        ignore_index: a target of this value counts for nothing.
+
+    Raises:
+        TypeError: targets are not integers.
+        ValueError: shapes don't match, a class is out of range, the reduction is unknown, or there is no target for
+            the mean to be over.
+
+    The gradient is S - 1[m] (Krishna, "Backpropagation in RNN Explained", cross-entropy section).
+
+    >>> from microgradrnn import Tensor
+    >>> logits = Tensor([[0.0, 0.0]])
+    >>> loss = cross_entropy(logits, [1])
+    >>> loss.backward()
+    >>> round(loss.item(), 4), logits.grad
+    (0.6931, array([[ 0.5, -0.5]]))
+    """
+    logits = logits if isinstance(logits, Node) else constant(logits)
+    targets = targets if isinstance(targets, Node) else constant(np.asarray(targets))
+    if reduction not in ("mean", "sum", "none"):
+        raise ValueError(f"cross_entropy: reduction is 'mean', 'sum' or 'none', not {reduction!r}")
+    if targets.dtype.kind not in "iu":
+        raise TypeError(f"cross_entropy: targets are class indices, integers, not {targets.dtype}")
+    if logits.ndim == 0 or logits.shape[:-1] != targets.shape:
+        raise ValueError(
+            f"cross_entropy: logits of shape {logits.shape} want one target a row, shape {logits.shape[:-1]}, "
+            f"not {targets.shape}"
+        )
+    _check_classes(np.asarray(targets.data), logits.shape[-1], reduction, ignore_index)
+    return record(ops.CROSS_ENTROPY, logits, targets, reduction=reduction, ignore_index=ignore_index)
+
+
+def _check_classes(targets: Any, classes: int, reduction: str, ignore_index: int | None) -> None:
+    counted = targets if ignore_index is None else targets[targets != ignore_index]
+    wrong = counted[(counted < 0) | (counted >= classes)]
+    if wrong.size:
+        raise ValueError(f"cross_entropy: class {wrong.flat[0]} is out of range for {classes} classes")
+    if reduction == "mean" and not counted.size:
+        raise ValueError("cross_entropy: no target counts, so there is no mean; give a target or take the sum")
+
+
+def _some(nodes: Sequence[Any], name: str) -> Sequence[Any]:
+    if not nodes:
+        raise ValueError(f"{name} takes at least one node")
+    return nodes

@@ -1,0 +1,136 @@
+"""The lowering: a Tensor graph as the scalar graph that it stands for, with equal values and gradients.
+
+An elementwise op becomes a node of its own kind for every entry. A structural op runs its own ``forward`` with
+`ScalarNodes` in NumPy's place, so that a matmul becomes products and sums, and a max one n-ary `maximum`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from microgradrnn import ops
+from microgradrnn.context import at
+from microgradrnn.engine import Node, Value, ancestors, constant, record
+from microgradrnn.ops import Op
+
+Nodes = NDArray[np.object_]
+
+
+def lower(root: Node) -> Any:
+    """The scalar graph behind ``root``: a `Value` for a scalar root, an object array of them otherwise.
+
+    Entries of a labelled Tensor are labelled ``W[0,1]``; scopes and time steps stay.
+
+    >>> from microgradrnn import Tensor
+    >>> x, W = Tensor([1.0, 2.0]), Tensor([[3.0], [4.0]], label="W")
+    >>> y = lower((x @ W).sum())
+    >>> y.data, y.op, [node.op for node in y.inputs[0].inputs]
+    (11.0, <op add_n>, [<op mul>, <op mul>])
+    """
+    entries = lowering(root)[root]
+    return entries[()] if entries.ndim == 0 else entries
+
+
+def lowering(root: Node) -> dict[Node, Nodes]:
+    """For ``root`` and every node behind it, the object array of Values that stands for it."""
+    lowered: dict[Node, Nodes] = {}
+    for node in ancestors(root):
+        with at(node.place):
+            lowered[node] = _leaf(node) if node.op is None else _apply(node, node.op, lowered)
+        if node.label:
+            for index, value in np.ndenumerate(lowered[node]):
+                value.label = value.label or _entry_label(node.label, index)
+    return lowered
+
+
+def _entry_label(label: str, index: tuple[int, ...]) -> str:
+    return f"{label}[{','.join(map(str, index))}]" if index else label
+
+
+def _leaf(node: Node) -> Nodes:
+    return _each(lambda number: Value(number, requires_grad=node.requires_grad), _array(node._data))
+
+
+def _apply(node: Node, op: Op, lowered: dict[Node, Nodes]) -> Nodes:
+    if op.local is not None:
+        return _each(lambda *xs: record(op, *xs), *(lowered[x] for x in node.inputs))
+    # Integers choose (indices, classes) rather than flow, so a structural op gets them as they are.
+    xs = [lowered[x] if x.dtype.kind == "f" else x._data for x in node.inputs]
+    return _array(op.forward(ScalarNodes, *xs, **node.params))
+
+
+def _array(data: Any) -> Nodes:
+    """An object array of ``data``'s entries; a lone node becomes one of shape ()."""
+    if isinstance(data, np.ndarray):
+        return data.astype(object)
+    array = np.empty((), dtype=object)
+    array[()] = data
+    return array
+
+
+def _each(function: Callable[..., Any], *arrays: Any) -> Nodes:
+    """``function`` of every entry, with broadcasting."""
+    return _array(np.frompyfunc(function, len(arrays), 1)(*arrays))
+
+
+def _elementwise(op: Op) -> Callable[..., Nodes]:
+    return lambda *arrays: _each(lambda *xs: record(op, *xs), *arrays)
+
+
+def _along(op: Op, array: Nodes, axis: Any, keepdims: bool) -> Nodes:
+    """One n-ary node for all the entries along ``axis``."""
+    axes = tuple(range(array.ndim)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    last = np.moveaxis(array, axes, range(-len(axes), 0))
+    rows = last.reshape((*last.shape[: array.ndim - len(axes)], -1))
+    reduced = np.empty(rows.shape[:-1], dtype=object)
+    for index in np.ndindex(reduced.shape):
+        reduced[index] = record(op, *rows[index]) if rows.shape[-1] else constant(0.0)
+    return np.expand_dims(reduced, axes) if keepdims else reduced
+
+
+class ScalarNodes:
+    """The namespace that a structural op's ``forward`` computes in when it is lowered: arrays of Values."""
+
+    exp = _elementwise(ops.EXP)
+    log = _elementwise(ops.LOG)
+    divide = _elementwise(ops.DIV)
+
+    reshape = staticmethod(np.reshape)
+    transpose = staticmethod(np.transpose)
+    squeeze = staticmethod(np.squeeze)
+    stack = staticmethod(np.stack)
+    concatenate = staticmethod(np.concatenate)
+    take_along_axis = staticmethod(np.take_along_axis)
+
+    @staticmethod
+    def sum(array: Nodes, axis: Any = None, keepdims: bool = False) -> Nodes:
+        """Sums as `add_n` nodes."""
+        return _along(ops.ADD_N, array, axis, keepdims)
+
+    @staticmethod
+    def mean(array: Nodes, axis: Any = None, keepdims: bool = False) -> Nodes:
+        """Sums over the number of entries in each."""
+        total = _along(ops.ADD_N, array, axis, keepdims)
+        return _each(lambda x: x / (array.size // total.size), total)
+
+    @staticmethod
+    def max(array: Nodes, axis: Any = None, keepdims: bool = False) -> Nodes:
+        """The largest as n-ary `maximum` nodes."""
+        return _along(ops.MAXIMUM, array, axis, keepdims)
+
+    @staticmethod
+    def min(array: Nodes, axis: Any = None, keepdims: bool = False) -> Nodes:
+        """The smallest as n-ary `minimum` nodes."""
+        return _along(ops.MINIMUM, array, axis, keepdims)
+
+    @staticmethod
+    def matmul(x: Nodes, y: Nodes) -> Nodes:
+        """Products, and an `add_n` for each entry."""
+        rows = np.expand_dims(x[None, :] if x.ndim == 1 else x, -1)
+        columns = np.expand_dims(y[:, None] if y.ndim == 1 else y, -3)
+        sums = ScalarNodes.sum(_elementwise(ops.MUL)(rows, columns), axis=-2)
+        return np.squeeze(sums, axis=(-2,) * (x.ndim == 1) + (-1,) * (y.ndim == 1))

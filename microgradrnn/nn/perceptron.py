@@ -1,0 +1,80 @@
+"""micrograd's networks of scalar nodes: `Neuron`, `Layer`, `MLP`.
+
+A neuron's weighted sum is one node (Σ) here, so a picture of it reads as the formula does.
+"""
+
+import random
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from microgradrnn import ops
+from microgradrnn.engine import Value, record
+from microgradrnn.nn.module import Module
+
+Seed = int | np.random.Generator | None
+
+
+class Neuron(Module):
+    """relu(sum_i w_i x_i + b), or without the relu, of ``nin`` inputs.
+
+    Weights are uniform in (-1, 1): from ``seed``, or without one from Python's own `random`, as in micrograd.
+    """
+
+    def __init__(self, nin: int, nonlin: bool = True, seed: Seed = None) -> None:
+        uniform = random.uniform if seed is None else np.random.default_rng(seed).uniform
+        self.w = [Value(uniform(-1, 1), label=f"w{i}") for i in range(nin)]
+        self.b = Value(0.0, label="b")
+        self.nonlin = nonlin
+
+    def __call__(self, x: Sequence[Any]) -> Any:
+        """The activation for ``nin`` nodes or numbers. Raises ValueError for another number of them."""
+        if len(x) != len(self.w):
+            raise ValueError(f"{self} takes {len(self.w)} inputs, not {len(x)}")
+        act = record(ops.ADD_N, *(wi * xi for wi, xi in zip(self.w, x, strict=True)), self.b)
+        return act.relu() if self.nonlin else act
+
+    def __repr__(self) -> str:
+        return f"{'ReLU' if self.nonlin else 'Linear'}Neuron({len(self.w)})"
+
+
+class Layer(Module):
+    """``nout`` neurons side by side; one neuron alone gives its node instead of a list."""
+
+    def __init__(self, nin: int, nout: int, nonlin: bool = True, seed: Seed = None) -> None:
+        rng = None if seed is None else np.random.default_rng(seed)
+        self.neurons = [Neuron(nin, nonlin, rng) for _ in range(nout)]
+
+    def __call__(self, x: Sequence[Any]) -> Any:
+        """The activations of all neurons."""
+        out = [neuron(x) for neuron in self.neurons]
+        return out[0] if len(out) == 1 else out
+
+    def __repr__(self) -> str:
+        return f"Layer of [{', '.join(map(str, self.neurons))}]"
+
+
+class MLP(Module):
+    """Layers one after another, the last one linear.
+
+    >>> model = MLP(2, [3, 1], seed=0)
+    >>> len(model.parameters())
+    13
+    """
+
+    def __init__(self, nin: int, nouts: Sequence[int], seed: Seed = None) -> None:
+        rng = None if seed is None else np.random.default_rng(seed)
+        sizes = [nin, *nouts]
+        self.layers = [
+            Layer(n, m, nonlin=i < len(nouts) - 1, seed=rng) for i, (n, m) in enumerate(zip(sizes, nouts, strict=False))
+        ]
+
+    def __call__(self, x: Any) -> Any:
+        """The activations of the last layer."""
+        for layer in self.layers:
+            x = layer(x)
+        return x
+
+    def __repr__(self) -> str:
+        return f"MLP of [{', '.join(map(str, self.layers))}]"

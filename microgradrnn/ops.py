@@ -1,0 +1,687 @@
+"""The op table: one record an operation, and nothing about an operation stands anywhere else.
+
+It reads like a table of derivatives. An op is known by its *local* gradient, d(output)/d(input), and the engine does
+the rest: it multiplies by upstream, undoes broadcasting and adds contributions up.
+
+- `Op`: the record. An *elementwise* op lists one ``local`` gradient an input. A *structural* op (matmul, sum,
+  indexing, ...) is a linear map too large to write out, so it lists the map's two directions instead: ``pull``
+  (upstream -> downstream, reverse mode) and ``push`` (tangent -> tangent, forward mode).
+- The table itself, then `OPS`, the same records by name.
+
+Every function takes as ``xp`` the namespace to compute in: `microgradrnn.floats` for a `Value`, `numpy` for a
+`Tensor`, scalar nodes when a graph is lowered. So it may use ``xp`` and operators only, and may not branch on data.
+``x``, ``y`` are the inputs, ``z`` is the output, ``u`` is upstream and ``v`` a tangent.
+"""
+
+import functools
+import operator
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Function = Callable[..., Any]
+
+
+class EachInput(dict[int, Any]):
+    """What an op with any number of inputs has for each: ``make(slot)`` gives it, and is asked once.
+
+    >>> EachInput(lambda slot: lambda xp, z, *xs: slot)[2](None, None)
+    2
+    """
+
+    def __init__(self, make: Callable[[int], Any]) -> None:
+        super().__init__()
+        self.make = make
+
+    def __missing__(self, slot: int) -> Any:
+        self[slot] = self.make(slot)
+        return self[slot]
+
+
+Functions = Sequence[Any] | EachInput
+"""One entry an input: a function, or a plain number where the local gradient is one."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Op:
+    r"""One operation. Make one to add an op, from inside or outside the package; `microgradrnn.record` applies it.
+
+    Args:
+        name: how errors, pages and generated programs call it.
+        symbol: what stands in the picture.
+        latex: the output as LaTeX, in ``x``, ``y`` or ``x_i``.
+        rule: what it does to a gradient, in words.
+        forward: ``forward(xp, *inputs, **params)`` -> output; elementwise ops have no params, only inputs.
+        local: elementwise ops: ``local(xp, z, *inputs)`` -> d(output)/d(input), one for each input.
+        pull: structural ops: ``pull(xp, u, z, *inputs, **params)`` -> what this input gets of upstream.
+        push: structural ops: ``push(xp, v, z, *inputs, **params)`` -> how the output moves when this input moves by v.
+        formula: structural ops: each ``pull`` as a person would write it.
+        needs: what the inputs' shapes must satisfy; ends the error that a wrong shape gives.
+        domain: for tests, where each input may lie: real, positive, nonzero, distinct, boolean or index.
+        example: for tests, the inputs' shapes and the params of one call.
+
+    Example: softplus, log(1 + e^x), whose derivative is the sigmoid.
+
+    >>> from microgradrnn import Value, record
+    >>> softplus = Op(
+    ...     name="softplus", symbol="softplus", latex=r"\log(1 + e^x)", rule="scales by sigmoid(x)",
+    ...     forward=lambda xp, x: xp.log(1 + xp.exp(x)),
+    ...     local=(lambda xp, z, x: xp.divide(1, 1 + xp.exp(-x)),),
+    ... )
+    >>> x = Value(0.0)
+    >>> record(softplus, x).backward()
+    >>> x.grad
+    0.5
+    """
+
+    name: str
+    symbol: str
+    latex: str
+    rule: str
+    forward: Function
+    local: Functions | None = None
+    pull: Functions | None = None
+    push: Functions | None = None
+    formula: Sequence[str] = ()
+    needs: str = "shapes that are equal or broadcast: counted from the right, each size equal or 1"
+    domain: Sequence[str] = ("real", "real")
+    example: tuple[Sequence[tuple[int, ...]], Mapping[str, Any]] = field(default=(((2, 3),), {}))
+
+    def __post_init__(self) -> None:
+        given = tuple(functions is not None for functions in (self.local, self.pull, self.push))
+        if given not in ((True, False, False), (False, True, True)):
+            raise ValueError(f"op {self.name!r}: give local (elementwise), or both pull and push (structural)")
+
+    def __repr__(self) -> str:
+        return f"<op {self.name}>"
+
+
+# ---- Elementwise: the local gradients are the partial derivatives themselves ----------------------------------------
+
+_ONE = ((2, 3),)
+_TWO = ((2, 3), (3,))
+_THREE = ((2, 3), (3,), (2, 1))
+
+ADD = Op(
+    name="add",
+    symbol="+",
+    latex="x + y",
+    rule="distributes: each input gets upstream as it is",
+    forward=lambda xp, x, y: x + y,
+    local=(1.0, 1.0),
+    example=(_TWO, {}),
+)
+
+SUB = Op(
+    name="sub",
+    symbol="−",
+    latex="x - y",
+    rule="distributes: x gets upstream, y gets minus upstream",
+    forward=lambda xp, x, y: x - y,
+    local=(1.0, -1.0),
+    example=(_TWO, {}),
+)
+
+MUL = Op(
+    name="mul",
+    symbol="*",
+    latex=r"x \cdot y",
+    rule="swaps: each input gets upstream times the other input",
+    forward=lambda xp, x, y: x * y,
+    local=(
+        lambda xp, z, x, y: y,
+        lambda xp, z, x, y: x,
+    ),
+    example=(_TWO, {}),
+)
+
+DIV = Op(
+    name="div",
+    symbol="/",
+    latex=r"\frac{x}{y}",
+    rule="x gets upstream over y, y gets upstream times −z / y",
+    forward=lambda xp, x, y: xp.divide(x, y),
+    local=(
+        lambda xp, z, x, y: xp.divide(1.0, y),
+        lambda xp, z, x, y: xp.divide(-z, y),
+    ),
+    domain=("real", "nonzero"),
+    example=(_TWO, {}),
+)
+
+# At a zero exponent x**(y - 1) would be infinite where the derivative is 0; at a zero base so would log(x).
+POW = Op(
+    name="pow",
+    symbol="**",
+    latex="x^{y}",
+    rule="brings the exponent down: x gets upstream times y x^(y−1), y gets upstream times z log x",
+    forward=lambda xp, x, y: xp.power(x, y),
+    local=(
+        lambda xp, z, x, y: y * xp.power(x, xp.where(y == 0, 1, y - 1)),
+        lambda xp, z, x, y: z * xp.log(xp.where((x == 0) & (y >= 0), 1, x)),
+    ),
+    domain=("positive", "real"),
+    example=(_TWO, {}),
+)
+
+NEG = Op(
+    name="neg",
+    symbol="−",
+    latex="-x",
+    rule="flips the sign",
+    forward=lambda xp, x: -x,
+    local=(-1.0,),
+    domain=("real",),
+    example=(_ONE, {}),
+)
+
+EXP = Op(
+    name="exp",
+    symbol="exp",
+    latex="e^{x}",
+    rule="scales by its own output, z",
+    forward=lambda xp, x: xp.exp(x),
+    local=(lambda xp, z, x: z,),
+    domain=("real",),
+    example=(_ONE, {}),
+)
+
+LOG = Op(
+    name="log",
+    symbol="log",
+    latex=r"\log x",
+    rule="scales by 1 / x",
+    forward=lambda xp, x: xp.log(x),
+    local=(lambda xp, z, x: xp.divide(1.0, x),),
+    domain=("positive",),
+    example=(_ONE, {}),
+)
+
+SQRT = Op(
+    name="sqrt",
+    symbol="√",
+    latex=r"\sqrt{x}",
+    rule="scales by 1 / 2z",
+    forward=lambda xp, x: xp.sqrt(x),
+    local=(lambda xp, z, x: xp.divide(0.5, z),),
+    domain=("positive",),
+    example=(_ONE, {}),
+)
+
+ABS = Op(
+    name="abs",
+    symbol="|x|",
+    latex=r"\lvert x \rvert",
+    rule="scales by the sign of x; 0 at 0",
+    forward=lambda xp, x: xp.abs(x),
+    local=(lambda xp, z, x: xp.sign(x),),
+    domain=("nonzero",),
+    example=(_ONE, {}),
+)
+
+TANH = Op(
+    name="tanh",
+    symbol="tanh",
+    latex=r"\tanh x",
+    rule="squashes: scales by the slope 1 − z²",
+    forward=lambda xp, x: xp.tanh(x),
+    local=(lambda xp, z, x: 1.0 - z * z,),
+    domain=("real",),
+    example=(_ONE, {}),
+)
+
+# 1 / (1 + e^-x) with no power of e above 1, so nothing overflows; for x >= 0 the numerator is 1, below it is e^x.
+SIGMOID = Op(
+    name="sigmoid",
+    symbol="σ",
+    latex=r"\sigma(x)",
+    rule="squashes: scales by the slope z (1 − z)",
+    forward=lambda xp, x: xp.divide(xp.exp(xp.minimum(x, 0.0)), 1.0 + xp.exp(-xp.abs(x))),
+    local=(lambda xp, z, x: z * (1.0 - z),),
+    domain=("real",),
+    example=(_ONE, {}),
+)
+
+RELU = Op(
+    name="relu",
+    symbol="ReLU",
+    latex=r"\max(0, x)",
+    rule="routes: passes upstream where x > 0, stops it elsewhere",
+    forward=lambda xp, x: xp.maximum(x, 0.0),
+    local=(lambda xp, z, x: x > 0,),
+    domain=("nonzero",),
+    example=(_ONE, {}),
+)
+
+
+def _won(x: Any, z: Any) -> Any:
+    """Where x is the largest or smallest value z; a nan wins over all numbers, as it does forward."""
+    return (x == z) | (x != x)
+
+
+def _share_of_ties(slot: int) -> Function:
+    """d(largest or smallest)/d(input): 1 for the one that won, split evenly where several did."""
+    return lambda xp, z, *xs: xp.divide(_won(xs[slot], z), sum(_won(x, z) * 1.0 for x in xs))
+
+
+MAXIMUM = Op(
+    name="maximum",
+    symbol="max",
+    latex=r"\max(x, y)",
+    rule="routes: the largest input gets upstream, ties share it evenly",
+    forward=lambda xp, *xs: functools.reduce(xp.maximum, xs),
+    local=EachInput(_share_of_ties),
+    domain=("distinct", "distinct"),
+    example=(_TWO, {}),
+)
+
+MINIMUM = Op(
+    name="minimum",
+    symbol="min",
+    latex=r"\min(x, y)",
+    rule="routes: the smallest input gets upstream, ties share it evenly",
+    forward=lambda xp, *xs: functools.reduce(xp.minimum, xs),
+    local=EachInput(_share_of_ties),
+    domain=("distinct", "distinct"),
+    example=(_TWO, {}),
+)
+
+WHERE = Op(
+    name="where",
+    symbol="where",
+    latex=r"x \text{ where } c \text{ else } y",
+    rule="routes: x gets upstream where the condition holds, y elsewhere",
+    forward=lambda xp, c, x, y: xp.where(c, x, y),
+    local=(
+        0.0,
+        lambda xp, z, c, x, y: c != 0,
+        lambda xp, z, c, x, y: c == 0,
+    ),
+    domain=("boolean", "real", "real"),
+    example=(_THREE, {}),
+)
+
+ADD_N = Op(
+    name="add_n",
+    symbol="Σ",
+    latex=r"\sum_i x_i",
+    rule="distributes: every input gets upstream as it is",
+    forward=lambda xp, *xs: functools.reduce(operator.add, xs),
+    local=EachInput(lambda slot: 1.0),
+    domain=("real", "real", "real"),
+    example=(_THREE, {}),
+)
+
+
+# ---- Structural: a linear map in two directions ---------------------------------------------------------------------
+
+
+def _as_matrices(xp: Any, u: Any, x: Any, y: Any) -> tuple[Any, Any, Any]:
+    """Upstream and both inputs of ``x @ y`` with a vector on the left made a row, on the right a column."""
+    if x.ndim == 1:
+        x, u = x[None, :], u[..., None, :] if y.ndim > 1 else u[..., None]
+    if y.ndim == 1:
+        y, u = y[:, None], u[..., None]
+    return u, x, y
+
+
+def _matmul_pull_x(xp: Any, u: Any, z: Any, x: Any, y: Any) -> Any:
+    u, _, columns = _as_matrices(xp, u, x, y)
+    downstream = xp.matmul(u, xp.swapaxes(columns, -1, -2))
+    return downstream[..., 0, :] if x.ndim == 1 else downstream
+
+
+def _matmul_pull_y(xp: Any, u: Any, z: Any, x: Any, y: Any) -> Any:
+    u, rows, _ = _as_matrices(xp, u, x, y)
+    downstream = xp.matmul(xp.swapaxes(rows, -1, -2), u)
+    return downstream[..., 0] if y.ndim == 1 else downstream
+
+
+MATMUL = Op(
+    name="matmul",
+    symbol="@",
+    latex=r"x \, y",
+    rule="swaps, as mul does, with the other matrix transposed",
+    forward=lambda xp, x, y: xp.matmul(x, y),
+    pull=(_matmul_pull_x, _matmul_pull_y),
+    push=(
+        lambda xp, v, z, x, y: xp.matmul(v, y),
+        lambda xp, v, z, x, y: xp.matmul(x, v),
+    ),
+    formula=("upstream @ y.T", "x.T @ upstream"),
+    needs="the last axis of x as long as the second last of y (the only one, if y is a vector); perhaps transpose one",
+    example=(((2, 3), (3, 4)), {}),
+)
+
+Axis = int | tuple[int, ...] | None
+
+
+def _spread(xp: Any, u: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
+    """What a reduction left, with the axes that it took away put back, of size 1, to broadcast against x."""
+    return u if keepdims or axis is None else xp.expand_dims(u, axis)
+
+
+SUM = Op(
+    name="sum",
+    symbol="sum",
+    latex=r"\sum x",
+    rule="distributes: every entry gets upstream as it is",
+    forward=lambda xp, x, axis, keepdims: xp.sum(x, axis=axis, keepdims=keepdims),
+    pull=(lambda xp, u, z, x, axis, keepdims: xp.broadcast_to(_spread(xp, u, x, axis, keepdims), x.shape),),
+    push=(lambda xp, v, z, x, axis, keepdims: xp.sum(v, axis=axis, keepdims=keepdims),),
+    formula=("upstream, repeated for every entry",),
+    needs="an axis that x has",
+    domain=("real",),
+    example=(_ONE, {"axis": 1, "keepdims": False}),
+)
+
+MEAN = Op(
+    name="mean",
+    symbol="mean",
+    latex=r"\frac{1}{n} \sum x",
+    rule="distributes evenly: each of the n entries gets upstream / n",
+    forward=lambda xp, x, axis, keepdims: xp.mean(x, axis=axis, keepdims=keepdims),
+    pull=(
+        lambda xp, u, z, x, axis, keepdims: xp.broadcast_to(
+            _spread(xp, u, x, axis, keepdims) / (x.size / z.size), x.shape
+        ),
+    ),
+    push=(lambda xp, v, z, x, axis, keepdims: xp.mean(v, axis=axis, keepdims=keepdims),),
+    formula=("upstream / n, repeated for every entry",),
+    needs="an axis that x has",
+    domain=("real",),
+    example=(_ONE, {"axis": 1, "keepdims": False}),
+)
+
+
+def _share_of_extreme(xp: Any, z: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
+    """d(largest or smallest along the axis)/d(entry): 1 for the one that won, split evenly where several did."""
+    won = _won(x, _spread(xp, z, x, axis, keepdims))
+    return won / xp.sum(won, axis=axis, keepdims=True, dtype=x.dtype)
+
+
+def _extreme_pull(xp: Any, u: Any, z: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
+    return _spread(xp, u, x, axis, keepdims) * _share_of_extreme(xp, z, x, axis, keepdims)
+
+
+def _extreme_push(xp: Any, v: Any, z: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
+    return xp.sum(v * _share_of_extreme(xp, z, x, axis, keepdims), axis=axis, keepdims=keepdims)
+
+
+MAX = Op(
+    name="max",
+    symbol="max",
+    latex=r"\max x",
+    rule="routes: the largest entry gets upstream, ties share it evenly",
+    forward=lambda xp, x, axis, keepdims: xp.max(x, axis=axis, keepdims=keepdims),
+    pull=(_extreme_pull,),
+    push=(_extreme_push,),
+    formula=("upstream where x is the largest, else 0",),
+    needs="an axis that x has, with at least one entry",
+    domain=("distinct",),
+    example=(_ONE, {"axis": 1, "keepdims": False}),
+)
+
+MIN = Op(
+    name="min",
+    symbol="min",
+    latex=r"\min x",
+    rule="routes: the smallest entry gets upstream, ties share it evenly",
+    forward=lambda xp, x, axis, keepdims: xp.min(x, axis=axis, keepdims=keepdims),
+    pull=(_extreme_pull,),
+    push=(_extreme_push,),
+    formula=("upstream where x is the smallest, else 0",),
+    needs="an axis that x has, with at least one entry",
+    domain=("distinct",),
+    example=(_ONE, {"axis": 1, "keepdims": False}),
+)
+
+RESHAPE = Op(
+    name="reshape",
+    symbol="reshape",
+    latex=r"\mathrm{reshape}(x)",
+    rule="moves entries about: upstream, shaped as the input",
+    forward=lambda xp, x, shape: xp.reshape(x, shape),
+    pull=(lambda xp, u, z, x, shape: xp.reshape(u, x.shape),),
+    push=(lambda xp, v, z, x, shape: xp.reshape(v, z.shape),),
+    formula=("upstream.reshape(x.shape)",),
+    needs="a shape with as many entries as x",
+    domain=("real",),
+    example=(_ONE, {"shape": (3, 2)}),
+)
+
+TRANSPOSE = Op(
+    name="transpose",
+    symbol="T",
+    latex="x^{T}",
+    rule="moves entries about: upstream, transposed back",
+    forward=lambda xp, x, axes: xp.transpose(x, axes),
+    pull=(lambda xp, u, z, x, axes: xp.transpose(u, np.argsort([axis % len(axes) for axis in axes])),),
+    push=(lambda xp, v, z, x, axes: xp.transpose(v, axes),),
+    formula=("upstream, its axes put back in order",),
+    needs="each axis of x named once",
+    domain=("real",),
+    example=(((2, 3, 4),), {"axes": (2, 0, 1)}),
+)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Scattered:
+    """A gradient that is zero but for ``values`` at ``key``: added into place, so that T reads of T rows cost T."""
+
+    key: tuple[Any, ...]
+    values: NDArray[Any]
+
+    def add_into(self, grad: NDArray[Any]) -> None:
+        """Add the values in place; an entry that an integer array names twice gets both."""
+        if any(isinstance(part, np.ndarray) and part.dtype.kind != "b" for part in self.key):
+            np.add.at(grad, self.key, self.values)
+        else:
+            grad[self.key] += self.values
+
+    def dense(self, shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
+        """The same as an array of the input's shape."""
+        grad = np.zeros(shape, dtype)
+        self.add_into(grad)
+        return grad
+
+
+class _Array:
+    """Stands in an index key for the next index array, which is an input of the node."""
+
+    def __repr__(self) -> str:
+        return "array"
+
+
+ARRAY = _Array()
+
+
+def index_key(key: tuple[Any, ...], arrays: Sequence[Any]) -> tuple[Any, ...]:
+    """The key that NumPy takes: each `ARRAY` in it replaced by the next of the index arrays."""
+    remaining = iter(arrays)
+    return tuple(next(remaining) if part is ARRAY else part for part in key)
+
+
+INDEX = Op(
+    name="index",
+    symbol="[ ]",
+    latex="x_{i}",
+    rule="picks: the entries that were read get upstream, an entry read twice gets both, the others nothing",
+    forward=lambda xp, x, *arrays, key: x[index_key(key, arrays)],
+    pull=(lambda xp, u, z, x, *arrays, key: Scattered(index_key(key, arrays), u),),
+    push=(lambda xp, v, z, x, *arrays, key: v[index_key(key, arrays)],),
+    formula=("zeros, with upstream added where x was read",),
+    needs="indices that lie inside x's shape",
+    domain=("real", "index"),
+    example=(((3, 4), (5,)), {"key": (ARRAY,)}),
+)
+
+
+def _concat_pull(slot: int) -> Function:
+    def pull(xp: Any, u: Any, z: Any, *xs: Any, axis: int) -> Any:
+        start = sum(x.shape[axis] for x in xs[:slot])
+        along = axis % z.ndim
+        return u[(slice(None),) * along + (slice(start, start + xs[slot].shape[axis]),)]
+
+    return pull
+
+
+def _concat_push(slot: int) -> Function:
+    def push(xp: Any, v: Any, z: Any, *xs: Any, axis: int) -> Any:
+        return xp.concatenate([v if i == slot else 0.0 * x for i, x in enumerate(xs)], axis=axis)
+
+    return push
+
+
+CONCAT = Op(
+    name="concat",
+    symbol="concat",
+    latex="[x ; y]",
+    rule="deals out: each input gets its own part of upstream",
+    forward=lambda xp, *xs, axis: xp.concatenate(xs, axis=axis),
+    pull=EachInput(_concat_pull),
+    push=EachInput(_concat_push),
+    formula=("this input's part of upstream",),
+    needs="inputs that agree on every axis but the one they are joined along",
+    domain=("real", "real"),
+    example=(((2, 3), (2, 1)), {"axis": 1}),
+)
+
+STACK = Op(
+    name="stack",
+    symbol="stack",
+    latex="[x, y]",
+    rule="deals out: each input gets its own part of upstream",
+    forward=lambda xp, *xs, axis: xp.stack(xs, axis=axis),
+    pull=EachInput(lambda slot: lambda xp, u, z, *xs, axis: xp.take(u, slot, axis=axis)),
+    push=EachInput(
+        lambda slot: (
+            lambda xp, v, z, *xs, axis: xp.stack([v if i == slot else 0.0 * x for i, x in enumerate(xs)], axis=axis)
+        )
+    ),
+    formula=("this input's part of upstream",),
+    needs="inputs of one shape",
+    domain=("real", "real"),
+    example=(((2, 3), (2, 3)), {"axis": 1}),
+)
+
+
+# ---- The softmax family: the largest logit is taken off first, so that no exponential overflows ---------------------
+
+
+def _shifted(xp: Any, x: Any, axis: int) -> Any:
+    return x - xp.max(x, axis=axis, keepdims=True)
+
+
+def _softmax(xp: Any, x: Any, axis: int) -> Any:
+    e = xp.exp(_shifted(xp, x, axis))
+    return xp.divide(e, xp.sum(e, axis=axis, keepdims=True))
+
+
+def _log_softmax(xp: Any, x: Any, axis: int) -> Any:
+    s = _shifted(xp, x, axis)
+    return s - xp.log(xp.sum(xp.exp(s), axis=axis, keepdims=True))
+
+
+def _logsumexp(xp: Any, x: Any, axis: int, keepdims: bool) -> Any:
+    largest = xp.max(x, axis=axis, keepdims=True)
+    total = xp.log(xp.sum(xp.exp(x - largest), axis=axis, keepdims=True)) + largest
+    return total if keepdims else xp.squeeze(total, axis=axis)
+
+
+SOFTMAX = Op(
+    name="softmax",
+    symbol="softmax",
+    latex=r"\frac{e^{x_i}}{\sum_j e^{x_j}}",
+    rule="competes: each entry gets z times (upstream − the z-weighted mean of upstream)",
+    forward=_softmax,
+    pull=(lambda xp, u, z, x, axis: z * (u - xp.sum(u * z, axis=axis, keepdims=True)),),
+    push=(lambda xp, v, z, x, axis: z * (v - xp.sum(v * z, axis=axis, keepdims=True)),),
+    formula=("z * (upstream - sum(upstream * z))",),
+    needs="an axis that x has",
+    domain=("real",),
+    example=(_ONE, {"axis": -1}),
+)
+
+LOG_SOFTMAX = Op(
+    name="log_softmax",
+    symbol="log softmax",
+    latex=r"x_i - \log \sum_j e^{x_j}",
+    rule="competes: each entry gets upstream − softmax times the sum of upstream",
+    forward=_log_softmax,
+    pull=(lambda xp, u, z, x, axis: u - xp.exp(z) * xp.sum(u, axis=axis, keepdims=True),),
+    push=(lambda xp, v, z, x, axis: v - xp.sum(xp.exp(z) * v, axis=axis, keepdims=True),),
+    formula=("upstream - exp(z) * sum(upstream)",),
+    needs="an axis that x has",
+    domain=("real",),
+    example=(_ONE, {"axis": -1}),
+)
+
+LOGSUMEXP = Op(
+    name="logsumexp",
+    symbol="logsumexp",
+    latex=r"\log \sum_i e^{x_i}",
+    rule="shares: each entry gets upstream times its softmax",
+    forward=_logsumexp,
+    pull=(lambda xp, u, z, x, axis, keepdims: _softmax(xp, x, axis) * _spread(xp, u, x, axis, keepdims),),
+    push=(lambda xp, v, z, x, axis, keepdims: xp.sum(_softmax(xp, x, axis) * v, axis=axis, keepdims=keepdims),),
+    formula=("softmax(x) * upstream",),
+    needs="an axis that x has",
+    domain=("real",),
+    example=(_ONE, {"axis": -1, "keepdims": False}),
+)
+
+
+def _pick(xp: Any, x: Any, m: Any, ignore_index: int | None) -> Any:
+    """x at each target's class; an ignored target reads class 0, and counts for nothing."""
+    classes = m if ignore_index is None else np.where(m == ignore_index, 0, m)
+    return xp.take_along_axis(x, classes[..., None], axis=-1)[..., 0]
+
+
+def _count(m: Any, ignore_index: int | None) -> int:
+    """How many targets the mean is over."""
+    return int(m.size if ignore_index is None else (m != ignore_index).sum())
+
+
+def _cross_entropy(xp: Any, x: Any, m: Any, reduction: str, ignore_index: int | None) -> Any:
+    s = _shifted(xp, x, -1)
+    losses = xp.log(xp.sum(xp.exp(s), axis=-1)) - _pick(xp, s, m, ignore_index)
+    if ignore_index is not None:
+        losses = losses * (m != ignore_index)
+    if reduction == "none":
+        return losses
+    total = xp.sum(losses)
+    return total / _count(m, ignore_index) if reduction == "mean" else total
+
+
+def _cross_entropy_jacobian(xp: Any, x: Any, m: Any, reduction: str, ignore_index: int | None) -> Any:
+    """S - 1[m], a row of classes for each target; 0 where the target is ignored, over their number for the mean."""
+    rows = _softmax(xp, x, -1) - (np.arange(x.shape[-1]) == m[..., None])
+    if ignore_index is not None:
+        rows = rows * (m != ignore_index)[..., None]
+    return rows / _count(m, ignore_index) if reduction == "mean" else rows
+
+
+CROSS_ENTROPY = Op(
+    name="cross_entropy",
+    symbol="softmax · CE",
+    latex=r"-\log \frac{e^{x_m}}{\sum_j e^{x_j}}",
+    rule="softmax with log loss: the logits get S − 1[m] times upstream, which sums to 0",
+    forward=_cross_entropy,
+    pull=(lambda xp, u, z, x, m, **how: _cross_entropy_jacobian(xp, x, m, **how) * xp.expand_dims(u, -1),),
+    push=(
+        lambda xp, v, z, x, m, **how: xp.sum(
+            v * _cross_entropy_jacobian(xp, x, m, **how), axis=-1 if how["reduction"] == "none" else None
+        ),
+    ),
+    formula=("(softmax(x) - 1[m]) * upstream",),
+    needs="logits of shape (..., classes) and integer targets of shape (...)",
+    domain=("real", "index"),
+    example=(((2, 4), (2,)), {"reduction": "sum", "ignore_index": None}),
+)
+
+OPS: Mapping[str, Op] = {record.name: record for record in list(globals().values()) if isinstance(record, Op)}
+"""The whole table by name, in the order of this page."""

@@ -1,0 +1,151 @@
+"""Stepping through a backward pass: the visits that `backward` makes, one at a time, forth and back.
+
+- `Edge`: what one edge carries. `Visit`: one node's turn.
+- `Backprop`: the pass itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from microgradrnn.backprop import add, local_gradient, order, seed, store, visit
+from microgradrnn.convert import as_array
+from microgradrnn.engine import Node
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Edge:
+    """What one edge of the graph carries in a backward pass, from ``node`` down to ``input``.
+
+    Attributes:
+        node, input, slot: ``node.inputs[slot] is input``.
+        upstream: dL/d(node).
+        downstream: local applied to upstream, this edge's contribution; of input's shape.
+        before, after: the sum of input's contributions in this pass, without this one (None: it is the first) and with.
+    """
+
+    node: Node
+    input: Node
+    slot: int
+    upstream: Any
+    downstream: Any
+    before: Any
+    after: Any
+
+    @property
+    def local(self) -> Any:
+        """d(node)/d(input): a number or an array entry by entry; for a structural op the formula of its ``pull``."""
+        op = self.node.op
+        assert op is not None
+        if op.local is not None:
+            return np.multiply(local_gradient(self.node, self.slot), 1.0)
+        return op.formula[min(self.slot, len(op.formula) - 1)] if op.formula else op.rule
+
+    def jacobian(self) -> Array:
+        """The dense local gradient, d(node entry)/d(input entry), of shape ``node.shape + input.shape``: small ones."""
+        rows = []
+        for basis in np.eye(self.node.size):
+            upstream = as_array(basis.reshape(self.node.shape), self.node.dtype)
+            edges = _visit_and_watch(self.node, {self.node: upstream})
+            rows.append(next(edge.downstream for edge in edges if edge.slot == self.slot))
+        return np.reshape(rows, self.node.shape + self.input.shape)
+
+
+def _visit_and_watch(node: Node, grads: dict[Node, Any]) -> list[Edge]:
+    """Give ``node`` its turn in ``grads``, and return what each of its edges carried."""
+    edges: list[Edge] = []
+
+    def watch(node: Node, slot: int, downstream: Any, before: Any, after: Any) -> None:
+        x = node.inputs[slot]
+        dense = add(None, downstream, x, in_place=False)
+        edges.append(Edge(node, x, slot, grads[node], dense, before, after))
+
+    visit([node], grads, watch)
+    return edges
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Visit:
+    """One node's turn in a backward pass: its upstream, complete by now, and what goes down its edges."""
+
+    node: Node
+    upstream: Any
+    edges: tuple[Edge, ...]
+
+
+class Backprop:
+    """A backward pass one visit at a time, forth and back. Creating it computes nothing.
+
+    Gradients appear on the nodes as they come to be known. Going all the way back leaves every ``grad`` as it was
+    before; going on to the end leaves what `backward` does, bit for bit. One pass at a time over the same nodes.
+
+    >>> from microgradrnn import Value
+    >>> x, y, z = Value(-2.0, "x"), Value(5.0, "y"), Value(-4.0, "z")
+    >>> for visit in Backprop(z * (x + y)):
+    ...     for edge in visit.edges:
+    ...         print(f"{edge.upstream:2} * {edge.local:2} = {edge.downstream:3} to {edge.input.label or 'x + y'}")
+    1.0 * 3.0 = 3.0 to z
+    1.0 * -4.0 = -4.0 to x + y
+    -4.0 * 1.0 = -4.0 to x
+    -4.0 * 1.0 = -4.0 to y
+    """
+
+    def __init__(self, root: Node, upstream: Any = None) -> None:
+        self.root = root
+        self.order = order(root)
+        self._grads = {root: seed(root, upstream)}
+        self._visits: list[Visit] = []
+        self._earlier: dict[Node, Any] = {}
+
+    @property
+    def done(self) -> bool:
+        """Whether every node has had its turn."""
+        return len(self._visits) == len(self.order)
+
+    def step(self) -> Visit:
+        """The next node's turn. Raises IndexError when the pass is done."""
+        if self.done:
+            raise IndexError(f"the pass is done: all {len(self.order)} nodes have been visited")
+        if not self._visits:
+            self._earlier = {node: node._grad for node in self.order}
+            for node in self.order:
+                if node.op is not None:
+                    node._grad = None
+            self._show(self.root)
+        node = self.order[len(self._visits)]
+        edges = _visit_and_watch(node, self._grads)
+        self._visits.append(Visit(node, self._grads[node], tuple(edges)))
+        for edge in edges:
+            self._show(edge.input)
+        return self._visits[-1]
+
+    def back(self) -> Visit:
+        """Undo the last visit and return it. Raises IndexError at the start."""
+        if not self._visits:
+            raise IndexError("this is the start of the pass: there is no visit to undo")
+        undone = self._visits.pop()
+        for edge in reversed(undone.edges):
+            self._grads[edge.input] = edge.before
+            self._show(edge.input)
+        if not self._visits:
+            for node, grad in self._earlier.items():
+                node._grad = grad
+        return undone
+
+    def __iter__(self) -> Iterator[Visit]:
+        while not self.done:
+            yield self.step()
+
+    def _show(self, node: Node) -> None:
+        grad, earlier = self._grads[node], self._earlier[node]
+        if grad is None:
+            node._grad = earlier if node.op is None else None
+        else:
+            store(node, grad, earlier)
