@@ -53,7 +53,7 @@ class Op:
         name: how errors, pages and generated programs call it.
         symbol: what stands in the picture.
         latex: the output as LaTeX, in ``x``, ``y`` or ``x_i``.
-        rule: what it does to a gradient, in words.
+        rule: what it does to a gradient: a verb, a colon, and how.
         forward: ``forward(xp, *inputs, **params)`` -> output; elementwise ops have no params, only inputs.
         local: elementwise ops: ``local(xp, z, *inputs)`` -> d(output)/d(input), one for each input.
         pull: structural ops: ``pull(xp, u, z, *inputs, **params)`` -> what this input gets of upstream.
@@ -67,7 +67,7 @@ class Op:
 
     >>> from microgradrnn import Value, record
     >>> softplus = Op(
-    ...     name="softplus", symbol="softplus", latex=r"\log(1 + e^x)", rule="scales by sigmoid(x)",
+    ...     name="softplus", symbol="softplus", latex=r"\log(1 + e^x)", rule="scales: x gets upstream times sigmoid(x)",
     ...     forward=lambda xp, x: xp.log(1 + xp.exp(x)),
     ...     local=(lambda xp, z, x: xp.divide(1, 1 + xp.exp(-x)),),
     ... )
@@ -142,7 +142,7 @@ DIV = Op(
     name="div",
     symbol="/",
     latex=r"\frac{x}{y}",
-    rule="x gets upstream over y, y gets upstream times −z / y",
+    rule="scales: x gets upstream / y, y gets upstream times −z / y",
     forward=lambda xp, x, y: xp.divide(x, y),
     local=(
         lambda xp, z, x, y: xp.divide(1.0, y),
@@ -157,7 +157,7 @@ POW = Op(
     name="pow",
     symbol="**",
     latex="x^{y}",
-    rule="brings the exponent down: x gets upstream times y x^(y−1), y gets upstream times z log x",
+    rule="scales: x gets upstream times y x^(y−1), y gets upstream times z log x",
     forward=lambda xp, x, y: xp.power(x, y),
     local=(
         lambda xp, z, x, y: y * xp.power(x, xp.where(y == 0, 1, y - 1)),
@@ -171,7 +171,7 @@ NEG = Op(
     name="neg",
     symbol="−",
     latex="-x",
-    rule="flips the sign",
+    rule="flips: the input gets minus upstream",
     forward=lambda xp, x: -x,
     local=(-1.0,),
     domain=("real",),
@@ -182,7 +182,7 @@ EXP = Op(
     name="exp",
     symbol="exp",
     latex="e^{x}",
-    rule="scales by its own output, z",
+    rule="scales: the input gets upstream times z, the output itself",
     forward=lambda xp, x: xp.exp(x),
     local=(lambda xp, z, x: z,),
     domain=("real",),
@@ -193,7 +193,7 @@ LOG = Op(
     name="log",
     symbol="log",
     latex=r"\log x",
-    rule="scales by 1 / x",
+    rule="scales: the input gets upstream / x",
     forward=lambda xp, x: xp.log(x),
     local=(lambda xp, z, x: xp.divide(1.0, x),),
     domain=("positive",),
@@ -204,7 +204,7 @@ SQRT = Op(
     name="sqrt",
     symbol="√",
     latex=r"\sqrt{x}",
-    rule="scales by 1 / 2z",
+    rule="scales: the input gets upstream / 2z",
     forward=lambda xp, x: xp.sqrt(x),
     local=(lambda xp, z, x: xp.divide(0.5, z),),
     domain=("positive",),
@@ -215,7 +215,7 @@ ABS = Op(
     name="abs",
     symbol="|x|",
     latex=r"\lvert x \rvert",
-    rule="scales by the sign of x; 0 at 0",
+    rule="scales: the input gets upstream times the sign of x, 0 at 0",
     forward=lambda xp, x: xp.abs(x),
     local=(lambda xp, z, x: xp.sign(x),),
     domain=("nonzero",),
@@ -226,7 +226,7 @@ TANH = Op(
     name="tanh",
     symbol="tanh",
     latex=r"\tanh x",
-    rule="squashes: scales by the slope 1 − z²",
+    rule="squashes: the input gets upstream times the slope 1 − z²",
     forward=lambda xp, x: xp.tanh(x),
     local=(lambda xp, z, x: 1.0 - z * z,),
     domain=("real",),
@@ -238,7 +238,7 @@ SIGMOID = Op(
     name="sigmoid",
     symbol="σ",
     latex=r"\sigma(x)",
-    rule="squashes: scales by the slope z (1 − z)",
+    rule="squashes: the input gets upstream times the slope z (1 − z)",
     forward=lambda xp, x: xp.divide(xp.exp(xp.minimum(x, 0.0)), 1.0 + xp.exp(-xp.abs(x))),
     local=(lambda xp, z, x: z * (1.0 - z),),
     domain=("real",),
@@ -344,7 +344,7 @@ MATMUL = Op(
     name="matmul",
     symbol="@",
     latex=r"x \, y",
-    rule="swaps, as mul does, with the other matrix transposed",
+    rule="swaps: each input gets upstream times the other matrix, transposed",
     forward=lambda xp, x, y: xp.matmul(x, y),
     pull=(_matmul_pull_x, _matmul_pull_y),
     push=(
@@ -382,7 +382,7 @@ MEAN = Op(
     name="mean",
     symbol="mean",
     latex=r"\frac{1}{n} \sum x",
-    rule="distributes evenly: each of the n entries gets upstream / n",
+    rule="averages: each of the n entries gets upstream / n",
     forward=lambda xp, x, axis, keepdims: xp.mean(x, axis=axis, keepdims=keepdims),
     pull=(
         lambda xp, u, z, x, axis, keepdims: xp.broadcast_to(
@@ -443,7 +443,7 @@ RESHAPE = Op(
     name="reshape",
     symbol="reshape",
     latex=r"\mathrm{reshape}(x)",
-    rule="moves entries about: upstream, shaped as the input",
+    rule="moves: upstream, shaped as the input",
     forward=lambda xp, x, shape: xp.reshape(x, shape),
     pull=(lambda xp, u, z, x, shape: xp.reshape(u, x.shape),),
     push=(lambda xp, v, z, x, shape: xp.reshape(v, z.shape),),
@@ -457,7 +457,7 @@ TRANSPOSE = Op(
     name="transpose",
     symbol="T",
     latex="x^{T}",
-    rule="moves entries about: upstream, transposed back",
+    rule="moves: upstream, transposed back",
     forward=lambda xp, x, axes: xp.transpose(x, axes),
     pull=(lambda xp, u, z, x, axes: xp.transpose(u, np.argsort([axis % len(axes) for axis in axes])),),
     push=(lambda xp, v, z, x, axes: xp.transpose(v, axes),),
@@ -540,7 +540,7 @@ CONCAT = Op(
     name="concat",
     symbol="concat",
     latex="[x ; y]",
-    rule="deals out: each input gets its own part of upstream",
+    rule="deals: each input gets its own part of upstream",
     forward=lambda xp, *xs, axis: xp.concatenate(xs, axis=axis),
     pull=EachInput(_concat_pull),
     push=EachInput(_concat_push),
@@ -554,7 +554,7 @@ STACK = Op(
     name="stack",
     symbol="stack",
     latex="[x, y]",
-    rule="deals out: each input gets its own part of upstream",
+    rule="deals: each input gets its own part of upstream",
     forward=lambda xp, *xs, axis: xp.stack(xs, axis=axis),
     pull=EachInput(lambda slot: lambda xp, u, z, *xs, axis: xp.take(u, slot, axis=axis)),
     push=EachInput(
@@ -669,7 +669,7 @@ CROSS_ENTROPY = Op(
     name="cross_entropy",
     symbol="softmax · CE",
     latex=r"-\log \frac{e^{x_m}}{\sum_j e^{x_j}}",
-    rule="softmax with log loss: the logits get S − 1[m] times upstream, which sums to 0",
+    rule="competes: the logits get S − 1[m] times upstream, which sums to 0",
     forward=_cross_entropy,
     pull=(lambda xp, u, z, x, m, **how: _cross_entropy_jacobian(xp, x, m, **how) * xp.expand_dims(u, -1),),
     push=(

@@ -1,7 +1,7 @@
 """Stepping through a backward pass: the visits that `backward` makes, one at a time, forth and back.
 
 - `Edge`: what one edge carries. `Visit`: one node's turn.
-- `Backprop`: the pass itself.
+- `walk`: the visits of a pass that leaves no trace. `Backprop`: a pass that goes forth and back.
 """
 
 from __future__ import annotations
@@ -53,22 +53,9 @@ class Edge:
         rows = []
         for basis in np.eye(self.node.size):
             upstream = as_array(basis.reshape(self.node.shape), self.node.dtype)
-            edges = _visit_and_watch(self.node, {self.node: upstream})
+            edges = watched(self.node, {self.node: upstream})
             rows.append(next(edge.downstream for edge in edges if edge.slot == self.slot))
         return np.reshape(rows, self.node.shape + self.input.shape)
-
-
-def _visit_and_watch(node: Node, grads: dict[Node, Any]) -> list[Edge]:
-    """Give ``node`` its turn in ``grads``, and return what each of its edges carried."""
-    edges: list[Edge] = []
-
-    def watch(node: Node, slot: int, downstream: Any, before: Any, after: Any) -> None:
-        x = node.inputs[slot]
-        dense = add(None, downstream, x, in_place=False)
-        edges.append(Edge(node, x, slot, grads[node], dense, before, after))
-
-    visit([node], grads, watch)
-    return edges
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,6 +65,32 @@ class Visit:
     node: Node
     upstream: Any
     edges: tuple[Edge, ...]
+
+
+def watched(node: Node, grads: dict[Node, Any]) -> tuple[Edge, ...]:
+    """Give ``node`` its turn in ``grads``, and return what each of its edges carried."""
+    edges: list[Edge] = []
+
+    def watch(node: Node, slot: int, downstream: Any, before: Any, after: Any) -> None:
+        x = node.inputs[slot]
+        dense = add(None, downstream, x, in_place=False)
+        edges.append(Edge(node, x, slot, grads[node], dense, before, after))
+
+    visit([node], grads, watch)
+    return tuple(edges)
+
+
+def walk(root: Node, upstream: Any = None) -> Iterator[Visit]:
+    """The visits of a pass from ``root``, in order; no ``grad`` is touched.
+
+    >>> from microgradrnn import Value
+    >>> x = Value(3.0)
+    >>> [visit.upstream for visit in walk(x * x)], x.grad
+    ([1.0, 6.0], None)
+    """
+    grads = {root: seed(root, upstream)}
+    for node in order(root):
+        yield Visit(node, grads[node], watched(node, grads))
 
 
 class Backprop:
@@ -120,8 +133,8 @@ class Backprop:
                     node._grad = None
             self._show(self.root)
         node = self.order[len(self._visits)]
-        edges = _visit_and_watch(node, self._grads)
-        self._visits.append(Visit(node, self._grads[node], tuple(edges)))
+        edges = watched(node, self._grads)
+        self._visits.append(Visit(node, self._grads[node], edges))
         for edge in edges:
             self._show(edge.input)
         return self._visits[-1]

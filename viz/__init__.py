@@ -1,1 +1,12 @@
-"""Pictures of recorded graphs."""
+"""Pictures of recorded graphs: every value, every gradient, and what each edge contributes.
+
+>>> from microgradrnn import Value
+>>> x = Value(3.0, label="x")
+>>> y = x * x
+>>> y.backward()
+>>> draw(y).save("square.svg")  # doctest: +SKIP
+"""
+
+from viz.drawing import Drawing, draw, draw_dot
+
+__all__ = ["Drawing", "draw", "draw_dot"]

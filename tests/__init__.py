@@ -1,0 +1,1 @@
+"""The tests. Each compares what the engine says with a witness that does not share its code."""

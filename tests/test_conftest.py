@@ -1,0 +1,36 @@
+"""The switch against skipped tests, tried on a run of its own."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SKIPPED_MODULE = "import pytest\npytest.importorskip('a_package_that_nobody_has')\ndef test_nothing(): pass\n"
+SKIPPED_TEST = "import pytest\ndef test_nothing(): pytest.skip('no reason')\n"
+EXPECTED_FAILURE = "import pytest\n@pytest.mark.xfail\ndef test_nothing(): assert False\n"
+
+
+def run_pytest(folder: Path, test: str, nothing_skipped: str) -> int:
+    """The exit status of pytest over one test file that stands beside a copy of our conftest."""
+    shutil.copy(Path(__file__).with_name("conftest.py"), folder)
+    (folder / "test_it.py").write_text(test)
+    environment = os.environ | {"MICROGRADRNN_NOTHING_SKIPPED": nothing_skipped}
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(folder)]
+    return subprocess.run(command, env=environment, cwd=folder, capture_output=True, check=False).returncode
+
+
+@pytest.mark.parametrize("test", [SKIPPED_MODULE, SKIPPED_TEST], ids=["module", "test"])
+def test_a_skip_fails_the_run_where_nothing_may_be_skipped(tmp_path, test):
+    failed = (pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.INTERRUPTED)  # the second where a module was skipped
+    assert run_pytest(tmp_path, test, nothing_skipped="1") in failed
+
+
+def test_a_skip_passes_elsewhere(tmp_path):
+    assert run_pytest(tmp_path, SKIPPED_TEST, nothing_skipped="") == pytest.ExitCode.OK
+
+
+def test_an_expected_failure_is_no_skip(tmp_path):
+    assert run_pytest(tmp_path, EXPECTED_FAILURE, nothing_skipped="1") == pytest.ExitCode.OK

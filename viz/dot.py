@@ -1,0 +1,79 @@
+"""View -> DOT text that every Graphviz takes. Pure: it runs nothing and asks for no layout.
+
+- `source`: the whole picture, for people who take it elsewhere.
+- `skeleton`: sizes and arrows only, for `viz.layout` to have positions of.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from viz.numbers import brief
+from viz.view import Arrow, Box, View
+
+_STYLE = {
+    "data": 'style="rounded,filled" fillcolor="#eef5fd"',
+    "leaf": 'style="rounded"',
+    "parameter": 'style="bold"',
+    "alias": 'style="dashed,filled" fillcolor="#fdf6e7"',
+    "op": "",
+    "loss": 'style="filled" fillcolor="#f1edfa"',
+    "root": 'style="filled" fillcolor="#f1edfa" peripheries=2',
+    "gap": 'style="dotted"',
+}
+
+
+def quote(text: str) -> str:
+    r"""A DOT string: labels are data.
+
+    >>> print(quote('say "hi"\\n'))
+    "say \"hi\"\\n"
+    """
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\0", "")
+    return '"' + escaped.replace("\r", " ").replace("\n", "\\n") + '"'
+
+
+def source(view: View, rankdir: str) -> str:
+    """The picture as DOT: a box a node, an arrow an edge slot with its contribution, a cluster a time step."""
+    lines = [
+        "digraph {",
+        f'  graph [rankdir={rankdir} fontname="Helvetica"]',
+        '  node [shape=box fontname="Helvetica" fontsize=10 margin="0.08,0.04"]',
+        '  edge [fontname="Helvetica" fontsize=9 fontcolor="#a84300" color="#666666"]',
+    ]
+    for step in view.steps:
+        lines += [
+            f"  subgraph cluster_{step} {{".replace("-", "_"),
+            f'    label={quote(f"t = {step}")} color="#cccccc"',
+        ]
+        lines += ["  " + _node(box) for box in view.boxes if box.place == step] + ["  }"]
+    lines += [_node(box) for box in view.boxes if box.place not in view.steps]
+    lines += [_edge(arrow) for arrow in view.arrows]
+    return "\n".join([*lines, "}", ""])
+
+
+def _node(box: Box) -> str:
+    parts = [f"{box.title}  {box.corner}".strip()]
+    if box.role != "gap":
+        parts.append(brief(box.value) + (f"   ∇ {brief(box.grad)}" if box.differentiable else ""))
+    style = f" {_STYLE[box.role]}" if _STYLE[box.role] else ""
+    return f"  b{box.key} [label={quote(chr(10).join(parts))} tooltip={quote(box.tooltip)}{style}]"
+
+
+def _edge(arrow: Arrow) -> str:
+    label = "" if arrow.contribution is None else f" label={quote(brief(arrow.contribution))}"
+    return f"  b{arrow.tail} -> b{arrow.head} [tooltip={quote(arrow.tooltip)}{label}]"
+
+
+def skeleton(
+    sizes: Mapping[int, tuple[float, float]],
+    edges: Iterable[tuple[int, int]],
+    beside: Sequence[tuple[int, int]] = (),
+    rankdir: str = "BT",
+    ranksep: float = 30,
+) -> str:
+    """Boxes of fixed sizes (points) and their arrows; ``beside``: (box, box to stand at its right on one level)."""
+    lines = [f"digraph {{ graph [rankdir={rankdir} nodesep=0.22 ranksep={ranksep / 72:.3f}]"]
+    lines.append('  node [shape=box fixedsize=true label=""] edge [arrowhead=none]')
+    lines += [f"  b{key} [width={width / 72:.4f} height={height / 72:.4f}]" for key, (width, height) in sizes.items()]
+    lines += [f"  {{rank=same; b{left} -> b{right} [dir=none]}}" for left, right in beside]
+    lines += [f"  b{tail} -> b{head}" for tail, head in edges]
+    return "\n".join([*lines, "}", ""])

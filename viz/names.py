@@ -1,0 +1,50 @@
+"""What to call a node that has no label: the expression that made it, while that is short."""
+
+from collections.abc import Iterable
+
+from microgradrnn.engine import Node
+from viz.numbers import brief
+
+LONGEST = 28
+_INFIX = {"add", "sub", "mul", "div", "pow", "matmul"}
+
+
+def names(nodes: Iterable[Node]) -> dict[Node, str]:
+    """A name for each node, given inputs first: its label, a short expression, or the op with a running number.
+
+    >>> from microgradrnn import Value
+    >>> from microgradrnn.engine import ancestors
+    >>> x, y = Value(1.0, label="x"), Value(2.0, label="y")
+    >>> list(names(ancestors((x + y) * 2)).values())
+    ['x', 'y', 'x + y', '2', '(x + y) * 2']
+    """
+    found: dict[Node, str] = {}
+    for node in nodes:
+        name = node.label or expression(node, found)
+        if not node.label and len(name) > LONGEST:
+            name = f"{node.op.name if node.op else 'leaf'}#{len(found)}"
+        found[node] = name
+    return found
+
+
+def expression(node: Node, known: dict[Node, str]) -> str:
+    """The node's op applied to its inputs' names; a leaf without a label is its number or shape."""
+    op = node.op
+    if op is None:
+        return brief(node.data) if node.size == 1 else "×".join(map(str, node.shape))
+    parts = [_operand(x, known) for x in node.inputs]
+    if op.name in _INFIX:
+        return f" {op.symbol} ".join(parts)
+    if op.name == "neg":
+        return op.symbol + parts[0]
+    if op.name == "add_n":
+        return " + ".join(parts) if len(parts) <= 4 else f"{parts[0]} + … + {parts[-1]}"
+    bare = [known.get(x, "…") for x in node.inputs]
+    return f"{op.name}({', '.join(bare)})"
+
+
+def _operand(x: Node, known: dict[Node, str]) -> str:
+    """An input's name, in brackets where it is itself an expression."""
+    name = known.get(x, "…")
+    compound = not x.label and x.op is not None and " " in name and not name.endswith(")")
+    return f"({name})" if compound or (not x.label and " " in name and not name.startswith("(")) else name

@@ -1,0 +1,47 @@
+"""How numbers look: four significant digits, a true minus, a dash for what is not known, a norm that wears its bars."""
+
+from typing import Any
+
+import numpy as np
+
+UNKNOWN = "–"
+MAX_ENTRIES = 4
+"""An array of at most this many entries is shown entry by entry, a larger one by its norm."""
+
+
+def number(x: float) -> str:
+    """One number.
+
+    >>> number(-0.0123456), number(3.0), number(1.5e-7), number(float("nan"))
+    ('−0.01235', '3', '1.5e−7', 'nan')
+    """
+    text = f"{x:.4g}"
+    if "e" in text:
+        mantissa, exponent = text.split("e")
+        text = f"{mantissa}e{int(exponent)}"
+    return text.replace("-", "−")
+
+
+def norm(data: Any) -> str:
+    """The Euclidean norm between bars.
+
+    >>> norm([3.0, 4.0])
+    '‖5‖'
+    """
+    return f"‖{number(float(np.linalg.norm(np.asarray(data, dtype=float))))}‖"
+
+
+def brief(data: Any) -> str:
+    """A number, a few entries, or a norm; a dash for None.
+
+    >>> brief(None), brief(2.0), brief([1.0, -2.0]), brief(range(5))
+    ('–', '2', '[1, −2]', '‖5.477‖')
+    """
+    if data is None:
+        return UNKNOWN
+    array = np.asarray(data)
+    if array.ndim == 0 or (array.size == 1 and array.dtype.kind in "iub"):
+        return number(array.item())
+    if array.size <= MAX_ENTRIES:
+        return f"[{', '.join(number(x) for x in array.ravel().tolist())}]"
+    return norm(array) if array.dtype.kind == "f" else f"{array.dtype}, {'×'.join(map(str, array.shape))}"
