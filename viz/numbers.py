@@ -15,7 +15,7 @@ def number(x: float) -> str:
     >>> number(-0.0123456), number(3.0), number(1.5e-7), number(float("nan"))
     ('−0.01235', '3', '1.5e−7', 'nan')
     """
-    text = f"{x:.4g}"
+    text = f"{x or 0:.4g}"  # 0 for −0
     if "e" in text:
         mantissa, exponent = text.split("e")
         text = f"{mantissa}e{int(exponent)}"

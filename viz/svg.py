@@ -6,6 +6,7 @@
 """
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from html import escape
 from itertools import pairwise
@@ -25,15 +26,28 @@ TITLE, SMALL, DIGITS = 10.5, 8.0, 9.0
 MARGIN, LINE_HEIGHT, CELL = 24.0, 13.0, 8.0
 PANEL = 208.0
 
-_STYLE = """
-text { font-family: 'DejaVu Sans', Verdana, sans-serif; }
-.mono { font-family: 'DejaVu Sans Mono', Menlo, Consolas, monospace; }
-@media (prefers-color-scheme: dark) {
-  .ground { fill: #16181d; } .band { fill: #1e2127; stroke: #3a3f4a; } .box { fill: #22262e; }
-  .ink { fill: #e8e8e8; } .faint { fill: #a0a0a0; } .blue { fill: #6cbcf0; } .orange { fill: #ff9a57; }
-  .wire { stroke: #9a9a9a; } .tip { fill: #9a9a9a; } .halo { fill: #16181d; }
+# In a web page a style sheet reaches everything on it, so ours names its own pictures.
+_DARK = {
+    "ground": "fill: #16181d",
+    "band": "fill: #1e2127; stroke: #3a3f4a",
+    "box": "fill: #22262e",
+    "ink": "fill: #e8e8e8",
+    "faint": "fill: #a0a0a0",
+    "blue": "fill: #6cbcf0",
+    "orange": "fill: #ff9a57",
+    "wire": "stroke: #9a9a9a",
+    "tip": "fill: #9a9a9a",
+    "halo": "fill: #16181d",
 }
-"""
+_STYLE = "\n".join(
+    [
+        ".microgradrnn text { font-family: 'DejaVu Sans', Verdana, sans-serif; }",
+        ".microgradrnn .mono { font-family: 'DejaVu Sans Mono', Menlo, Consolas, monospace; }",
+        "@media (prefers-color-scheme: dark) {",
+        *(f".microgradrnn .{name} {{ {look}; }}" for name, look in _DARK.items()),
+        "}",
+    ]
+)
 
 
 # ---- Sizes ----------------------------------------------------------------------------------------------------------
@@ -102,8 +116,9 @@ def paint(view: View, layout: Layout, box_sizes: Mapping[int, tuple[float, float
 class _Painter:
     def __init__(self, view: View, layout: Layout, box_sizes: Mapping[int, tuple[float, float]], prefix: str) -> None:
         self.view, self.layout, self.sizes, self.prefix = view, layout, box_sizes, prefix
-        self.grad_scale = _largest([box.grad for box in view.boxes])
+        self.grad_scale = _largest([box.grad for box in view.boxes if np.ndim(box.grad) > 0])
         self.left = MARGIN + (PANEL + 16 if view.sums and view.steps else 0)
+        self.fan_out = Counter(arrow.tail for arrow in view.arrows)
         self.out: list[str] = []
 
     def svg(self) -> str:
@@ -113,18 +128,20 @@ class _Painter:
         total = height + 2 * MARGIN + 14 * len(foot)
         # Literal numbers first: PNG renderers and slide programs size the picture by them.
         head = (
-            f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{total:.0f}" '
+            f'<svg xmlns="http://www.w3.org/2000/svg" class="microgradrnn" width="{width:.0f}" height="{total:.0f}" '
             f'viewBox="0 0 {width:.1f} {total:.1f}" role="img" aria-labelledby="{self.prefix}title">'
         )
-        title = escape(f"Computational graph of {self._root_title()}: values, gradients and what each edge contributes")
+        title = _xml(f"Computational graph of {self._root_title()}: values, gradients and what each edge contributes")
         self.out = [head, f'<title id="{self.prefix}title">{title}</title>', f"<style>{_STYLE}</style>"]
         self._rect(0, 0, width, total, "ground", "#ffffff", "none")
         if self.left > MARGIN:
             self._panel(MARGIN, MARGIN + max(0.0, (height - self._panel_height()) / 2))
         self.out.append(f'<g transform="translate({self.left:.1f} {MARGIN:.1f})">')
+        gaps = {box.place for box in self.view.boxes if box.role == "gap"}
         for step, (x, y, w, h) in self.layout.columns.items():
             self._rect(x, y, w, h, "band", "#fafafa", "#dddddd", rx=8)
-            self._text(x + w / 2, y + h - 9, f"t = {step}", "ink", INK, TITLE, bold=True, anchor="middle")
+            if step not in gaps:
+                self._text(x + w / 2, y + h - 9, f"t = {step}", "ink", INK, TITLE, bold=True, anchor="middle")
         for i, arrow in enumerate(self.view.arrows):
             self._arrow(i, arrow)
         for box in self.view.boxes:
@@ -163,6 +180,8 @@ class _Painter:
         self, x: float, y: float, text: str, name: str, fill: str, size: float, bold: bool = False,
         anchor: str = "start", mono: bool = False,
     ) -> None:  # fmt: skip
+        if not text:
+            return
         weight = ' font-weight="bold"' if bold else ""
         family = "DejaVu Sans Mono" if mono else "DejaVu Sans"
         self.out.append(
@@ -196,8 +215,12 @@ class _Painter:
             if not self.view.boxes[arrow.tail].differentiable:
                 return
             text = UNKNOWN
-        x, y = _along(self.layout.arrows[i], 15.0 if not self._crosses(arrow) else 30.0)
         half = fonts.width(text, SMALL, fonts.MONO) / 2 + 2
+        path = self.layout.arrows[i]
+        (x0, y0), (x1, y1) = _along(path, 0.0), _along(path, 20.0)
+        level = abs(x1 - x0) / max(float(np.hypot(x1 - x0, y1 - y0)), 1e-9)
+        # Clear of its own box however the arrow leaves it, and where several leave, far enough out for them to part.
+        x, y = _along(path, 9.0 + level * half + 16.0 * (self.fan_out[arrow.tail] > 1))
         self._rect(x - half, y - 5.5, 2 * half, 11, "halo", "#ffffff", "none", rx=2, extra=' fill-opacity="0.85"')
         self._text(x, y + 3, text, "orange", ORANGE, SMALL, anchor="middle", mono=True)
 

@@ -7,7 +7,7 @@ import numpy as np
 from microgradrnn.engine import Node, ancestors
 from microgradrnn.stepping import Edge, Visit, walk
 from viz.names import expression, names
-from viz.numbers import brief
+from viz.numbers import MAX_ENTRIES, brief
 
 _WIDEST = 40
 
@@ -38,6 +38,8 @@ def visits(root: Node) -> str:
     called = names(ancestors(root))
     passed = list(walk(root, root.grad))
     blocks = [_visit(visit, called, f"visit {i} of {len(passed)}") for i, visit in enumerate(passed, start=1)]
+    if any(np.size(visit.upstream) > MAX_ENTRIES for visit in passed):
+        blocks.insert(0, "‖ ‖ is a norm: entries add and multiply, norms do not.")
     return "\n\n".join(blocks) + "\n"
 
 
@@ -60,8 +62,9 @@ def _edge(edge: Edge, called: dict[Node, str], width: int) -> str:
 def _product(edge: Edge, called: dict[Node, str]) -> str:
     """Upstream x local in numbers where both are short, else the formula with the inputs' names put in."""
     if not isinstance(edge.local, str):
-        local = edge.local if np.size(edge.local) > 1 else np.ravel(edge.local)[0]
-        return f"{brief(edge.upstream)} × {brief(local)}"
+        if np.ndim(edge.upstream) == 0:
+            return f"{brief(edge.upstream)} × {brief(edge.local)}"
+        return f"upstream × {brief(edge.local)}" + (", entry by entry" if np.ndim(edge.local) else "")
     inputs = dict(zip("xy", edge.node.inputs, strict=False))
     said = {letter: called[node] for letter, node in [*inputs.items(), ("z", edge.node)]}
     return re.sub(r"\b[xyz]\b", lambda found: said.get(found[0], found[0]), edge.local)

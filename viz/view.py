@@ -109,10 +109,8 @@ class _Builder:
             self.keys[node] = self._box(node, self.places[node])
             for slot, x in enumerate(node.inputs):
                 self._arrow(node, slot, x)
-        for node in self.nodes:  # what shown nodes hand on to steps that were left out
-            if node in self.keys and any(c not in self.shown for c, _ in self.consumers[node]):
-                consumer = next(c for c, _ in self.consumers[node] if c not in self.shown)
-                self._add_arrow(self.keys[node], self._gap(consumer), None, "goes on in what was left out")
+        for node in list(self.keys):
+            self._arrow_into_gap(node)
         steps = tuple(t for t in self.all_steps if any(box.place == t for box in self.boxes))
         return View(tuple(self.boxes), tuple(self.arrows), self._sums(), steps, tuple(self.notes))
 
@@ -177,7 +175,7 @@ class _Builder:
     def _box(self, node: Node, place: Place, alias_of: tuple[Node, int] | None = None) -> int:
         role = self._role(node)
         grad = self.grads.get(node)
-        corner = node.op.symbol if node.op and node.label else _verb(node)
+        corner = f"{node.op.symbol} {_verb(node)}" if node.op and node.label else _verb(node)
         if alias_of is not None:
             role, corner = "alias", f"@{place}" if isinstance(place, int) else "use"
             grad = self.contributions.get(alias_of)
@@ -220,6 +218,14 @@ class _Builder:
         gap = "gap" in (self.boxes[tail].role, self.boxes[head].role)
         if not (gap and any((arrow.tail, arrow.head) == (tail, head) for arrow in self.arrows)):
             self.arrows.append(Arrow(tail, head, contribution, tooltip))
+
+    def _arrow_into_gap(self, node: Node) -> None:
+        """What a shown node hands on to consumers that were left out, with what all of them contribute."""
+        edges = [(consumer, slot) for consumer, slot in self.consumers[node] if consumer not in self.shown]
+        if edges:
+            parts = [self.contributions[edge] for edge in edges if edge in self.contributions]
+            total = sum(parts[1:], start=parts[0]) if parts else None
+            self._add_arrow(self.keys[node], self._gap(edges[0][0]), total, "goes on in what was left out")
 
     def _gap(self, node: Node) -> int:
         """The box that stands for everything left out around ``node``: a run of time steps, or the oldest nodes."""

@@ -5,8 +5,16 @@ from typing import Any
 
 import numpy as np
 
-from microgradrnn.engine import Tensor
+from microgradrnn.context import here
+from microgradrnn.engine import Node, Tensor
 from microgradrnn.nn.module import Module, Parameter
+
+
+def label_step(letter: str, node: Node) -> Any:
+    """Label a node of the current time step as formulas do: ``h_3``; without a time step just ``h``."""
+    t = here().t
+    node.label = letter if t is None else f"{letter}_{t}"
+    return node
 
 
 class RNNCell(Module):
@@ -37,8 +45,8 @@ class RNNCell(Module):
 
     def __call__(self, x: Any, h: Any) -> Any:
         """One step: x of shape (N, input) and h of shape (N, hidden) give the next h, (N, hidden)."""
-        z = x @ self.W_xh + h @ self.W_hh + self.b_h
-        return z.tanh()
+        z = label_step("z", x @ self.W_xh + h @ self.W_hh + self.b_h)
+        return label_step("h", z.tanh())
 
     def zero_state(self, batch_size: int) -> Tensor:
         """The h_0 of a sequence that starts afresh: zeros, constant, of shape (N, hidden)."""

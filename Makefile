@@ -1,0 +1,44 @@
+# `make demo` and `make test` are all that a fresh machine needs: they make a virtual environment and install into it.
+
+PYTHON ?= python3
+VENV := .venv
+ifeq ($(OS),Windows_NT)
+BIN := $(VENV)/Scripts
+else
+BIN := $(VENV)/bin
+endif
+INSTALLED := $(VENV)/installed
+BENCH_INSTALLED := $(VENV)/bench-installed
+
+.PHONY: demo test format bench clean
+
+demo: $(INSTALLED)  ## train on real text, draw a backward pass; TEXT=path for a text of your own
+	$(BIN)/python demos/04_character_rnn.py $(if $(TEXT),--text "$(TEXT)")
+
+test: $(INSTALLED)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/pytest
+
+format: $(INSTALLED)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(BENCH_INSTALLED)
+	$(BIN)/python -m benchmarks
+
+clean:
+	rm -rf $(VENV) out
+
+$(INSTALLED): pyproject.toml
+	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11))" \
+	  || { echo "Python 3.11 or later is needed; say which with: make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) \
+	  || { echo "'$(PYTHON) -m venv' failed. On Debian and Ubuntu: apt install python3-venv"; exit 1; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev]"
+	@$(BIN)/python -c "open('$(INSTALLED)', 'w').close()"
+
+$(BENCH_INSTALLED): $(INSTALLED) benchmarks/requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r benchmarks/requirements.txt
+	@$(BIN)/python -c "open('$(BENCH_INSTALLED)', 'w').close()"

@@ -1,0 +1,81 @@
+"""`draw`, `draw_dot`, and what a `Drawing` can be saved as."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from microgradrnn import Value
+from tests.viz.networks import rnn_loss
+from viz import draw, draw_dot
+
+
+def product():
+    a, b = Value(2.0, "a"), Value(-3.0, 'b "quoted" \\ back')
+    f = a * b
+    f.label = "f"
+    f.backward()
+    return f
+
+
+def test_dot_is_golden():
+    golden = Path(__file__).parent / "golden" / "product.dot"
+    assert draw(product()).source == golden.read_text(encoding="utf-8")
+
+
+def test_graphviz_takes_the_dot():
+    if not shutil.which("dot"):
+        pytest.skip("needs Graphviz's dot")
+    root = rnn_loss(3)
+    root.backward()
+    answer = subprocess.run(["dot", "-Tplain"], input=draw(root).source.encode(), capture_output=True, check=True)
+    assert answer.stderr == b""
+    assert answer.stdout.count(b"\nnode ") == len(draw(root).view.boxes)
+
+
+@pytest.mark.parametrize(
+    ("name", "begins"), [("f.svg", b"<svg"), ("f.png", b"\x89PNG"), ("f.dot", b"digraph"), ("f.txt", b"visit 1 of 3")]
+)
+def test_a_drawing_is_saved_as_its_name_says(tmp_path, name, begins):
+    path = draw(product()).save(tmp_path / "made" / name)
+    assert path.read_bytes().startswith(begins)
+
+
+def test_an_unknown_ending_is_an_error_that_names_the_known_ones_and_writes_nothing(tmp_path):
+    with pytest.raises(ValueError, match=r"\.svg, \.png, \.dot, \.txt, not as '\.gif'"):
+        draw(product()).save(tmp_path / "f.gif")
+    assert not list(tmp_path.iterdir())
+
+
+def test_draw_dot_renders_as_the_graphviz_package_does(tmp_path):
+    written = draw_dot(product()).render(tmp_path / "gout")
+    assert written == str(tmp_path / "gout.svg")
+    assert (tmp_path / "gout.svg").read_text(encoding="utf-8").startswith("<svg")
+
+
+def test_draw_dot_runs_the_way_it_is_told():
+    chain = product().exp().tanh().exp()
+    widths = [int(re.search(r'width="(\d+)"', draw_dot(chain, rankdir=way).svg())[1]) for way in ("LR", "TB")]
+    assert widths[0] > widths[1]
+
+
+def test_a_drawing_shows_itself_in_jupyter_with_an_alternative_in_text():
+    bundle = draw(product())._repr_mimebundle_()
+    assert bundle["image/svg+xml"].startswith("<svg")
+    assert bundle["text/plain"] == "<Drawing of 3 boxes and 2 arrows>"
+
+
+@pytest.mark.parametrize("wrong", [{"rankdir": "XX"}, {"max_nodes": 0}])
+def test_options_that_make_no_sense_are_errors(wrong):
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        draw(product(), **wrong)
+
+
+def test_a_chain_of_100_000_nodes_is_drawn_with_a_cut():
+    y = Value(1.0)
+    for _ in range(100_000):
+        y = -y
+    y.backward()
+    assert "99,901 of 100,001 nodes" in draw(y).svg()

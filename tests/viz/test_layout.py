@@ -1,0 +1,76 @@
+"""Positions: time to the right, data upward, nothing on top of anything."""
+
+import itertools
+import shutil
+
+import pytest
+
+from microgradrnn import nn
+from tests.viz.networks import rnn_loss
+from viz import svg
+from viz.layout import arrange
+from viz.view import build
+
+
+def arranged(root):
+    view = build(root)
+    sizes = svg.sizes(view)
+    return view, sizes, arrange(view, sizes, "LR")
+
+
+def rectangles(sizes, layout):
+    for key, (x, y) in layout.boxes.items():
+        width, height = sizes[key]
+        yield key, (x - width / 2, y - height / 2, x + width / 2, y + height / 2)
+
+
+@pytest.mark.parametrize("root", [rnn_loss(1), rnn_loss(4), nn.MLP(2, [3, 1], seed=0)([1.0, 2.0])])
+def test_no_box_lies_on_another_or_outside_the_picture(root):
+    _, sizes, layout = arranged(root)
+    for (_, a), (_, b) in itertools.combinations(rectangles(sizes, layout), 2):
+        assert a[2] <= b[0] or b[2] <= a[0] or a[3] <= b[1] or b[3] <= a[1]
+    for _, (left, top, right, bottom) in rectangles(sizes, layout):
+        assert left >= -0.5
+        assert top >= -0.5
+        assert right <= layout.width + 0.5
+        assert bottom <= layout.height + 0.5
+
+
+def test_time_runs_to_the_right_and_data_up():
+    view, _, layout = arranged(rnn_loss(4))
+    at = {box.title: layout.boxes[box.key] for box in view.boxes}
+    assert at["h_0"][0] < at["h_1"][0] < at["h_2"][0] < at["h_3"][0] < at["h_4"][0]
+    assert at["x_2"][1] > at["z_2"][1] > at["h_2"][1] > at["L_2"][1] > at["L"][1]
+
+
+def test_steps_that_are_alike_are_laid_out_alike():
+    view, _, layout = arranged(rnn_loss(4))
+    at = {box.title: layout.boxes[box.key] for box in view.boxes}
+    for title in ("h", "z", "x"):
+        assert at[f"{title}_3"][1] == at[f"{title}_2"][1]
+
+
+def test_boxes_stand_inside_their_column():
+    view, sizes, layout = arranged(rnn_loss(3))
+    for key, (left, top, right, bottom) in rectangles(sizes, layout):
+        place = view.boxes[key].place
+        if isinstance(place, int):
+            x, y, width, height = layout.columns[place]
+            assert x <= left <= right <= x + width
+            assert y <= top <= bottom <= y + height
+
+
+def test_an_arrow_runs_from_box_to_box():
+    view, sizes, layout = arranged(rnn_loss(3))
+    bounds = dict(rectangles(sizes, layout))
+    for i, arrow in enumerate(view.arrows):
+        for (x, y), key in ((layout.arrows[i][0], arrow.tail), (layout.arrows[i][-1], arrow.head)):
+            left, top, right, bottom = bounds[key]
+            assert left - 2 <= x <= right + 2
+            assert top - 2 <= y <= bottom + 2
+
+
+def test_the_engine_that_comes_with_pip_needs_no_dot(monkeypatch):
+    monkeypatch.setattr(shutil, "which", lambda _: None)
+    _, _, layout = arranged(rnn_loss(2))
+    assert layout.width > 0

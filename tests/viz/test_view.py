@@ -1,0 +1,146 @@
+"""What there is to draw: on the view, not on pixels."""
+
+import math
+
+import numpy as np
+import pytest
+
+from microgradrnn import Parameter, Tensor, Value, scope
+from tests.viz.networks import rnn_loss
+from viz.view import View, build
+
+
+def backward(root):
+    root.backward()
+    return root
+
+
+def outgoing(view: View, key: int) -> list:
+    return [arrow.contribution for arrow in view.arrows if arrow.tail == key]
+
+
+@pytest.mark.parametrize("root", [rnn_loss(3), rnn_loss(2, batch=3), rnn_loss(12)], ids=["T=3", "batch", "left out"])
+def test_what_leaves_a_box_sums_to_its_grad_entry_by_entry(root):
+    view = build(backward(root), max_nodes=60)
+    for box in view.boxes:
+        if box.grad is not None and box.role not in ("root", "gap"):
+            np.testing.assert_allclose(sum(outgoing(view, box.key)), box.grad, rtol=1e-12, atol=1e-15)
+
+
+def test_a_node_that_is_read_twice_has_two_arrows():
+    x = Value(3.0, "x")
+    view = build(backward(x * x))
+    assert [arrow.contribution for arrow in view.arrows] == [3.0, 3.0]
+    assert [box.grad for box in view.boxes] == [6.0, 1.0]
+
+
+@pytest.mark.parametrize("steps", [1, 2, 5])
+def test_a_shared_weight_has_an_alias_for_each_use_and_a_sum(steps):
+    view = build(backward(rnn_loss(steps)))
+    weights = ["W_hh", "W_hy", "W_xh", "b_h", "b_y"]
+    aliases = sorted(box.title for box in view.boxes if box.role == "alias")
+    assert aliases == sorted(weights * steps)
+    assert sorted(s.title for s in view.sums) == weights
+
+
+def test_the_sum_panel_adds_up_to_the_weights_own_grad():
+    root = backward(rnn_loss(4))
+    for shared in build(root).sums:
+        total = sum(part for _, part in shared.parts)
+        np.testing.assert_allclose(total, shared.total, rtol=1e-12)
+        assert [t for t, _ in shared.parts] == [4, 3, 2, 1]
+
+
+def test_a_weight_used_twice_in_a_step_has_two_aliases_there():
+    w = Parameter([2.0], "w")
+    with scope("cell", t=1):
+        y = w * w
+    view = build(backward(y.sum()))
+    assert [box.title for box in view.boxes if box.role == "alias"] == ["w", "w"]
+
+
+def test_before_a_pass_no_gradient_is_known():
+    view = build(rnn_loss(2))
+    assert all(box.grad is None for box in view.boxes)
+    assert all(arrow.contribution is None for arrow in view.arrows)
+
+
+def test_a_second_pass_does_not_spoil_the_picture_of_one():
+    x = Value(3.0, "x")
+    y = x * x * x
+    y.backward()
+    y.backward()
+    assert x.grad == 54.0
+    assert build(y).boxes[0].grad == 27.0
+
+
+def test_a_pass_from_another_root_does_not_show_in_this_ones_picture():
+    x = Value(3.0, "x")
+    trunk = x * 2
+    first, second = trunk * 5, trunk * 7
+    first.backward()
+    second.backward()
+    trunk_box = build(first).boxes[2]
+    assert (trunk_box.value, trunk_box.grad) == (6.0, 5.0)
+
+
+def test_values_are_those_that_were_recorded():
+    w = Parameter([1.0, 2.0], "w")
+    loss = (w * w).sum()
+    loss.backward()
+    w.data -= 0.5 * w.grad
+    np.testing.assert_array_equal(build(loss).boxes[0].value, [1.0, 2.0])
+
+
+def test_drawing_touches_no_gradient():
+    root = rnn_loss(2)
+    build(root)
+    assert root.grad is None
+    root.backward()
+    before = root.inputs[0].grad
+    build(root)
+    assert root.inputs[0].grad is before
+
+
+def test_every_step_is_a_place_and_what_adds_the_losses_comes_after():
+    view = build(rnn_loss(3))
+    places = {box.title: box.place for box in view.boxes}
+    assert view.steps == (1, 2, 3)
+    assert (places["h_0"], places["x_2"], places["L_3"], places["L"]) == ("before", 2, 3, "after")
+
+
+def test_steps_that_are_left_out_are_named_with_how_to_see_them():
+    view = build(rnn_loss(50), max_nodes=60)
+    gaps = [box for box in view.boxes if box.role == "gap"]
+    assert len(gaps) == 1
+    shown = {box.place for box in view.boxes if isinstance(box.place, int)} - {gaps[0].place}
+    left_out = 50 - len(shown)
+    assert view.notes == (f"{left_out} of 50 time steps are left out: draw(root, steps=…) picks",)
+    assert {1, 50} <= shown
+
+
+def test_the_user_picks_the_steps():
+    view = build(rnn_loss(9), steps=[2, 5, 6])
+    assert {box.place for box in view.boxes if box.role == "loss"} == {2, 5, 6}
+    assert [box.title for box in view.boxes if box.role == "gap"] == ["⋯ t = 1 … 1", "⋯ t = 3 … 4", "⋯ t = 7 … 9"]
+
+
+def test_a_step_that_nobody_recorded_is_an_error_that_names_it():
+    with pytest.raises(ValueError, match="step 7; steps are"):
+        build(rnn_loss(3), steps=[1, 7])
+
+
+def test_a_long_chain_is_cut_and_says_so():
+    y = Value(1.0)
+    for _ in range(20_000):
+        y = y.tanh()
+    y.backward()
+    view = build(y, max_nodes=50)
+    assert len(view.boxes) == 51
+    assert "19,951 of 20,001" in view.notes[0]
+
+
+def test_nan_and_infinity_are_shown_as_they_are():
+    x = Tensor([math.nan, math.inf], "x")
+    view = build(backward((x * 2).sum()))
+    assert math.isnan(view.boxes[0].value[0])
