@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from microgradrnn.context import here
 from microgradrnn.convert import as_array, as_float
 from microgradrnn.engine import Node, Value, serial
+from microgradrnn.errors import edge_name
 from microgradrnn.ops import Scattered
 
 Array = NDArray[Any]
@@ -172,9 +173,3 @@ def _refuse_nan(node: Node, slot: int, downstream: Any, before: Any, after: Any)
     entries = downstream.values if type(downstream) is Scattered else downstream
     if np.isnan(entries).any():
         raise FloatingPointError(f"NaN came up backward: {edge_name(node, slot)}")
-
-
-def edge_name(node: Node, slot: int) -> str:
-    """An edge for an error message."""
-    names = [n.label or (n.op.name if n.op else "a leaf") for n in (node, node.inputs[slot])]
-    return f"from {names[0]}{node.place} to {names[1]}"

@@ -40,3 +40,13 @@ def as_grad(new: Any, like: NDArray[Any], name: str) -> NDArray[Any]:
     if array.shape not in ((), like.shape):
         raise ValueError(f"grad of {name} takes shape {like.shape}, not {array.shape}")
     return np.broadcast_to(array, like.shape).copy()
+
+
+def as_axis(axis: Any) -> Any:
+    """An axis as NumPy takes it, which knows tuples and no lists."""
+    return tuple(axis) if isinstance(axis, list) else axis
+
+
+def as_shape(sizes: tuple[Any, ...]) -> tuple[int, ...]:
+    """``(2, 3)`` whether it came as ``f(2, 3)`` or as ``f((2, 3))``."""
+    return tuple(sizes[0]) if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)) else sizes

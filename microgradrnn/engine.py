@@ -25,7 +25,8 @@ from numpy.typing import NDArray
 
 from microgradrnn import floats, ops
 from microgradrnn.context import here
-from microgradrnn.convert import as_array, as_float, as_grad, as_index
+from microgradrnn.convert import as_array, as_axis, as_float, as_grad, as_index, as_shape
+from microgradrnn.errors import describe, misfit
 from microgradrnn.ops import Op
 
 Array = NDArray[Any]
@@ -326,27 +327,27 @@ class Tensor(Node):
 
     def sum(self, axis: Any = None, keepdims: bool = False) -> Any:
         """The sum over an axis, several, or all."""
-        return record(ops.SUM, self, axis=_unlist(axis), keepdims=keepdims)
+        return record(ops.SUM, self, axis=as_axis(axis), keepdims=keepdims)
 
     def mean(self, axis: Any = None, keepdims: bool = False) -> Any:
         """The mean over an axis, several, or all."""
-        return record(ops.MEAN, self, axis=_unlist(axis), keepdims=keepdims)
+        return record(ops.MEAN, self, axis=as_axis(axis), keepdims=keepdims)
 
     def max(self, axis: Any = None, keepdims: bool = False) -> Any:
         """The largest entry over an axis, several, or all; ties share the gradient evenly."""
-        return record(ops.MAX, self, axis=_unlist(axis), keepdims=keepdims)
+        return record(ops.MAX, self, axis=as_axis(axis), keepdims=keepdims)
 
     def min(self, axis: Any = None, keepdims: bool = False) -> Any:
         """The smallest entry over an axis, several, or all; ties share the gradient evenly."""
-        return record(ops.MIN, self, axis=_unlist(axis), keepdims=keepdims)
+        return record(ops.MIN, self, axis=as_axis(axis), keepdims=keepdims)
 
     def reshape(self, *shape: Any) -> Any:
         """The same entries in another shape: ``reshape(2, 3)`` or ``reshape((2, 3))``; one size may be -1."""
-        return record(ops.RESHAPE, self, shape=_unpack(shape))
+        return record(ops.RESHAPE, self, shape=as_shape(shape))
 
     def transpose(self, *axes: Any) -> Any:
         """The axes in the given order, or all reversed."""
-        return record(ops.TRANSPOSE, self, axes=_unpack(axes) or tuple(reversed(range(self.ndim))))
+        return record(ops.TRANSPOSE, self, axes=as_shape(axes) or tuple(reversed(range(self.ndim))))
 
     def __getitem__(self, key: Any) -> Any:
         """NumPy's indexing: integers, slices, None, ..., integer arrays (repeats add up) and boolean masks."""
@@ -402,11 +403,11 @@ def record(op: Op, *operands: Any, **params: Any) -> Any:
     try:
         data = op.forward(kind.xp, *xs, **params)
     except (ValueError, IndexError) as error:
-        raise _misfit(op, operands, params, error) from error
+        raise misfit(op, operands, params, error) from error
 
     place = here()
     if place.nan_is_error and np.isnan(data).any():
-        raise FloatingPointError(f"NaN came up in {op.name}{place}, from " + ", ".join(map(_describe, operands)))
+        raise FloatingPointError(f"NaN came up in {op.name}{place}, from " + ", ".join(map(describe, operands)))
     if not place.recording:
         return constant(data)
     node = _new(kind)
@@ -462,26 +463,3 @@ def _lift(op: Op, operands: tuple[Any, ...]) -> tuple[type[Node], tuple[Node, ..
             raise TypeError(f"{op.name} takes nodes, real numbers and arrays of them, not {type(x).__name__}")
         nodes.append(node)
     return (Value if scalar else Tensor), tuple(nodes)
-
-
-def _unlist(axis: Any) -> Any:
-    return tuple(axis) if isinstance(axis, list) else axis
-
-
-def _unpack(sizes: tuple[Any, ...]) -> tuple[int, ...]:
-    """``(2, 3)`` whether it came as ``f(2, 3)`` or as ``f((2, 3))``."""
-    return tuple(sizes[0]) if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)) else sizes
-
-
-def _misfit(op: Op, operands: Sequence[Node], params: Mapping[str, Any], error: Exception) -> Exception:
-    shapes = " and ".join(str(node.shape) for node in operands)
-    told = "".join(f", {name}={value}" for name, value in params.items())
-    kind = IndexError if isinstance(error, IndexError) else ValueError
-    return kind(f"{op.name} got shapes {shapes}{told}; it needs {op.needs} ({error})")
-
-
-def _describe(node: Node) -> str:
-    """A node for an error: its name, and its number or shape."""
-    name = node.label or (node.op.name if node.op else "constant")
-    nan = ", which holds NaN" if np.isnan(node._data).any() else ""
-    return f"{name}={node._data}" if node.ndim == 0 else f"{name} of shape {node.shape}{nan}"

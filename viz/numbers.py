@@ -34,8 +34,8 @@ def norm(data: Any) -> str:
 def brief(data: Any) -> str:
     """A number, a few entries, or a norm; a dash for None.
 
-    >>> brief(None), brief(2.0), brief([1.0, -2.0]), brief(range(5))
-    ('–', '2', '[1, −2]', '‖5.477‖')
+    >>> brief(None), brief(2.0), brief([1.0, -2.0]), brief([1.0, 2.0, 3.0, 4.0, 5.0]), brief(np.arange(5))
+    ('–', '2', '[1, −2]', '‖7.416‖', 'int64, 5')
     """
     if data is None:
         return UNKNOWN

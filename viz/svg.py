@@ -24,7 +24,6 @@ _FILL = {"data": "#eef5fd", "alias": "#fdf6e7", "parameter": "#fdf6e7", "loss": 
 _LINE = {"alias": OCHRE, "parameter": OCHRE, "loss": PURPLE, "root": PURPLE, "data": "#4a7ba6", "leaf": "#4a7ba6"}
 TITLE, SMALL, DIGITS = 10.5, 8.0, 9.0
 MARGIN, LINE_HEIGHT, CELL = 24.0, 13.0, 8.0
-PANEL = 208.0
 
 # In a web page a style sheet reaches everything on it, so ours names its own pictures.
 _DARK = {
@@ -117,7 +116,8 @@ class _Painter:
     def __init__(self, view: View, layout: Layout, box_sizes: Mapping[int, tuple[float, float]], prefix: str) -> None:
         self.view, self.layout, self.sizes, self.prefix = view, layout, box_sizes, prefix
         self.grad_scale = _largest([box.grad for box in view.boxes if np.ndim(box.grad) > 0])
-        self.left = MARGIN + (PANEL + 16 if view.sums and view.steps else 0)
+        self.panel = _panel_width(view) if view.steps else 0.0
+        self.left = MARGIN + (self.panel + 16 if self.panel else 0)
         self.fan_out = Counter(arrow.tail for arrow in view.arrows)
         self.out: list[str] = []
 
@@ -282,7 +282,7 @@ class _Painter:
         return 44.0 + 12.0 * min(len(s.parts), 8) + (12.0 if len(s.parts) > 8 else 0)
 
     def _panel(self, x: float, y: float) -> None:
-        self._rect(x, y, PANEL, self._panel_height(), "box", "#fffdf7", OCHRE, rx=8)
+        self._rect(x, y, self.panel, self._panel_height(), "box", "#fffdf7", OCHRE, rx=8)
         self._text(x + 10, y + 18, "Shared weights: uses sum", "ink", INK, TITLE, bold=True)
         self._text(x + 10, y + self._panel_height() - 9, "entries add; norms do not", "faint", FAINT, SMALL)
         y += 30
@@ -298,19 +298,27 @@ class _Painter:
             self._text(x, y + 8, "+" if i else " ", "ink", INK, SMALL, mono=True)
             self._text(x + 10, y + 8, f"t={t}", "faint", FAINT, SMALL, mono=True)
             self._strip(x + 50, y, part)
-            self._text(x + PANEL - 20, y + 8, brief(part), "orange", ORANGE, SMALL, anchor="end", mono=True)
+            self._text(x + self.panel - 20, y + 8, brief(part), "orange", ORANGE, SMALL, anchor="end", mono=True)
             y += 12
         if len(s.parts) > 8:
             self._text(x + 10, y + 8, f"+ {len(s.parts) - 8} earlier steps", "faint", FAINT, SMALL)
             y += 12
         self._text(x, y + 10, "=", "ink", INK, SMALL, bold=True, mono=True)
         self._strip(x + 50, y + 2, s.total)
-        self._text(x + PANEL - 20, y + 10, brief(s.total), "orange", ORANGE, SMALL, bold=True, anchor="end", mono=True)
+        self._text(
+            x + self.panel - 20, y + 10, brief(s.total), "orange", ORANGE, SMALL, bold=True, anchor="end", mono=True
+        )
 
     def _strip(self, x: float, y: float, data: Any) -> None:
-        if data is not None and np.ndim(data) > 0:
+        if np.ndim(data) > 0 and np.size(data) > MAX_ENTRIES:
             row = heat.grid(np.ravel(data))
             self._cells(x, y, row, CELL, self.grad_scale, heat.GRAD)
+
+
+def _panel_width(view: View) -> float:
+    """Room for the longest contribution of a shared weight; 0 where there is none."""
+    shown = [brief(data) for s in view.sums for data in (*(part for _, part in s.parts), s.total)]
+    return max([208.0, *(fonts.width(text, SMALL, fonts.MONO) + 76 for text in shown)]) if shown else 0.0
 
 
 def _largest(arrays: list[Any]) -> float:

@@ -1,0 +1,47 @@
+"""Draws the pictures in the README. Run it with: python docs/pictures/make.py."""
+
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+
+from microgradrnn import Parameter, Tensor, Value, functional, scope
+from microgradrnn.nn import RNNCell
+from viz import draw
+
+HERE = Path(__file__).parent
+TEXT, CHARS = "hell", "ehlo"
+
+
+def chain_rule():
+    """f = z (x + y) at the numbers that everybody uses for it."""
+    x, y, z = Value(-2.0, "x"), Value(5.0, "y"), Value(-4.0, "z")
+    f = z * (x + y)
+    f.label = "f"
+    f.backward()
+    draw(f).save(HERE / "chain_rule.svg")
+
+
+def rnn():
+    """Three steps of a small character RNN that has learnt nothing yet."""
+    rng = np.random.default_rng(0)
+    cell = RNNCell(len(CHARS), 6, seed=rng)
+    W_hy, b_y = Parameter(rng.normal(size=(6, len(CHARS))), "W_hy"), Parameter(np.zeros(len(CHARS)), "b_y")
+    h, losses = cell.zero_state(1), []
+    for t, (now, following) in enumerate(pairwise(TEXT), start=1):
+        with scope("cell", t=t):
+            x = Tensor(np.eye(len(CHARS))[[CHARS.index(now)]], f"x_{t} {now!r}", requires_grad=False)
+            h = cell(x, h)
+            y = h @ W_hy + b_y
+            target = Tensor(np.array([CHARS.index(following)]), f"then {following!r}")
+            losses.append(functional.cross_entropy(y, target))
+            y.label, losses[-1].label = f"y_{t}", f"L_{t}"
+    loss = functional.add_n(losses)
+    loss.label = "L"
+    loss.backward()
+    draw(loss).save(HERE / "rnn.svg")
+
+
+if __name__ == "__main__":
+    chain_rule()
+    rnn()
