@@ -48,23 +48,25 @@ def visit(nodes: Iterable[Node], grads: dict[Node, Any], watch: Watch | None = N
         op = node.op
         if op is None:
             continue
-        upstream, scalar = grads[node], type(node) is Value
-        xp, z, xs = node.xp, node._data, node.xs
+        upstream, xp, z, xs = grads[node], node.xp, node._data, node.xs
         for slot, x in enumerate(node.inputs):
             if not x._requires_grad:
                 continue
-            if op.local is not None:
+            if op.local is None:
+                downstream = op.pull[slot](xp, upstream, z, *xs, **node.params)  # type: ignore[index]
+            else:
                 local = op.local[slot]
                 downstream = upstream * (local(xp, z, *xs) if callable(local) else local)
-            else:
-                assert op.pull is not None
-                downstream = op.pull[slot](xp, upstream, z, *xs, **node.params)
+            if type(downstream) is not float:
+                downstream = _fit(downstream, x)
             before = grads.get(x)
-            if scalar:
-                after = downstream if before is None else before + downstream
+            if before is None:
+                after = downstream if op.local is not None else _own(downstream, x, upstream)
+            elif watch is None and type(downstream) is not Scattered:
+                before += downstream
+                after = before
             else:
-                downstream = _fit(downstream, x, node, upstream)
-                after = add(before, downstream, x, in_place=watch is None)
+                after = _add(before, downstream, in_place=watch is None)
             grads[x] = after
             if watch is not None:
                 watch(node, slot, downstream, before, after)
@@ -78,19 +80,29 @@ def local_gradient(node: Node, slot: int) -> Any:
     return local(node.xp, node._data, *node.xs) if callable(local) else local
 
 
-def _fit(downstream: Any, x: Node, node: Node, upstream: Any) -> Any:
-    """Undo broadcasting and casting: the contribution in its input's shape and dtype, in an array of its own."""
-    if type(downstream) is Scattered:
-        return downstream
+def _fit(downstream: Any, x: Node) -> Any:
+    """Undo broadcasting and casting: the contribution in its input's shape and dtype."""
     if type(x) is Value:
         return float(np.sum(downstream))
-    array, shape, dtype = np.asarray(downstream), x._data.shape, x._data.dtype
-    if array.shape != shape:
-        array = unbroadcast(array, shape)
-    if array.dtype != dtype:
-        array = array.astype(dtype)
-    shared = array.base is not None or array is upstream or any(array is data for data in (node._data, *node.xs))
-    return array.copy() if shared else array
+    if type(downstream) is Scattered:
+        return downstream
+    data = x._data
+    if type(downstream) is not np.ndarray:
+        downstream = np.asarray(downstream)
+    if downstream.shape != data.shape:
+        downstream = unbroadcast(downstream, data.shape)
+    if downstream.dtype is not data.dtype:
+        downstream = downstream.astype(data.dtype)
+    return downstream
+
+
+def _own(downstream: Any, x: Node, upstream: Any) -> Any:
+    """What a pull returned, as an array that nobody else holds: it may be upstream itself, or a view of it."""
+    if type(downstream) is float:
+        return downstream
+    if type(downstream) is Scattered:
+        return downstream.dense(x._data.shape, x._data.dtype)
+    return downstream.copy() if downstream is upstream or downstream.base is not None else downstream
 
 
 def unbroadcast(array: Array, shape: tuple[int, ...]) -> Array:
@@ -100,22 +112,21 @@ def unbroadcast(array: Array, shape: tuple[int, ...]) -> Array:
     array([[12.],
            [12.]])
     """
-    array = array.sum(axis=tuple(range(array.ndim - len(shape))))
+    extra = array.ndim - len(shape)
+    if extra > 0:
+        array = np.asarray(np.add.reduce(array, axis=tuple(range(extra))))
+    if array.shape == shape:
+        return array
     stretched = tuple(i for i, size in enumerate(shape) if size == 1 and array.shape[i] != 1)
     return np.broadcast_to(array.sum(axis=stretched, keepdims=True), shape)
 
 
-def add(before: Any, downstream: Any, x: Node, in_place: bool) -> Any:
-    """The contributions to ``x`` so far (None: there were none) and one more."""
+def _add(before: Any, downstream: Any, in_place: bool) -> Any:
+    """The contributions so far and one more."""
     if type(downstream) is Scattered:
-        after = np.zeros_like(x._data) if before is None else before if in_place else before.copy()
+        after = before if in_place else before.copy()
         downstream.add_into(after)
         return after
-    if before is None:
-        return downstream
-    if in_place:
-        before += downstream
-        return before
     return before + downstream
 
 

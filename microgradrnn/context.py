@@ -53,7 +53,7 @@ def scope(name: str, t: int | None = None) -> Iterator[None]:
     """
     outer = here()
     path = f"{outer.path}/{name}" if outer.path else name
-    with at(replace(outer, path=path, t=outer.t if t is None else t)):
+    with at(Place(path, outer.t if t is None else t, outer.recording, outer.nan_is_error)):
         yield
 
 

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from microgradrnn import floats, ops
+from microgradrnn import arrays, floats, ops
 from microgradrnn.context import here
 from microgradrnn.convert import as_array, as_axis, as_float, as_grad, as_index, as_shape
 from microgradrnn.errors import describe, misfit
@@ -136,7 +136,7 @@ class Node:
     @property
     def dtype(self) -> np.dtype[Any]:
         """The NumPy type of the entries."""
-        return np.result_type(self._data)
+        return np.asarray(self._data).dtype
 
     @property
     def _prev(self) -> set[Node]:
@@ -208,6 +208,12 @@ class Node:
             f"NumPy cannot take a {type(self).__name__}, whose history it would lose: use node.data for the numbers, "
             "or microgradrnn.functional (stack, where, ...) for a result that is recorded"
         )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Leaves can be pickled, as modules of them are; their place in the order of creation is made anew."""
+        if self.op is not None:
+            raise TypeError(f"{self._name()} is the output of {self.op.name}, and graphs are not pickled: detach() it")
+        return _leaf, (type(self), self._data, self._grad, self.label, self._requires_grad)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Node:
         """Copy the graph behind this node, one node at a time: a long chain needs no deep stack."""
@@ -285,7 +291,7 @@ class Tensor(Node):
     """
 
     __slots__ = ("_lent",)
-    xp = np
+    xp = arrays
 
     def __init__(self, data: Any, label: str = "", dtype: Any = None, requires_grad: bool = True) -> None:
         array = as_array(data, dtype)
@@ -352,7 +358,7 @@ class Tensor(Node):
     def __getitem__(self, key: Any) -> Any:
         """NumPy's indexing: integers, slices, None, ..., integer arrays (repeats add up) and boolean masks."""
         parts = key if isinstance(key, tuple) else (key,)
-        is_array = [isinstance(part, (Node, np.ndarray, list)) for part in parts]
+        is_array = [isinstance(part, (Node, np.ndarray, list, tuple)) for part in parts]
         arrays = [
             part if isinstance(part, Node) else constant(as_index(part))
             for part, yes in zip(parts, is_array, strict=True)
@@ -386,20 +392,22 @@ def record(op: Op, *operands: Any, **params: Any) -> Any:
     >>> record(ops.MUL, Value(3.0), 2).data
     6.0
     """
-    kind: type[Node] = Value
-    for operand in operands:
-        if type(operand) is not Value:
-            kind, operands = _lift(op, operands)
-            break
-    if op.local is None:
-        kind = Tensor
-
-    xs = []
+    kind: type[Node] = Value if op.local is not None else Tensor
     requires_grad = False
-    for node in operands:
-        xs.append(node._data)
-        if node._requires_grad:
+    xs = []
+    for x in operands:
+        if type(x) is not Value:
+            if isinstance(x, Tensor):
+                kind = Tensor
+                if x._lent:
+                    x._lend_to_graph()
+            elif not isinstance(x, Node):
+                return record(op, *_lift(op, operands), **params)
+        xs.append(x._data)
+        if x._requires_grad:
             requires_grad = True
+    if op.local is None and float in map(type, xs):
+        xs = [np.asarray(x) for x in xs]
     try:
         data = op.forward(kind.xp, *xs, **params)
     except (ValueError, IndexError) as error:
@@ -409,10 +417,12 @@ def record(op: Op, *operands: Any, **params: Any) -> Any:
     if place.nan_is_error and np.isnan(data).any():
         raise FloatingPointError(f"NaN came up in {op.name}{place}, from " + ", ".join(map(describe, operands)))
     if not place.recording:
-        return constant(data)
+        return Tensor(data, requires_grad=False) if kind is Tensor else Value(data, requires_grad=False)
     node = _new(kind)
     if kind is Tensor:
         data, node._lent = np.asarray(data), False
+    elif type(data) is not float:
+        data = float(data)
     node._data = data
     node._grad = None
     node._requires_grad = requires_grad
@@ -432,6 +442,12 @@ def constant(data: Any, label: str = "") -> Any:
     return kind(data, label, requires_grad=False)
 
 
+def _leaf(kind: Any, data: Any, grad: Any, label: str, requires_grad: bool) -> Any:
+    leaf = kind(data, label=label, requires_grad=requires_grad)
+    leaf.grad = grad
+    return leaf
+
+
 def ancestors(root: Node) -> list[Node]:
     """``root`` and every node that it was computed from, oldest first: inputs come before what reads them."""
     found, todo = {root}, [root]
@@ -443,23 +459,19 @@ def ancestors(root: Node) -> list[Node]:
     return sorted(found, key=serial)
 
 
-def _lift(op: Op, operands: tuple[Any, ...]) -> tuple[type[Node], tuple[Node, ...]]:
-    """Numbers and arrays among the operands as constants, and the kind of node that comes of them all."""
+def _lift(op: Op, operands: tuple[Any, ...]) -> Iterator[Node]:
+    """The operands as nodes: numbers and arrays among them become constants."""
     plain = (bool, int, float, np.number, np.bool_)
     scalar = all(isinstance(x, (Value, *plain)) for x in operands)
-    nodes: list[Node] = []
     for x in operands:
-        if isinstance(x, plain) and not isinstance(x, np.complexfloating):
+        if isinstance(x, Node):
+            yield x
+        elif isinstance(x, plain) and not isinstance(x, np.complexfloating):
             node = constant(float(x))
             # Beside a Tensor a number keeps its own type, so that float32 stays float32 and integers stay integers.
             node._data = node._data if scalar else x.item() if isinstance(x, np.generic) else x
-        elif isinstance(x, Node):
-            node = x
-            if node._lent:
-                node._lend_to_graph()
+            yield node
         elif isinstance(x, (np.ndarray, list, tuple)):
-            node = constant(x)
+            yield constant(x)
         else:
             raise TypeError(f"{op.name} takes nodes, real numbers and arrays of them, not {type(x).__name__}")
-        nodes.append(node)
-    return (Value if scalar else Tensor), tuple(nodes)

@@ -4,6 +4,7 @@ Each is one node of the op table, after its arguments have been checked. Classes
 """
 
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -44,7 +45,9 @@ def where(condition: Any, x: Any, y: Any) -> Any:
 
 def concat(nodes: Sequence[Any], axis: int = 0) -> Any:
     """Tensors joined along an axis that they have."""
-    return record(ops.CONCAT, *_some(nodes, "concat"), axis=axis)
+    sizes = [np.shape(node._data if isinstance(node, Node) else node) for node in _some(nodes, "concat")]
+    lengths = [size[axis] if -len(size) <= axis < len(size) else 0 for size in sizes]  # NumPy refuses what is amiss
+    return record(ops.CONCAT, *nodes, axis=axis, starts=(0, *accumulate(lengths)))
 
 
 def stack(nodes: Sequence[Any], axis: int = 0) -> Any:
@@ -106,16 +109,17 @@ def cross_entropy(logits: Any, targets: Any, reduction: str = "mean", ignore_ind
             f"cross_entropy: logits of shape {logits.shape} want one target a row, shape {logits.shape[:-1]}, "
             f"not {targets.shape}"
         )
-    _check_classes(np.asarray(targets.data), logits.shape[-1], reduction, ignore_index)
+    _check_classes(targets._data, logits.shape[-1], reduction, ignore_index)
     return record(ops.CROSS_ENTROPY, logits, targets, reduction=reduction, ignore_index=ignore_index)
 
 
 def _check_classes(targets: Any, classes: int, reduction: str, ignore_index: int | None) -> None:
     counted = targets if ignore_index is None else targets[targets != ignore_index]
-    wrong = counted[(counted < 0) | (counted >= classes)]
-    if wrong.size:
-        raise ValueError(f"cross_entropy: class {wrong.flat[0]} is out of range for {classes} classes")
-    if reduction == "mean" and not counted.size:
+    if counted.size:
+        for wrong in (counted.min(), counted.max()):
+            if not 0 <= wrong < classes:
+                raise ValueError(f"cross_entropy: class {wrong} is out of range for {classes} classes")
+    elif reduction == "mean":
         raise ValueError("cross_entropy: no target counts, so there is no mean; give a target or take the sum")
 
 

@@ -6,6 +6,7 @@ An elementwise op becomes a node of its own kind for every entry. A structural o
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -38,9 +39,14 @@ def lower(root: Node) -> Any:
 def lowering(root: Node) -> dict[Node, Nodes]:
     """For ``root`` and every node behind it, the object array of Values that stands for it."""
     lowered: dict[Node, Nodes] = {}
-    for node in ancestors(root):
+    nodes = ancestors(root)
+    # A leaf may have moved on; what its consumers read is what the graph was computed with.
+    recorded = {node: node._data for node in nodes}
+    for node in reversed(nodes):
+        recorded.update(zip(node.inputs, node.xs, strict=True))
+    for node in nodes:
         with at(node.place):
-            lowered[node] = _leaf(node) if node.op is None else _apply(node, node.op, lowered)
+            lowered[node] = _leaf(node, recorded[node]) if node.op is None else _apply(node, node.op, lowered)
         if node.label:
             for index, value in np.ndenumerate(lowered[node]):
                 value.label = value.label or _entry_label(node.label, index)
@@ -51,16 +57,17 @@ def _entry_label(label: str, index: tuple[int, ...]) -> str:
     return f"{label}[{','.join(map(str, index))}]" if index else label
 
 
-def _leaf(node: Node) -> Nodes:
-    return _each(lambda number: Value(number, requires_grad=node.requires_grad), _array(node._data))
+def _leaf(node: Node, data: Any) -> Nodes:
+    return _each(lambda number: Value(number, requires_grad=node.requires_grad), _array(data))
 
 
 def _apply(node: Node, op: Op, lowered: dict[Node, Nodes]) -> Nodes:
     if op.local is not None:
         return _each(lambda *xs: record(op, *xs), *(lowered[x] for x in node.inputs))
     # Integers choose (indices, classes) rather than flow, so a structural op gets them as they are.
-    xs = [lowered[x] if x.dtype.kind == "f" else x._data for x in node.inputs]
-    return _array(op.forward(ScalarNodes, *xs, **node.params))
+    xs = [lowered[x] if x.dtype.kind == "f" else data for x, data in zip(node.inputs, node.xs, strict=True)]
+    entries = _array(op.forward(ScalarNodes, *xs, **node.params))
+    return entries if node.dtype.kind == "f" else _leaf(node, entries)
 
 
 def _array(data: Any) -> Nodes:
@@ -74,7 +81,7 @@ def _array(data: Any) -> Nodes:
 
 def _each(function: Callable[..., Any], *arrays: Any) -> Nodes:
     """``function`` of every entry, with broadcasting."""
-    return _array(np.frompyfunc(function, len(arrays), 1)(*arrays))
+    return _array(np.frompyfunc(function, len(arrays), 1)(*map(_array, arrays)))
 
 
 def _elementwise(op: Op) -> Callable[..., Nodes]:
@@ -83,9 +90,11 @@ def _elementwise(op: Op) -> Callable[..., Nodes]:
 
 def _along(op: Op, array: Nodes, axis: Any, keepdims: bool) -> Nodes:
     """One n-ary node for all the entries along ``axis``."""
+    array = _array(array)
     axes = tuple(range(array.ndim)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
     last = np.moveaxis(array, axes, range(-len(axes), 0))
-    rows = last.reshape((*last.shape[: array.ndim - len(axes)], -1))
+    kept = last.shape[: array.ndim - len(axes)]
+    rows = last.reshape((*kept, math.prod(last.shape[len(kept) :])))
     reduced = np.empty(rows.shape[:-1], dtype=object)
     for index in np.ndindex(reduced.shape):
         reduced[index] = record(op, *rows[index]) if rows.shape[-1] else constant(0.0)
@@ -98,13 +107,13 @@ class ScalarNodes:
     exp = _elementwise(ops.EXP)
     log = _elementwise(ops.LOG)
     divide = _elementwise(ops.DIV)
+    where = _elementwise(ops.WHERE)
 
     reshape = staticmethod(np.reshape)
     transpose = staticmethod(np.transpose)
     squeeze = staticmethod(np.squeeze)
     stack = staticmethod(np.stack)
     concatenate = staticmethod(np.concatenate)
-    take_along_axis = staticmethod(np.take_along_axis)
 
     @staticmethod
     def sum(array: Nodes, axis: Any = None, keepdims: bool = False) -> Nodes:

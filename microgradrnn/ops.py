@@ -328,15 +328,20 @@ def _as_matrices(xp: Any, u: Any, x: Any, y: Any) -> tuple[Any, Any, Any]:
     return u, x, y
 
 
+def _product(xp: Any, x: Any, y: Any) -> Any:
+    """x @ y of matrices; by dot where it can be, since matmul is several times slower for a column times a row."""
+    return xp.dot(x, y) if x.ndim == y.ndim == 2 else xp.matmul(x, y)
+
+
 def _matmul_pull_x(xp: Any, u: Any, z: Any, x: Any, y: Any) -> Any:
     u, _, columns = _as_matrices(xp, u, x, y)
-    downstream = xp.matmul(u, xp.swapaxes(columns, -1, -2))
+    downstream = _product(xp, u, columns.swapaxes(-1, -2))
     return downstream[..., 0, :] if x.ndim == 1 else downstream
 
 
 def _matmul_pull_y(xp: Any, u: Any, z: Any, x: Any, y: Any) -> Any:
     u, rows, _ = _as_matrices(xp, u, x, y)
-    downstream = xp.matmul(xp.swapaxes(rows, -1, -2), u)
+    downstream = _product(xp, rows.swapaxes(-1, -2), u)
     return downstream[..., 0] if y.ndim == 1 else downstream
 
 
@@ -386,7 +391,7 @@ MEAN = Op(
     forward=lambda xp, x, axis, keepdims: xp.mean(x, axis=axis, keepdims=keepdims),
     pull=(
         lambda xp, u, z, x, axis, keepdims: xp.broadcast_to(
-            _spread(xp, u, x, axis, keepdims) / (x.size / z.size), x.shape
+            _spread(xp, u, x, axis, keepdims) * (z.size / max(x.size, 1)), x.shape
         ),
     ),
     push=(lambda xp, v, z, x, axis, keepdims: xp.mean(v, axis=axis, keepdims=keepdims),),
@@ -521,33 +526,31 @@ INDEX = Op(
 
 
 def _concat_pull(slot: int) -> Function:
-    def pull(xp: Any, u: Any, z: Any, *xs: Any, axis: int) -> Any:
-        start = sum(x.shape[axis] for x in xs[:slot])
-        along = axis % z.ndim
-        return u[(slice(None),) * along + (slice(start, start + xs[slot].shape[axis]),)]
+    def pull(xp: Any, u: Any, z: Any, *xs: Any, axis: int, starts: tuple[int, ...]) -> Any:
+        before = (slice(None),) * (axis % z.ndim)
+        return u[(*before, slice(starts[slot], starts[slot + 1]))]
 
     return pull
 
 
-def _concat_push(slot: int) -> Function:
-    def push(xp: Any, v: Any, z: Any, *xs: Any, axis: int) -> Any:
-        return xp.concatenate([v if i == slot else 0.0 * x for i, x in enumerate(xs)], axis=axis)
-
-    return push
+def _alone(xp: Any, v: Any, slot: int, xs: Sequence[Any]) -> list[Any]:
+    """The tangents of all inputs when only the one at ``slot`` moves."""
+    return [v if i == slot else xp.zeros_like(x) for i, x in enumerate(xs)]
 
 
+# `starts` says where each input begins along the axis, and where the last one ends; see `functional.concat`.
 CONCAT = Op(
     name="concat",
     symbol="concat",
     latex="[x ; y]",
     rule="deals: each input gets its own part of upstream",
-    forward=lambda xp, *xs, axis: xp.concatenate(xs, axis=axis),
+    forward=lambda xp, *xs, axis, starts: xp.concatenate(xs, axis=axis),
     pull=EachInput(_concat_pull),
-    push=EachInput(_concat_push),
+    push=EachInput(lambda slot: lambda xp, v, z, *xs, axis, starts: xp.concatenate(_alone(xp, v, slot, xs), axis=axis)),
     formula=("this input's part of upstream",),
     needs="inputs that agree on every axis but the one they are joined along",
     domain=("real", "real"),
-    example=(((2, 3), (2, 1)), {"axis": 1}),
+    example=(((2, 3), (2, 1)), {"axis": 1, "starts": (0, 3, 4)}),
 )
 
 STACK = Op(
@@ -557,11 +560,7 @@ STACK = Op(
     rule="deals: each input gets its own part of upstream",
     forward=lambda xp, *xs, axis: xp.stack(xs, axis=axis),
     pull=EachInput(lambda slot: lambda xp, u, z, *xs, axis: xp.take(u, slot, axis=axis)),
-    push=EachInput(
-        lambda slot: (
-            lambda xp, v, z, *xs, axis: xp.stack([v if i == slot else 0.0 * x for i, x in enumerate(xs)], axis=axis)
-        )
-    ),
+    push=EachInput(lambda slot: lambda xp, v, z, *xs, axis: xp.stack(_alone(xp, v, slot, xs), axis=axis)),
     formula=("this input's part of upstream",),
     needs="inputs of one shape",
     domain=("real", "real"),
@@ -635,10 +634,12 @@ LOGSUMEXP = Op(
 )
 
 
-def _pick(xp: Any, x: Any, m: Any, ignore_index: int | None) -> Any:
-    """x at each target's class; an ignored target reads class 0, and counts for nothing."""
-    classes = m if ignore_index is None else np.where(m == ignore_index, 0, m)
-    return xp.take_along_axis(x, classes[..., None], axis=-1)[..., 0]
+def _counted(xp: Any, x: Any, m: Any, ignore_index: int | None) -> tuple[Any, Any]:
+    """Logits and targets with harmless zeros in place of what is ignored: it may well be nan or infinite."""
+    if ignore_index is None:
+        return x, m
+    ignored = m == ignore_index
+    return xp.where(ignored[..., None], 0.0, x), np.where(ignored, 0, m)
 
 
 def _count(m: Any, ignore_index: int | None) -> int:
@@ -647,19 +648,22 @@ def _count(m: Any, ignore_index: int | None) -> int:
 
 
 def _cross_entropy(xp: Any, x: Any, m: Any, reduction: str, ignore_index: int | None) -> Any:
-    s = _shifted(xp, x, -1)
-    losses = xp.log(xp.sum(xp.exp(s), axis=-1)) - _pick(xp, s, m, ignore_index)
+    logits, classes = _counted(xp, x, m, ignore_index)
+    s = _shifted(xp, logits, -1)
+    correct = s.reshape(m.size, s.shape[-1])[np.arange(m.size), classes.ravel()].reshape(m.shape)
+    losses = xp.log(xp.sum(xp.exp(s), axis=-1)) - correct
     if ignore_index is not None:
         losses = losses * (m != ignore_index)
     if reduction == "none":
         return losses
-    total = xp.sum(losses)
+    total = xp.sum(losses, axis=None)
     return total / _count(m, ignore_index) if reduction == "mean" else total
 
 
 def _cross_entropy_jacobian(xp: Any, x: Any, m: Any, reduction: str, ignore_index: int | None) -> Any:
     """S - 1[m], a row of classes for each target; 0 where the target is ignored, over their number for the mean."""
-    rows = _softmax(xp, x, -1) - (np.arange(x.shape[-1]) == m[..., None])
+    logits, classes = _counted(xp, x, m, ignore_index)
+    rows = _softmax(xp, logits, -1) - (np.arange(x.shape[-1]) == classes[..., None])
     if ignore_index is not None:
         rows = rows * (m != ignore_index)[..., None]
     return rows / _count(m, ignore_index) if reduction == "mean" else rows
@@ -671,7 +675,7 @@ CROSS_ENTROPY = Op(
     latex=r"-\log \frac{e^{x_m}}{\sum_j e^{x_j}}",
     rule="competes: the logits get S − 1[m] times upstream, which sums to 0",
     forward=_cross_entropy,
-    pull=(lambda xp, u, z, x, m, **how: _cross_entropy_jacobian(xp, x, m, **how) * xp.expand_dims(u, -1),),
+    pull=(lambda xp, u, z, x, m, **how: _cross_entropy_jacobian(xp, x, m, **how) * u[..., None],),
     push=(
         lambda xp, v, z, x, m, **how: xp.sum(
             v * _cross_entropy_jacobian(xp, x, m, **how), axis=-1 if how["reduction"] == "none" else None

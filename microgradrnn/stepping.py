@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from microgradrnn.backprop import add, local_gradient, order, seed, store, visit
+from microgradrnn.backprop import local_gradient, order, seed, store, visit
 from microgradrnn.convert import as_array
 from microgradrnn.engine import Node
+from microgradrnn.ops import Scattered
 
 Array = NDArray[Any]
 
@@ -73,7 +74,7 @@ def watched(node: Node, grads: dict[Node, Any]) -> tuple[Edge, ...]:
 
     def watch(node: Node, slot: int, downstream: Any, before: Any, after: Any) -> None:
         x = node.inputs[slot]
-        dense = add(None, downstream, x, in_place=False)
+        dense = downstream.dense(x.shape, x.dtype) if isinstance(downstream, Scattered) else downstream
         edges.append(Edge(node, x, slot, grads[node], dense, before, after))
 
     visit([node], grads, watch)
