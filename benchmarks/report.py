@@ -3,6 +3,7 @@
 import importlib.metadata
 import platform
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 NOT_INSTALLED = "not installed: pip install -r benchmarks/requirements.txt"
 
@@ -23,25 +24,34 @@ def versions() -> str:
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Aligned columns, names on the left and numbers on the right; a row that is cut short is a name and a remark."""
-    widths = [
-        max(len(row[i]) for row in (heads, *(row for row in rows if len(row) == len(heads)))) for i in range(len(heads))
-    ]
+    """Aligned columns: names on the left, numbers on the right. A row of two cells is a name and a remark."""
+    full = [row for row in rows if len(row) == len(heads)]
+    widths = [max(map(len, column)) for column in zip(heads, *full, strict=True)]
     widths[0] = max(len(row[0]) for row in (heads, *rows))
     lines = []
-    for row in (heads, *rows):
-        cells = [cell.rjust(width) for cell, width in zip(row, widths, strict=False)]
-        lines.append("  ".join(["  " + row[0].ljust(widths[0]), *cells[1:]]).rstrip())
+    for name, *cells in (heads, *rows):
+        aligned = [cell.rjust(width) for cell, width in zip(cells, widths[1:], strict=False)]
+        lines.append("  ".join(["", name.ljust(widths[0]), *aligned]).rstrip())
     return "\n".join(lines)
 
 
-def floors(*claims: tuple[str, float | None, str, float]) -> str:
-    """Each claim, what was measured, and whether it holds: (claim, measured, "<=" or ">=", limit)."""
-    rows = []
-    for claim, measured, sign, limit in claims:
-        if measured is None:
-            rows.append((f"floor: {claim} {sign} {limit:g}", NOT_INSTALLED))
-            continue
-        met = measured <= limit if sign == "<=" else measured >= limit
-        rows.append((f"floor: {claim} {sign} {limit:g}", f"{measured:.2f}", "met" if met else "MISSED"))
-    return table(("", "", ""), rows).lstrip("\n")
+@dataclass(frozen=True)
+class Floor:
+    """What must hold: ``measured`` (None where a peer is missing) is at most, or at least, ``limit``."""
+
+    claim: str
+    measured: float | None
+    limit: float
+    at_least: bool = False
+
+    def row(self) -> tuple[str, ...]:
+        name = f"floor: {self.claim} {'>=' if self.at_least else '<='} {self.limit:g}"
+        if self.measured is None:
+            return (name, NOT_INSTALLED)
+        met = self.measured >= self.limit if self.at_least else self.measured <= self.limit
+        return (name, f"{self.measured:.2f}", "met" if met else "MISSED")
+
+
+def floors(*floors: Floor) -> str:
+    """A line for each: the claim, what was measured, and whether it is met."""
+    return table(("", "", ""), [floor.row() for floor in floors]).split("\n", 1)[1]

@@ -10,7 +10,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -118,7 +118,8 @@ def unbroadcast(array: Array, shape: tuple[int, ...]) -> Array:
     if array.shape == shape:
         return array
     stretched = tuple(i for i, size in enumerate(shape) if size == 1 and array.shape[i] != 1)
-    return np.broadcast_to(array.sum(axis=stretched, keepdims=True), shape)
+    array = array.sum(axis=stretched, keepdims=True)
+    return array if array.shape == shape else np.broadcast_to(array, shape)
 
 
 def _add(before: Any, downstream: Any, in_place: bool) -> Any:
@@ -150,8 +151,7 @@ def backward(root: Node, upstream: Any = None) -> None:
     >>> x.grad
     array([ 2., 40.])
     """
-    for node, grad in gradients(root, upstream).items():
-        node._grad = grad if node.op is not None or node._grad is None else node._grad + grad
+    store(gradients(root, upstream))
 
 
 def gradients(root: Node, upstream: Any = None) -> dict[Node, Any]:
@@ -175,9 +175,14 @@ def seed(root: Node, upstream: Any) -> Any:
     return as_float(upstream) if type(root) is Value else as_array(upstream, root.dtype)
 
 
-def store(node: Node, grad: Any, earlier: Any) -> None:
-    """A leaf's grad goes on from what it had before the pass."""
-    node._grad = grad if node.op is not None or earlier is None else earlier + grad
+def store(grads: Mapping[Node, Any], earlier: Mapping[Node, Any] | None = None) -> None:
+    """Put gradients on their nodes; a leaf's goes on from its ``earlier`` one, which is the one it has unless told."""
+    for node, grad in grads.items():
+        if node.op is None:
+            before = node._grad if earlier is None else earlier[node]
+            if before is not None:
+                grad = before + grad
+        node._grad = grad
 
 
 def _refuse_nan(node: Node, slot: int, downstream: Any, before: Any, after: Any) -> None:

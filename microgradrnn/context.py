@@ -9,11 +9,10 @@ All of it lives in one context variable, so threads and coroutines don't see eac
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """What every node remembers of where it was recorded."""
 
     path: str = ""
@@ -41,8 +40,7 @@ def at(place: Place) -> Iterator[None]:
         _place.reset(token)
 
 
-@contextmanager
-def scope(name: str, t: int | None = None) -> Iterator[None]:
+class scope:  # noqa: N801 - used as a function is
     """Mark what is recorded inside with a name and, where there is one, a time step. Scopes nest.
 
     >>> from microgradrnn import Value
@@ -51,10 +49,18 @@ def scope(name: str, t: int | None = None) -> Iterator[None]:
     >>> h.scope, h.t
     ('rnn/cell', 3)
     """
-    outer = here()
-    path = f"{outer.path}/{name}" if outer.path else name
-    with at(Place(path, outer.t if t is None else t, outer.recording, outer.nan_is_error)):
-        yield
+
+    def __init__(self, name: str, t: int | None = None) -> None:
+        self.name, self.t = name, t
+
+    def __enter__(self) -> None:
+        outer = here()
+        path = f"{outer.path}/{self.name}" if outer.path else self.name
+        t = outer.t if self.t is None else self.t
+        self._token = _place.set(Place(path, t, outer.recording, outer.nan_is_error))
+
+    def __exit__(self, *_: object) -> None:
+        _place.reset(self._token)
 
 
 @contextmanager
@@ -67,7 +73,7 @@ def no_grad() -> Iterator[None]:
     >>> y.data, y.inputs, y.requires_grad
     (6.0, (), False)
     """
-    with at(replace(here(), recording=False)):
+    with at(here()._replace(recording=False)):
         yield
 
 
@@ -82,5 +88,5 @@ def detect_nan() -> Iterator[None]:
     Traceback (most recent call last):
     FloatingPointError: NaN came up in log at step t=2 in scope 'cell', from a=-1.0
     """
-    with at(replace(here(), nan_is_error=True)):
+    with at(here()._replace(nan_is_error=True)):
         yield

@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 
 def as_float(number: Any) -> float:
     """One real number as a Python float. Raises TypeError for anything else."""
+    if type(number) is float:
+        return number
     if not isinstance(number, (str, bytes)) and np.ndim(number) == 0:
         try:
             return float(number)

@@ -392,7 +392,8 @@ def record(op: Op, *operands: Any, **params: Any) -> Any:
     >>> record(ops.MUL, Value(3.0), 2).data
     6.0
     """
-    kind: type[Node] = Value if op.local is not None else Tensor
+    structural = op.local is None
+    kind: type[Node] = Tensor if structural else Value
     requires_grad = False
     xs = []
     for x in operands:
@@ -403,11 +404,9 @@ def record(op: Op, *operands: Any, **params: Any) -> Any:
                     x._lend_to_graph()
             elif not isinstance(x, Node):
                 return record(op, *_lift(op, operands), **params)
-        xs.append(x._data)
+        xs.append(np.asarray(x._data) if structural else x._data)
         if x._requires_grad:
             requires_grad = True
-    if op.local is None and float in map(type, xs):
-        xs = [np.asarray(x) for x in xs]
     try:
         data = op.forward(kind.xp, *xs, **params)
     except (ValueError, IndexError) as error:

@@ -102,24 +102,23 @@ def cross_entropy(logits: Any, targets: Any, reduction: str = "mean", ignore_ind
     targets = targets if isinstance(targets, Node) else constant(np.asarray(targets))
     if reduction not in ("mean", "sum", "none"):
         raise ValueError(f"cross_entropy: reduction is 'mean', 'sum' or 'none', not {reduction!r}")
-    if targets.dtype.kind not in "iu":
+    shape, m = logits.shape, targets._data
+    if np.asarray(m).dtype.kind not in "iu":
         raise TypeError(f"cross_entropy: targets are class indices, integers, not {targets.dtype}")
-    if logits.ndim == 0 or logits.shape[:-1] != targets.shape:
+    if not shape or shape[:-1] != np.shape(m):
         raise ValueError(
-            f"cross_entropy: logits of shape {logits.shape} want one target a row, shape {logits.shape[:-1]}, "
-            f"not {targets.shape}"
+            f"cross_entropy: logits of shape {shape} want one target a row, shape {shape[:-1]}, not {np.shape(m)}"
         )
-    _check_classes(targets._data, logits.shape[-1], reduction, ignore_index)
+    _check_classes(np.asarray(m), shape[-1], reduction, ignore_index)
     return record(ops.CROSS_ENTROPY, logits, targets, reduction=reduction, ignore_index=ignore_index)
 
 
 def _check_classes(targets: Any, classes: int, reduction: str, ignore_index: int | None) -> None:
-    counted = targets if ignore_index is None else targets[targets != ignore_index]
-    if counted.size:
-        for wrong in (counted.min(), counted.max()):
-            if not 0 <= wrong < classes:
-                raise ValueError(f"cross_entropy: class {wrong} is out of range for {classes} classes")
-    elif reduction == "mean":
+    counted = [m for m in targets.ravel().tolist() if m != ignore_index]  # lists are faster for the usual few
+    if counted and not (min(counted) >= 0 and max(counted) < classes):
+        wrong = next(m for m in counted if not 0 <= m < classes)
+        raise ValueError(f"cross_entropy: class {wrong} is out of range for {classes} classes")
+    if reduction == "mean" and not counted:
         raise ValueError("cross_entropy: no target counts, so there is no mean; give a target or take the sum")
 
 

@@ -162,4 +162,4 @@ class Backprop:
         if grad is None:
             node._grad = earlier if node.op is None else None
         else:
-            store(node, grad, earlier)
+            store({node: grad}, self._earlier)

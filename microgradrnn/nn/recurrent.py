@@ -7,6 +7,7 @@ import numpy as np
 
 from microgradrnn.context import here
 from microgradrnn.engine import Node, Tensor
+from microgradrnn.functional import add_n
 from microgradrnn.nn.module import Module, Parameter
 
 
@@ -45,7 +46,7 @@ class RNNCell(Module):
 
     def __call__(self, x: Any, h: Any) -> Any:
         """One step: x of shape (N, input) and h of shape (N, hidden) give the next h, (N, hidden)."""
-        z = label_step("z", x @ self.W_xh + h @ self.W_hh + self.b_h)
+        z = label_step("z", add_n([x @ self.W_xh, h @ self.W_hh, self.b_h]))
         return label_step("h", z.tanh())
 
     def zero_state(self, batch_size: int) -> Tensor:
