@@ -1,7 +1,12 @@
-"""What all networks have in common: parameters, found by walking the attributes."""
+"""What all networks have in common: parameters, found by walking the attributes, and how to save and show them."""
 
-from collections.abc import Iterator
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from microgradrnn.engine import Node, Tensor
 
@@ -17,15 +22,27 @@ class Parameter(Tensor):
 
 
 class Module:
-    """A network: whatever it holds in attributes, lists or other modules that is learnt, are its parameters."""
+    """A network: whatever it holds in attributes, lists or other modules that is learnt, are its parameters.
+
+    >>> class Line(Module):
+    ...     def __init__(self):
+    ...         self.a, self.b = Parameter([1.0, 2.0], "a"), Parameter([0.0], "b")
+    >>> print(Line())
+    Line: 3 parameters
+      a (2,)
+      b (1,)
+    """
+
+    training = True
+
+    def named_modules(self) -> Iterator[tuple[str, Module]]:
+        """Each module within once, with its path; first comes this module itself, whose path is empty."""
+        return _unique((path, thing) for path, thing in _walk(self, "") if isinstance(thing, Module))
 
     def named_parameters(self) -> Iterator[tuple[str, Any]]:
         """Each parameter once, with its path, such as ``cell.W_hh``, in the order in which attributes were set."""
-        seen: set[int] = set()
-        for name, parameter in _walk(self, ""):
-            if id(parameter) not in seen:
-                seen.add(id(parameter))
-                yield name, parameter
+        leaves = ((path, thing) for path, thing in _walk(self, "") if isinstance(thing, Node))
+        return _unique((path, leaf) for path, leaf in leaves if leaf.op is None and leaf.requires_grad)
 
     def parameters(self) -> list[Any]:
         """Every parameter once."""
@@ -36,14 +53,71 @@ class Module:
         for parameter in self.parameters():
             parameter.zero_grad()
 
+    def train(self, mode: bool = True) -> Module:
+        """Switch to training (dropout works), here and in every module within; returns the module."""
+        for _, module in self.named_modules():
+            module.training = mode
+        return self
 
-def _walk(thing: Any, path: str) -> Iterator[tuple[str, Node]]:
-    if isinstance(thing, Node):
-        if thing.op is None and thing.requires_grad:
-            yield path, thing
-    elif isinstance(thing, (Module, dict)):
-        for name, part in (thing if isinstance(thing, dict) else vars(thing)).items():
-            yield from _walk(part, f"{path}.{name}" if path else str(name))
+    def eval(self) -> Module:
+        """Switch to evaluation (dropout passes everything), here and in every module within; returns the module."""
+        return self.train(False)
+
+    def state_dict(self) -> dict[str, NDArray[Any]]:
+        """Every parameter's path and a copy of its data."""
+        return {name: np.array(p.data) for name, p in self.named_parameters()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over the data of every parameter.
+
+        Raises:
+            KeyError: a parameter is missing, or there is one too many; names them all.
+            ValueError: a shape differs. In any case nothing has been changed.
+
+        >>> line = Module()
+        >>> line.a = Parameter([1.0, 2.0])
+        >>> line.load_state_dict({"a": [3.0, 4.0]})
+        >>> line.a.data
+        array([3., 4.])
+        """
+        own, name = dict(self.named_parameters()), type(self).__name__
+        missing, extra = [k for k in own if k not in state], [k for k in state if k not in own]
+        if missing or extra:
+            raise KeyError(f"{name}.load_state_dict: missing {missing or 'none'}, not known here {extra or 'none'}")
+        arrays = {key: np.asarray(state[key]) for key in own}
+        for key, array in arrays.items():
+            if array.shape != own[key].shape or array.dtype.kind not in "fiu":
+                raise ValueError(
+                    f"{name}.load_state_dict: {key} has shape {own[key].shape}, and what came is {array.dtype} of "
+                    f"shape {array.shape}"
+                )
+        for key, parameter in own.items():
+            parameter.data = arrays[key]
+
+    def __repr__(self) -> str:
+        named = list(self.named_parameters())
+        lines = [f"{type(self).__name__}: {sum(p.size for _, p in named):,} parameters"]
+        return "\n".join([*lines, *(f"  {path} {p.shape}" for path, p in named)])
+
+
+def _walk(thing: Any, path: str) -> Iterator[tuple[str, Any]]:
+    """Every module and node that ``thing`` holds, itself included."""
+    if isinstance(thing, (Module, Node)):
+        yield path, thing
+    parts: Iterator[tuple[Any, Any]] = iter(())
+    if isinstance(thing, Module):
+        parts = iter(vars(thing).items())
+    elif isinstance(thing, Mapping):
+        parts = iter(thing.items())
     elif isinstance(thing, (list, tuple)):
-        for i, part in enumerate(thing):
-            yield from _walk(part, f"{path}.{i}" if path else str(i))
+        parts = enumerate(thing)
+    for name, part in parts:
+        yield from _walk(part, f"{path}.{name}" if path else str(name))
+
+
+def _unique(found: Iterator[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
+    seen: set[int] = set()
+    for path, thing in found:
+        if id(thing) not in seen:
+            seen.add(id(thing))
+            yield path, thing

@@ -11,9 +11,8 @@ import numpy as np
 
 from microgradrnn import ops
 from microgradrnn.engine import Value, record
+from microgradrnn.nn.initial import Seed
 from microgradrnn.nn.module import Module
-
-Seed = int | np.random.Generator | None
 
 
 class Neuron(Module):

@@ -1,13 +1,20 @@
-"""Recurrent cells: one step in time. Unrolling one is a loop that calls it for each step."""
+"""Recurrent cells: one step in time. `microgradrnn.nn.unrolled` calls them for each step.
 
-import math
-from typing import Any
+A cell takes x_t and the state before, and gives the state after: h for `RNNCell` and `GRUCell`, (h, c) for
+`LSTMCell`. Rows are the batch. The weights of all gates stand side by side, in PyTorch's order.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
 
 import numpy as np
 
 from microgradrnn.context import here
-from microgradrnn.engine import Node, Tensor
+from microgradrnn.engine import Node, constant
 from microgradrnn.functional import add_n
+from microgradrnn.nn.initial import Seed, check_size, uniform
+from microgradrnn.nn.layers import check_features
 from microgradrnn.nn.module import Module, Parameter
 
 
@@ -18,41 +25,165 @@ def label_step(letter: str, node: Node) -> Any:
     return node
 
 
-class RNNCell(Module):
-    """The vanilla recurrent cell, h_t = tanh(x_t W_xh + h_(t-1) W_hh + b_h) (Elman, 1990).
+class Cell(Module):
+    """What the cells share: W_xh (input, gates * hidden), W_hh (hidden, gates * hidden), b_h, and where they start.
 
     Args:
         input_size, hidden_size: features of x_t and of h_t.
         seed: an integer or a `numpy.random.Generator`; weights are uniform in ±1/sqrt(hidden_size), as in PyTorch.
         dtype: of the weights; float64 unless told.
+        suffix: what tells the labels of this cell from another's: with ``"2"`` they are W_xh2, h2_t ...
+    """
+
+    gates: ClassVar[int]
+
+    def __init__(
+        self, input_size: int, hidden_size: int, seed: Seed = None, dtype: Any = None, suffix: str = ""
+    ) -> None:
+        check_size(self, input_size=input_size, hidden_size=hidden_size)
+        self.input_size, self.hidden_size, self.suffix = input_size, hidden_size, suffix
+        rng, width = np.random.default_rng(seed), self.gates * hidden_size
+        self.W_xh = uniform(rng, hidden_size, (input_size, width), f"W_xh{suffix}", dtype)
+        self.W_hh = uniform(rng, hidden_size, (hidden_size, width), f"W_hh{suffix}", dtype)
+        self.b_h = Parameter(np.zeros(width), f"b_h{suffix}", dtype)
+
+    def zero_state(self, batch_size: int) -> Any:
+        """The state of a sequence that starts afresh: zeros, constant, of shape (N, hidden)."""
+        return self._zeros(batch_size, "h")
+
+    def __call__(self, x: Any, state: Any) -> Any:
+        """One step: x of shape (N, input) and the state before, of shape (N, hidden), give the state after."""
+        raise NotImplementedError
+
+    def _zeros(self, batch_size: int, letter: str) -> Any:
+        return constant(np.zeros((batch_size, self.hidden_size), self.W_hh.dtype), f"{letter}{self.suffix}_0")
+
+    def _label(self, letter: str, node: Node) -> Any:
+        return label_step(letter + self.suffix, node)
+
+    def _check(self, x: Any, h: Any) -> None:
+        check_features(self, "x", x, self.input_size)
+        check_features(self, "h", h, self.hidden_size)
+
+    def _gate(self, k: int, activations: Any) -> Any:
+        """The k-th of the gates that stand side by side on the last axis."""
+        return activations[..., k * self.hidden_size : (k + 1) * self.hidden_size]
+
+    def __repr__(self) -> str:
+        count = sum(p.size for p in self.parameters())
+        return f"{type(self).__name__}({self.input_size}, {self.hidden_size}): {count:,} parameters"
+
+
+class RNNCell(Cell):
+    """The vanilla recurrent cell, h_t = tanh(x_t W_xh + h_(t-1) W_hh + b_h) (Elman, 1990).
+
+    Args:
+        nonlinearity: "tanh", "relu" or "identity", the linear recurrent network.
+        input_size, hidden_size, seed, dtype, suffix: see `Cell`.
 
     Attributes:
         W_xh, W_hh, b_h: shapes (input, hidden), (hidden, hidden), (hidden,).
 
     >>> cell = RNNCell(3, 2, seed=0)
-    >>> h = cell(Tensor([[1.0, 0.0, 0.0]]), cell.zero_state(1))
-    >>> h.shape
+    >>> cell(np.ones((1, 3)), cell.zero_state(1)).shape
     (1, 2)
     """
 
+    gates = 1
+
     def __init__(
-        self, input_size: int, hidden_size: int, seed: int | np.random.Generator | None = None, dtype: Any = None
+        self,
+        input_size: int,
+        hidden_size: int,
+        nonlinearity: str = "tanh",
+        seed: Seed = None,
+        dtype: Any = None,
+        suffix: str = "",
     ) -> None:
-        rng, bound = np.random.default_rng(seed), 1 / math.sqrt(hidden_size)
-        self.input_size, self.hidden_size = input_size, hidden_size
-        self.W_xh = Parameter(rng.uniform(-bound, bound, (input_size, hidden_size)), "W_xh", dtype)
-        self.W_hh = Parameter(rng.uniform(-bound, bound, (hidden_size, hidden_size)), "W_hh", dtype)
-        self.b_h = Parameter(np.zeros(hidden_size), "b_h", dtype)
+        if nonlinearity not in ("tanh", "relu", "identity"):
+            raise ValueError(f"RNNCell: nonlinearity is 'tanh', 'relu' or 'identity', not {nonlinearity!r}")
+        super().__init__(input_size, hidden_size, seed, dtype, suffix)
+        self.nonlinearity = nonlinearity
 
-    def __call__(self, x: Any, h: Any) -> Any:
+    def __call__(self, x: Any, state: Any) -> Any:
         """One step: x of shape (N, input) and h of shape (N, hidden) give the next h, (N, hidden)."""
-        z = label_step("z", add_n([x @ self.W_xh, h @ self.W_hh, self.b_h]))
-        return label_step("h", z.tanh())
+        self._check(x, state)
+        z = self._label("z", add_n([x @ self.W_xh, state @ self.W_hh, self.b_h]))
+        if self.nonlinearity == "identity":
+            return self._label("h", z)
+        return self._label("h", getattr(z, self.nonlinearity)())
 
-    def zero_state(self, batch_size: int) -> Tensor:
-        """The h_0 of a sequence that starts afresh: zeros, constant, of shape (N, hidden)."""
-        zeros = np.zeros((batch_size, self.hidden_size), self.W_hh.dtype)
-        return Tensor(zeros, label="h_0", requires_grad=False)
 
-    def __repr__(self) -> str:
-        return f"RNNCell(input_size={self.input_size}, hidden_size={self.hidden_size})"
+class LSTMCell(Cell):
+    """Long short-term memory (Hochreiter and Schmidhuber, 1997; with the forget gate of Gers et al., 2000).
+
+        i, f, g, o = sigmoid, sigmoid, tanh, sigmoid of the quarters of x_t W_xh + h_(t-1) W_hh + b_h
+        c_t = f * c_(t-1) + i * g        h_t = o * tanh(c_t)
+
+    Args:
+        input_size, hidden_size, seed, dtype, suffix: see `Cell`.
+
+    Attributes:
+        W_xh, W_hh, b_h: shapes (input, 4 hidden), (hidden, 4 hidden), (4 hidden,); gates in the order i, f, g, o.
+
+    >>> cell = LSTMCell(3, 2, seed=0)
+    >>> h, c = cell(np.ones((1, 3)), cell.zero_state(1))
+    >>> h.shape, c.shape
+    ((1, 2), (1, 2))
+    """
+
+    gates = 4
+
+    def zero_state(self, batch_size: int) -> Any:
+        """The pair (h_0, c_0): zeros, constant, each of shape (N, hidden)."""
+        return self._zeros(batch_size, "h"), self._zeros(batch_size, "c")
+
+    def __call__(self, x: Any, state: Any) -> Any:
+        """One step: x of shape (N, input) and (h, c), each (N, hidden), give the next (h, c)."""
+        h, c = state
+        self._check(x, h)
+        check_features(self, "c", c, self.hidden_size)
+        z = self._label("z", add_n([x @ self.W_xh, h @ self.W_hh, self.b_h]))
+        i = self._label("i", self._gate(0, z).sigmoid())  # how much of the new goes into the cell
+        f = self._label("f", self._gate(1, z).sigmoid())  # how much of the old stays
+        g = self._label("g", self._gate(2, z).tanh())  # the new
+        o = self._label("o", self._gate(3, z).sigmoid())  # how much of the cell is shown
+        c = self._label("c", f * c + i * g)
+        return self._label("h", o * c.tanh()), c
+
+
+class GRUCell(Cell):
+    """Gated recurrent unit (Cho et al., 2014), its reset gate after the matrix product, as in PyTorch.
+
+        r, z = sigmoid of the first two thirds of x_t W_xh + h_(t-1) W_hh + b_h
+        n = tanh(x_t W_xn + b_n + r * (h_(t-1) W_hn + b_hn)), W_xn, W_hn and b_n being the last thirds
+        h_t = (1 - z) * n + z * h_(t-1)
+
+    Args:
+        input_size, hidden_size, seed, dtype, suffix: see `Cell`.
+
+    Attributes:
+        W_xh, W_hh, b_h: shapes (input, 3 hidden), (hidden, 3 hidden), (3 hidden,); gates in the order r, z, n.
+        b_hn: shape (hidden,), the bias that the reset gate scales.
+
+    >>> cell = GRUCell(3, 2, seed=0)
+    >>> cell(np.ones((1, 3)), cell.zero_state(1)).shape
+    (1, 2)
+    """
+
+    gates = 3
+
+    def __init__(
+        self, input_size: int, hidden_size: int, seed: Seed = None, dtype: Any = None, suffix: str = ""
+    ) -> None:
+        super().__init__(input_size, hidden_size, seed, dtype, suffix)
+        self.b_hn = Parameter(np.zeros(hidden_size), f"b_hn{suffix}", dtype)
+
+    def __call__(self, x: Any, state: Any) -> Any:
+        """One step: x of shape (N, input) and h of shape (N, hidden) give the next h, (N, hidden)."""
+        self._check(x, state)
+        from_x, from_h = x @ self.W_xh + self.b_h, state @ self.W_hh
+        r = self._label("r", (self._gate(0, from_x) + self._gate(0, from_h)).sigmoid())  # how much of h counts
+        z = self._label("z", (self._gate(1, from_x) + self._gate(1, from_h)).sigmoid())  # how much of h stays
+        n = self._label("n", (self._gate(2, from_x) + r * (self._gate(2, from_h) + self.b_hn)).tanh())  # the new
+        return self._label("h", (1 - z) * n + z * state)

@@ -1,0 +1,118 @@
+"""Layers without a memory: `Linear`, `Embedding`, `Dropout`, `Sequential`."""
+
+from typing import Any
+
+import numpy as np
+
+from microgradrnn.engine import Node, constant
+from microgradrnn.nn.initial import Seed, check_size, uniform
+from microgradrnn.nn.module import Module, Parameter
+
+
+class Linear(Module):
+    """y = x W + b.
+
+    Args:
+        in_features, out_features: sizes of the last axis of x and of y.
+        bias: whether there is a b.
+        seed: an integer or a `numpy.random.Generator`; weights are uniform in ±1/sqrt(in_features), as in PyTorch.
+        dtype: of the weights; float64 unless told.
+
+    Attributes:
+        W, b: shapes (in, out) and (out,); b is None without a bias.
+
+    >>> Linear(3, 2, seed=0)(np.ones((4, 3))).shape
+    (4, 2)
+    """
+
+    def __init__(
+        self, in_features: int, out_features: int, bias: bool = True, seed: Seed = None, dtype: Any = None
+    ) -> None:
+        check_size(self, in_features=in_features, out_features=out_features)
+        rng = np.random.default_rng(seed)
+        self.W = uniform(rng, in_features, (in_features, out_features), "W", dtype)
+        self.b = uniform(rng, in_features, (out_features,), "b", dtype) if bias else None
+
+    def __call__(self, x: Any) -> Any:
+        """The output for x of shape (..., in). Raises ValueError for another last axis."""
+        check_features(self, "x", x, self.W.shape[0])
+        y = x @ self.W
+        return y if self.b is None else y + self.b
+
+
+class Embedding(Module):
+    """A row of W for each integer: the row of a token that comes twice gets both gradients.
+
+    Args:
+        num_embeddings, embedding_dim: the shape of W.
+        seed: an integer or a `numpy.random.Generator`; weights are standard normal, as in PyTorch.
+        dtype: of the weights; float64 unless told.
+
+    >>> Embedding(10, 3, seed=0)(np.array([[1, 2], [1, 1]])).shape
+    (2, 2, 3)
+    """
+
+    def __init__(self, num_embeddings: int, embedding_dim: int, seed: Seed = None, dtype: Any = None) -> None:
+        check_size(self, num_embeddings=num_embeddings, embedding_dim=embedding_dim)
+        rows = np.random.default_rng(seed).standard_normal((num_embeddings, embedding_dim))
+        self.W = Parameter(rows, "W", dtype)
+
+    def __call__(self, tokens: Any) -> Any:
+        """Rows of shape (..., embedding_dim) for integer tokens of shape (...).
+
+        Raises:
+            TypeError: tokens are not integers.
+            IndexError: a token is negative or too large.
+        """
+        node = tokens if isinstance(tokens, Node) else constant(np.asarray(tokens))
+        if node.dtype.kind not in "iu":
+            raise TypeError(f"Embedding: tokens are integers, not {node.dtype}")
+        numbers, rows = np.asarray(node.data), self.W.shape[0]
+        wrong = numbers[(numbers < 0) | (numbers >= rows)]
+        if wrong.size:
+            raise IndexError(f"Embedding: token {wrong.flat[0]} is out of range for {rows} rows")
+        return self.W[node]
+
+
+class Dropout(Module):
+    """In training, zeroes each entry with probability p and scales the others by 1 / (1 - p); else passes all.
+
+    >>> Dropout(0.5, seed=0).eval()(np.ones(3)).tolist()
+    [1.0, 1.0, 1.0]
+    """
+
+    def __init__(self, p: float = 0.5, seed: Seed = None) -> None:
+        if not 0 <= p < 1:
+            raise ValueError(f"Dropout: p lies in [0, 1), and is {p}")
+        self.p, self.rng = p, np.random.default_rng(seed)
+
+    def __call__(self, x: Any) -> Any:
+        """``x`` with entries dropped, or as it is in evaluation."""
+        if not self.training or self.p == 0:
+            return x
+        kept = self.rng.random(np.shape(x._data if isinstance(x, Node) else x)) >= self.p
+        return x * (kept / (1 - self.p)).astype(x.dtype)
+
+
+class Sequential(Module):
+    """Modules and functions one after another.
+
+    >>> Sequential(Linear(3, 5, seed=0), lambda x: x.tanh(), Linear(5, 2, seed=1))(np.ones(3)).shape
+    (2,)
+    """
+
+    def __init__(self, *layers: Any) -> None:
+        self.layers = list(layers)
+
+    def __call__(self, x: Any) -> Any:
+        """What the last of them makes of x."""
+        for layer in self.layers:
+            x = layer(x)
+        return x
+
+
+def check_features(module: Module, name: str, x: Any, features: int) -> None:
+    """Raise ValueError where the last axis of an argument has another size than the module's weights take."""
+    shape = x.shape if isinstance(x, Node) else np.shape(x)
+    if not shape or shape[-1] != features:
+        raise ValueError(f"{type(module).__name__}: {name} has shape (..., {features}), and what came is {shape}")

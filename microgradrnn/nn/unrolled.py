@@ -1,0 +1,284 @@
+"""Recurrent networks: cells unrolled over time, in layers and in both directions.
+
+- `scan`: the one unroller. Everything else arranges what goes into it and what comes out.
+- `RNN`, `LSTM`, `GRU`: networks of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from microgradrnn.context import scope
+from microgradrnn.engine import Node, constant
+from microgradrnn.functional import concat, stack, where
+from microgradrnn.nn.initial import Seed, check_size
+from microgradrnn.nn.layers import Dropout
+from microgradrnn.nn.module import Module, Parameter
+from microgradrnn.nn.recurrent import Cell, GRUCell, LSTMCell, RNNCell
+
+Steps = Iterable[tuple[int, Any]]
+Masks = Sequence[NDArray[np.bool_]] | None
+
+
+def scan(cell: Cell, steps: Steps, state: Any, name: str = "cell", masks: Masks = None) -> Iterator[tuple[int, Any]]:
+    """Call a cell for each step, each in its scope, and hand the state on.
+
+    Args:
+        cell: any cell: ``cell(x, state)`` gives the next state, a node or a tuple of nodes.
+        steps: pairs (t, x_t), in the order in which they are read; may be lazy.
+        state: what the first step starts from.
+        name: of the scope of the steps.
+        masks: for each t = 1, 2, ... which rows go on, (N, 1); the others keep their state.
+
+    Yields:
+        (t, the state after step t).
+
+    >>> cell = RNNCell(3, 2, seed=0)
+    >>> [t for t, h in scan(cell, enumerate(np.ones((4, 1, 3)), start=1), cell.zero_state(1))]
+    [1, 2, 3, 4]
+    """
+    for t, x in steps:
+        with scope(name, t=t):
+            new = cell(x, state)
+            state = new if masks is None else _held(masks[t - 1], new, state)
+        yield t, state
+
+
+def _held(mask: NDArray[np.bool_], new: Any, old: Any) -> Any:
+    if isinstance(new, tuple):
+        return tuple(_held(mask, n, o) for n, o in zip(new, old, strict=True))
+    return new if mask.all() else where(mask, new, old)
+
+
+class _Recurrent(Module):
+    """What RNN, LSTM and GRU share; see `RNN`."""
+
+    letters: ClassVar[tuple[str, ...]] = ("h",)
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        bidirectional: bool = False,
+        dropout: float = 0.0,
+        learn_h0: bool = False,
+        seed: Seed = None,
+        dtype: Any = None,
+    ) -> None:
+        check_size(self, num_layers=num_layers)
+        rng = np.random.default_rng(seed)
+        self.input_size, self.hidden_size, self.directions = input_size, hidden_size, 2 if bidirectional else 1
+        self.cells: list[list[Cell]] = []
+        for layer in range(num_layers):
+            size = input_size if layer == 0 else self.directions * hidden_size
+            suffixes = [f"{layer + 1}{'r' * d}" if num_layers > 1 or bidirectional else "" for d in range(2)]
+            self.cells.append([self._cell(size, rng, dtype, suffix) for suffix in suffixes[: self.directions]])
+        self.dropout = Dropout(dropout, rng)
+        self.initial = [self._learnt(cell, dtype) for cell in self._every_cell()] if learn_h0 else None
+
+    def _cell(self, input_size: int, rng: np.random.Generator, dtype: Any, suffix: str) -> Cell:
+        raise NotImplementedError
+
+    def _every_cell(self) -> list[Cell]:
+        return [cell for cells in self.cells for cell in cells]
+
+    def _learnt(self, cell: Cell, dtype: Any) -> list[Parameter]:
+        zeros = np.zeros((1, self.hidden_size))
+        return [Parameter(zeros, f"{letter}{cell.suffix}_0", dtype) for letter in self.letters]
+
+    def __call__(self, x: Any, h0: Any = None, lengths: Any = None) -> tuple[Any, Any]:
+        """Read whole sequences.
+
+        Args:
+            x: inputs of shape (T, N, input): a Tensor, an array, or a list of T of shape (N, input).
+            h0: the states to start from, (layers * directions, N, hidden), for an LSTM a pair of them; zeros, or what
+                has been learnt, unless given.
+            lengths: N integers in 1 .. T for sequences that are padded at their ends: past its length a sequence keeps
+                its state, and its outputs are 0.
+
+        Returns:
+            outputs: (T, N, directions * hidden), the states of the last layer at every step.
+            h_n: the last state of each layer and direction, (layers * directions, N, hidden); for an LSTM (h_n, c_n).
+
+        Raises:
+            ValueError: a shape, a length, or a sequence without steps; the error says what was expected.
+        """
+        steps, batch = self._steps(x)
+        masks = _masks(lengths, len(steps), batch)
+        states, last = self._states(h0, batch), []
+        for number, cells in enumerate(self.cells, start=1):
+            if number > 1:
+                steps = [(t, self.dropout(h)) for t, h in steps]
+            read = []
+            for direction, cell in enumerate(cells):
+                backward = direction == 1
+                name = f"layer{number}{'r' * direction}"
+                found = list(scan(cell, steps[::-1] if backward else steps, states.pop(0), name, masks))
+                last.append(found[-1][1])
+                read.append([_h(state) for _, state in (found[::-1] if backward else found)])
+            steps = [(t, self._joined(t, hs, masks)) for (t, _), hs in zip(steps, zip(*read, strict=True), strict=True)]
+        return stack([h for _, h in steps]), self._last(last)
+
+    def unroll(self, x: Any, h0: Any = None) -> Iterator[tuple[int, Any]]:
+        """Read a step at a time: yields (t, the last layer's h_t) for t = 1 .. T.
+
+        While it waits it is inside step t's scope, so what the loop records, such as a read-out and a loss, stands in
+        that step's column.
+
+        >>> rnn = RNN(3, 2, seed=0)
+        >>> [(t, (h * h).t) for t, h in rnn.unroll(np.ones((2, 1, 3)))]
+        [(1, 1), (2, 2)]
+
+        Raises:
+            ValueError: the network is bidirectional (it must have read everything before it knows a step), or a shape.
+        """
+        if self.directions == 2:
+            raise ValueError(f"{type(self).__name__}.unroll: a bidirectional network has no order of steps; call it")
+        found, batch = self._steps(x)
+        states, steps = self._states(h0, batch), iter(found)
+        for number, (cell,) in enumerate(self.cells, start=1):
+            steps = self._layer(cell, steps, states[number - 1], number)
+        for t, h in steps:
+            with scope("step", t=t):
+                yield t, h
+
+    def _layer(self, cell: Cell, steps: Steps, state: Any, number: int) -> Iterator[tuple[int, Any]]:
+        dropped = steps if number == 1 else ((t, self.dropout(h)) for t, h in steps)
+        return ((t, _h(state)) for t, state in scan(cell, dropped, state, f"layer{number}"))
+
+    def _steps(self, x: Any) -> tuple[list[tuple[int, Any]], int]:
+        """Pairs (t, x_t), and the batch size."""
+        shape = _shape_of(x)
+        if len(shape) != 3 or shape[2] != self.input_size or shape[0] == 0:
+            raise ValueError(
+                f"{type(self).__name__}: x has shape (T, N, {self.input_size}) with at least one step, and what came "
+                f"is {shape}"
+            )
+        return [(t, _step(x, t)) for t in range(1, shape[0] + 1)], shape[1]
+
+    def _states(self, h0: Any, batch: int) -> list[Any]:
+        """A state for each layer and direction."""
+        cells = self._every_cell()
+        if h0 is None and self.initial is not None:
+            zeros = np.zeros((batch, 1), self.cells[0][0].W_hh.dtype)
+            return [self._packed([p + zeros for p in learnt]) for learnt in self.initial]
+        if h0 is None:
+            return [cell.zero_state(batch) for cell in cells]
+        given = h0 if len(self.letters) > 1 else (h0,)
+        wanted = (len(cells), batch, self.hidden_size)
+        for letter, part in zip(self.letters, given, strict=True):
+            came = _shape_of(part)
+            if came != wanted:
+                raise ValueError(f"{type(self).__name__}: {letter}0 has shape {wanted}, and what came is {came}")
+        nodes: list[Any] = [part if isinstance(part, Node) else constant(part) for part in given]
+        return [self._packed([node[k] for node in nodes]) for k in range(len(cells))]
+
+    def _packed(self, parts: list[Any]) -> Any:
+        return tuple(parts) if len(self.letters) > 1 else parts[0]
+
+    def _joined(self, t: int, hs: tuple[Any, ...], masks: Masks) -> Any:
+        with scope("output", t=t):
+            h = hs[0] if len(hs) == 1 else concat(hs, axis=-1)
+            return h if masks is None or masks[t - 1].all() else where(masks[t - 1], h, 0.0)
+
+    def _last(self, states: list[Any]) -> Any:
+        if len(self.letters) == 1:
+            return stack(states)
+        return tuple(stack(parts) for parts in zip(*states, strict=True))
+
+
+class RNN(_Recurrent):
+    """Vanilla recurrent network: layers of `RNNCell`, in one direction or both.
+
+    Args:
+        input_size, hidden_size: features of the input and of each state.
+        num_layers: each layer reads the states of the one below.
+        bidirectional: a second cell in every layer reads from the end; both states are joined.
+        dropout: with this probability entries between layers are zeroed in training.
+        learn_h0: whether the first states are parameters; they start at zero.
+        nonlinearity: "tanh", "relu" or "identity".
+        seed: an integer or a `numpy.random.Generator`.
+        dtype: of the weights; float64 unless told.
+
+    >>> outputs, h_n = RNN(3, 5, num_layers=2, bidirectional=True, seed=0)(np.ones((4, 2, 3)))
+    >>> outputs.shape, h_n.shape
+    ((4, 2, 10), (4, 2, 5))
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        bidirectional: bool = False,
+        dropout: float = 0.0,
+        learn_h0: bool = False,
+        nonlinearity: str = "tanh",
+        seed: Seed = None,
+        dtype: Any = None,
+    ) -> None:
+        self.nonlinearity = nonlinearity
+        super().__init__(input_size, hidden_size, num_layers, bidirectional, dropout, learn_h0, seed, dtype)
+
+    def _cell(self, input_size: int, rng: np.random.Generator, dtype: Any, suffix: str) -> Cell:
+        return RNNCell(input_size, self.hidden_size, self.nonlinearity, rng, dtype, suffix)
+
+
+class LSTM(_Recurrent):
+    """Layers of `LSTMCell`; states are pairs (h, c). Arguments as of `RNN`.
+
+    >>> outputs, (h_n, c_n) = LSTM(3, 5, seed=0)(np.ones((4, 2, 3)))
+    >>> outputs.shape, c_n.shape
+    ((4, 2, 5), (1, 2, 5))
+    """
+
+    letters = ("h", "c")
+
+    def _cell(self, input_size: int, rng: np.random.Generator, dtype: Any, suffix: str) -> Cell:
+        return LSTMCell(input_size, self.hidden_size, rng, dtype, suffix)
+
+
+class GRU(_Recurrent):
+    """Layers of `GRUCell`. Arguments as of `RNN`.
+
+    >>> outputs, h_n = GRU(3, 5, seed=0)(np.ones((4, 2, 3)))
+    >>> outputs.shape, h_n.shape
+    ((4, 2, 5), (1, 2, 5))
+    """
+
+    def _cell(self, input_size: int, rng: np.random.Generator, dtype: Any, suffix: str) -> Cell:
+        return GRUCell(input_size, self.hidden_size, rng, dtype, suffix)
+
+
+def _h(state: Any) -> Any:
+    return state[0] if isinstance(state, tuple) else state
+
+
+def _shape_of(x: Any) -> tuple[int, ...]:
+    if isinstance(x, (list, tuple)):
+        return (len(x), *(_shape_of(x[0]) if x else ()))
+    return x.shape if isinstance(x, Node) else np.shape(x)
+
+
+def _step(x: Any, t: int) -> Any:
+    """x_t as a node of its step: a row of a Tensor, or a constant of its own."""
+    with scope("input", t=t):
+        row = x[t - 1]
+        node = row if isinstance(row, Node) else constant(row)
+    node.label = node.label or f"x_{t}"
+    return node
+
+
+def _masks(lengths: Any, steps: int, batch: int) -> Masks:
+    """For each step which rows are still inside their sequence, as columns (N, 1)."""
+    if lengths is None:
+        return None
+    array = np.asarray(lengths)
+    if array.shape != (batch,) or array.dtype.kind not in "iu" or array.min() < 1 or array.max() > steps:
+        raise ValueError(f"lengths are {batch} integers in 1 .. {steps}, one a sequence, and what came is {lengths!r}")
+    return [(t <= array)[:, None] for t in range(1, steps + 1)]
