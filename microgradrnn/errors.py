@@ -17,7 +17,8 @@ def misfit(op: Op, operands: Sequence[Node], params: Mapping[str, Any], error: E
     """An error of NumPy's as one that names the op and its inputs' shapes, and says what it needs."""
     shapes = " and ".join(str(node.shape) for node in operands)
     told = "".join(f", {name}={value}" for name, value in params.items())
-    kind = IndexError if isinstance(error, IndexError) else ValueError
+    kinds = (np.exceptions.AxisError, IndexError, ValueError)  # the first is both of the others
+    kind = next(kind for kind in kinds if isinstance(error, kind))
     return kind(f"{op.name} got shapes {shapes}{told}; it needs {op.needs} ({error})")
 
 

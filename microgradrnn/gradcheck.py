@@ -47,7 +47,7 @@ def gradcheck(
     True
     """
     leaves = [inputs] if isinstance(inputs, Node) else list(inputs)
-    checked = [(i, leaf) for i, leaf in enumerate(leaves) if leaf.requires_grad]
+    checked = [(i, leaf) for i, leaf in enumerate(leaves) if leaf.requires_grad and leaf.size]
     _refuse(checked, (eps, rtol, atol))
     eps, rtol, atol = (6e-6 if eps is None else eps), (1e-6 if rtol is None else rtol), (1e-8 if atol is None else atol)
 
@@ -81,7 +81,7 @@ def gradcheck(
 
 def _refuse(checked: list[tuple[int, Node]], tolerances: tuple[float | None, ...]) -> None:
     if not checked:
-        raise ValueError("gradcheck: no input needs a gradient; give leaves of floats")
+        raise ValueError("gradcheck: no input needs a gradient, or all are empty; give leaves of floats")
     for i, leaf in checked:
         if leaf.op is not None:
             raise ValueError(f"gradcheck: input {i} is the output of {leaf.op.name}; give leaves")

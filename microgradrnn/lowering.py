@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from microgradrnn import ops
 from microgradrnn.context import at
 from microgradrnn.engine import Node, Value, ancestors, constant, record
+from microgradrnn.errors import describe
 from microgradrnn.ops import Op
 
 Nodes = NDArray[np.object_]
@@ -41,9 +42,11 @@ def lowering(root: Node) -> dict[Node, Nodes]:
     lowered: dict[Node, Nodes] = {}
     nodes = ancestors(root)
     # A leaf may have moved on; what its consumers read is what the graph was computed with.
-    recorded = {node: node._data for node in nodes}
-    for node in reversed(nodes):
-        recorded.update(zip(node.inputs, node.xs, strict=True))
+    recorded: dict[Node, Any] = {root: root._data}
+    for node in nodes:
+        for x, data in zip(node.inputs, node.xs, strict=True):
+            if not np.array_equal(recorded.setdefault(x, data), data, equal_nan=x.dtype.kind == "f"):
+                raise ValueError(f"lower: {describe(x)} was changed between two nodes that read it")
     for node in nodes:
         with at(node.place):
             lowered[node] = _leaf(node, recorded[node]) if node.op is None else _apply(node, node.op, lowered)

@@ -1,4 +1,8 @@
-"""Optimisers: how a gradient becomes a step. Parameters whose ``grad`` is None are passed over."""
+"""Optimisers: how a gradient becomes a step. Parameters whose ``grad`` is None are passed over.
+
+Each does what PyTorch's of that name does, to the last bits. ``g`` is the gradient, ``p`` the parameter, ``k`` counts
+the parameter's own steps from 1.
+"""
 
 from collections.abc import Iterable
 from typing import Any
@@ -9,14 +13,16 @@ from microgradrnn.engine import Node
 
 
 class Optimizer:
-    """What optimisers share: the parameters, and forgetting their gradients."""
+    """What optimisers share: the parameters, their memory, and forgetting gradients."""
 
-    def __init__(self, params: Iterable[Any], lr: float) -> None:
-        self.params, self.lr = list(params), lr
+    def __init__(self, params: Iterable[Any], lr: float, weight_decay: float = 0.0) -> None:
+        self.params, self.lr, self.weight_decay = list(params), lr, weight_decay
+        self.memory: dict[Node, dict[str, Any]] = {}
         if not self.params:
             raise ValueError(f"{type(self).__name__} was given no parameters")
-        if lr < 0:
-            raise ValueError(f"{type(self).__name__}: the learning rate cannot be negative, and lr is {lr}")
+        for name, value in (("lr", lr), ("weight_decay", weight_decay)):
+            if value < 0:
+                raise ValueError(f"{type(self).__name__}: {name} cannot be negative, and is {value}")
 
     def zero_grad(self) -> None:
         """Forget all gradients: each ``grad`` back to None."""
@@ -27,14 +33,17 @@ class Optimizer:
         """Move every parameter that has a gradient."""
         for p in self.params:
             if p.grad is not None:
-                p.data -= self.lr * self._direction(p)
+                g = p.grad + self.weight_decay * p.data if self.weight_decay else p.grad
+                p.data -= self.lr * self._direction(g, self.memory.setdefault(p, {}))
 
-    def _direction(self, p: Node) -> Any:
+    def _direction(self, g: Any, memory: dict[str, Any]) -> Any:
         raise NotImplementedError
 
 
 class SGD(Optimizer):
-    """p <- p - lr grad.
+    """Gradient descent, with momentum (Polyak, 1964) or Nesterov's (Sutskever et al., 2013) where asked for.
+
+    v <- momentum v + g (at first v = g);  p <- p - lr v, or with nesterov p - lr (g + momentum v)
 
     >>> from microgradrnn import Value
     >>> p = Value(1.0)
@@ -44,8 +53,73 @@ class SGD(Optimizer):
     0.8
     """
 
-    def _direction(self, p: Node) -> Any:
-        return p.grad
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 1e-3,
+        momentum: float = 0.0,
+        nesterov: bool = False,
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__(params, lr, weight_decay)
+        if momentum < 0 or (nesterov and momentum == 0):
+            raise ValueError(f"SGD: momentum is not negative, and above 0 for nesterov; it is {momentum}")
+        self.momentum, self.nesterov = momentum, nesterov
+
+    def _direction(self, g: Any, memory: dict[str, Any]) -> Any:
+        if self.momentum == 0:
+            return g
+        v = memory["v"] = self.momentum * memory["v"] + g if "v" in memory else g
+        return g + self.momentum * v if self.nesterov else v
+
+
+class Adagrad(Optimizer):
+    """Adagrad (Duchi, Hazan and Singer, 2011): steps scaled by all squares of the gradient so far.
+
+    s <- s + g²;  p <- p - lr g / (sqrt(s) + eps), or with eps_inside, as in min-char-rnn, lr g / sqrt(s + eps)
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 1e-2,
+        eps: float = 1e-10,
+        eps_inside: bool = False,
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__(params, lr, weight_decay)
+        self.eps, self.eps_inside = eps, eps_inside
+
+    def _direction(self, g: Any, memory: dict[str, Any]) -> Any:
+        s = memory["s"] = memory.get("s", 0.0) + g * g
+        return g / np.sqrt(s + self.eps) if self.eps_inside else g / (np.sqrt(s) + self.eps)
+
+
+class RMSprop(Optimizer):
+    """RMSprop (Hinton, 2012): steps scaled by a running mean of the gradient's square.
+
+    s <- alpha s + (1 - alpha) g²;  p <- p - lr g / (sqrt(s) + eps), the last part through momentum where asked for
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 1e-2,
+        alpha: float = 0.99,
+        eps: float = 1e-8,
+        momentum: float = 0.0,
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__(params, lr, weight_decay)
+        self.alpha, self.eps, self.momentum = alpha, eps, momentum
+
+    def _direction(self, g: Any, memory: dict[str, Any]) -> Any:
+        s = memory["s"] = self.alpha * memory.get("s", 0.0) + (1 - self.alpha) * g * g
+        scaled = g / (np.sqrt(s) + self.eps)
+        if self.momentum == 0:
+            return scaled
+        v = memory["v"] = self.momentum * memory.get("v", 0.0) + scaled
+        return v
 
 
 class Adam(Optimizer):
@@ -55,18 +129,46 @@ class Adam(Optimizer):
     """
 
     def __init__(
-        self, params: Iterable[Any], lr: float = 1e-3, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8
+        self,
+        params: Iterable[Any],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
     ) -> None:
-        super().__init__(params, lr)
+        super().__init__(params, lr, weight_decay)
         self.betas, self.eps = betas, eps
-        self._moments: dict[Node, tuple[int, Any, Any]] = {}
 
-    def _direction(self, p: Node) -> Any:
-        g, (b1, b2) = p.grad, self.betas
-        k, m, v = self._moments.get(p, (0, 0.0, 0.0))
-        k, m, v = k + 1, b1 * m + (1 - b1) * g, b2 * v + (1 - b2) * g * g
-        self._moments[p] = k, m, v
+    def _direction(self, g: Any, memory: dict[str, Any]) -> Any:
+        b1, b2 = self.betas
+        k = memory["k"] = memory.get("k", 0) + 1
+        m = memory["m"] = b1 * memory.get("m", 0.0) + (1 - b1) * g
+        v = memory["v"] = b2 * memory.get("v", 0.0) + (1 - b2) * g * g
         return m / (1 - b1**k) / (np.sqrt(v / (1 - b2**k)) + self.eps)
+
+
+class AdamW(Adam):
+    """Adam with the weights' decay apart from the gradient (Loshchilov and Hutter, 2019): first p <- p - lr decay p."""
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 1e-2,
+    ) -> None:
+        super().__init__(params, lr, betas, eps)
+        if weight_decay < 0:
+            raise ValueError(f"AdamW: weight_decay cannot be negative, and is {weight_decay}")
+        self.decay = weight_decay
+
+    def step(self) -> None:
+        """Shrink every parameter that has a gradient, then move it."""
+        for p in self.params:
+            if p.grad is not None:
+                p.data *= 1 - self.lr * self.decay
+        super().step()
 
 
 def clip_grad_norm_(params: Iterable[Any], max_norm: float) -> float:
@@ -93,3 +195,20 @@ def clip_grad_norm_(params: Iterable[Any], max_norm: float) -> float:
         for p in reached:
             p.grad = p.grad * (max_norm / norm)
     return norm
+
+
+def clip_grad_value_(params: Iterable[Any], value: float) -> None:
+    """Bring every entry of every gradient into [-value, value]. This changes the gradient's direction.
+
+    >>> from microgradrnn import Tensor
+    >>> p = Tensor([0.0, 0.0])
+    >>> p.grad = [10.0, 1.0]
+    >>> clip_grad_value_([p], 5.0)
+    >>> p.grad
+    array([5., 1.])
+    """
+    if value < 0:
+        raise ValueError(f"clip_grad_value_: value cannot be negative, and is {value}")
+    for p in params:
+        if p.grad is not None:
+            p.grad = np.clip(p.grad, -value, value)

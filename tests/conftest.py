@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+pytest.register_assert_rewrite("tests.witnesses")
+
 slow_is_fine = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 settings.register_profile("dev", max_examples=50, **slow_is_fine)
 settings.register_profile("ci", max_examples=50, derandomize=True, print_blob=True, **slow_is_fine)

@@ -15,6 +15,7 @@ import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -40,7 +41,9 @@ class Call:
 
     def leaves(self, dtype: Any = np.float64) -> list[Tensor]:
         """The arrays as leaves; those of floats get a gradient."""
-        return [Tensor(a, label=f"x{i}", dtype=dtype if a.dtype.kind == "f" else None) for i, a in enumerate(self.arrays)]
+        return [
+            Tensor(a, label=f"x{i}", dtype=dtype if a.dtype.kind == "f" else None) for i, a in enumerate(self.arrays)
+        ]
 
     def apply(self, *nodes: Any) -> Any:
         """The op's output for nodes that stand for the arrays."""
@@ -166,7 +169,8 @@ def concats(draw: Any) -> Any:
     for size in draw(st.lists(st.integers(1, 3), min_size=1, max_size=3)):
         shape[axis] = size
         forms.append(tuple(shape))
-    return forms, {"axis": axis}
+    ends = accumulate(form[axis] for form in forms)
+    return forms, {"axis": axis, "starts": (0, *ends)}
 
 
 @st.composite

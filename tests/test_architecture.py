@@ -1,0 +1,146 @@
+"""The house rules that the source itself must keep: which file may import which, and that each says what it is for."""
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+import microgradrnn
+
+PACKAGE = Path(microgradrnn.__file__).parent
+FILES = sorted(PACKAGE.rglob("*.py"))
+every_file = pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(PACKAGE)))
+
+SPINE = ["ops", "engine", "backprop", "functional", "nn"]
+"""Each of these may import those before it, and none after it."""
+
+MAY_IMPORT_MORE = {"training", "interop", "cli", "__main__", "text"}
+"""Modules that may take more than NumPy and the standard library."""
+
+MAY_IMPORT_LAZILY = {("engine", "microgradrnn.backprop")}
+"""Imports inside a function: `Node.backward` takes backprop; the command line, which is not listed, takes viz."""
+
+
+def module_name(file):
+    """``nn.module`` for nn/module.py, ``nn`` for nn/__init__.py, the empty string for the package itself."""
+    parts = file.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(part for part in parts if part != "__init__")
+
+
+def imports_in(tree):
+    """Every module that is imported anywhere below ``tree``, by its full name."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute in this package"
+            yield node.module
+            yield from (
+                f"{node.module}.{alias.name}" for alias in node.names if is_module(f"{node.module}.{alias.name}")
+            )
+
+
+def is_module(name):
+    path = PACKAGE.parent.joinpath(*name.split("."))
+    return path.with_suffix(".py").exists() or (path / "__init__.py").exists()
+
+
+def parse(file):
+    return ast.parse(file.read_text(encoding="utf-8"))
+
+
+def lazy_imports(tree):
+    """Modules that a function imports when it is called."""
+    functions = [node for node in ast.walk(tree) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))]
+    return {name for function in functions for name in imports_in(function)}
+
+
+def for_the_type_checker(tree):
+    """Modules that are only imported while types are checked, and never when the program runs."""
+    blocks = [node for node in ast.walk(tree) if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"]
+    return {name for block in blocks for name in imports_in(block)}
+
+
+def eager_imports(file):
+    """Modules that are imported as soon as the file is."""
+    tree = parse(file)
+    return set(imports_in(tree)) - lazy_imports(tree) - for_the_type_checker(tree)
+
+
+ARROWS = {
+    (module_name(file), name.removeprefix("microgradrnn."))
+    for file in FILES
+    if module_name(file)
+    for name in eager_imports(file)
+    if name.startswith("microgradrnn.")
+}
+"""(importing, imported), within the package; the package's own `__init__`, which imports all, left out."""
+
+
+def test_there_is_a_house_to_look_at():
+    assert {"ops", "engine", "backprop", "functional", "nn.module"} <= {module_name(file) for file in FILES}
+    assert ("backprop", "engine") in ARROWS
+    assert ("engine", "ops") in ARROWS
+
+
+def test_the_spine_points_down():
+    rank = {name: i for i, name in enumerate(SPINE)}
+    for above, below in ARROWS:
+        above, below = above.split(".")[0], below.split(".")[0]
+        if above in rank and below in rank:
+            assert rank[below] <= rank[above], f"{above} imports {below}"
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    """Take away whatever imports nothing that is left; a circle never goes."""
+    names = {name for arrow in ARROWS for name in arrow}
+    left = {(above, below) for above, below in ARROWS if not below.startswith(f"{above}.")}
+    while names:
+        free = {name for name in names if not any(above == name and below in names for above, below in left)}
+        assert free, f"a circle among {sorted(names)}"
+        names -= free
+
+
+@every_file
+def test_the_engine_never_imports_viz(file):
+    """Only a command of the command line may, when it draws."""
+    tree = parse(file)
+    imported = eager_imports(file) if module_name(file) == "cli" else set(imports_in(tree))
+    assert not {name for name in imported if name.split(".")[0] == "viz"}
+
+
+@every_file
+def test_nothing_but_numpy_and_the_standard_library_is_imported(file):
+    if module_name(file).split(".")[0] in MAY_IMPORT_MORE:
+        return
+    allowed = {"numpy", "microgradrnn", *sys.stdlib_module_names}
+    assert {name.split(".")[0] for name in imports_in(parse(file))} <= allowed
+
+
+@every_file
+def test_only_the_listed_imports_are_lazy(file):
+    name = module_name(file)
+    lazy = {(name, imported) for imported in lazy_imports(parse(file)) if imported.startswith("microgradrnn")}
+    assert name == "cli" or lazy <= MAY_IMPORT_LAZILY
+
+
+@every_file
+def test_a_file_says_in_its_first_lines_what_it_is_for(file):
+    assert ast.get_docstring(parse(file))
+
+
+@every_file
+def test_every_public_class_and_function_has_a_docstring(file):
+    public = [
+        node
+        for node in parse(file).body
+        if isinstance(node, (ast.ClassDef, ast.FunctionDef)) and not node.name.startswith("_")
+    ]
+    assert [node.name for node in public if not ast.get_docstring(node)] == []
+
+
+def test_every_name_that_the_package_offers_is_there():
+    assert sorted(set(microgradrnn.__all__)) == microgradrnn.__all__
+    for name in microgradrnn.__all__:
+        assert hasattr(microgradrnn, name)

@@ -1,0 +1,298 @@
+"""Extreme numbers, kinks and ties: nothing overflows that need not, and nothing becomes complex or an exception."""
+
+import math
+
+import numpy as np
+import pytest
+
+from microgradrnn import Tensor, Value, functional, jvp
+
+both_classes = pytest.mark.parametrize("kind", [Value, Tensor])
+strict = {"over": "raise", "divide": "raise", "invalid": "raise"}
+
+
+def value_and_slope(function, kind, x):
+    """The function's number at x, and its derivative there, as floats."""
+    leaf = kind(x)
+    y = function(leaf)
+    y.backward()
+    assert isinstance(y.data, float if kind is Value else np.ndarray)
+    assert y.dtype == np.float64
+    return float(y), float(leaf.grad)
+
+
+# ---- Squashing ------------------------------------------------------------------------------------------------------
+
+
+@both_classes
+@pytest.mark.parametrize(("x", "z"), [(1000.0, 1.0), (-1000.0, 0.0), (np.inf, 1.0), (-np.inf, 0.0)])
+def test_sigmoid_saturates_without_overflow(kind, x, z):
+    with np.errstate(**strict):
+        assert value_and_slope(kind.sigmoid, kind, x) == (z, 0.0)
+
+
+@both_classes
+@pytest.mark.parametrize("x", [1000.0, -1000.0])
+def test_tanh_saturates_without_overflow(kind, x):
+    with np.errstate(**strict):
+        assert value_and_slope(kind.tanh, kind, x) == (math.copysign(1.0, x), 0.0)
+
+
+@both_classes
+@pytest.mark.parametrize("x", [-700.0, -40.0, -1.0, 0.0, 0.3, 5.0, 30.0])
+def test_sigmoid_is_exact_on_both_sides(kind, x):
+    """By another formula, the logistic function's differential equation: z / (1 - z) = e^x, z' = z (1 - z)."""
+    z, slope = value_and_slope(kind.sigmoid, kind, x)
+    other_side, _ = value_and_slope(kind.sigmoid, kind, -x)
+    assert z == pytest.approx(math.exp(x) * other_side, rel=1e-14)
+    assert slope == pytest.approx(z * other_side, rel=1e-2 if x > 20 else 1e-8)
+
+
+# ---- The softmax family ---------------------------------------------------------------------------------------------
+
+EXTREME = [1e4, 0.0, -1e4]
+
+
+@pytest.mark.parametrize(
+    ("function", "z"),
+    [
+        (functional.softmax, [1.0, 0.0, 0.0]),
+        (functional.log_softmax, [0.0, -1e4, -2e4]),
+        (functional.logsumexp, 1e4),
+    ],
+)
+def test_logits_of_ten_thousand_do_not_overflow(function, z):
+    x = Tensor(EXTREME)
+    with np.errstate(**strict):
+        y = function(x)
+        y.backward(np.ones(y.shape))
+        tangent = jvp(y, {x: [1.0, 1.0, 1.0]})
+    np.testing.assert_array_equal(y.data, z)
+    assert np.isfinite(x.grad).all()
+    assert np.isfinite(tangent).all()
+
+
+@pytest.mark.parametrize(("target", "loss"), [(0, 0.0), (1, 1e4), (2, 2e4)])
+def test_cross_entropy_of_such_logits_is_finite_and_its_gradient_is_s_minus_one_hot(target, loss):
+    logits = Tensor([EXTREME])
+    with np.errstate(**strict):
+        y = functional.cross_entropy(logits, [target])
+        y.backward()
+    assert y.item() == loss
+    np.testing.assert_array_equal(logits.grad, [np.eye(3)[0] - np.eye(3)[target]])
+
+
+@pytest.mark.parametrize("function", [functional.softmax, functional.log_softmax])
+@pytest.mark.parametrize("shift", [1e4, -1e4])
+def test_a_constant_added_to_all_logits_changes_nothing(function, shift):
+    logits = np.array([1.0, 2.0, 4.0, -3.0])
+    np.testing.assert_array_equal(function(Tensor(logits + shift)).data, function(Tensor(logits)).data)
+
+
+def test_a_class_that_is_ruled_out_by_minus_infinity_has_probability_0():
+    logits = Tensor([[0.0, -np.inf, 0.0]])
+    with np.errstate(**strict):
+        loss = functional.cross_entropy(logits, [0])
+        loss.backward()
+    assert loss.item() == pytest.approx(math.log(2.0), rel=1e-15)
+    assert logits.grad.tolist() == [[-0.5, 0.0, 0.5]]
+
+
+@pytest.mark.parametrize("what", [np.nan, -np.inf, np.inf])
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_an_ignored_target_counts_for_nothing_whatever_its_logits_are(what, reduction):
+    """Padding may hold anything; and class 0, which an ignored target reads, may itself be ruled out."""
+    logits, rest = Tensor([[what, 0.0], [0.0, 0.0]]), Tensor([[0.0, 0.0]])
+    with np.errstate(invalid="ignore"):
+        loss = functional.cross_entropy(logits, [-100, 1], reduction=reduction, ignore_index=-100)
+        loss.backward()
+    functional.cross_entropy(rest, [1]).backward()
+    assert loss.item() == pytest.approx(math.log(2.0), rel=1e-15)
+    np.testing.assert_array_equal(logits.grad, np.vstack([[0.0, 0.0], rest.grad]))
+
+
+# ---- Powers, exponentials, logarithms, quotients: what NumPy says, and never complex --------------------------------
+
+
+@both_classes
+@pytest.mark.parametrize(
+    ("base", "exponent", "power"),
+    [
+        (0.0, 0.0, 1.0),
+        (0.0, 0.5, 0.0),
+        (0.0, -1.0, np.inf),
+        (-8.0, 1 / 3, np.nan),
+        (-8.0, 3.0, -512.0),
+        (1e200, 2.0, np.inf),
+        (10.0, -400.0, 0.0),
+    ],
+)
+def test_powers_are_numpys(kind, base, exponent, power):
+    with np.errstate(all="ignore"):
+        for y in (kind(base) ** exponent, base ** kind(exponent), kind(base) ** kind(exponent)):
+            assert y.dtype == np.float64
+            np.testing.assert_equal(float(y), power)
+            np.testing.assert_equal(float(np.power(base, exponent)), power)
+            y.backward()
+
+
+@both_classes
+@pytest.mark.parametrize(
+    ("function", "x", "z"),
+    [
+        (lambda x: x.exp(), 1000.0, np.inf),
+        (lambda x: x.exp(), -1000.0, 0.0),
+        (lambda x: x.log(), 0.0, -np.inf),
+        (lambda x: x.log(), -1.0, np.nan),
+        (lambda x: x.sqrt(), -1.0, np.nan),
+        (lambda x: 1.0 / x, 0.0, np.inf),
+        (lambda x: x / 0.0, -1.0, -np.inf),
+        (lambda x: x / 0, 0.0, np.nan),
+        (lambda x: x * 1e308, 10.0, np.inf),
+    ],
+)
+def test_where_python_would_raise_the_answer_is_numpys(kind, function, x, z):
+    with np.errstate(all="ignore"):
+        number, _ = value_and_slope(function, kind, x)
+    np.testing.assert_equal(number, z)
+
+
+@both_classes
+def test_numpys_errstate_governs_both_classes(kind):
+    """Whoever asks for errors on overflow gets them."""
+    with np.errstate(over="raise"), pytest.raises(FloatingPointError):
+        kind(1000.0).exp()
+    with pytest.warns(RuntimeWarning, match="overflow"):
+        kind(1000.0).exp()
+
+
+@both_classes
+@pytest.mark.parametrize(
+    ("x", "exponent", "slope"), [(0.0, 0, 0.0), (0.0, 1, 1.0), (0.0, 2, 0.0), (-2.0, 3, 12.0), (-2.0, 0, 0.0)]
+)
+def test_a_power_has_its_polynomials_slope_also_at_0_and_below(kind, x, exponent, slope):
+    """Nothing turns invalid on the way: the logarithm, which only the exponent's slope needs, is not taken."""
+    with np.errstate(**strict):
+        assert value_and_slope(lambda leaf: leaf**exponent, kind, x) == (float(x) ** exponent, slope)
+
+
+@both_classes
+def test_zero_to_a_positive_power_does_not_depend_on_the_exponent(kind):
+    with np.errstate(**strict):
+        assert value_and_slope(lambda y: 0.0**y, kind, 2.0) == (0.0, 0.0)
+
+
+# ---- Kinks and ties -------------------------------------------------------------------------------------------------
+
+
+@both_classes
+@pytest.mark.parametrize("zero", [0.0, -0.0])
+def test_relu_and_abs_have_slope_0_at_0(kind, zero):
+    assert value_and_slope(kind.relu, kind, zero) == (0.0, 0.0)
+    assert value_and_slope(kind.abs, kind, zero) == (0.0, 0.0)
+    assert value_and_slope(abs, kind, zero) == (0.0, 0.0)
+
+
+@both_classes
+@pytest.mark.parametrize("function", [functional.maximum, functional.minimum])
+@pytest.mark.parametrize("inputs", [2, 3, 5])
+def test_equal_inputs_share_the_gradient_evenly(kind, function, inputs):
+    leaves = [kind(7.0) for _ in range(inputs)]
+    function(*leaves).backward()
+    assert [float(leaf.grad) for leaf in leaves] == [1 / inputs] * inputs
+
+
+@both_classes
+def test_only_the_winners_share(kind):
+    leaves = [kind(x) for x in (3.0, 5.0, 5.0, -1.0, -1.0)]
+    (functional.maximum(*leaves) + 10.0 * functional.minimum(*leaves)).backward()
+    assert [float(leaf.grad) for leaf in leaves] == [0.0, 0.5, 0.5, 5.0, 5.0]
+
+
+@both_classes
+def test_the_maximum_of_a_node_with_itself_passes_the_whole_gradient_on(kind):
+    assert value_and_slope(lambda x: functional.maximum(x, x), kind, 3.0) == (3.0, 1.0)
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_equal_entries_share_the_gradient_evenly_along_each_axis(sign):
+    x = Tensor(sign * np.array([[1.0, 3.0, 3.0], [2.0, 2.0, 2.0]]))
+    y = x.max(axis=1) if sign > 0 else x.min(axis=1)
+    y.backward([1.0, 9.0])
+    assert x.grad.tolist() == [[0.0, 0.5, 0.5], [3.0, 3.0, 3.0]]
+    assert jvp(y, {x: [[9.0, 1.0, 3.0], [0.0, 0.0, 3.0]]}).tolist() == [2.0, 1.0]
+
+
+def test_equal_entries_share_over_all_axes():
+    x = Tensor([[4.0, 1.0], [4.0, 4.0]])
+    x.max().backward()
+    np.testing.assert_array_equal(x.grad, [[1 / 3, 0.0], [1 / 3, 1 / 3]])
+
+
+# ---- Reading the same entry often -----------------------------------------------------------------------------------
+
+
+def test_an_embedding_adds_up_the_gradient_of_every_occurrence():
+    """As the product with one-hot rows does, which is what looking up means."""
+    table, tokens = Tensor(np.arange(8.0).reshape(4, 2)), np.array([[1, 3, 1], [1, 0, 3]])
+    upstream = np.random.default_rng(0).standard_normal((2, 3, 2))
+    table[tokens].backward(upstream)
+    one_hot = np.eye(4)[tokens]
+    np.testing.assert_allclose(table.grad, np.einsum("ntv,ntf->vf", one_hot, upstream), rtol=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("key", "counts"),
+    [
+        ([0, 0, 2], [2, 0, 1]),
+        (np.array([0, 0, -3]), [3, 0, 0]),
+        (((0, 0, 2),), [2, 0, 1]),
+        ((range(0, 1), ..., None), [1, 0, 0]),
+        ((np.array([[1, 1], [1, 2]]), ...), [0, 3, 1]),
+        (slice(None, None, -2), [1, 0, 1]),
+    ],
+    ids=["list", "array", "tuple", "range", "matrix", "slice"],
+)
+def test_each_read_of_an_entry_counts_however_numpy_lets_one_write_the_index(key, counts):
+    x = Tensor([10.0, 20.0, 30.0])
+    read = x[key]
+    np.testing.assert_array_equal(read.data, x.data[key])
+    read.backward(np.ones(read.shape))
+    assert x.grad.tolist() == counts
+
+
+def test_pairs_of_index_arrays_accumulate_too():
+    x = Tensor(np.zeros((2, 3)))
+    x[[0, 0, 1], [2, 2, 0]].backward([1.0, 10.0, 100.0])
+    assert x.grad.tolist() == [[0.0, 0.0, 11.0], [100.0, 0.0, 0.0]]
+
+
+# ---- Nothing at all, and infinity -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: x.sum(axis=1),
+        lambda x: x.mean(axis=1),
+        lambda x: x.max(axis=1),
+        lambda x: x @ np.ones((3, 2)),
+        lambda x: functional.softmax(x),
+        lambda x: functional.logsumexp(x),
+        lambda x: functional.cross_entropy(x, np.zeros(0, int), reduction="sum"),
+        lambda x: functional.concat([x, x], axis=1),
+    ],
+    ids=["sum", "mean", "max", "matmul", "softmax", "logsumexp", "cross_entropy", "concat"],
+)
+def test_a_batch_of_no_rows_goes_through(function):
+    x = Tensor(np.zeros((0, 3)))
+    y = function(x)
+    y.backward(np.zeros(y.shape))
+    assert x.grad.shape == (0, 3)
+
+
+@pytest.mark.parametrize("join", [functional.concat, functional.stack])
+def test_an_infinite_neighbour_does_not_disturb_a_tangent(join):
+    x, masked = Tensor([1.0]), Tensor([-np.inf])
+    with np.errstate(**strict):
+        assert jvp(join([x, masked]), {x: [1.0]}).ravel().tolist() == [1.0, 0.0]
