@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -119,6 +120,10 @@ class _Columns:
         places: list[Place] = ["before", *self.view.steps, "after"]
         groups = {place: self._group(place) for place in places}
         found = {place: self._ask(group) for place, group in groups.items()}
+        first_states = not groups["before"].straight and bool(groups["before"].boxes)
+        if first_states:
+            widest = max(self.sizes[key][0] for key in groups["before"].boxes)
+            found["before"] = Positions(widest, 0.0, {}, [])
         left, top = found["before"], found["after"]
         tallest = max(found[step].height for step in self.view.steps) + 2 * PADDING
         upper = top.height + HEAD if groups["after"].boxes else 0.0
@@ -135,7 +140,8 @@ class _Columns:
         middle = max((start + end - top.width) / 2, 0.0)
         self._put(groups["after"], top, middle, 0.0)
         self._put(groups["before"], left, 0.0, base - left.height)
-        self._level_with_reader(groups["before"])
+        if first_states:
+            self._stack_first_states(groups["before"].boxes)
         self.out.width, self.out.height = max(end, middle + top.width), upper + tallest + FOOT
         for i, arrow in enumerate(self.view.arrows):
             if i not in self.out.arrows:
@@ -157,7 +163,7 @@ class _Columns:
         return _Group(self._from_the_left(boxes, inner), [i for i in inner if i not in beside], beside)
 
     def _from_the_left(self, boxes: Mapping[int, Box], inner: list[int]) -> list[int]:
-        """The boxes depth first from the column's head, those that read another column first, so that they stand left.
+        """The boxes depth first from the column's head: the nearer one is to reading another column, the further left.
 
         Graphviz keeps the order in which it hears of boxes where nothing else decides.
         """
@@ -165,16 +171,16 @@ class _Columns:
         for i in inner:
             inputs[self.view.arrows[i].head].append(self.view.arrows[i].tail)
         across = {arrow.head for arrow in self.view.arrows if arrow.head in boxes and arrow.tail not in boxes}
-        reaches: dict[int, bool] = {}
+        away: dict[int, float] = {}
         for key in sorted(boxes):
-            reaches[key] = key in across or any(reaches.get(x, False) for x in inputs[key])
+            away[key] = 0 if key in across else 1 + min((away.get(x, math.inf) for x in inputs[key]), default=math.inf)
         found: dict[int, None] = {}
         todo = [key for key in boxes if not any(key in tails for tails in inputs.values())]
         while todo:
             key = todo.pop()
             if key not in found:
                 found[key] = None
-                todo += sorted(inputs[key], key=lambda x: (reaches[x], -x))
+                todo += sorted(inputs[key], key=lambda x: (-away[x], -x))
         return list(found)
 
     def _ask(self, group: _Group) -> Positions:
@@ -193,12 +199,15 @@ class _Columns:
             moved = [(x + dx, y + dy) for x, y in path]
             self.out.arrows[i] = moved[::-1] if i in group.beside else moved
 
-    def _level_with_reader(self, group: _Group) -> None:
-        """A lone h_0 stands at the height of what reads it, so that its arrow runs straight."""
-        if len(group.boxes) == 1:
-            key = group.boxes[0]
-            heights = [self.out.boxes[arrow.head][1] for arrow in self.view.arrows if arrow.tail == key]
-            self.out.boxes[key] = (self.out.boxes[key][0], (heights or [self.out.boxes[key][1]])[0])
+    def _stack_first_states(self, keys: list[int]) -> None:
+        """First states, one under the other, each at the height of what reads it, so that its arrow runs straight."""
+        reader = {arrow.tail: self.out.boxes[arrow.head][1] for arrow in self.view.arrows if arrow.tail in keys}
+        right, floor = max(self.sizes[key][0] for key in keys), -math.inf
+        for key in sorted(keys, key=lambda key: reader.get(key, 0.0)):
+            width, height = self.sizes[key]
+            y = max(reader.get(key, 0.0), floor + height / 2)
+            self.out.boxes[key] = (right - width / 2, y)
+            floor = y + height / 2 + 10
 
     # -- between groups --
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from viz import fonts, heat
 from viz.layout import Layout, Point
-from viz.numbers import MAX_ENTRIES, UNKNOWN, brief, number
+from viz.numbers import MAX_ENTRIES, UNKNOWN, brief, norm, number
 from viz.view import Arrow, Box, Sum, View
 
 INK, FAINT, BLUE, ORANGE, PURPLE, OCHRE = "#1a1a1a", "#767676", "#00629b", "#a84300", "#5b3fa8", "#9a7209"
@@ -210,7 +210,7 @@ class _Painter:
         """The number at the arrow's tail. An alias shows it itself: its grad is this contribution."""
         if self.view.boxes[arrow.tail].role == "alias":
             return
-        text = brief(arrow.contribution)
+        text = _short(arrow.contribution)
         if arrow.contribution is None:
             if not self.view.boxes[arrow.tail].differentiable:
                 return
@@ -313,6 +313,12 @@ class _Painter:
         if np.ndim(data) > 0 and np.size(data) > MAX_ENTRIES:
             row = heat.grid(np.ravel(data))
             self._cells(x, y, row, CELL, self.grad_scale, heat.GRAD)
+
+
+def _short(data: Any) -> str:
+    """A contribution for an arrow, where there is less room than in a box."""
+    entries = brief(data)
+    return norm(data) if np.ndim(data) > 0 and len(entries) > 12 else entries
 
 
 def _panel_width(view: View) -> float:

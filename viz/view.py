@@ -133,10 +133,11 @@ class _Builder:
             else:
                 from_time = any(places[x] != "before" for x in node.inputs if x not in self.shared)
                 places[node] = "after" if from_time else "before"
-        for node in self.nodes:  # a constant stands with the one that reads it, and so does what only the end reads
+        first = self.all_steps[0] if self.all_steps else None
+        for node in self.nodes:  # a leaf stands with its only reader; but a first state stands before the first step
             readers = {places[consumer] for consumer, _ in self.consumers[node]}
-            is_number = node.op is None and node.t is None and node.ndim == 0 and not node.requires_grad
-            if len(readers) == 1 and node.op is None and (is_number or readers == {"after"}) and node.t is None:
+            is_number = node.ndim == 0 and not node.requires_grad
+            if len(readers) == 1 and node.op is None and node.t is None and (is_number or readers != {first}):
                 places[node] = readers.pop()
         return places
 

@@ -3,6 +3,7 @@
 import itertools
 import shutil
 
+import numpy as np
 import pytest
 
 from microgradrnn import nn
@@ -74,3 +75,26 @@ def test_the_engine_that_comes_with_pip_needs_no_dot(monkeypatch):
     monkeypatch.setattr(shutil, "which", lambda _: None)
     _, _, layout = arranged(rnn_loss(2))
     assert layout.width > 0
+
+
+def layered(bidirectional):
+    net = nn.RNN(2, 3, num_layers=1 if bidirectional else 2, bidirectional=bidirectional, seed=0)
+    return net(np.ones((3, 1, 2)))[0].sum()
+
+
+def test_what_reads_the_step_before_stands_left_in_its_level_in_every_layer():
+    view, _, layout = arranged(layered(bidirectional=False))
+    for arrow in view.arrows:
+        tail, head = view.boxes[arrow.tail], view.boxes[arrow.head]
+        if isinstance(tail.place, int) and isinstance(head.place, int) and tail.place < head.place:
+            x, y = layout.boxes[arrow.head]
+            level = [box for box in view.boxes if box.place == head.place and abs(layout.boxes[box.key][1] - y) < 1]
+            assert x == min(layout.boxes[box.key][0] for box in level)
+
+
+def test_a_first_state_stands_where_its_reader_is():
+    view, _, layout = arranged(layered(bidirectional=True))
+    boxes = {box.title: box for box in view.boxes}
+    assert (boxes["h1_0"].place, boxes["h1r_0"].place) == ("before", 3)
+    reader = next(arrow.head for arrow in view.arrows if arrow.tail == boxes["h1_0"].key)
+    assert layout.boxes[boxes["h1_0"].key][1] == layout.boxes[reader][1]
