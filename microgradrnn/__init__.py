@@ -8,7 +8,7 @@
 (-12.0, -4.0, -4.0, 3.0)
 """
 
-from microgradrnn import functional, nn, optim
+from microgradrnn import functional, interop, nn, optim
 from microgradrnn.context import detect_nan, no_grad, scope
 from microgradrnn.engine import Node, Tensor, Value, record
 from microgradrnn.forward import jvp
@@ -29,6 +29,7 @@ __all__ = [
     "detect_nan",
     "functional",
     "gradcheck",
+    "interop",
     "jvp",
     "lower",
     "nn",

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from microgradrnn import Tensor, nn
+from microgradrnn import Tensor, interop, nn
 
 torch = pytest.importorskip("torch")
 
@@ -13,17 +13,9 @@ NETWORKS = {"RNN": nn.RNN, "LSTM": nn.LSTM, "GRU": nn.GRU}
 
 
 def theirs(name, net, layers, bidirectional):
-    """PyTorch's network with our weights: its two biases are one of ours, but for the GRU's last third."""
+    """PyTorch's network with our weights."""
     twin = getattr(torch.nn, name)(net.input_size, net.hidden_size, layers, bidirectional=bidirectional).double()
-    for layer, cells in enumerate(net.cells):
-        for direction, cell in enumerate(cells):
-            suffix = f"_l{layer}" + "_reverse" * direction
-            hidden_bias = np.zeros_like(cell.b_h.data)
-            if name == "GRU":
-                hidden_bias[-cell.hidden_size :] = cell.b_hn.data
-            ours = {"weight_ih": cell.W_xh.data.T, "weight_hh": cell.W_hh.data.T, "bias_ih": cell.b_h.data}
-            for key, array in (ours | {"bias_hh": hidden_bias}).items():
-                getattr(twin, key + suffix).data = torch.tensor(array.copy())
+    twin.load_state_dict({key: torch.from_numpy(array) for key, array in interop.to_torch(net).items()})
     return twin
 
 
@@ -59,15 +51,30 @@ def test_outputs_and_all_gradients_are_pytorchs(name, sizes, layers, bidirection
     (outputs * weights).sum().backward()
     (outputs_theirs * torch.tensor(weights)).sum().backward()
     np.testing.assert_allclose(x_ours.grad, x_theirs.grad.numpy(), rtol=1e-10, atol=1e-12)
-    for layer, cells in enumerate(net.cells):
-        for direction, cell in enumerate(cells):
-            suffix = f"_l{layer}" + "_reverse" * direction
-            expected = {
-                "W_xh": getattr(twin, "weight_ih" + suffix).grad.numpy().T,
-                "W_hh": getattr(twin, "weight_hh" + suffix).grad.numpy().T,
-                "b_h": getattr(twin, "bias_ih" + suffix).grad.numpy(),
-            }
-            if name == "GRU":
-                expected["b_hn"] = getattr(twin, "bias_hh" + suffix).grad.numpy()[-hidden:]
-            for key, array in expected.items():
-                np.testing.assert_allclose(getattr(cell, key).grad, array, rtol=1e-10, atol=1e-12)
+    # Gradients go the way of the weights; PyTorch's second bias gets what the first one gets, and is left out.
+    gradients = {key: p.grad.numpy() for key, p in twin.named_parameters()}
+    for p in net.parameters():
+        p.data = p.grad
+    for key, array in interop.to_torch(net).items():
+        if not key.startswith("bias_hh"):
+            np.testing.assert_allclose(array, gradients[key], rtol=1e-10, atol=1e-12)
+        elif name == "GRU":
+            np.testing.assert_allclose(array[-hidden:], gradients[key][-hidden:], rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_weights_come_over_from_pytorch_with_both_biases(name):
+    twin = getattr(torch.nn, name)(3, 4, 2, bidirectional=True).double()
+    net = NETWORKS[name](3, 4, 2, bidirectional=True)
+    interop.from_torch(net, twin.state_dict())
+    x = np.random.default_rng(0).normal(size=(5, 2, 3))
+    np.testing.assert_allclose(net(x)[0].data, twin(torch.tensor(x))[0].detach().numpy(), rtol=1e-10, atol=1e-13)
+
+
+def test_linear_and_embedding_come_over_inside_other_modules():
+    twin = torch.nn.Sequential(torch.nn.Embedding(5, 3), torch.nn.Linear(3, 2)).double()
+    net = nn.Sequential(nn.Embedding(5, 3), nn.Linear(3, 2))
+    names = {"layers.0.weight": "0.weight", "layers.1.weight": "1.weight", "layers.1.bias": "1.bias"}
+    interop.from_torch(net, {ours: twin.state_dict()[theirs] for ours, theirs in names.items()})
+    tokens = np.array([1, 4, 1])
+    np.testing.assert_allclose(net(tokens).data, twin(torch.tensor(tokens)).detach().numpy(), rtol=1e-12)

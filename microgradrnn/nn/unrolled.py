@@ -54,7 +54,7 @@ def _held(mask: NDArray[np.bool_], new: Any, old: Any) -> Any:
     return new if mask.all() else where(mask, new, old)
 
 
-class _Recurrent(Module):
+class Recurrent(Module):
     """What RNN, LSTM and GRU share; see `RNN`."""
 
     letters: ClassVar[tuple[str, ...]] = ("h",)
@@ -192,7 +192,7 @@ class _Recurrent(Module):
         return tuple(stack(parts) for parts in zip(*states, strict=True))
 
 
-class RNN(_Recurrent):
+class RNN(Recurrent):
     """Vanilla recurrent network: layers of `RNNCell`, in one direction or both.
 
     Args:
@@ -229,7 +229,7 @@ class RNN(_Recurrent):
         return RNNCell(input_size, self.hidden_size, self.nonlinearity, rng, dtype, suffix)
 
 
-class LSTM(_Recurrent):
+class LSTM(Recurrent):
     """Layers of `LSTMCell`; states are pairs (h, c). Arguments as of `RNN`.
 
     >>> outputs, (h_n, c_n) = LSTM(3, 5, seed=0)(np.ones((4, 2, 3)))
@@ -243,7 +243,7 @@ class LSTM(_Recurrent):
         return LSTMCell(input_size, self.hidden_size, rng, dtype, suffix)
 
 
-class GRU(_Recurrent):
+class GRU(Recurrent):
     """Layers of `GRUCell`. Arguments as of `RNN`.
 
     >>> outputs, h_n = GRU(3, 5, seed=0)(np.ones((4, 2, 3)))

@@ -1,0 +1,123 @@
+"""To PyTorch and back: the weights of a module as the state dict of its PyTorch counterpart.
+
+`RNN`, `LSTM`, `GRU`, `Linear` and `Embedding` have counterparts of the same name, also inside other modules. PyTorch's
+matrices are transposed (out, in), and its recurrent layers have two biases that are only ever added: on the way in they
+are added up, on the way out the second is zero. (A GRU's last third is the exception: there the reset gate scales the
+second bias, which is our b_hn.)
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from microgradrnn.nn.layers import Embedding, Linear
+from microgradrnn.nn.module import Module
+from microgradrnn.nn.recurrent import Cell, GRUCell
+from microgradrnn.nn.unrolled import Recurrent
+
+Array = NDArray[Any]
+
+
+def to_torch(module: Module) -> dict[str, Array]:
+    """The state dict, as NumPy arrays, that PyTorch's counterpart of the module loads.
+
+    Raises:
+        TypeError: a parameter has no counterpart there; the error names it.
+
+    >>> from microgradrnn import nn
+    >>> {name: array.shape for name, array in to_torch(nn.RNN(2, 3, seed=0)).items()}
+    {'weight_ih_l0': (3, 2), 'weight_hh_l0': (3, 3), 'bias_ih_l0': (3,), 'bias_hh_l0': (3,)}
+    """
+    state: dict[str, Array] = {}
+    for path, part in _parts(module):
+        prefix = f"{path}." if path else ""
+        for suffix, cell in _cells(part):
+            state |= {f"{prefix}{name}{suffix}": array for name, array in _cell_out(cell).items()}
+        if isinstance(part, (Linear, Embedding)):
+            state[f"{prefix}weight"] = np.array(part.W.data.T if isinstance(part, Linear) else part.W.data)
+            if isinstance(part, Linear) and part.b is not None:
+                state[f"{prefix}bias"] = np.array(part.b.data)
+    return state
+
+
+def from_torch(module: Module, state_dict: Mapping[str, Any]) -> None:
+    """Take over the weights of a PyTorch state dict, of tensors or arrays.
+
+    Raises:
+        TypeError: a parameter of the module has no counterpart in PyTorch.
+        KeyError: a name is missing, or there is one too many; names them all.
+        ValueError: a shape differs. In any case nothing has been changed.
+
+    >>> from microgradrnn import nn
+    >>> one, other = nn.GRU(2, 3, seed=0), nn.GRU(2, 3, seed=1)
+    >>> from_torch(other, to_torch(one))
+    >>> bool((one.cells[0][0].W_hh.data == other.cells[0][0].W_hh.data).all())
+    True
+    """
+    expected = to_torch(module)
+    missing, extra = [k for k in expected if k not in state_dict], [k for k in state_dict if k not in expected]
+    if missing or extra:
+        raise KeyError(f"from_torch: missing {missing or 'none'}, not known here {extra or 'none'}")
+    state = {name: _array(value) for name, value in state_dict.items()}
+    for name, array in state.items():
+        if array.shape != expected[name].shape:
+            raise ValueError(f"from_torch: {name} has shape {expected[name].shape} here, and {array.shape} came")
+    for path, part in _parts(module):
+        prefix = f"{path}." if path else ""
+        for suffix, cell in _cells(part):
+            names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+            _cell_in(cell, *(state[f"{prefix}{name}{suffix}"] for name in names))
+        if isinstance(part, (Linear, Embedding)):
+            weight = state[f"{prefix}weight"]
+            part.W.data = weight.T if isinstance(part, Linear) else weight
+            if isinstance(part, Linear) and part.b is not None:
+                part.b.data = state[f"{prefix}bias"]
+
+
+def _parts(module: Module) -> Iterator[tuple[str, Module]]:
+    """The modules with a counterpart, with their paths; checks that they hold every parameter."""
+    parts = [(path, part) for path, part in module.named_modules() if isinstance(part, (Recurrent, Linear, Embedding))]
+    covered = {id(p) for _, part in parts for p in _weights(part)}
+    for name, p in module.named_parameters():
+        if id(p) not in covered:
+            raise TypeError(f"{name} of {type(module).__name__} has no counterpart in PyTorch")
+    return iter(parts)
+
+
+def _weights(part: Module) -> list[Any]:
+    cells = [cell for _, cell in _cells(part)]
+    return [p for cell in cells for p in cell.parameters()] if cells else part.parameters()
+
+
+def _cells(part: Module) -> Iterator[tuple[str, Cell]]:
+    """A recurrent network's cells, with the ending that PyTorch gives their names."""
+    if isinstance(part, Recurrent):
+        for layer, cells in enumerate(part.cells):
+            for direction, cell in enumerate(cells):
+                yield f"_l{layer}{'_reverse' * direction}", cell
+
+
+def _cell_out(cell: Cell) -> dict[str, Array]:
+    second_bias = np.zeros_like(cell.b_h.data)
+    if isinstance(cell, GRUCell):
+        second_bias[-cell.hidden_size :] = cell.b_hn.data
+    weights = {"weight_ih": cell.W_xh.data.T, "weight_hh": cell.W_hh.data.T}
+    return {name: np.array(array) for name, array in weights.items()} | {
+        "bias_ih": np.array(cell.b_h.data),
+        "bias_hh": second_bias,
+    }
+
+
+def _cell_in(cell: Cell, weight_ih: Array, weight_hh: Array, bias_ih: Array, bias_hh: Array) -> None:
+    cell.W_xh.data, cell.W_hh.data = weight_ih.T, weight_hh.T
+    added = np.array(bias_hh)
+    if isinstance(cell, GRUCell):
+        cell.b_hn.data = bias_hh[-cell.hidden_size :]
+        added[-cell.hidden_size :] = 0
+    cell.b_h.data = bias_ih + added
+
+
+def _array(value: Any) -> Array:
+    return np.asarray(value.detach().cpu().numpy() if hasattr(value, "detach") else value)
