@@ -61,7 +61,7 @@ def visit(nodes: Iterable[Node], grads: dict[Node, Any], watch: Watch | None = N
                 downstream = _fit(downstream, x)
             before = grads.get(x)
             if before is None:
-                after = downstream if op.local is not None else _own(downstream, x, upstream)
+                after = downstream if op.local is not None else _own(downstream, x, node, upstream)
             elif watch is None and type(downstream) is not Scattered:
                 before += downstream
                 after = before
@@ -96,13 +96,14 @@ def _fit(downstream: Any, x: Node) -> Any:
     return downstream
 
 
-def _own(downstream: Any, x: Node, upstream: Any) -> Any:
-    """What a pull returned, as an array that nobody else holds: it may be upstream itself, or a view of it."""
+def _own(downstream: Any, x: Node, node: Node, upstream: Any) -> Any:
+    """What a pull returned, as an array that nobody else holds: it may be upstream, a view of it, or the graph's."""
     if type(downstream) is float:
         return downstream
     if type(downstream) is Scattered:
         return downstream.dense(x._data.shape, x._data.dtype)
-    return downstream.copy() if downstream is upstream or downstream.base is not None else downstream
+    held = downstream.base is not None or downstream is upstream or downstream is node._data
+    return downstream.copy() if held or id(downstream) in map(id, node.xs) else downstream
 
 
 def unbroadcast(array: Array, shape: tuple[int, ...]) -> Array:
@@ -128,7 +129,7 @@ def _add(before: Any, downstream: Any, in_place: bool) -> Any:
         after = before if in_place else before.copy()
         downstream.add_into(after)
         return after
-    return before + downstream
+    return np.asarray(before + downstream) if isinstance(before, np.ndarray) else before + downstream
 
 
 def backward(root: Node, upstream: Any = None) -> None:
@@ -181,7 +182,7 @@ def store(grads: Mapping[Node, Any], earlier: Mapping[Node, Any] | None = None) 
         if node.op is None:
             before = node._grad if earlier is None else earlier[node]
             if before is not None:
-                grad = before + grad
+                grad = before + grad if type(node) is Value else np.asarray(before + grad)
         node._grad = grad
 
 

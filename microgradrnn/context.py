@@ -6,10 +6,11 @@
 All of it lives in one context variable, so threads and coroutines don't see each other's.
 """
 
+import operator
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class Place(NamedTuple):
@@ -19,6 +20,8 @@ class Place(NamedTuple):
     t: int | None = None
     recording: bool = True
     nan_is_error: bool = False
+    outer: Any = None
+    """The place around this scope, to go back to."""
 
     def __str__(self) -> str:
         step = "" if self.t is None else f" at step t={self.t}"
@@ -51,16 +54,16 @@ class scope:  # noqa: N801 - used as a function is
     """
 
     def __init__(self, name: str, t: int | None = None) -> None:
-        self.name, self.t = name, t
+        self.name, self.t = name, None if t is None else operator.index(t)
 
     def __enter__(self) -> None:
         outer = here()
         path = f"{outer.path}/{self.name}" if outer.path else self.name
         t = outer.t if self.t is None else self.t
-        self._token = _place.set(Place(path, t, outer.recording, outer.nan_is_error))
+        _place.set(Place(path, t, outer.recording, outer.nan_is_error, outer))
 
     def __exit__(self, *_: object) -> None:
-        _place.reset(self._token)
+        _place.set(here().outer)
 
 
 @contextmanager

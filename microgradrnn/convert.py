@@ -30,7 +30,7 @@ def as_array(data: Any, dtype: Any = None) -> NDArray[Any]:
 
 def as_index(key: Any) -> NDArray[Any]:
     """A copy as an index array: integers (a list of them stays integers) or booleans. Raises TypeError for floats."""
-    array = np.array(key, dtype=int if len(key) == 0 else None)
+    array = np.array(key, dtype=int if np.size(key) == 0 and isinstance(key, (list, tuple)) else None)
     if array.dtype.kind not in "iub":
         raise TypeError(f"index takes integers or booleans, not {array.dtype}")
     return array

@@ -269,6 +269,8 @@ class Value(Node):
     xp = floats
 
     def __init__(self, data: Any, label: str = "", requires_grad: bool = True) -> None:
+        if isinstance(data, Node):
+            raise TypeError("Value takes a number; of a node take item(), or detach() for a constant")
         super().__init__(as_float(data), label, requires_grad)
 
     def _take(self, new: Any) -> None:
@@ -393,6 +395,8 @@ def record(op: Op, *operands: Any, **params: Any) -> Any:
     6.0
     """
     structural = op.local is None
+    if params and not structural:
+        raise TypeError(f"{op.name} works entry by entry and takes inputs only, not {', '.join(params)}")
     kind: type[Node] = Tensor if structural else Value
     requires_grad = False
     xs = []

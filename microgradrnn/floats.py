@@ -48,3 +48,11 @@ def minimum(x: float, y: float) -> float:
 def where(condition: bool, x: float, y: float) -> float:
     """x where the condition holds, else y."""
     return x if condition else y
+
+
+def __getattr__(name: str) -> Callable[..., float]:
+    """Any other function of NumPy's, for ops from outside the package."""
+    ufunc = getattr(np, name, None)
+    if not isinstance(ufunc, np.ufunc):
+        raise AttributeError(f"{name} is no elementwise function of NumPy's, and so none of floats")
+    return lambda *xs: float(ufunc(*xs))

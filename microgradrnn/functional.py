@@ -3,7 +3,7 @@
 Each is one node of the op table, after its arguments have been checked. Classes stand on the last axis.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import accumulate
 from typing import Any
 
@@ -45,7 +45,8 @@ def where(condition: Any, x: Any, y: Any) -> Any:
 
 def concat(nodes: Sequence[Any], axis: int = 0) -> Any:
     """Tensors joined along an axis that they have."""
-    sizes = [np.shape(node._data if isinstance(node, Node) else node) for node in _some(nodes, "concat")]
+    nodes = _some(nodes, "concat")
+    sizes = [np.shape(node._data if isinstance(node, Node) else node) for node in nodes]
     lengths = [size[axis] if -len(size) <= axis < len(size) else 0 for size in sizes]  # NumPy refuses what is amiss
     return record(ops.CONCAT, *nodes, axis=axis, starts=(0, *accumulate(lengths)))
 
@@ -122,7 +123,8 @@ def _check_classes(targets: Any, classes: int, reduction: str, ignore_index: int
         raise ValueError("cross_entropy: no target counts, so there is no mean; give a target or take the sum")
 
 
-def _some(nodes: Sequence[Any], name: str) -> Sequence[Any]:
-    if not nodes:
+def _some(nodes: Iterable[Any], name: str) -> Sequence[Any]:
+    found = list(nodes)
+    if not found:
         raise ValueError(f"{name} takes at least one node")
-    return nodes
+    return found

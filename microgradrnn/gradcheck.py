@@ -47,6 +47,9 @@ def gradcheck(
     True
     """
     leaves = [inputs] if isinstance(inputs, Node) else list(inputs)
+    for i, leaf in enumerate(leaves):
+        if not isinstance(leaf, Node):
+            raise TypeError(f"gradcheck: input {i} is a {type(leaf).__name__}; give leaves, such as Tensor(array)")
     checked = [(i, leaf) for i, leaf in enumerate(leaves) if leaf.requires_grad and leaf.size]
     _refuse(checked, (eps, rtol, atol))
     eps, rtol, atol = (6e-6 if eps is None else eps), (1e-6 if rtol is None else rtol), (1e-8 if atol is None else atol)

@@ -69,7 +69,10 @@ def _apply(node: Node, op: Op, lowered: dict[Node, Nodes]) -> Nodes:
         return _each(lambda *xs: record(op, *xs), *(lowered[x] for x in node.inputs))
     # Integers choose (indices, classes) rather than flow, so a structural op gets them as they are.
     xs = [lowered[x] if x.dtype.kind == "f" else data for x, data in zip(node.inputs, node.xs, strict=True)]
-    entries = _array(op.forward(ScalarNodes, *xs, **node.params))
+    try:
+        entries = _array(op.forward(ScalarNodes, *xs, **node.params))
+    except AttributeError as error:
+        raise TypeError(f"lower: {op.name} uses a function that scalar nodes lack ({error})") from error
     return entries if node.dtype.kind == "f" else _leaf(node, entries)
 
 
@@ -105,11 +108,20 @@ def _along(op: Op, array: Nodes, axis: Any, keepdims: bool) -> Nodes:
 
 
 class ScalarNodes:
-    """The namespace that a structural op's ``forward`` computes in when it is lowered: arrays of Values."""
+    """The namespace that a structural op's ``forward`` computes in when it is lowered: arrays of Values.
+
+    It holds the elementwise ops of the table, sums, extremes, matmul, and what only moves entries.
+    """
 
     exp = _elementwise(ops.EXP)
     log = _elementwise(ops.LOG)
+    sqrt = _elementwise(ops.SQRT)
+    abs = _elementwise(ops.ABS)
+    tanh = _elementwise(ops.TANH)
     divide = _elementwise(ops.DIV)
+    power = _elementwise(ops.POW)
+    maximum = _elementwise(ops.MAXIMUM)
+    minimum = _elementwise(ops.MINIMUM)
     where = _elementwise(ops.WHERE)
 
     reshape = staticmethod(np.reshape)

@@ -559,7 +559,7 @@ STACK = Op(
     latex="[x, y]",
     rule="deals: each input gets its own part of upstream",
     forward=lambda xp, *xs, axis: xp.stack(xs, axis=axis),
-    pull=EachInput(lambda slot: lambda xp, u, z, *xs, axis: xp.take(u, slot, axis=axis)),
+    pull=EachInput(lambda slot: lambda xp, u, z, *xs, axis: u[(*(slice(None),) * (axis % z.ndim), slot)]),
     push=EachInput(lambda slot: lambda xp, v, z, *xs, axis: xp.stack(_alone(xp, v, slot, xs), axis=axis)),
     formula=("this input's part of upstream",),
     needs="inputs of one shape",

@@ -16,7 +16,7 @@ class Optimizer:
     """What optimisers share: the parameters, their memory, and forgetting gradients."""
 
     def __init__(self, params: Iterable[Any], lr: float, weight_decay: float = 0.0) -> None:
-        self.params, self.lr, self.weight_decay = list(params), lr, weight_decay
+        self.params, self.lr, self.weight_decay = _leaves(params, type(self).__name__), lr, weight_decay
         self.memory: dict[Node, dict[str, Any]] = {}
         if not self.params:
             raise ValueError(f"{type(self).__name__} was given no parameters")
@@ -186,7 +186,7 @@ def clip_grad_norm_(params: Iterable[Any], max_norm: float) -> float:
     >>> clip_grad_norm_([p], max_norm=1.0), p.grad
     (5.0, array([0.6, 0.8]))
     """
-    reached = [p for p in params if p.grad is not None]
+    reached = [p for p in _leaves(params, "clip_grad_norm_") if p.grad is not None]
     norm = float(np.sqrt(sum(float(np.sum(np.square(p.grad, dtype=np.float64))) for p in reached)))
     if not np.isfinite(norm):
         culprit = next((p.label or repr(p) for p in reached if not np.isfinite(p.grad).all()), "their sum of squares")
@@ -209,6 +209,17 @@ def clip_grad_value_(params: Iterable[Any], value: float) -> None:
     """
     if value < 0:
         raise ValueError(f"clip_grad_value_: value cannot be negative, and is {value}")
-    for p in params:
+    for p in _leaves(params, "clip_grad_value_"):
         if p.grad is not None:
             p.grad = np.clip(p.grad, -value, value)
+
+
+def _leaves(params: Iterable[Any], name: str) -> list[Any]:
+    """The parameters as a list. A Tensor would iterate over its rows, which are not parameters."""
+    if isinstance(params, Node):
+        raise TypeError(f"{name} takes a list of parameters, not one {type(params).__name__}: put it in a list")
+    leaves = list(params)
+    for p in leaves:
+        if not isinstance(p, Node) or p.op is not None:
+            raise TypeError(f"{name} takes leaves, and {p!r} is none")
+    return leaves

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -46,7 +47,8 @@ class Edge:
         op = self.node.op
         assert op is not None
         if op.local is not None:
-            return np.multiply(local_gradient(self.node, self.slot), 1.0)
+            local = np.multiply(local_gradient(self.node, self.slot), 1.0)
+            return local if np.ndim(local) else float(local)
         return op.formula[min(self.slot, len(op.formula) - 1)] if op.formula else op.rule
 
     def jacobian(self) -> Array:
@@ -162,4 +164,4 @@ class Backprop:
         if grad is None:
             node._grad = earlier if node.op is None else None
         else:
-            store({node: grad}, self._earlier)
+            store({node: copy.copy(grad)}, self._earlier)  # the visits keep theirs, whatever the user does

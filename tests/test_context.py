@@ -154,3 +154,21 @@ def test_nodes_made_in_many_threads_still_sort_by_creation():
     total.backward()
     assert total.data == 4 * sum(range(200))
     assert {leaf.grad for leaf in leaves} == {1.0}
+
+
+def test_one_scope_object_may_be_entered_again_and_by_several_threads():
+    inside = scope("a", t=1)
+    with inside, inside:
+        assert (Value(1.0) * 2).scope == "a/a"
+    assert (Value(1.0) * 2).scope == ""
+
+
+@pytest.mark.parametrize("t", [np.int64(3), 3])
+def test_a_time_step_is_a_plain_integer(t):
+    with scope("cell", t=t):
+        assert type((Value(1.0) * 2).t) is int
+
+
+def test_a_time_step_that_is_no_integer_is_an_error():
+    with pytest.raises(TypeError):
+        scope("cell", t=0.5)

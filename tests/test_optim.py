@@ -206,3 +206,10 @@ def test_clipping_by_value_changes_the_direction_as_the_seed_does_not_say():
 def test_a_setting_that_makes_no_sense_is_an_error(make):
     with pytest.raises(ValueError, match="negative"):
         make([Tensor([1.0])])
+
+
+@pytest.mark.parametrize("make", [lambda p: optim.SGD(p, lr=0.1), lambda p: optim.clip_grad_norm_(p, 1.0)])
+@pytest.mark.parametrize("params", [Tensor([1.0, 2.0]), [Tensor([1.0]) * 2], [np.ones(2)]], ids=["lone", "op", "array"])
+def test_what_is_no_list_of_leaves_is_refused_rather_than_passed_over(make, params):
+    with pytest.raises(TypeError, match="takes"):
+        make(params)

@@ -179,3 +179,19 @@ def test_targets_are_copied():
     targets[0] = 0
     loss.backward()
     assert logits.grad.tolist() == [[0.5, -0.5]]
+
+
+def test_a_pull_that_hands_out_the_graphs_own_array_harms_nobody():
+    """A wrong rule, but wrong is no reason to write to what the user holds."""
+    product = Op(
+        name="product",
+        symbol="·",
+        latex="",
+        rule="swaps: wrongly, without upstream",
+        forward=lambda xp, x, y: xp.sum(x * y),
+        pull=(lambda xp, u, z, x, y: y, lambda xp, u, z, x, y: u * x),
+        push=(lambda xp, v, z, x, y: xp.sum(v * y), lambda xp, v, z, x, y: xp.sum(x * v)),
+    )
+    W, y = Tensor([1.0, 2.0]), Tensor([5.0, 6.0])
+    (record(product, W, y) + (W * 1.0).sum()).backward()
+    np.testing.assert_array_equal(y.data, [5.0, 6.0])

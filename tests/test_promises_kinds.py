@@ -85,7 +85,7 @@ def test_a_parameter_is_a_tensor_and_what_it_makes_is_a_plain_one():
 # ---- What a node holds ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("number", [2, True, np.int64(2), np.float32(2.0), np.array(2.0), Value(2.0)], ids=repr)
+@pytest.mark.parametrize("number", [2, True, np.int64(2), np.float32(2.0), np.array(2.0)], ids=repr)
 def test_a_value_holds_a_python_float(number):
     value = Value(number)
     assert type(value.data) is float

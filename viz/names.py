@@ -1,12 +1,22 @@
 """What to call a node that has no label: the expression that made it, while that is short."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from microgradrnn.engine import Node
 from viz.numbers import brief
 
 LONGEST = 28
 _INFIX = {"add", "sub", "mul", "div", "pow", "matmul"}
+
+
+def recorded(nodes: Iterable[Node]) -> dict[Node, Any]:
+    """The data that a graph was computed with, which its consumers keep: a leaf may have moved on since."""
+    found: dict[Node, Any] = {}
+    for node in nodes:
+        found.setdefault(node, node._data)
+        found.update(zip(node.inputs, node.xs, strict=True))
+    return found
 
 
 def names(nodes: Iterable[Node]) -> dict[Node, str]:
@@ -20,7 +30,7 @@ def names(nodes: Iterable[Node]) -> dict[Node, str]:
     """
     found: dict[Node, str] = {}
     for node in nodes:
-        name = node.label or expression(node, found)
+        name = " ".join(str(node.label).split()) or expression(node, found)
         if not node.label and len(name) > LONGEST:
             name = f"{node.op.name if node.op else 'leaf'}#{len(found)}"
         found[node] = name

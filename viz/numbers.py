@@ -45,3 +45,14 @@ def brief(data: Any) -> str:
     if array.size <= MAX_ENTRIES:
         return f"[{', '.join(number(x) for x in array.ravel().tolist())}]"
     return norm(array) if array.dtype.kind == "f" else f"{array.dtype}, {'×'.join(map(str, array.shape))}"
+
+
+def entries(data: Any) -> str:
+    """As `brief`, and every entry of an array of up to 50.
+
+    >>> entries([3.0, 0.0, 0.0, 0.0, -4.0])
+    '‖5‖ [3, 0, 0, 0, −4]'
+    """
+    if data is None or np.ndim(data) == 0 or not MAX_ENTRIES < np.size(data) <= 50:
+        return brief(data)
+    return f"{brief(data)} [{', '.join(number(x) for x in np.ravel(data).tolist())}]"

@@ -61,7 +61,13 @@ def _size(box: Box) -> tuple[float, float]:
     title = fonts.width(_title(box), TITLE, fonts.BOLD) + fonts.width(box.corner, SMALL) + 26
     rows = [_row_size(data, sign) for data, sign in _rows(box)]
     width = max([title, 54.0] + [w + 14 for w, _ in rows])
-    return width, 20 + sum(h for _, h in rows) + (4 if rows else 0)
+    height = 20 + sum(h for _, h in rows) + (4 if rows else 0)
+    return width + 2 * _border(box), height + 2 * _border(box)
+
+
+def _border(box: Box) -> float:
+    """Room for the root's second border."""
+    return 3.0 if box.role == "root" else 0.0
 
 
 def _title(box: Box) -> str:
@@ -69,15 +75,16 @@ def _title(box: Box) -> str:
 
 
 def _rows(box: Box) -> list[tuple[Any, str]]:
-    """What stands under a box's title: its value (not in an alias, which has the weight's), and its gradient."""
-    says_it_already = box.role in ("alias", "gap") or box.title == brief(box.value)
+    """What stands under a box's title: its value and its gradient."""
+    elsewhere = box.role == "gap" or (box.role == "alias" and box.differentiable)  # a weight's stands in the panel
+    says_it_already = elsewhere or box.title == brief(box.value)
     rows = [] if says_it_already else [(box.value, "")]
     return [*rows, (box.grad, "∇ ")] if box.differentiable else rows
 
 
 def _is_text(data: Any) -> bool:
     """Whether a row is just text: a scalar, what is not known, and integers, which choose rather than measure."""
-    return data is None or np.ndim(data) == 0 or np.asarray(data).dtype.kind != "f"
+    return data is None or np.ndim(data) == 0 or np.size(data) == 0 or np.asarray(data).dtype.kind != "f"
 
 
 def _row_size(data: Any, sign: str) -> tuple[float, float]:
@@ -119,6 +126,7 @@ class _Painter:
         self.panel = _panel_width(view) if view.steps else 0.0
         self.left = MARGIN + (self.panel + 16 if self.panel else 0)
         self.fan_out = Counter(arrow.tail for arrow in view.arrows)
+        self.taken = [_around(layout.boxes[key], size) for key, size in box_sizes.items()]
         self.out: list[str] = []
 
     def svg(self) -> str:
@@ -216,13 +224,23 @@ class _Painter:
                 return
             text = UNKNOWN
         half = fonts.width(text, SMALL, fonts.MONO) / 2 + 2
-        path = self.layout.arrows[i]
-        (x0, y0), (x1, y1) = _along(path, 0.0), _along(path, 20.0)
-        level = abs(x1 - x0) / max(float(np.hypot(x1 - x0, y1 - y0)), 1e-9)
-        # Clear of its own box however the arrow leaves it, and where several leave, far enough out for them to part.
-        x, y = _along(path, 9.0 + level * half + 16.0 * (self.fan_out[arrow.tail] > 1))
+        x, y = self._free_place(self.layout.arrows[i], half, fan_out=self.fan_out[arrow.tail] > 1)
         self._rect(x - half, y - 5.5, 2 * half, 11, "halo", "#ffffff", "none", rx=2, extra=' fill-opacity="0.85"')
         self._text(x, y + 3, text, "orange", ORANGE, SMALL, anchor="middle", mono=True)
+
+    def _free_place(self, path: list[Point], half: float, fan_out: bool) -> Point:
+        """Where on its arrow a contribution stands: near the tail, clear of boxes and of what stands already."""
+        (x0, y0), (x1, y1) = _along(path, 0.0), _along(path, 20.0)
+        level = abs(x1 - x0) / max(float(np.hypot(x1 - x0, y1 - y0)), 1e-9)
+        nearest = 9.0 + level * half + 12.0 * fan_out  # where several leave, far enough out for them to part
+        along = [_along(path, nearest + further) for further in (0, 6, 12, 20, 30, 42, 56, 72)]
+        beside = [(x + side * half, y + side * lift) for lift in (0, 6) for x, y in along for side in (-1, 1)]
+        places = along + beside  # where the arrow is too short for its neighbours
+        rectangles = [(x - half, y - 5.5, x + half, y + 5.5) for x, y in places]
+        free = [k for k, mine in enumerate(rectangles) if not any(_overlap(mine, other) for other in self.taken)]
+        best = free[0] if free else 0
+        self.taken.append(rectangles[best])
+        return places[best]
 
     def _box(self, box: Box) -> None:
         (cx, cy), (w, h) = self.layout.boxes[box.key], self.sizes[box.key]
@@ -232,7 +250,8 @@ class _Painter:
         dash = {"alias": ' stroke-dasharray="4 2.5"', "gap": ' stroke-dasharray="1.5 3"'}.get(box.role, "")
         self.out.append(f'<g id="{self.prefix}b{box.key}" class="node {box.role}"><title>{_xml(box.tooltip)}</title>')
         if box.role == "root":
-            self._rect(x - 3, y - 3, w + 6, h + 6, "box", fill, line, rx=5)
+            self._rect(x, y, w, h, "box", fill, line, rx=5)
+        x, y, w, h = x + _border(box), y + _border(box), w - 2 * _border(box), h - 2 * _border(box)
         thick = ' stroke-width="1.6"' if box.role in ("root", "loss", "parameter") else ""
         self._rect(x, y, w, h, "box", fill, line, rx, dash + thick)
         self._text(x + 7, y + 14, _title(box), "ink", INK, TITLE, bold=True)
@@ -279,7 +298,7 @@ class _Painter:
         return 44.0 + sum(self._sum_height(s) for s in self.view.sums)
 
     def _sum_height(self, s: Sum) -> float:
-        return 44.0 + 12.0 * min(len(s.parts), 8) + (12.0 if len(s.parts) > 8 else 0)
+        return 58.0 + 12.0 * min(len(s.parts), 8) + (12.0 if len(s.parts) > 8 else 0)
 
     def _panel(self, x: float, y: float) -> None:
         self._rect(x, y, self.panel, self._panel_height(), "box", "#fffdf7", OCHRE, rx=8)
@@ -291,28 +310,41 @@ class _Painter:
             y += self._sum_height(s)
 
     def _sum(self, x: float, y: float, s: Sum) -> None:
-        self._text(x, y + 10, f"∇{fonts.clip(s.title, 90, TITLE, fonts.BOLD)} =", "ink", INK, TITLE, bold=True)
-        y += 20
+        self._text(x, y + 10, fonts.clip(s.title, 150, TITLE, fonts.BOLD), "ink", INK, TITLE, bold=True)
+        self._text(x, y + 24, "value", "faint", FAINT, SMALL)
+        self._strip(x + 62, y + 16, s.value, heat.VALUE, _largest([s.value]))
+        self._text(x + self.panel - 20, y + 24, brief(s.value), "blue", BLUE, SMALL, anchor="end", mono=True)
+        y += 28
+        self._text(x, y + 8, "∇ =", "orange", ORANGE, SMALL, mono=True)
         shown = s.parts if len(s.parts) <= 8 else s.parts[:8]
         for i, (t, part) in enumerate(shown):
-            self._text(x, y + 8, "+" if i else " ", "ink", INK, SMALL, mono=True)
-            self._text(x + 10, y + 8, f"t={t}", "faint", FAINT, SMALL, mono=True)
-            self._strip(x + 50, y, part)
+            self._text(x + 10, y + 8, "+" if i else "", "ink", INK, SMALL, mono=True)
+            self._text(x + 22, y + 8, "outside" if t is None else f"t={t}", "faint", FAINT, SMALL, mono=True)
+            self._strip(x + 62, y, part, heat.GRAD, self.grad_scale)
             self._text(x + self.panel - 20, y + 8, brief(part), "orange", ORANGE, SMALL, anchor="end", mono=True)
             y += 12
         if len(s.parts) > 8:
-            self._text(x + 10, y + 8, f"+ {len(s.parts) - 8} earlier steps", "faint", FAINT, SMALL)
+            self._text(x + 22, y + 8, f"+ {len(s.parts) - 8} earlier steps", "faint", FAINT, SMALL)
             y += 12
-        self._text(x, y + 10, "=", "ink", INK, SMALL, bold=True, mono=True)
-        self._strip(x + 50, y + 2, s.total)
+        self._text(x + 10, y + 10, "=", "ink", INK, SMALL, bold=True, mono=True)
+        self._strip(x + 62, y + 2, s.total, heat.GRAD, self.grad_scale)
         self._text(
             x + self.panel - 20, y + 10, brief(s.total), "orange", ORANGE, SMALL, bold=True, anchor="end", mono=True
         )
 
-    def _strip(self, x: float, y: float, data: Any) -> None:
+    def _strip(self, x: float, y: float, data: Any, ends: Any, scale: float) -> None:
         if np.ndim(data) > 0 and np.size(data) > MAX_ENTRIES:
             row = heat.grid(np.ravel(data))
-            self._cells(x, y, row, CELL, self.grad_scale, heat.GRAD)
+            self._cells(x, y, row, CELL, scale, ends)
+
+
+def _around(centre: Point, size: tuple[float, float]) -> tuple[float, float, float, float]:
+    (x, y), (width, height) = centre, size
+    return x - width / 2, y - height / 2, x + width / 2, y + height / 2
+
+
+def _overlap(a: tuple[float, ...], b: tuple[float, ...]) -> bool:
+    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
 
 
 def _short(data: Any) -> str:
@@ -323,8 +355,8 @@ def _short(data: Any) -> str:
 
 def _panel_width(view: View) -> float:
     """Room for the longest contribution of a shared weight; 0 where there is none."""
-    shown = [brief(data) for s in view.sums for data in (*(part for _, part in s.parts), s.total)]
-    return max([208.0, *(fonts.width(text, SMALL, fonts.MONO) + 76 for text in shown)]) if shown else 0.0
+    shown = [brief(data) for s in view.sums for data in (s.value, *(part for _, part in s.parts), s.total)]
+    return max([220.0, *(fonts.width(text, SMALL, fonts.MONO) + 92 for text in shown)]) if shown else 0.0
 
 
 def _largest(arrays: list[Any]) -> float:
@@ -338,7 +370,7 @@ def _along(path: list[Point], distance: float) -> Point:
     """The point at a distance from the start of a path, or its middle if that is nearer."""
     points = [_bezier(path[i : i + 4], s / 12) for i in range(0, len(path) - 3, 3) for s in range(13)]
     lengths = [float(np.hypot(b[0] - a[0], b[1] - a[1])) for a, b in pairwise(points)]
-    distance = min(distance, sum(lengths) / 2)
+    distance = min(distance, sum(lengths) * 0.7)
     for length, a, b in zip(lengths, points[:-1], points[1:], strict=True):
         if distance <= length and length > 0:
             share = distance / length

@@ -1,25 +1,26 @@
 """The backward pass as text: every visit with upstream, local, downstream, and what adds up so far."""
 
 import re
+from typing import Any
 
 import numpy as np
 
 from microgradrnn.engine import Node, ancestors
 from microgradrnn.stepping import Edge, Visit, walk
-from viz.names import expression, names
+from viz.names import expression, names, recorded
 from viz.numbers import MAX_ENTRIES, brief
 
 _WIDEST = 40
 
 
-def visits(root: Node) -> str:
-    """Every visit of the backward pass that gave ``root`` its grad, in order; no ``grad`` is touched.
+def visits(root: Node, grad: Any) -> str:
+    """Every visit of the backward pass that starts at ``root`` with ``grad``, in order; nothing is touched.
 
     >>> from microgradrnn import Value
     >>> a, b = Value(2.0, label="a"), Value(3.0, label="b")
     >>> f = a * b
     >>> f.backward()
-    >>> print(visits(f))
+    >>> print(visits(f, f.grad))
     visit 1 of 3
     a * b = 6   upstream 1
       swaps: each input gets upstream times the other input
@@ -33,22 +34,26 @@ def visits(root: Node) -> str:
     a = 2   grad 3
     <BLANKLINE>
     """
-    if root.grad is None:
+    if grad is None:
         return f"{root.label or 'this node'} has no gradient yet: call backward() first\n"
-    called = names(ancestors(root))
-    passed = list(walk(root, root.grad))
-    blocks = [_visit(visit, called, f"visit {i} of {len(passed)}") for i, visit in enumerate(passed, start=1)]
+    nodes = ancestors(root)
+    called, data = names(nodes), recorded(nodes)
+    passed = list(walk(root, grad))
+    blocks = [
+        _visit(visit, called, data[visit.node], f"visit {i} of {len(passed)}")
+        for i, visit in enumerate(passed, start=1)
+    ]
     if any(np.size(visit.upstream) > MAX_ENTRIES for visit in passed):
         blocks.insert(0, "‖ ‖ is a norm: entries add and multiply, norms do not.")
     return "\n\n".join(blocks) + "\n"
 
 
-def _visit(visit: Visit, called: dict[Node, str], heading: str) -> str:
+def _visit(visit: Visit, called: dict[Node, str], data: Any, heading: str) -> str:
     node = visit.node
     step = f" · t = {node.t}" if node.t is not None else ""
     made = f" = {expression(node, called)}" if node.op and called[node] != expression(node, called) else ""
     gradient = "upstream" if node.op else "grad"
-    line = f"{called[node]}{made} = {brief(node.data)}   {gradient} {brief(visit.upstream)}"
+    line = f"{called[node]}{made} = {brief(data)}   {gradient} {brief(visit.upstream)}"
     rule = [f"  {node.op.rule}"] if node.op else []
     width = max((len(called[edge.input]) for edge in visit.edges), default=0)
     return "\n".join([heading + step, line, *rule, *(_edge(edge, called, min(width, _WIDEST)) for edge in visit.edges)])

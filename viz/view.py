@@ -13,13 +13,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import numpy as np
-
 from microgradrnn import Parameter
+from microgradrnn.backprop import local_gradient
 from microgradrnn.engine import Node, ancestors
 from microgradrnn.stepping import walk
-from viz.names import expression, names
-from viz.numbers import brief
+from viz.names import expression, names, recorded
+from viz.numbers import entries
 
 Role = Literal["data", "leaf", "parameter", "alias", "op", "loss", "root", "gap"]
 Place = int | Literal["before", "after"]
@@ -53,9 +52,10 @@ class Arrow:
 
 @dataclass(frozen=True)
 class Sum:
-    """A shared weight: what each use contributes (time step, contribution), newest first, and the total."""
+    """A shared weight: its value, what each use contributes (time step or None, contribution), and the total."""
 
     title: str
+    value: Any
     parts: tuple[tuple[int | None, Any], ...]
     total: Any
 
@@ -89,11 +89,12 @@ class _Builder:
     def __init__(self, root: Node, steps: Iterable[int] | None, max_nodes: int) -> None:
         self.root, self.max_nodes = root, max_nodes
         self.nodes = ancestors(root)
-        self.names = names(self.nodes)
+        self.names, self.data = names(self.nodes), recorded(self.nodes)
         self.grads, self.contributions = _gradients(root)
         self.all_steps = sorted({node.t for node in self.nodes if node.t is not None})
         self.consumers = _consumers(self.nodes)
         self.shared = self._shared()
+        self.titles = self._titles()
         self.places = self._places()
         self.notes: list[str] = []
         self.shown = self._shown(steps)
@@ -133,13 +134,30 @@ class _Builder:
             else:
                 from_time = any(places[x] != "before" for x in node.inputs if x not in self.shared)
                 places[node] = "after" if from_time else "before"
-        first = self.all_steps[0] if self.all_steps else None
         for node in self.nodes:  # a leaf stands with its only reader; but a first state stands before the first step
             readers = {places[consumer] for consumer, _ in self.consumers[node]}
-            is_number = node.ndim == 0 and not node.requires_grad
-            if len(readers) == 1 and node.op is None and node.t is None and (is_number or readers != {first}):
+            if len(readers) == 1 and node.op is None and node.t is None and not self._is_first_state(node):
                 places[node] = readers.pop()
         return places
+
+    def _is_first_state(self, node: Node) -> bool:
+        """Whether the leaf enters the first step where later steps are entered by what the step before computed."""
+        steps = self.all_steps
+        if not steps or {consumer.t for consumer, _ in self.consumers[node]} != {steps[0]}:
+            return False
+        if len(steps) == 1:
+            return node.ndim > 0
+        carried = {
+            self._entrance(later, slot)
+            for later in self.nodes
+            for slot, x in enumerate(later.inputs)
+            if later.t is not None and x.t not in (None, later.t)
+        }
+        return any(self._entrance(consumer, slot) in carried for consumer, slot in self.consumers[node])
+
+    def _entrance(self, node: Node, slot: int) -> tuple[Any, ...]:
+        """What makes an edge of one step the counterpart of an edge of another: op, slot, and the weights beside it."""
+        return node.op, slot, frozenset(x for x in node.inputs if x in self.shared)
 
     def _shown(self, steps: Iterable[int] | None) -> set[Node]:
         if steps is not None:
@@ -155,18 +173,21 @@ class _Builder:
         if left_out:
             self.notes.append(f"{left_out} of {len(self.all_steps)} time steps are left out: draw(root, steps=…) picks")
         shown = [node for node in self.nodes if self.places[node] in wanted or isinstance(self.places[node], str)]
-        if len(shown) > max(self.max_nodes, 1) and not wanted:
+        most = self.max_nodes if steps is None else len(shown)
+        if len(shown) > (3 * most if wanted else most):  # a few whole steps are worth a large picture
             self.notes.append(
-                f"{len(shown) - self.max_nodes:,} of {len(shown):,} nodes, the oldest, are left out: "
-                "draw(root, max_nodes=…) shows more"
+                f"{len(shown) - most:,} of {len(shown):,} nodes, the oldest, are left out: draw(root, max_nodes=…) "
+                "shows more"
             )
-            shown = shown[-self.max_nodes :]
+            shown = shown[-most:]
         return set(shown)
 
+    def _typical_step(self) -> int:
+        size = sorted(Counter(place for place in self.places.values() if isinstance(place, int)).values())
+        return size[len(size) // 2] if size else 0
+
     def _first_and_last_steps(self) -> set[int]:
-        size = Counter(place for node, place in self.places.items() if isinstance(place, int))
-        typical = sorted(size.values())[len(size) // 2]
-        room = max(3, self.max_nodes // typical)
+        room = max(3, self.max_nodes // self._typical_step())
         if room >= len(self.all_steps):
             return set(self.all_steps)
         return set(self.all_steps[:1] + self.all_steps[-(room - 1) :])
@@ -180,19 +201,13 @@ class _Builder:
         if alias_of is not None:
             role, corner = "alias", f"@{place}" if isinstance(place, int) else "use"
             grad = self.contributions.get(alias_of)
-        title = node.label or (node.op.symbol if node.op else self.names[node])
+        title = self.titles[node]
         key = len(self.boxes)
-        value = self._recorded(node)
+        value = self.data[node]
         self.boxes.append(
             Box(key, title, corner, role, place, value, grad, node.requires_grad, self._tooltip(node, value, grad))
         )
         return key
-
-    def _recorded(self, node: Node) -> Any:
-        """The number that the graph was computed with: a leaf may have moved on since."""
-        for consumer, slot in self.consumers[node]:
-            return consumer.xs[slot]
-        return np.array(node.data)
 
     def _role(self, node: Node) -> Role:
         if node is self.root:
@@ -231,10 +246,10 @@ class _Builder:
     def _gap(self, node: Node) -> int:
         """The box that stands for everything left out around ``node``: a run of time steps, or the oldest nodes."""
         place, title = self.places[node], "⋯ earlier nodes"
-        if isinstance(place, int):
-            kept = {self.places[n] for n in self.shown}
+        kept = {self.places[n] for n in self.shown}
+        if isinstance(place, int) and place not in kept:
             run = [t for t in self.all_steps if t not in kept and not _separated(t, place, kept)]
-            place, title = run[0], f"⋯ t = {run[0]} … {run[-1]}"
+            place, title = run[0], f"⋯ t = {run[0]}" + (f" … {run[-1]}" if len(run) > 1 else "")
         if place not in self.gaps:
             self.gaps[place] = len(self.boxes)
             self.boxes.append(Box(len(self.boxes), title, "left out", "gap", place, None, None, False, self.notes[-1]))
@@ -243,11 +258,22 @@ class _Builder:
     def _sums(self) -> tuple[Sum, ...]:
         sums = []
         for node in self.nodes:
-            uses = [edge for edge in self.consumers[node] if edge in self.contributions]
             if node in self.shared and node.requires_grad:
-                parts = tuple((consumer.t, self.contributions[consumer, slot]) for consumer, slot in reversed(uses))
-                sums.append(Sum(self.names[node], parts, self.grads.get(node)))
+                uses = [edge for edge in reversed(self.consumers[node]) if edge in self.contributions]
+                uses.sort(key=lambda edge: edge[0].t is None)  # what reads it outside time comes last
+                parts = tuple((consumer.t, self.contributions[consumer, slot]) for consumer, slot in uses)
+                sums.append(Sum(self.titles[node], self.data[node], parts, self.grads.get(node)))
         return tuple(sums)
+
+    def _titles(self) -> dict[Node, str]:
+        """What stands at the head of each box; two weights of one name are told apart by the scope that reads them."""
+        titles = {node: str(node.label) or (node.op.symbol if node.op else self.names[node]) for node in self.nodes}
+        count = Counter(titles[node] for node in self.shared)
+        for node in self.shared:
+            readers = [consumer.scope for consumer, _ in self.consumers[node] if consumer.scope]
+            if count[titles[node]] > 1 and readers:
+                titles[node] = f"{readers[0].rpartition('/')[2]}.{titles[node]}"
+        return titles
 
     # -- words --
 
@@ -255,18 +281,20 @@ class _Builder:
         lines = [self.names[node] if node.op is None else f"{self.names[node]} = {expression(node, self.names)}"]
         if node.op:
             lines.append(node.op.rule)
-        lines.append(f"shape {node.shape}" + (f", t = {node.t}" if node.t is not None else ""))
-        lines.append(f"value {brief(value)}")
-        lines.append(f"grad {brief(grad)}" if node.requires_grad else "constant: gets no gradient")
+        step = f", t = {node.t}" if node.t is not None else ""
+        lines.append(f"shape {node.shape}{step}" + (f", scope {node.scope}" if node.scope else ""))
+        lines.append(f"value {entries(value)}")
+        lines.append(f"grad {entries(grad)}" if node.requires_grad else "constant: gets no gradient")
         return "\n".join(lines)
 
     def _edge_tooltip(self, node: Node, slot: int, x: Node) -> str:
-        if (node, slot) not in self.contributions:
+        if (node, slot) not in self.contributions or node.op is None:
             return f"{self.names[x]} → {self.names[node]}"
+        local = entries(local_gradient(node, slot)) if node.op.local is not None else node.op.rule
         return (
             f"{self.names[node]} sends to {self.names[x]}:\n"
-            f"upstream {brief(self.grads[node])}\n{node.op.rule if node.op else ''}\n"
-            f"downstream {brief(self.contributions[node, slot])}"
+            f"upstream {entries(self.grads[node])}\nlocal {local}\n"
+            f"downstream {entries(self.contributions[node, slot])}"
         )
 
 
@@ -278,8 +306,10 @@ def _gradients(root: Node) -> tuple[dict[Node, Any], dict[tuple[Node, int], Any]
     """
     grads, contributions = {}, {}
     for visit in walk(root, root.grad) if root.grad is not None else ():
-        grads[visit.node] = visit.upstream
-        contributions.update({(edge.node, edge.slot): edge.downstream for edge in visit.edges})
+        if visit.node.grad is not None:  # in the middle of a pass some are not known yet
+            grads[visit.node] = visit.upstream
+            known = [edge for edge in visit.edges if edge.input.grad is not None]
+            contributions.update({(edge.node, edge.slot): edge.downstream for edge in known})
     return grads, contributions
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from microgradrnn import Value
+from microgradrnn import Parameter, Value
 from tests.viz.networks import rnn_loss
 from viz import draw, draw_dot
 
@@ -79,3 +79,23 @@ def test_a_chain_of_100_000_nodes_is_drawn_with_a_cut():
         y = -y
     y.backward()
     assert "99,901 of 100,001 nodes" in draw(y).svg()
+
+
+def test_a_drawing_stays_as_it_was_drawn():
+    w = Parameter([[2.0]], "w")
+    y = (w * w).sum()
+    y.backward()
+    drawing, before = draw(y), draw(y).to_text()
+    w.data -= 0.5 * w.grad
+    y.zero_grad()
+    assert drawing.to_text() == before
+    assert "w = [2]   grad [4]" in before
+
+
+def test_draw_dot_renders_in_the_format_that_it_was_told(tmp_path):
+    assert draw_dot(product(), format="png").render(tmp_path / "gout") == str(tmp_path / "gout.png")
+
+
+def test_only_a_node_can_be_drawn():
+    with pytest.raises(TypeError, match="draw takes a node, not list"):
+        draw([product()])

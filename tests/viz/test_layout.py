@@ -6,7 +6,7 @@ import shutil
 import numpy as np
 import pytest
 
-from microgradrnn import nn
+from microgradrnn import Tensor, nn, scope
 from tests.viz.networks import rnn_loss
 from viz import svg
 from viz.layout import arrange
@@ -98,3 +98,32 @@ def test_a_first_state_stands_where_its_reader_is():
     assert (boxes["h1_0"].place, boxes["h1r_0"].place) == ("before", 3)
     reader = next(arrow.head for arrow in view.arrows if arrow.tail == boxes["h1_0"].key)
     assert layout.boxes[boxes["h1_0"].key][1] == layout.boxes[reader][1]
+
+
+def points(path):
+    """Points along a path of cubic Bézier curves."""
+    for i in range(0, len(path) - 3, 3):
+        for s in np.linspace(0, 1, 20):
+            weights = ((1 - s) ** 3, 3 * s * (1 - s) ** 2, 3 * s * s * (1 - s), s**3)
+            yield tuple(sum(w * p[axis] for w, p in zip(weights, path[i : i + 4], strict=True)) for axis in (0, 1))
+
+
+def two_readers_of_one_state():
+    h = Tensor([[1.0, 2.0]], "h_0")
+    for t in (1, 2):
+        with scope("cell", t=t):
+            h = (h * 2 + h * 3).tanh()
+    return h.sum()
+
+
+@pytest.mark.parametrize(
+    "root", [two_readers_of_one_state(), layered(False), rnn_loss(4)], ids=["two", "layers", "rnn"]
+)
+def test_no_arrow_between_columns_runs_through_a_third_box(root):
+    view, sizes, layout = arranged(root)
+    bounds = dict(rectangles(sizes, layout))
+    for i, arrow in enumerate(view.arrows):
+        if view.boxes[arrow.tail].place != view.boxes[arrow.head].place:
+            for x, y in points(layout.arrows[i]):
+                through = [k for k, (x0, y0, x1, y1) in bounds.items() if x0 < x < x1 and y0 < y < y1]
+                assert set(through) <= {arrow.tail, arrow.head}

@@ -5,7 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from microgradrnn import Parameter, Tensor, Value, scope
+from microgradrnn import Backprop, Parameter, Tensor, Value, scope
+from microgradrnn.nn import RNNCell
 from tests.viz.networks import rnn_loss
 from viz.view import View, build
 
@@ -122,7 +123,7 @@ def test_steps_that_are_left_out_are_named_with_how_to_see_them():
 def test_the_user_picks_the_steps():
     view = build(rnn_loss(9), steps=[2, 5, 6])
     assert {box.place for box in view.boxes if box.role == "loss"} == {2, 5, 6}
-    assert [box.title for box in view.boxes if box.role == "gap"] == ["⋯ t = 1 … 1", "⋯ t = 3 … 4", "⋯ t = 7 … 9"]
+    assert [box.title for box in view.boxes if box.role == "gap"] == ["⋯ t = 1", "⋯ t = 3 … 4", "⋯ t = 7 … 9"]
 
 
 def test_a_step_that_nobody_recorded_is_an_error_that_names_it():
@@ -144,3 +145,55 @@ def test_nan_and_infinity_are_shown_as_they_are():
     x = Tensor([math.nan, math.inf], "x")
     view = build(backward((x * 2).sum()))
     assert math.isnan(view.boxes[0].value[0])
+
+
+def test_two_cells_with_the_same_names_are_told_apart_by_their_scopes():
+    cells = [RNNCell(2, 2, seed=0), RNNCell(2, 2, seed=1)]
+    h = np.ones((1, 2))
+    for t in (1, 2):
+        for name, cell in zip(("below", "above"), cells, strict=True):
+            with scope(name, t=t):
+                h = cell(h, np.zeros((1, 2)))
+    titles = {s.title for s in build(backward(h.sum())).sums}
+    assert {"below.W_hh", "above.W_hh"} <= titles
+
+
+def test_a_use_outside_time_comes_last_in_the_sum():
+    w = Parameter([2.0], "w")
+    losses = []
+    for t in (1, 2):
+        with scope("cell", t=t):
+            losses.append((w * t).sum())
+    (shared,) = build(backward(losses[0] + losses[1] + (w * w).sum())).sums
+    assert [(t, float(part[0])) for t, part in shared.parts] == [(2, 2.0), (1, 1.0), (None, 2.0), (None, 2.0)]
+
+
+def test_inputs_made_before_the_loop_stand_in_their_steps_and_only_the_first_state_before():
+    xs = [Tensor([[float(t)]], f"x_{t}") for t in (1, 2, 3)]
+    cell = RNNCell(1, 2, seed=0)
+    h = cell.zero_state(1)
+    for t, x in enumerate(xs, start=1):
+        with scope("cell", t=t):
+            h = cell(x, h)
+    places = {box.title: box.place for box in build(h.sum()).boxes}
+    assert (places["x_1"], places["x_2"], places["x_3"], places["h_0"]) == (1, 2, 3, "before")
+
+
+def test_in_the_middle_of_a_pass_only_what_is_known_shows():
+    x, y = Value(2.0, "x"), Value(3.0, "y")
+    f = (x * y).tanh()
+    run = Backprop(f)
+    run.step()
+    grads = {box.title: box.grad for box in build(f).boxes}
+    assert (grads["x"], grads["y"]) == (None, None)
+    assert grads["tanh"] == 1.0
+
+
+def test_a_long_stretch_inside_steps_is_cut_too():
+    y = Value(1.0)
+    with scope("cell", t=1):
+        for _ in range(5000):
+            y = y.tanh()
+    view = build(y, max_nodes=50)
+    assert len(view.boxes) == 51
+    assert "4,951 of 5,001" in view.notes[0]
