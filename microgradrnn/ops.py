@@ -319,7 +319,7 @@ ADD_N = Op(
 # ---- Structural: a linear map in two directions ---------------------------------------------------------------------
 
 
-def _as_matrices(xp: Any, u: Any, x: Any, y: Any) -> tuple[Any, Any, Any]:
+def _as_matrices(u: Any, x: Any, y: Any) -> tuple[Any, Any, Any]:
     """Upstream and both inputs of ``x @ y`` with a vector on the left made a row, on the right a column."""
     if x.ndim == 1:
         x, u = x[None, :], u[..., None, :] if y.ndim > 1 else u[..., None]
@@ -328,20 +328,21 @@ def _as_matrices(xp: Any, u: Any, x: Any, y: Any) -> tuple[Any, Any, Any]:
     return u, x, y
 
 
-def _product(xp: Any, x: Any, y: Any) -> Any:
-    """x @ y of matrices; by dot where it can be, since matmul is several times slower for a column times a row."""
-    return xp.dot(x, y) if x.ndim == y.ndim == 2 else xp.matmul(x, y)
-
-
+# Of two matrices by dot: matmul is several times slower for a column times a row, which is what weights of a single
+# sequence get.
 def _matmul_pull_x(xp: Any, u: Any, z: Any, x: Any, y: Any) -> Any:
-    u, _, columns = _as_matrices(xp, u, x, y)
-    downstream = _product(xp, u, columns.swapaxes(-1, -2))
+    if x.ndim == y.ndim == 2:
+        return xp.dot(u, y.T)
+    u, _, columns = _as_matrices(u, x, y)
+    downstream = xp.matmul(u, columns.swapaxes(-1, -2))
     return downstream[..., 0, :] if x.ndim == 1 else downstream
 
 
 def _matmul_pull_y(xp: Any, u: Any, z: Any, x: Any, y: Any) -> Any:
-    u, rows, _ = _as_matrices(xp, u, x, y)
-    downstream = _product(xp, rows.swapaxes(-1, -2), u)
+    if x.ndim == y.ndim == 2:
+        return xp.dot(x.T, u)
+    u, rows, _ = _as_matrices(u, x, y)
+    downstream = xp.matmul(rows.swapaxes(-1, -2), u)
     return downstream[..., 0] if y.ndim == 1 else downstream
 
 

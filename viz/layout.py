@@ -133,7 +133,7 @@ class _Columns:
         x = start = left.width + GUTTER / 2 if groups["before"].boxes else 0.0
         for step in self.view.steps:
             p = found[step]
-            is_gap = self.view.boxes[groups[step].boxes[0]].role == "gap"
+            is_gap = len(groups[step].boxes) == 1 and self.view.boxes[groups[step].boxes[0]].role == "gap"
             self._put(groups[step], p, x + PADDING, base - (tallest / 2 if is_gap else p.height))
             self.out.columns[step] = (x, upper, p.width + 2 * PADDING, tallest + FOOT)
             x += p.width + 2 * PADDING + GUTTER

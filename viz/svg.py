@@ -145,7 +145,7 @@ class _Painter:
         if self.left > MARGIN:
             self._panel(MARGIN, MARGIN + max(0.0, (height - self._panel_height()) / 2))
         self.out.append(f'<g transform="translate({self.left:.1f} {MARGIN:.1f})">')
-        gaps = {box.place for box in self.view.boxes if box.role == "gap"}
+        gaps = {box.place for box in self.view.boxes if box.role == "gap" and box.corner}
         for step, (x, y, w, h) in self.layout.columns.items():
             self._rect(x, y, w, h, "band", "#fafafa", "#dddddd", rx=8)
             if step not in gaps:
@@ -172,6 +172,8 @@ class _Painter:
         if any(np.ndim(data) > 0 for box in boxes for data in (box.value, box.grad)):
             legend += ["‖ ‖: a norm (entries add, norms do not)", "cells below 0: purple ∇ teal, above: blue ∇ orange"]
             legend.append(f"gradients on one scale, ±{number(self.grad_scale)}")
+        if any(_holds_nan(data) for box in boxes for data in (box.value, box.grad)):
+            legend.append("black: nan")
         return [*legend, *(f"⋯ {note}" for note in self.view.notes)]
 
     # -- pieces --
@@ -345,6 +347,10 @@ def _around(centre: Point, size: tuple[float, float]) -> tuple[float, float, flo
 
 def _overlap(a: tuple[float, ...], b: tuple[float, ...]) -> bool:
     return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
+
+
+def _holds_nan(data: Any) -> bool:
+    return np.ndim(data) > 0 and bool(np.isnan(np.asarray(data, dtype=float)).any())
 
 
 def _short(data: Any) -> str:

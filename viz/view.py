@@ -101,7 +101,7 @@ class _Builder:
         self.boxes: list[Box] = []
         self.arrows: list[Arrow] = []
         self.keys: dict[Node, int] = {}
-        self.gaps: dict[Place, int] = {}
+        self.gaps: dict[tuple[Place, int], int] = {}
 
     def view(self) -> View:
         for node in self.nodes:
@@ -176,11 +176,21 @@ class _Builder:
         most = self.max_nodes if steps is None else len(shown)
         if len(shown) > (3 * most if wanted else most):  # a few whole steps are worth a large picture
             self.notes.append(
-                f"{len(shown) - most:,} of {len(shown):,} nodes, the oldest, are left out: draw(root, max_nodes=…) "
-                "shows more"
+                f"{len(shown) - most:,} of {len(shown):,} nodes, the furthest from the root, are left out: "
+                "draw(root, max_nodes=…) shows more"
             )
-            shown = shown[-most:]
+            return self._nearest(set(shown), most)
         return set(shown)
+
+    def _nearest(self, shown: set[Node], count: int) -> set[Node]:
+        """The nodes that the root reads in the fewest steps; of those equally far, as they are read."""
+        found = {self.root: None}
+        for node in (queue := [self.root]):
+            for x in node.inputs:
+                if x in shown and x not in found and len(found) < count:
+                    found[x] = None
+                    queue.append(x)
+        return set(found)
 
     def _typical_step(self) -> int:
         size = sorted(Counter(place for place in self.places.values() if isinstance(place, int)).values())
@@ -227,7 +237,7 @@ class _Builder:
         elif x in self.keys:
             tail = self.keys[x]
         else:
-            tail, contribution = self._gap(x), None
+            tail, contribution = self._gap(x, head), None
         self._add_arrow(tail, head, contribution, self._edge_tooltip(node, slot, x))
 
     def _add_arrow(self, tail: int, head: int, contribution: Any, tooltip: str) -> None:
@@ -241,19 +251,25 @@ class _Builder:
         if edges:
             parts = [self.contributions[edge] for edge in edges if edge in self.contributions]
             total = sum(parts[1:], start=parts[0]) if parts else None
-            self._add_arrow(self.keys[node], self._gap(edges[0][0]), total, "goes on in what was left out")
+            self._add_arrow(
+                self.keys[node], self._gap(edges[0][0], self.keys[node]), total, "goes on in what was left out"
+            )
 
-    def _gap(self, node: Node) -> int:
-        """The box that stands for everything left out around ``node``: a run of time steps, or the oldest nodes."""
-        place, title = self.places[node], "⋯ earlier nodes"
+    def _gap(self, node: Node, neighbour: int) -> int:
+        """The box that stands for what was left out around ``node``: a run of steps, or more beside a neighbour."""
+        place: Place = self.boxes[neighbour].place
+        title, gap = "⋯", (place, neighbour)
         kept = {self.places[n] for n in self.shown}
-        if isinstance(place, int) and place not in kept:
-            run = [t for t in self.all_steps if t not in kept and not _separated(t, place, kept)]
+        own = self.places[node]
+        if isinstance(own, int) and own not in kept:
+            run = [t for t in self.all_steps if t not in kept and not _separated(t, own, kept)]
             place, title = run[0], f"⋯ t = {run[0]}" + (f" … {run[-1]}" if len(run) > 1 else "")
-        if place not in self.gaps:
-            self.gaps[place] = len(self.boxes)
-            self.boxes.append(Box(len(self.boxes), title, "left out", "gap", place, None, None, False, self.notes[-1]))
-        return self.gaps[place]
+            gap = (place, -1)
+        if gap not in self.gaps:
+            self.gaps[gap] = len(self.boxes)
+            corner = "left out" if gap[1] < 0 else ""
+            self.boxes.append(Box(len(self.boxes), title, corner, "gap", place, None, None, False, self.notes[-1]))
+        return self.gaps[gap]
 
     def _sums(self) -> tuple[Sum, ...]:
         sums = []

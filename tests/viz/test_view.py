@@ -197,3 +197,14 @@ def test_a_long_stretch_inside_steps_is_cut_too():
     view = build(y, max_nodes=50)
     assert len(view.boxes) == 51
     assert "4,951 of 5,001" in view.notes[0]
+
+
+def test_what_the_root_reads_is_the_last_to_be_left_out():
+    x = Value(1.0, "x")
+    deep = x
+    for _ in range(300):
+        deep = deep.tanh()
+    near = (Value(2.0, "near") * 3.0).exp()
+    view = build(backward(deep + near), max_nodes=10)
+    assert {"near", "exp", "3"} <= {box.title for box in view.boxes}
+    assert "x" not in {box.title for box in view.boxes}
