@@ -11,6 +11,7 @@ import hashlib
 import math
 import pydoc_data.topics
 import re
+import sys
 import time
 from dataclasses import dataclass
 from itertools import pairwise
@@ -204,4 +205,5 @@ if __name__ == "__main__":
     parser.add_argument("--out", default="out", help="the folder to write to")
     parser.add_argument("--seconds", type=float, default=8.0, help="how long to train")
     arguments = parser.parse_args()
+    sys.stdout.reconfigure(errors="replace")  # a console without block characters still shows the numbers
     main(arguments.text or None, arguments.out, arguments.seconds)
