@@ -58,7 +58,7 @@ class Op:
         local: elementwise ops: ``local(xp, z, *inputs)`` -> d(output)/d(input), one for each input.
         pull: structural ops: ``pull(xp, u, z, *inputs, **params)`` -> what this input gets of upstream.
         push: structural ops: ``push(xp, v, z, *inputs, **params)`` -> how the output moves when this input moves by v.
-        formula: structural ops: each ``pull`` as a person would write it.
+        formula: structural ops: each ``pull`` as a person would write it, or a function of the inputs that writes it.
         needs: what the inputs' shapes must satisfy; ends the error that a wrong shape gives.
         domain: for tests, where each input may lie: real, positive, nonzero, distinct, boolean or index.
         example: for tests, the inputs' shapes and the params of one call.
@@ -85,7 +85,7 @@ class Op:
     local: Functions | None = None
     pull: Functions | None = None
     push: Functions | None = None
-    formula: Sequence[str] = ()
+    formula: Sequence[str | Callable[..., str]] = ()
     needs: str = "shapes that are equal or broadcast: counted from the right, each size equal or 1"
     domain: Sequence[str] = ("real", "real")
     example: tuple[Sequence[tuple[int, ...]], Mapping[str, Any]] = field(default=(((2, 3),), {}))
@@ -346,6 +346,28 @@ def _matmul_pull_y(xp: Any, u: Any, z: Any, x: Any, y: Any) -> Any:
     return downstream[..., 0] if y.ndim == 1 else downstream
 
 
+def _matmul_formula_x(x: Any, y: Any) -> str:
+    if y.ndim == 1:
+        return "upstream * y" if x.ndim == 1 else "outer(upstream, y)" if x.ndim == 2 else "upstream[..., None] * y"
+    if x.ndim == 1:
+        return "y @ upstream" if y.ndim == 2 else "(y @ upstream[..., None])[..., 0]"
+    return f"upstream @ y.{_transposed(x, y)}"
+
+
+def _matmul_formula_y(x: Any, y: Any) -> str:
+    if x.ndim == 1:
+        stacked = "x[:, None] * upstream[..., None, :]"
+        return "upstream * x" if y.ndim == 1 else "outer(x, upstream)" if y.ndim == 2 else stacked
+    if y.ndim == 1 and x.ndim > 2:
+        return "(x.mT @ upstream[..., None])[..., 0]"
+    return f"x.{_transposed(x, y)} @ upstream"
+
+
+def _transposed(x: Any, y: Any) -> str:
+    """NumPy's word for a matrix transposed: in a stack of them only the last two axes change places."""
+    return "T" if x.ndim <= 2 and y.ndim <= 2 else "mT"
+
+
 MATMUL = Op(
     name="matmul",
     symbol="@",
@@ -357,7 +379,7 @@ MATMUL = Op(
         lambda xp, v, z, x, y: xp.matmul(v, y),
         lambda xp, v, z, x, y: xp.matmul(x, v),
     ),
-    formula=("upstream @ y.T", "x.T @ upstream"),
+    formula=(_matmul_formula_x, _matmul_formula_y),
     needs="the last axis of x as long as the second last of y (the only one, if y is a vector); perhaps transpose one",
     example=(((2, 3), (3, 4)), {}),
 )

@@ -49,7 +49,10 @@ class Edge:
         if op.local is not None:
             local = np.multiply(local_gradient(self.node, self.slot), 1.0)
             return local if np.ndim(local) else float(local)
-        return op.formula[min(self.slot, len(op.formula) - 1)] if op.formula else op.rule
+        if not op.formula:
+            return op.rule
+        formula = op.formula[min(self.slot, len(op.formula) - 1)]
+        return formula if isinstance(formula, str) else formula(*self.node.xs)
 
     def jacobian(self) -> Array:
         """The dense local gradient, d(node entry)/d(input entry), of shape ``node.shape + input.shape``: small ones."""
