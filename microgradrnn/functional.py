@@ -114,6 +114,41 @@ def cross_entropy(logits: Any, targets: Any, reduction: str = "mean", ignore_ind
     return record(ops.CROSS_ENTROPY, logits, targets, reduction=reduction, ignore_index=ignore_index)
 
 
+def mse_loss(prediction: Any, target: Any, reduction: str = "mean") -> Any:
+    """The squared error, (prediction - target)².
+
+    Args:
+        prediction: any shape.
+        target: the same shape: unlike in arithmetic nothing is broadcast, since that would be a mistake.
+        reduction: "mean" over the entries, "sum", or "none".
+
+    Raises:
+        ValueError: the shapes differ, or the reduction is unknown.
+
+    >>> from microgradrnn import Tensor
+    >>> mse_loss(Tensor([1.0, 2.0]), [0.0, 0.0]).item()
+    2.5
+    """
+    nodes = [x if isinstance(x, Node) else constant(np.asarray(x)) for x in (prediction, target)]
+    if nodes[0].shape != nodes[1].shape:
+        raise ValueError(f"mse_loss: prediction of shape {nodes[0].shape} and target of {nodes[1].shape} differ")
+    if reduction not in ("mean", "sum", "none"):
+        raise ValueError(f"mse_loss: reduction is 'mean', 'sum' or 'none', not {reduction!r}")
+    squares = (nodes[0] - nodes[1]) ** 2
+    if reduction == "none":
+        return squares
+    return record(ops.MEAN if reduction == "mean" else ops.SUM, squares, axis=None, keepdims=False)
+
+
+def perplexity(loss: Any) -> float:
+    """exp of a mean cross-entropy in nats a token: |V| for a model that knows nothing.
+
+    >>> round(perplexity(cross_entropy(np.zeros((3, 10)), [1, 5, 9])), 9)
+    10.0
+    """
+    return float(np.exp(float(loss)))
+
+
 def _check_classes(targets: Any, classes: int, reduction: str, ignore_index: int | None) -> None:
     counted = [m for m in targets.ravel().tolist() if m != ignore_index]  # lists are faster for the usual few
     if counted and not (min(counted) >= 0 and max(counted) < classes):

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from microgradrnn import Tensor, Value, functional, ops, record
+from microgradrnn import Tensor, Value, functional, gradcheck, ops, record
 
 rng = np.random.default_rng(0)
 LOGITS, TARGETS = rng.standard_normal((3, 4, 5)), rng.integers(0, 5, (3, 4))
@@ -127,3 +127,24 @@ def test_a_structural_op_of_a_value_is_a_tensor_and_sends_its_gradient_back(op, 
     y.backward(np.ones(y.shape))
     assert type(y) is Tensor
     assert x.grad == 1.0
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+def test_the_squared_error_is_its_formula_and_its_gradient_that_of_differences(reduction):
+    rng = np.random.default_rng(0)
+    prediction, target = Tensor(rng.normal(size=(2, 3))), rng.normal(size=(2, 3))
+    squares = (prediction.data - target) ** 2
+    expected = {"mean": squares.mean(), "sum": squares.sum(), "none": squares}[reduction]
+    np.testing.assert_allclose(functional.mse_loss(prediction, target, reduction).data, expected, rtol=1e-13)
+    assert gradcheck(lambda p: functional.mse_loss(p, target, reduction), prediction)
+
+
+def test_the_squared_error_broadcasts_nothing():
+    with pytest.raises(ValueError, match=r"\(2,\) and target of \(2, 1\) differ"):
+        functional.mse_loss(Tensor([1.0, 2.0]), np.ones((2, 1)))
+
+
+def test_a_uniform_model_has_the_perplexity_of_its_vocabulary():
+    """Seed 004, point 26."""
+    loss = functional.cross_entropy(np.zeros((5, 65)), [0, 10, 20, 30, 64])
+    assert functional.perplexity(loss) == pytest.approx(65)
