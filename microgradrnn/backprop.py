@@ -52,7 +52,7 @@ def visit(nodes: Iterable[Node], grads: dict[Node, Any], watch: Watch | None = N
         for slot, x in enumerate(node.inputs):
             if not x._requires_grad:
                 continue
-            if op.local is None:
+            if op.local is None:  # then the record has a pull
                 downstream = op.pull[slot](xp, upstream, z, *xs, **node.params)  # type: ignore[index]
             else:
                 local = op.local[slot]

@@ -63,7 +63,8 @@ class scope:  # noqa: N801 - used as a function is
         _place.set(Place(path, t, outer.recording, outer.nan_is_error, outer))
 
     def __exit__(self, *_: object) -> None:
-        _place.set(here().outer)
+        # A generator left inside a scope may be closed in another thread, where there is no scope to leave.
+        _place.set(here().outer or _OUTSIDE)
 
 
 @contextmanager

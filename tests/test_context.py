@@ -172,3 +172,19 @@ def test_a_time_step_is_a_plain_integer(t):
 def test_a_time_step_that_is_no_integer_is_an_error():
     with pytest.raises(TypeError):
         scope("cell", t=0.5)
+
+
+def test_a_scope_left_in_another_thread_does_no_harm_there():
+    inside, seen = scope("a", t=1), []
+    inside.__enter__()
+
+    def leave():
+        inside.__exit__()
+        seen.append((Value(1.0) * 2).scope)
+
+    thread = threading.Thread(target=leave)
+    thread.start()
+    thread.join()
+    inside.__exit__()
+    assert seen == [""]
+    assert (Value(1.0) * 2).scope == ""

@@ -25,7 +25,7 @@ class Drawing:
         source: the same as DOT, to take elsewhere.
     """
 
-    def __init__(self, root: Node, view: View, rankdir: str, format: str) -> None:  # noqa: A002
+    def __init__(self, root: Node, view: View, rankdir: str, format: str) -> None:  # noqa: A002 - as below
         self.view, self._rankdir, self._format = view, rankdir, format
         self.source = dot.source(view, "BT" if view.steps else rankdir)
         self._root, self._grad = root, copy.copy(root.grad)
