@@ -99,19 +99,31 @@ def cross_entropy(logits: Any, targets: Any, reduction: str = "mean", ignore_ind
     >>> round(loss.item(), 4), logits.grad
     (0.6931, array([[ 0.5, -0.5]]))
     """
-    logits = logits if isinstance(logits, Node) else constant(logits)
-    targets = targets if isinstance(targets, Node) else constant(np.asarray(targets))
-    if reduction not in ("mean", "sum", "none"):
-        raise ValueError(f"cross_entropy: reduction is 'mean', 'sum' or 'none', not {reduction!r}")
-    shape, m = logits.shape, targets._data
-    if np.asarray(m).dtype.kind not in "iu":
-        raise TypeError(f"cross_entropy: targets are class indices, integers, not {targets.dtype}")
-    if not shape or shape[:-1] != np.shape(m):
-        raise ValueError(
-            f"cross_entropy: logits of shape {shape} want one target a row, shape {shape[:-1]}, not {np.shape(m)}"
-        )
-    _check_classes(np.asarray(m), shape[-1], reduction, ignore_index)
+    logits, targets = _checked(logits, targets, reduction, ignore_index, "cross_entropy")
     return record(ops.CROSS_ENTROPY, logits, targets, reduction=reduction, ignore_index=ignore_index)
+
+
+def nll_loss(log_probabilities: Any, targets: Any, reduction: str = "mean") -> Any:
+    """The log loss apart from the softmax: minus the target's entry of each row.
+
+    ``nll_loss(softmax(x).log(), m)`` is `cross_entropy` with every step of it a node of its own; it overflows where
+    that does not.
+
+    Args:
+        log_probabilities: shape (..., classes), such as what `log_softmax` gives.
+        targets: integers of shape (...), each in 0 .. classes - 1.
+        reduction: "mean", "sum", or "none".
+
+    Raises:
+        TypeError, ValueError: as in `cross_entropy`.
+
+    >>> from microgradrnn import Tensor
+    >>> round(nll_loss(softmax(Tensor([[0.0, 0.0]])).log(), [1]).item(), 4)
+    0.6931
+    """
+    rows, targets = _checked(log_probabilities, targets, reduction, None, "nll_loss")
+    places = [constant(axis) for axis in np.indices(targets.shape)]
+    return _reduced(-rows[(*places, targets)], reduction)
 
 
 def mse_loss(prediction: Any, target: Any, reduction: str = "mean") -> Any:
@@ -132,12 +144,8 @@ def mse_loss(prediction: Any, target: Any, reduction: str = "mean") -> Any:
     nodes = [x if isinstance(x, Node) else constant(np.asarray(x)) for x in (prediction, target)]
     if nodes[0].shape != nodes[1].shape:
         raise ValueError(f"mse_loss: prediction of shape {nodes[0].shape} and target of {nodes[1].shape} differ")
-    if reduction not in ("mean", "sum", "none"):
-        raise ValueError(f"mse_loss: reduction is 'mean', 'sum' or 'none', not {reduction!r}")
-    squares = (nodes[0] - nodes[1]) ** 2
-    if reduction == "none":
-        return squares
-    return record(ops.MEAN if reduction == "mean" else ops.SUM, squares, axis=None, keepdims=False)
+    _check_reduction(reduction, "mse_loss")
+    return _reduced((nodes[0] - nodes[1]) ** 2, reduction)
 
 
 def perplexity(loss: Any) -> float:
@@ -149,13 +157,40 @@ def perplexity(loss: Any) -> float:
     return float(np.exp(float(loss)))
 
 
-def _check_classes(targets: Any, classes: int, reduction: str, ignore_index: int | None) -> None:
+def _checked(scores: Any, targets: Any, reduction: str, ignore_index: int | None, name: str) -> tuple[Any, Any]:
+    """A row of scores for each target, as nodes, or the error that says what does not fit."""
+    scores = scores if isinstance(scores, Node) else constant(scores)
+    targets = targets if isinstance(targets, Node) else constant(np.asarray(targets))
+    _check_reduction(reduction, name)
+    shape, m = scores.shape, targets._data
+    if np.asarray(m).dtype.kind not in "iu":
+        raise TypeError(f"{name}: targets are class indices, integers, not {targets.dtype}")
+    if not shape or shape[:-1] != np.shape(m):
+        raise ValueError(
+            f"{name}: logits of shape {shape} want one target a row, shape {shape[:-1]}, not {np.shape(m)}"
+        )
+    _check_classes(np.asarray(m), shape[-1], reduction, ignore_index, name)
+    return scores, targets
+
+
+def _check_reduction(reduction: str, name: str) -> None:
+    if reduction not in ("mean", "sum", "none"):
+        raise ValueError(f"{name}: reduction is 'mean', 'sum' or 'none', not {reduction!r}")
+
+
+def _check_classes(targets: Any, classes: int, reduction: str, ignore_index: int | None, name: str) -> None:
     counted = [m for m in targets.ravel().tolist() if m != ignore_index]  # lists are faster for the usual few
     if counted and not (min(counted) >= 0 and max(counted) < classes):
         wrong = next(m for m in counted if not 0 <= m < classes)
-        raise ValueError(f"cross_entropy: class {wrong} is out of range for {classes} classes")
+        raise ValueError(f"{name}: class {wrong} is out of range for {classes} classes")
     if reduction == "mean" and not counted:
-        raise ValueError("cross_entropy: no target counts, so there is no mean; give a target or take the sum")
+        raise ValueError(f"{name}: no target counts, so there is no mean; give a target or take the sum")
+
+
+def _reduced(losses: Any, reduction: str) -> Any:
+    if reduction == "none":
+        return losses
+    return record(ops.MEAN if reduction == "mean" else ops.SUM, losses, axis=None, keepdims=False)
 
 
 def _some(nodes: Iterable[Any], name: str) -> Sequence[Any]:

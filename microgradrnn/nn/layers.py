@@ -17,6 +17,7 @@ class Linear(Module):
         bias: whether there is a b.
         seed: an integer or a `numpy.random.Generator`; weights are uniform in ±1/sqrt(in_features), as in PyTorch.
         dtype: of the weights; float64 unless told.
+        labels: of W and of b.
 
     Attributes:
         W, b: shapes (in, out) and (out,); b is None without a bias.
@@ -26,12 +27,18 @@ class Linear(Module):
     """
 
     def __init__(
-        self, in_features: int, out_features: int, bias: bool = True, seed: Seed = None, dtype: Any = None
+        self,
+        in_features: int,
+        out_features: int,
+        bias: bool = True,
+        seed: Seed = None,
+        dtype: Any = None,
+        labels: tuple[str, str] = ("W", "b"),
     ) -> None:
         check_size(self, in_features=in_features, out_features=out_features)
         rng = np.random.default_rng(seed)
-        self.W = uniform(rng, in_features, (in_features, out_features), "W", dtype)
-        self.b = uniform(rng, in_features, (out_features,), "b", dtype) if bias else None
+        self.W = uniform(rng, in_features, (in_features, out_features), labels[0], dtype)
+        self.b = uniform(rng, in_features, (out_features,), labels[1], dtype) if bias else None
 
     def __call__(self, x: Any) -> Any:
         """The output for x of shape (..., in). Raises ValueError for another last axis."""

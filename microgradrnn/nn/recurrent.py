@@ -1,12 +1,14 @@
 """Recurrent cells: one step in time. `microgradrnn.nn.unrolled` calls them for each step.
 
 A cell takes x_t and the state before, and gives the state after: h for `RNNCell` and `GRUCell`, (h, c) for
-`LSTMCell`. Rows are the batch. The weights of all gates stand side by side, in PyTorch's order.
+`LSTMCell`. Rows are the batch. The weights of all gates stand side by side, in PyTorch's order. Where a cell has a
+context, such as a decoder's, that enters every step through a matrix of its own, W_ch.
 """
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
@@ -16,6 +18,8 @@ from microgradrnn.functional import add_n
 from microgradrnn.nn.initial import Seed, check_size, uniform
 from microgradrnn.nn.layers import check_features
 from microgradrnn.nn.module import Module, Parameter
+
+T = TypeVar("T")
 
 
 def label_step(letter: str, node: Node) -> Any:
@@ -33,12 +37,19 @@ class Cell(Module):
         seed: an integer or a `numpy.random.Generator`; weights are uniform in ±1/sqrt(hidden_size), as in PyTorch.
         dtype: of the weights; float64 unless told.
         suffix: what tells the labels of this cell from another's: with ``"2"`` they are W_xh2, h2_t ...
+        context_size: features of a second input, read through W_ch (context, gates * hidden); 0 for none.
     """
 
     gates: ClassVar[int]
 
     def __init__(
-        self, input_size: int, hidden_size: int, seed: Seed = None, dtype: Any = None, suffix: str = ""
+        self,
+        input_size: int,
+        hidden_size: int,
+        seed: Seed = None,
+        dtype: Any = None,
+        suffix: str = "",
+        context_size: int = 0,
     ) -> None:
         check_size(self, input_size=input_size, hidden_size=hidden_size)
         self.input_size, self.hidden_size, self.suffix = input_size, hidden_size, suffix
@@ -46,13 +57,26 @@ class Cell(Module):
         self.W_xh = uniform(rng, hidden_size, (input_size, width), f"W_xh{suffix}", dtype)
         self.W_hh = uniform(rng, hidden_size, (hidden_size, width), f"W_hh{suffix}", dtype)
         self.b_h = Parameter(np.zeros(width), f"b_h{suffix}", dtype)
+        self.W_ch = uniform(rng, hidden_size, (context_size, width), f"W_ch{suffix}", dtype) if context_size else None
 
     def zero_state(self, batch_size: int) -> Any:
         """The state of a sequence that starts afresh: zeros, constant, of shape (N, hidden)."""
         return self._zeros(batch_size, "h")
 
-    def __call__(self, x: Any, state: Any) -> Any:
-        """One step: x of shape (N, input) and the state before, of shape (N, hidden), give the state after."""
+    def __call__(self, x: Any, state: Any, context: Any = None) -> Any:
+        """One step.
+
+        Args:
+            x: what this step reads, (N, input); None for a step that reads nothing.
+            state: the state before, (N, hidden).
+            context: (N, context), for a cell that has one; None for a step without.
+
+        Returns:
+            The state after, like ``state``.
+
+        Raises:
+            ValueError: the last axis of an argument does not fit the weights.
+        """
         raise NotImplementedError
 
     def _zeros(self, batch_size: int, letter: str) -> Any:
@@ -61,9 +85,23 @@ class Cell(Module):
     def _label(self, letter: str, node: Node) -> Any:
         return label_step(letter + self.suffix, node)
 
-    def _check(self, x: Any, h: Any) -> None:
-        check_features(self, "x", x, self.input_size)
+    def _read(self, x: Any, context: Any) -> list[Any]:
+        """What the inputs of this step add to its gates: x W_xh and c W_ch, each where there is one."""
+        found = []
+        if x is not None:
+            check_features(self, "x", x, self.input_size)
+            found.append(x @ self.W_xh)
+        if context is not None:
+            if self.W_ch is None:
+                raise ValueError(f"{type(self).__name__}: this cell has no context; make it with a context_size")
+            check_features(self, "context", context, self.W_ch.shape[0])
+            found.append(context @ self.W_ch)
+        return found
+
+    def _remember(self, h: Any) -> Any:
+        """What the state adds to the gates of this step: h_(t-1) W_hh."""
         check_features(self, "h", h, self.hidden_size)
+        return h @ self.W_hh
 
     def _gate(self, k: int, activations: Any) -> Any:
         """The k-th of the gates that stand side by side on the last axis."""
@@ -79,7 +117,7 @@ class RNNCell(Cell):
 
     Args:
         nonlinearity: "tanh", "relu" or "identity", the linear recurrent network.
-        input_size, hidden_size, seed, dtype, suffix: see `Cell`.
+        input_size, hidden_size, seed, dtype, suffix, context_size: see `Cell`.
 
     Attributes:
         W_xh, W_hh, b_h: shapes (input, hidden), (hidden, hidden), (hidden,).
@@ -99,16 +137,16 @@ class RNNCell(Cell):
         seed: Seed = None,
         dtype: Any = None,
         suffix: str = "",
+        context_size: int = 0,
     ) -> None:
         if nonlinearity not in ("tanh", "relu", "identity"):
             raise ValueError(f"RNNCell: nonlinearity is 'tanh', 'relu' or 'identity', not {nonlinearity!r}")
-        super().__init__(input_size, hidden_size, seed, dtype, suffix)
+        super().__init__(input_size, hidden_size, seed, dtype, suffix, context_size)
         self.nonlinearity = nonlinearity
 
-    def __call__(self, x: Any, state: Any) -> Any:
-        """One step: x of shape (N, input) and h of shape (N, hidden) give the next h, (N, hidden)."""
-        self._check(x, state)
-        z = self._label("z", add_n([x @ self.W_xh, state @ self.W_hh, self.b_h]))
+    def __call__(self, x: Any, state: Any, context: Any = None) -> Any:
+        """One step: x of shape (N, input) and h of shape (N, hidden) give the next h, (N, hidden); see `Cell`."""
+        z = self._label("z", add_n([*self._read(x, context), self._remember(state), self.b_h]))
         if self.nonlinearity == "identity":
             return self._label("h", z)
         return self._label("h", getattr(z, self.nonlinearity)())
@@ -121,7 +159,7 @@ class LSTMCell(Cell):
         c_t = f * c_(t-1) + i * g        h_t = o * tanh(c_t)
 
     Args:
-        input_size, hidden_size, seed, dtype, suffix: see `Cell`.
+        input_size, hidden_size, seed, dtype, suffix, context_size: see `Cell`.
 
     Attributes:
         W_xh, W_hh, b_h: shapes (input, 4 hidden), (hidden, 4 hidden), (4 hidden,); gates in the order i, f, g, o.
@@ -138,12 +176,11 @@ class LSTMCell(Cell):
         """The pair (h_0, c_0): zeros, constant, each of shape (N, hidden)."""
         return self._zeros(batch_size, "h"), self._zeros(batch_size, "c")
 
-    def __call__(self, x: Any, state: Any) -> Any:
-        """One step: x of shape (N, input) and (h, c), each (N, hidden), give the next (h, c)."""
+    def __call__(self, x: Any, state: Any, context: Any = None) -> Any:
+        """One step: x of shape (N, input) and (h, c), each (N, hidden), give the next (h, c); see `Cell`."""
         h, c = state
-        self._check(x, h)
         check_features(self, "c", c, self.hidden_size)
-        z = self._label("z", add_n([x @ self.W_xh, h @ self.W_hh, self.b_h]))
+        z = self._label("z", add_n([*self._read(x, context), self._remember(h), self.b_h]))
         i = self._label("i", self._gate(0, z).sigmoid())  # how much of the new goes into the cell
         f = self._label("f", self._gate(1, z).sigmoid())  # how much of the old stays
         g = self._label("g", self._gate(2, z).tanh())  # the new
@@ -160,7 +197,7 @@ class GRUCell(Cell):
         h_t = (1 - z) * n + z * h_(t-1)
 
     Args:
-        input_size, hidden_size, seed, dtype, suffix: see `Cell`.
+        input_size, hidden_size, seed, dtype, suffix, context_size: see `Cell`.
 
     Attributes:
         W_xh, W_hh, b_h: shapes (input, 3 hidden), (hidden, 3 hidden), (3 hidden,); gates in the order r, z, n.
@@ -174,16 +211,40 @@ class GRUCell(Cell):
     gates = 3
 
     def __init__(
-        self, input_size: int, hidden_size: int, seed: Seed = None, dtype: Any = None, suffix: str = ""
+        self,
+        input_size: int,
+        hidden_size: int,
+        seed: Seed = None,
+        dtype: Any = None,
+        suffix: str = "",
+        context_size: int = 0,
     ) -> None:
-        super().__init__(input_size, hidden_size, seed, dtype, suffix)
+        super().__init__(input_size, hidden_size, seed, dtype, suffix, context_size)
         self.b_hn = Parameter(np.zeros(hidden_size), f"b_hn{suffix}", dtype)
 
-    def __call__(self, x: Any, state: Any) -> Any:
-        """One step: x of shape (N, input) and h of shape (N, hidden) give the next h, (N, hidden)."""
-        self._check(x, state)
-        from_x, from_h = x @ self.W_xh + self.b_h, state @ self.W_hh
+    def __call__(self, x: Any, state: Any, context: Any = None) -> Any:
+        """One step: x of shape (N, input) and h of shape (N, hidden) give the next h, (N, hidden); see `Cell`."""
+        from_x, from_h = add_n([*self._read(x, context), self.b_h]), self._remember(state)
         r = self._label("r", (self._gate(0, from_x) + self._gate(0, from_h)).sigmoid())  # how much of h counts
         z = self._label("z", (self._gate(1, from_x) + self._gate(1, from_h)).sigmoid())  # how much of h stays
         n = self._label("n", (self._gate(2, from_x) + r * (self._gate(2, from_h) + self.b_hn)).tanh())  # the new
         return self._label("h", (1 - z) * n + z * state)
+
+
+CELLS: dict[str, type[Cell]] = {"rnn": RNNCell, "lstm": LSTMCell, "gru": GRUCell}
+
+
+def a_cell(cell: str, *arguments: Any, **named: Any) -> Cell:
+    """A cell of a kind, "rnn", "lstm" or "gru"; the arguments are those of `Cell`.
+
+    >>> a_cell("gru", 3, 5, seed=0)
+    GRUCell(3, 5): 140 parameters
+    """
+    return of_kind(CELLS, cell)(*arguments, **named)
+
+
+def of_kind(kinds: Mapping[str, T], cell: str) -> T:
+    """The one of that name, or the error that says which names there are."""
+    if cell not in kinds:
+        raise ValueError(f"cell is {', '.join(map(repr, kinds))}, not {cell!r}")
+    return kinds[cell]

@@ -1,12 +1,13 @@
 """Recurrent networks: cells unrolled over time, in layers and in both directions.
 
 - `scan`: the one unroller. Everything else arranges what goes into it and what comes out.
-- `RNN`, `LSTM`, `GRU`: networks of it.
+- `RNN`, `LSTM`, `GRU`: networks of it. `recurrent`: one of them by its name.
+- `Steps`: the steps of a network, one at a time. `detach`: a state cut off from the graph that it came from.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -18,17 +19,18 @@ from microgradrnn.functional import concat, stack, where
 from microgradrnn.nn.initial import Seed, check_size
 from microgradrnn.nn.layers import Dropout
 from microgradrnn.nn.module import Module, Parameter
-from microgradrnn.nn.recurrent import Cell, GRUCell, LSTMCell, RNNCell
+from microgradrnn.nn.recurrent import Cell, GRUCell, LSTMCell, RNNCell, of_kind
 
-Steps = Iterable[tuple[int, Any]]
+Pairs = Iterable[tuple[int, Any]]
+Step = Callable[[Any, Any], Any]
 Masks = Sequence[NDArray[np.bool_]] | None
 
 
-def scan(cell: Cell, steps: Steps, state: Any, name: str = "cell", masks: Masks = None) -> Iterator[tuple[int, Any]]:
+def scan(cell: Step, steps: Pairs, state: Any, name: str = "cell", masks: Masks = None) -> Iterator[tuple[int, Any]]:
     """Call a cell for each step, each in its scope, and hand the state on.
 
     Args:
-        cell: any cell: ``cell(x, state)`` gives the next state, a node or a tuple of nodes.
+        cell: a cell, or any function: ``cell(x, state)`` gives the next state, a node or a tuple of nodes.
         steps: pairs (t, x_t), in the order in which they are read; may be lazy.
         state: what the first step starts from.
         name: of the scope of the steps.
@@ -52,6 +54,41 @@ def _held(mask: NDArray[np.bool_], new: Any, old: Any) -> Any:
     if isinstance(new, tuple):
         return tuple(_held(mask, n, o) for n, o in zip(new, old, strict=True))
     return new if mask.all() else where(mask, new, old)
+
+
+def detach(state: Any) -> Any:
+    """A state, however it is nested, cut off from its graph: constants with the same data.
+
+    >>> [h] = detach([RNNCell(3, 2, seed=0)(np.ones((1, 3)), np.zeros((1, 2)))])
+    >>> h.op is None, h.requires_grad
+    (True, False)
+    """
+    if isinstance(state, (list, tuple)):
+        return type(state)(map(detach, state))
+    return state.detach() if isinstance(state, Node) else state
+
+
+class Steps(Iterator[tuple[int, Any]]):
+    """The steps of a network, read one at a time: pairs (t, a node of step t).
+
+    While it waits for the next one to be asked for it is inside step t's scope, so what a loop over it records, such
+    as a loss, stands in that step's column.
+    """
+
+    def __init__(self, pairs: Iterator[tuple[int, Any]], state: Callable[[], Any]) -> None:
+        self._pairs, self._state = pairs, state
+
+    def __next__(self) -> tuple[int, Any]:
+        return next(self._pairs)
+
+    @property
+    def state(self) -> Any:
+        """Where the network stands after the last step that was read, in a form that ``h0`` takes."""
+        return self._state()
+
+    def then(self, function: Callable[[Any], Any]) -> Steps:
+        """The same steps with a function, such as a read-out, of each node."""
+        return Steps(((t, function(node)) for t, node in self._pairs), self._state)
 
 
 class Recurrent(Module):
@@ -108,6 +145,22 @@ class Recurrent(Module):
         Raises:
             ValueError: a shape, a length, or a sequence without steps; the error says what was expected.
         """
+        steps, last = self._run(x, h0, lengths)
+        return stack([h for _, h in steps]), self._packed([stack(parts) for parts in self._by_letter(last)])
+
+    def last(self, x: Any, h0: Any = None, lengths: Any = None) -> Any:
+        """What whole sequences have come to: the last layer's last state, both directions' joined.
+
+        Takes what calling the network takes, and gives shape (N, directions * hidden).
+
+        >>> LSTM(3, 5, bidirectional=True, seed=0).last(np.ones((4, 2, 3))).shape
+        (2, 10)
+        """
+        _, last = self._run(x, h0, lengths)
+        return _side_by_side([_h(state) for state in last[-self.directions :]])
+
+    def _run(self, x: Any, h0: Any, lengths: Any) -> tuple[list[tuple[int, Any]], list[Any]]:
+        """The last layer's (t, h_t), and the last state of each layer and direction."""
         steps, batch = self._steps(x)
         masks = _masks(lengths, len(steps), batch)
         states, last = self._states(h0, batch), []
@@ -122,13 +175,10 @@ class Recurrent(Module):
                 last.append(found[-1][1])
                 read.append([_h(state) for _, state in (found[::-1] if backward else found)])
             steps = [(t, self._joined(t, hs, masks)) for (t, _), hs in zip(steps, zip(*read, strict=True), strict=True)]
-        return stack([h for _, h in steps]), self._last(last)
+        return steps, last
 
-    def unroll(self, x: Any, h0: Any = None) -> Iterator[tuple[int, Any]]:
-        """Read a step at a time: yields (t, the last layer's h_t) for t = 1 .. T.
-
-        While it waits it is inside step t's scope, so what the loop records, such as a read-out and a loss, stands in
-        that step's column.
+    def unroll(self, x: Any, h0: Any = None) -> Steps:
+        """Read a step at a time: (t, the last layer's h_t) for t = 1 .. T; see `Steps`.
 
         >>> rnn = RNN(3, 2, seed=0)
         >>> [(t, (h * h).t) for t, h in rnn.unroll(np.ones((2, 1, 3)))]
@@ -140,16 +190,18 @@ class Recurrent(Module):
         if self.directions == 2:
             raise ValueError(f"{type(self).__name__}.unroll: a bidirectional network has no order of steps; call it")
         found, batch = self._steps(x)
-        states, steps = self._states(h0, batch), iter(found)
-        for number, (cell,) in enumerate(self.cells, start=1):
-            steps = self._layer(cell, steps, states[number - 1], number)
-        for t, h in steps:
-            with scope("step", t=t):
-                yield t, h
+        states, pairs = self._states(h0, batch), iter(found)
+        for number in range(1, len(self.cells) + 1):
+            pairs = self._layer(number, pairs, states)
+        return Steps(_inside_steps(pairs), lambda: self._packed(self._by_letter(states)))
 
-    def _layer(self, cell: Cell, steps: Steps, state: Any, number: int) -> Iterator[tuple[int, Any]]:
-        dropped = steps if number == 1 else ((t, self.dropout(h)) for t, h in steps)
-        return ((t, _h(state)) for t, state in scan(cell, dropped, state, f"layer{number}"))
+    def _layer(self, number: int, below: Pairs, states: list[Any]) -> Iterator[tuple[int, Any]]:
+        """Layer ``number`` over the steps of what is below it; keeps its place in ``states`` up to date."""
+        [cell] = self.cells[number - 1]
+        read = below if number == 1 else ((t, self.dropout(h)) for t, h in below)
+        for t, state in scan(cell, read, states[number - 1], f"layer{number}"):
+            states[number - 1] = state
+            yield t, _h(state)
 
     def _steps(self, x: Any) -> tuple[list[tuple[int, Any]], int]:
         """Pairs (t, x_t), and the batch size."""
@@ -175,21 +227,20 @@ class Recurrent(Module):
             came = _shape_of(part)
             if came != wanted:
                 raise ValueError(f"{type(self).__name__}: {letter}0 has shape {wanted}, and what came is {came}")
-        nodes: list[Any] = [part if isinstance(part, Node) else constant(part) for part in given]
-        return [self._packed([node[k] for node in nodes]) for k in range(len(cells))]
+        parts: list[Any] = [part if isinstance(part, (Node, list, tuple)) else constant(part) for part in given]
+        return [self._packed([_node(part[k]) for part in parts]) for k in range(len(cells))]
+
+    def _by_letter(self, states: list[Any]) -> list[list[Any]]:
+        """The states of all layers and directions as h0 has them: all h, and for an LSTM all c."""
+        return [list(parts) for parts in zip(*states, strict=True)] if len(self.letters) > 1 else [list(states)]
 
     def _packed(self, parts: list[Any]) -> Any:
         return tuple(parts) if len(self.letters) > 1 else parts[0]
 
     def _joined(self, t: int, hs: tuple[Any, ...], masks: Masks) -> Any:
         with scope("output", t=t):
-            h = hs[0] if len(hs) == 1 else concat(hs, axis=-1)
+            h = _side_by_side(hs)
             return h if masks is None or masks[t - 1].all() else where(masks[t - 1], h, 0.0)
-
-    def _last(self, states: list[Any]) -> Any:
-        if len(self.letters) == 1:
-            return stack(states)
-        return tuple(stack(parts) for parts in zip(*states, strict=True))
 
 
 class RNN(Recurrent):
@@ -255,8 +306,35 @@ class GRU(Recurrent):
         return GRUCell(input_size, self.hidden_size, rng, dtype, suffix)
 
 
+NETWORKS: dict[str, type[Recurrent]] = {"rnn": RNN, "lstm": LSTM, "gru": GRU}
+
+
+def recurrent(cell: str, *arguments: Any, **named: Any) -> Recurrent:
+    """The network of a kind of cell, "rnn", "lstm" or "gru"; the arguments are those of `RNN`.
+
+    >>> recurrent("gru", 3, 5, seed=0).cells[0][0]
+    GRUCell(3, 5): 140 parameters
+    """
+    return of_kind(NETWORKS, cell)(*arguments, **named)
+
+
+def _inside_steps(pairs: Pairs) -> Iterator[tuple[int, Any]]:
+    for t, h in pairs:
+        with scope("step", t=t):
+            yield t, h
+
+
 def _h(state: Any) -> Any:
     return state[0] if isinstance(state, tuple) else state
+
+
+def _side_by_side(hs: Sequence[Any]) -> Any:
+    """The states of all directions on one axis."""
+    return hs[0] if len(hs) == 1 else concat(hs, axis=-1)
+
+
+def _node(x: Any) -> Any:
+    return x if isinstance(x, Node) else constant(x)
 
 
 def _shape_of(x: Any) -> tuple[int, ...]:
