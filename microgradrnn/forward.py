@@ -1,4 +1,7 @@
-"""Forward mode: tangents pushed through the recorded graph, from the same op table as the backward pass."""
+"""Forward mode: tangents pushed through the recorded graph, from the same op table as the backward pass.
+
+- `jvp`: through a whole graph. `push`: through one edge.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -34,13 +37,14 @@ def jvp(root: Node, tangents: Mapping[Node, Any]) -> Any:
     for node in ancestors(root):
         moving = [slot for slot, x in enumerate(node.inputs) if x in moves]
         if moving and node not in tangents:
-            total = sum(_push(node, slot, moves[node.inputs[slot]]) for slot in moving)
+            total = sum(push(node, slot, moves[node.inputs[slot]]) for slot in moving)
             moves[node] = np.broadcast_to(total, node.shape)
     tangent = moves.get(root, np.zeros(root.shape))
     return float(tangent) if type(root) is Value else np.array(tangent, dtype=root.dtype)
 
 
-def _push(node: Node, slot: int, tangent: NDArray[Any]) -> Any:
+def push(node: Node, slot: int, tangent: NDArray[Any]) -> Any:
+    """How ``node`` moves when its input at ``slot`` moves along ``tangent``; may still have to be broadcast."""
     op = node.op
     assert op is not None
     if op.push is None:

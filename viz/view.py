@@ -27,7 +27,11 @@ Place = int | Literal["before", "after"]
 
 @dataclass(frozen=True)
 class Box:
-    """One box: ``value`` and ``grad`` are floats or arrays, ``grad`` is None while it is unknown."""
+    """One box: ``value`` and ``grad`` are floats or arrays, ``grad`` is None while it is unknown.
+
+    ``history`` is how grad comes to be: pairs (how many visits have been made, what is known by then). ``visit`` is
+    the number of the node's own turn; a constant and an alias have none.
+    """
 
     key: int
     title: str
@@ -38,26 +42,33 @@ class Box:
     grad: Any
     differentiable: bool
     tooltip: str
+    history: tuple[tuple[int, Any], ...] = ()
+    visit: int | None = None
 
 
 @dataclass(frozen=True)
 class Arrow:
-    """One edge slot, from the box of an input to the box that reads it."""
+    """One edge slot, from the box of an input to the box that reads it, at whose ``visit`` it contributes."""
 
     tail: int
     head: int
     contribution: Any
     tooltip: str
+    visit: int | None = None
 
 
 @dataclass(frozen=True)
 class Sum:
-    """A shared weight: its value, what each use contributes (time step or None, contribution), and the total."""
+    """A shared weight: its value, what each use contributes (time step or None, contribution), and the total.
+
+    ``visits`` are the numbers of the visits at which the parts come in.
+    """
 
     title: str
     value: Any
     parts: tuple[tuple[int | None, Any], ...]
     total: Any
+    visits: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -90,7 +101,7 @@ class _Builder:
         self.root, self.max_nodes = root, max_nodes
         self.nodes = ancestors(root)
         self.names, self.data = names(self.nodes), recorded(self.nodes)
-        self.grads, self.contributions = _gradients(root)
+        self.grads, self.contributions, self.turns, self.history = _gradients(root)
         self.all_steps = sorted({node.t for node in self.nodes if node.t is not None})
         self.consumers = _consumers(self.nodes)
         self.shared = self._shared()
@@ -206,17 +217,18 @@ class _Builder:
 
     def _box(self, node: Node, place: Place, alias_of: tuple[Node, int] | None = None) -> int:
         role = self._role(node)
-        grad = self.grads.get(node)
+        grad, history, visit = self.grads.get(node), tuple(self.history.get(node, ())), self.turns.get(node)
         corner = f"{node.op.symbol} {_verb(node)}" if node.op and node.label else _verb(node)
         if alias_of is not None:
-            role, corner = "alias", f"@{place}" if isinstance(place, int) else "use"
+            role, corner, visit = "alias", f"@{place}" if isinstance(place, int) else "use", None
             grad = self.contributions.get(alias_of)
+            history = ((self.turns[alias_of[0]], grad),) if grad is not None else ()
         title = self.titles[node]
         key = len(self.boxes)
         value = self.data[node]
-        self.boxes.append(
-            Box(key, title, corner, role, place, value, grad, node.requires_grad, self._tooltip(node, value, grad))
-        )
+        tooltip = self._tooltip(node, value, grad)
+        box = Box(key, title, corner, role, place, value, grad, node.requires_grad, tooltip, history, visit)
+        self.boxes.append(box)
         return key
 
     def _role(self, node: Node) -> Role:
@@ -238,12 +250,13 @@ class _Builder:
             tail = self.keys[x]
         else:
             tail, contribution = self._gap(x, head), None
-        self._add_arrow(tail, head, contribution, self._edge_tooltip(node, slot, x))
+        visit = self.turns.get(node) if contribution is not None else None
+        self._add_arrow(tail, head, contribution, self._edge_tooltip(node, slot, x), visit)
 
-    def _add_arrow(self, tail: int, head: int, contribution: Any, tooltip: str) -> None:
+    def _add_arrow(self, tail: int, head: int, contribution: Any, tooltip: str, visit: int | None) -> None:
         gap = "gap" in (self.boxes[tail].role, self.boxes[head].role)
         if not (gap and any((arrow.tail, arrow.head) == (tail, head) for arrow in self.arrows)):
-            self.arrows.append(Arrow(tail, head, contribution, tooltip))
+            self.arrows.append(Arrow(tail, head, contribution, tooltip, visit))
 
     def _arrow_into_gap(self, node: Node) -> None:
         """What a shown node hands on to consumers that were left out, with what all of them contribute."""
@@ -251,9 +264,9 @@ class _Builder:
         if edges:
             parts = [self.contributions[edge] for edge in edges if edge in self.contributions]
             total = sum(parts[1:], start=parts[0]) if parts else None
-            self._add_arrow(
-                self.keys[node], self._gap(edges[0][0], self.keys[node]), total, "goes on in what was left out"
-            )
+            gap = self._gap(edges[0][0], self.keys[node])
+            last = max((self.turns[edge[0]] for edge in edges if edge in self.contributions), default=None)
+            self._add_arrow(self.keys[node], gap, total, "goes on in what was left out", last)
 
     def _gap(self, node: Node, neighbour: int) -> int:
         """The box that stands for what was left out around ``node``: a run of steps, or more beside a neighbour."""
@@ -278,7 +291,8 @@ class _Builder:
                 uses = [edge for edge in reversed(self.consumers[node]) if edge in self.contributions]
                 uses.sort(key=lambda edge: edge[0].t is None)  # what reads it outside time comes last
                 parts = tuple((consumer.t, self.contributions[consumer, slot]) for consumer, slot in uses)
-                sums.append(Sum(self.titles[node], self.data[node], parts, self.grads.get(node)))
+                visits = tuple(self.turns[consumer] for consumer, _ in uses)
+                sums.append(Sum(self.titles[node], self.data[node], parts, self.grads.get(node), visits))
         return tuple(sums)
 
     def _titles(self) -> dict[Node, str]:
@@ -314,19 +328,29 @@ class _Builder:
         )
 
 
-def _gradients(root: Node) -> tuple[dict[Node, Any], dict[tuple[Node, int], Any]]:
+def _gradients(
+    root: Node,
+) -> tuple[dict[Node, Any], dict[tuple[Node, int], Any], dict[Node, int], dict[Node, list[tuple[int, Any]]]]:
     """Each node's grad and each edge's contribution in the pass that gave ``root`` its grad; none, if none did.
+
+    Also the number of each node's visit, and how its grad grows from visit to visit.
 
     It is a pass of our own: leaves may hold what earlier passes left there, and inner nodes what a later one of
     another root did, and then the numbers in one picture would not add up.
     """
-    grads, contributions = {}, {}
-    for visit in walk(root, root.grad) if root.grad is not None else ():
+    grads: dict[Node, Any] = {}
+    contributions: dict[tuple[Node, int], Any] = {}
+    turns: dict[Node, int] = {}
+    history: dict[Node, list[tuple[int, Any]]] = {}
+    for number, visit in enumerate(walk(root, root.grad) if root.grad is not None else (), start=1):
         if visit.node.grad is not None:  # in the middle of a pass some are not known yet
-            grads[visit.node] = visit.upstream
+            grads[visit.node], turns[visit.node] = visit.upstream, number
+            history.setdefault(visit.node, [(0, visit.upstream)])
             known = [edge for edge in visit.edges if edge.input.grad is not None]
             contributions.update({(edge.node, edge.slot): edge.downstream for edge in known})
-    return grads, contributions
+            for edge in known:
+                history.setdefault(edge.input, []).append((number, edge.after))
+    return grads, contributions, turns, history
 
 
 def _consumers(nodes: list[Node]) -> dict[Node, list[tuple[Node, int]]]:

@@ -1,0 +1,233 @@
+"""A backward pass as a lesson: what there is to say about each visit. Text, page and terminal only say it.
+
+- `Step`: one visit. What came in, the rule, what goes down each edge, what is next and what still waits.
+- `Handed`: one edge of it, with `Handed.entries`, the sums that make single entries of a contribution.
+- `lesson`: all steps of a pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from microgradrnn.engine import Node, ancestors
+from microgradrnn.forward import push
+from microgradrnn.stepping import Edge, Visit, walk
+from viz import formula
+from viz.formula import ATOM, PRODUCT, SUM, Symbol
+from viz.names import expression, names, recorded
+
+
+@dataclass(frozen=True)
+class Term:
+    """One product in the sum that makes an entry of a contribution: the visited node's entry ``index`` times local."""
+
+    index: tuple[int, ...]
+    upstream: float
+    local: float
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One entry of a contribution: the sum of its terms."""
+
+    index: tuple[int, ...]
+    terms: tuple[Term, ...]
+    total: float
+
+
+@dataclass(frozen=True)
+class Received:
+    """What a node got from one of its consumers."""
+
+    consumer: str
+    t: int | None
+    contribution: Any
+
+
+@dataclass(frozen=True)
+class Handed:
+    """What goes down one edge.
+
+    Attributes:
+        edge: upstream, local, downstream, before, after.
+        name: of the input.
+        local: d(node)/d(input) in names, as text and LaTeX; of a structural op its whole ``downstream``, as text.
+        numbers: the same with numbers put in, where node and input are scalars.
+        use, uses: this is the use-th of so many contributions that the input gets.
+    """
+
+    edge: Edge
+    name: str
+    local: Symbol
+    numbers: str
+    use: int
+    uses: int
+
+    @property
+    def elementwise(self) -> bool:
+        """Whether downstream is upstream times local, entry by entry."""
+        assert self.edge.node.op is not None
+        return self.edge.node.op.local is not None
+
+    def largest(self, count: int) -> list[tuple[int, ...]]:
+        """The entries worth showing: all, in order, if there are at most ``count``, else the largest ones."""
+        data = np.abs(np.asarray(self.edge.downstream, dtype=float))
+        flat = range(data.size) if data.size <= count else np.argsort(-data, axis=None, kind="stable")[:count]
+        return [tuple(int(i) for i in np.unravel_index(k, data.shape)) for k in flat]
+
+    def entry(self, index: tuple[int, ...]) -> Entry:
+        """How one entry of the contribution comes about: the sum over the node's entries of upstream times local."""
+        edge = self.edge
+        tangent = np.zeros(edge.input.shape, edge.input.dtype)
+        tangent[index] = 1.0
+        column = np.broadcast_to(np.asarray(push(edge.node, edge.slot, tangent), dtype=float), edge.node.shape)
+        upstream = np.broadcast_to(np.asarray(edge.upstream, dtype=float), edge.node.shape)
+        counts = np.argwhere(column != 0)
+        if self.elementwise and not len(counts):
+            touched = np.broadcast_to(tangent, edge.node.shape)  # a local gradient of 0 is still a term
+            counts = np.argwhere(touched != 0)
+        terms = [Term(k, float(upstream[k]), float(column[k])) for k in (tuple(row.tolist()) for row in counts)]
+        return Entry(index, tuple(terms), float(np.asarray(edge.downstream)[index]))
+
+
+@dataclass(frozen=True)
+class Step:
+    """One visit of the pass, and what there is to say about it.
+
+    Attributes:
+        number, of: which visit of how many.
+        visit: the node, its upstream, its edges.
+        name, value: of the node; the value is what was recorded.
+        output: the node as its op applied to its inputs, as text and LaTeX; None for a leaf.
+        numbers: the same with numbers put in, where all are scalars.
+        received: the contributions that make up upstream; empty for the root, which starts the pass.
+        handed: what goes down the edges.
+        then: the name of the node that is next; None at the end.
+        waiting: nodes that have got some of their contributions and not all: (name, how many came, of how many).
+    """
+
+    number: int
+    of: int
+    visit: Visit
+    name: str
+    value: Any
+    output: Symbol | None
+    numbers: str
+    received: tuple[Received, ...]
+    handed: tuple[Handed, ...]
+    then: str | None
+    waiting: tuple[tuple[str, int, int], ...]
+
+    @property
+    def node(self) -> Node:
+        """The node that is visited."""
+        return self.visit.node
+
+    @property
+    def rule(self) -> str:
+        """What the op does to a gradient, in words; empty for a leaf."""
+        return self.node.op.rule if self.node.op else ""
+
+
+def lesson(root: Node, grad: Any = None) -> list[Step]:
+    """Every visit of the backward pass that starts at ``root`` with ``grad`` (1 unless given); nothing is touched.
+
+    >>> from microgradrnn import Value
+    >>> a, b = Value(2.0, label="a"), Value(3.0, label="b")
+    >>> first, *_ = lesson(a * b)
+    >>> first.output.text, first.numbers, [(to.name, to.local.text, to.edge.downstream) for to in first.handed]
+    ('a × b', '2 × 3', [('a', 'b', 3.0), ('b', 'a', 2.0)])
+    """
+    return list(_Teacher(root, list(walk(root, grad))).steps())
+
+
+class _Teacher:
+    def __init__(self, root: Node, visits: Sequence[Visit]) -> None:
+        nodes = ancestors(root)
+        self.visits, self.called, self.values = visits, names(nodes), recorded(nodes)
+        self.named = {node: self._name(node) for node in nodes}
+        self.uses: dict[Node, int] = {}
+        for visit in visits:
+            for edge in visit.edges:
+                self.uses[edge.input] = self.uses.get(edge.input, 0) + 1
+        self.received: dict[Node, list[Received]] = {}
+
+    def _name(self, node: Node) -> Symbol:
+        """What formulas call a node; a number without a label, such as the 2 in x², is that number."""
+        if _is_plain_number(node):
+            return formula.lift(np.asarray(node.data).item())
+        name = self.called[node]
+        if node.label or node.op is None or len(name) > 20:
+            return Symbol(name, formula.latex_name(name), ATOM if node.label or " " not in name else SUM)
+        made = self._output(node)
+        return Symbol(name, made.latex if made else formula.latex_name(name), made.level if made else ATOM)
+
+    def _output(self, node: Node) -> Symbol | None:
+        if node.op is None:
+            return None
+        inputs = {x: self._name(x) for x in node.inputs}
+        latex = formula.typeset(node.op.latex, [inputs[x].within(ATOM)[1] for x in node.inputs])
+        level = PRODUCT if node.op.name == "matmul" else ATOM
+        return formula.output(node, inputs) or Symbol(expression(node, self.called), latex, level)
+
+    def _numbers(self, node: Node) -> dict[Node, Symbol] | None:
+        """The node and its inputs as the numbers that they are, where all of them are scalars."""
+        nodes = [node, *node.inputs]
+        if node.op is None or any(x.ndim for x in nodes):
+            return None
+        return {
+            x: self._name(x) if _is_plain_number(x) else formula.numeral(np.asarray(self.values[x]).item())
+            for x in nodes
+        }
+
+    def _output_in_numbers(self, node: Node) -> str:
+        numbers = self._numbers(node)
+        made = formula.output(node, numbers) if numbers else None
+        return made.text if made else ""
+
+    def _hand_down(self, edge: Edge) -> Handed:
+        node, x = edge.node, edge.input
+        came = self.received.setdefault(x, [])
+        came.append(Received(self.called[node], node.t, edge.downstream))
+        numbers = self._numbers(node)
+        put_in = formula.local(node, edge.slot, numbers) if numbers else None
+        names = {n: self._name(n) for n in (node, *node.inputs)}
+        return Handed(
+            edge=edge,
+            name=self.called[x],
+            local=formula.local(node, edge.slot, names) or formula.structural(str(edge.local), node, names),
+            numbers=put_in.text if put_in else "",
+            use=len(came),
+            uses=self.uses[x],
+        )
+
+    def steps(self) -> Iterator[Step]:
+        for number, visit in enumerate(self.visits, start=1):
+            node = visit.node
+            received = tuple(self.received.pop(node, ()))
+            handed = tuple(self._hand_down(edge) for edge in visit.edges)
+            yield Step(
+                number=number,
+                of=len(self.visits),
+                visit=visit,
+                name=self.called[node],
+                value=self.values[node],
+                output=self._output(node),
+                numbers=self._output_in_numbers(node),
+                received=received,
+                handed=handed,
+                then=self.called[self.visits[number].node] if number < len(self.visits) else None,
+                waiting=tuple(
+                    (self.called[x], len(came), self.uses[x])
+                    for x, came in self.received.items()
+                    if len(came) < self.uses[x]
+                ),
+            )
+
+
+def _is_plain_number(node: Node) -> bool:
+    return node.op is None and not node.label and not node.requires_grad and node.ndim == 0
