@@ -8,5 +8,6 @@
 """
 
 from viz.drawing import Drawing, draw, draw_dot
+from viz.explain import Explanation, explain
 
-__all__ = ["Drawing", "draw", "draw_dot"]
+__all__ = ["Drawing", "Explanation", "draw", "draw_dot", "explain"]

@@ -103,7 +103,7 @@ def _multiply(a: Symbol, b: Symbol) -> Symbol:
         return lift(0)
     if _is(a, 1) or _is(b, 1):
         return b if _is(a, 1) else a
-    if a.text == b.text:
+    if a is b:
         return _raise(a, lift(2))
     (left, left_latex), (right, right_latex) = a.within(PRODUCT), b.within(POWER)
     return _fold(a, b, lambda x, y: x * y) or Symbol(f"{left} × {right}", rf"{left_latex} \cdot {right_latex}", PRODUCT)
@@ -159,11 +159,11 @@ class Symbols:
 
     @staticmethod
     def where(condition: Any, x: Any, y: Any) -> Symbol:
-        """x or y, where it is known which; else both, each with the bracket that is 1 where it counts."""
-        c, x, y = lift(condition), lift(x), lift(y)
+        """x or y, where it is known which; else the choice, in words."""
+        c, a, b = lift(condition), lift(x), lift(y)
         if c.value is not None:
-            return x if c.value else y
-        return Symbol(f"where({c.text}, {x.text}, {y.text})", rf"\mathrm{{where}}({c.latex}, {x.latex}, {y.latex})")
+            return a if c.value else b
+        return Symbol(f"where({c.text}, {a.text}, {b.text})", rf"\mathrm{{where}}({c.latex}, {a.latex}, {b.latex})")
 
     def __getattr__(self, name: str) -> Callable[..., Symbol]:
         """Any other function, by its name."""
@@ -233,10 +233,7 @@ def structural(pull: str, node: Node, named: Mapping[Node, Symbol]) -> Symbol:
 
     ``upstream`` stays a word in the text; in LaTeX it is g, as people write it on paper.
     """
-    known = dict(zip("xy", (named[x] for x in node.inputs), strict=False)) | {"z": named[node]}
-    if len(node.inputs) > 1:
-        known["m"] = named[node.inputs[1]]
-    text = re.sub(r"\b[xyzm]\b", lambda found: known[found[0]].within(ATOM)[0] if found[0] in known else found[0], pull)
+    known = _letters(node, named)
 
     def latex(found: re.Match[str]) -> str:
         word = found[0]
@@ -244,7 +241,27 @@ def structural(pull: str, node: Node, named: Mapping[Node, Symbol]) -> Symbol:
             return known[word].within(ATOM)[1]
         return _AS_LATEX.get(word) or (rf"\text{{ {word} }}" if word.isalpha() else word)
 
-    return Symbol(text, re.sub(r"\.T|[A-Za-z]+|[@*]", latex, pull))
+    return Symbol(in_names(pull, node, named), re.sub(r"\.T|[A-Za-z]+|[@*]", latex, pull))
+
+
+def in_names(text: str, node: Node, named: Mapping[Node, Symbol]) -> str:
+    """What the op table says in x, y and z, in the names of the nodes instead.
+
+    >>> from microgradrnn import Value
+    >>> x = Value(0.5, "h_1")
+    >>> in_names("the slope 1 − z²", z := x.tanh(), {x: Symbol("h_1", "h_{1}"), z: Symbol("h_2", "h_{2}")})
+    'the slope 1 − h_2²'
+    """
+    known = _letters(node, named)
+    return re.sub(r"[A-Za-z]+", lambda word: known[word[0]].within(ATOM)[0] if word[0] in known else word[0], text)
+
+
+def _letters(node: Node, named: Mapping[Node, Symbol]) -> dict[str, Symbol]:
+    """What the letters of the op table stand for at a node."""
+    known = dict(zip("xy" if len(node.inputs) < 3 else "cxy", (named[x] for x in node.inputs), strict=False))
+    if len(node.inputs) == 2:
+        known["m"] = named[node.inputs[1]]
+    return known | {"z": named[node]}
 
 
 _AS_LATEX = {".T": "^{T}", "upstream": "g", "@": r"\,", "*": r"\odot ", "sum": r"\sum ", "softmax": r"\mathrm{softmax}"}

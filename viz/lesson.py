@@ -40,21 +40,12 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Received:
-    """What a node got from one of its consumers."""
-
-    consumer: str
-    t: int | None
-    contribution: Any
-
-
-@dataclass(frozen=True)
 class Handed:
     """What goes down one edge.
 
     Attributes:
         edge: upstream, local, downstream, before, after.
-        name: of the input.
+        name, label: of the input, as text and as LaTeX.
         local: d(node)/d(input) in names, as text and LaTeX; of a structural op its whole ``downstream``, as text.
         numbers: the same with numbers put in, where node and input are scalars.
         use, uses: this is the use-th of so many contributions that the input gets.
@@ -62,6 +53,7 @@ class Handed:
 
     edge: Edge
     name: str
+    label: str
     local: Symbol
     numbers: str
     use: int
@@ -95,15 +87,33 @@ class Handed:
 
 
 @dataclass(frozen=True)
+class Received:
+    """What a node got from one of its consumers: what that handed down. ``label`` is the consumer's name in LaTeX."""
+
+    consumer: str
+    label: str
+    t: int | None
+    handed: Handed
+
+    @property
+    def contribution(self) -> Any:
+        """What came: of the node's shape."""
+        return self.handed.edge.downstream
+
+
+@dataclass(frozen=True)
 class Step:
     """One visit of the pass, and what there is to say about it.
 
     Attributes:
         number, of: which visit of how many.
         visit: the node, its upstream, its edges.
-        name, value: of the node; the value is what was recorded.
-        output: the node as its op applied to its inputs, as text and LaTeX; None for a leaf.
+        name, label: of the node, as text and as LaTeX.
+        value: of the node, as it was recorded.
+        made: the expression that made it, as in the picture; empty for a leaf.
+        output: the node as a function of its inputs, as text and LaTeX; None for a leaf.
         numbers: the same with numbers put in, where all are scalars.
+        rule: what the op does to a gradient, in words; empty for a leaf.
         received: the contributions that make up upstream; empty for the root, which starts the pass.
         handed: what goes down the edges.
         then: the name of the node that is next; None at the end.
@@ -114,9 +124,12 @@ class Step:
     of: int
     visit: Visit
     name: str
+    label: str
     value: Any
+    made: str
     output: Symbol | None
     numbers: str
+    rule: str
     received: tuple[Received, ...]
     handed: tuple[Handed, ...]
     then: str | None
@@ -126,11 +139,6 @@ class Step:
     def node(self) -> Node:
         """The node that is visited."""
         return self.visit.node
-
-    @property
-    def rule(self) -> str:
-        """What the op does to a gradient, in words; empty for a leaf."""
-        return self.node.op.rule if self.node.op else ""
 
 
 def lesson(root: Node, grad: Any = None) -> list[Step]:
@@ -166,6 +174,10 @@ class _Teacher:
         made = self._output(node)
         return Symbol(name, made.latex if made else formula.latex_name(name), made.level if made else ATOM)
 
+    def _names(self, node: Node) -> dict[Node, Symbol]:
+        """What formulas call a node and its inputs."""
+        return {x: self._name(x) for x in (node, *node.inputs)}
+
     def _output(self, node: Node) -> Symbol | None:
         if node.op is None:
             return None
@@ -192,18 +204,20 @@ class _Teacher:
     def _hand_down(self, edge: Edge) -> Handed:
         node, x = edge.node, edge.input
         came = self.received.setdefault(x, [])
-        came.append(Received(self.called[node], node.t, edge.downstream))
         numbers = self._numbers(node)
         put_in = formula.local(node, edge.slot, numbers) if numbers else None
-        names = {n: self._name(n) for n in (node, *node.inputs)}
-        return Handed(
+        names = self._names(node)
+        handed = Handed(
             edge=edge,
             name=self.called[x],
+            label=names[x].within(ATOM)[1],
             local=formula.local(node, edge.slot, names) or formula.structural(str(edge.local), node, names),
             numbers=put_in.text if put_in else "",
-            use=len(came),
+            use=len(came) + 1,
             uses=self.uses[x],
         )
+        came.append(Received(self.called[node], names[node].within(ATOM)[1], node.t, handed))
+        return handed
 
     def steps(self) -> Iterator[Step]:
         for number, visit in enumerate(self.visits, start=1):
@@ -215,9 +229,12 @@ class _Teacher:
                 of=len(self.visits),
                 visit=visit,
                 name=self.called[node],
+                label=self._name(node).within(ATOM)[1],
                 value=self.values[node],
+                made=expression(node, self.called) if node.op else "",
                 output=self._output(node),
                 numbers=self._output_in_numbers(node),
+                rule=formula.in_names(node.op.rule, node, self._names(node)) if node.op else "",
                 received=received,
                 handed=handed,
                 then=self.called[self.visits[number].node] if number < len(self.visits) else None,

@@ -22,6 +22,16 @@ def number(x: float) -> str:
     return text.replace("-", "−")
 
 
+def signed(x: float) -> str:
+    """One number where something stands before it: in brackets if it has a minus.
+
+    >>> signed(0.5), signed(-0.5)
+    ('0.5', '(−0.5)')
+    """
+    text = number(x)
+    return f"({text})" if text.startswith("−") else text
+
+
 def norm(data: Any) -> str:
     """The Euclidean norm between bars.
 

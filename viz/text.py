@@ -1,14 +1,18 @@
-"""The backward pass as text: every visit with upstream, local, downstream, and what adds up so far."""
+"""The backward pass as text: every visit with upstream, local, downstream, and what adds up so far.
 
-import re
+- `visits`: all of them.
+- `entry`, `products`: the sum that makes one entry. `downstream`: how a whole contribution is made.
+"""
+
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from microgradrnn.engine import Node, ancestors
-from microgradrnn.stepping import Edge, Visit, walk
-from viz.names import expression, names, recorded
-from viz.numbers import MAX_ENTRIES, brief
+from microgradrnn.engine import Node
+from viz.formula import POWER
+from viz.lesson import Entry, Handed, Step, lesson
+from viz.numbers import MAX_ENTRIES, brief, number, signed
 
 _WIDEST = 40
 
@@ -36,40 +40,71 @@ def visits(root: Node, grad: Any) -> str:
     """
     if grad is None:
         return f"{root.label or 'this node'} has no gradient yet: call backward() first\n"
-    nodes = ancestors(root)
-    called, data = names(nodes), recorded(nodes)
-    passed = list(walk(root, grad))
-    blocks = [
-        _visit(visit, called, data[visit.node], f"visit {i} of {len(passed)}")
-        for i, visit in enumerate(passed, start=1)
-    ]
-    if any(np.size(visit.upstream) > MAX_ENTRIES for visit in passed):
+    steps = lesson(root, grad)
+    blocks = [_visit(step) for step in steps]
+    if any(np.size(step.visit.upstream) > MAX_ENTRIES for step in steps):
         blocks.insert(0, "‖ ‖ is a norm: entries add and multiply, norms do not.")
     return "\n\n".join(blocks) + "\n"
 
 
-def _visit(visit: Visit, called: dict[Node, str], data: Any, heading: str) -> str:
-    node = visit.node
-    step = f" · t = {node.t}" if node.t is not None else ""
-    made = f" = {expression(node, called)}" if node.op and called[node] != expression(node, called) else ""
+def entry(entry: Entry) -> str:
+    """One entry of a contribution as the sum that makes it.
+
+    >>> from viz.lesson import Term
+    >>> entry(Entry((0,), (Term((0, 0), 2.0, 3.0), Term((1, 0), -1.0, -0.5)), 6.5))
+    '2 × 3 + (−1) × (−0.5) = 6.5'
+    """
+    return products([(term.upstream, term.local) for term in entry.terms], entry.total)
+
+
+def products(pairs: Sequence[tuple[float, float]], total: float, most: int = 8) -> str:
+    """A sum of products and its result; of more than ``most`` the small ones stand together.
+
+    >>> products([(5.0, 2.0), (0.1, 1.0), (0.2, 1.0)], 10.3, most=1)
+    '5 × 2 + 0.3 (the other 2) = 10.3'
+    """
+    largest = sorted(range(len(pairs)), key=lambda i: -abs(pairs[i][0] * pairs[i][1]))[:most]
+    parts: list[str] = []
+    for i in sorted(largest):
+        a, b = pairs[i]
+        parts.append(f"{signed(a) if parts else number(a)} × {signed(b)}")
+    others = [a * b for i, (a, b) in enumerate(pairs) if i not in largest]
+    if others:
+        parts.append(f"{signed(sum(others))} (the other {len(others)})")
+    return f"{' + '.join(parts) or '0'} = {number(total)}"
+
+
+def downstream(handed: Handed) -> str:
+    """How a contribution is computed, in the names of the nodes."""
+    if not handed.elementwise:
+        return handed.local.text
+    return "upstream" if handed.local.text == "1" else f"upstream × {handed.local.within(POWER)[0]}"
+
+
+def _visit(step: Step) -> str:
+    node = step.node
+    time = f" · t = {node.t}" if node.t is not None else ""
+    made = f" = {step.made}" if step.made and step.made != step.name else ""
     gradient = "upstream" if node.op else "grad"
-    line = f"{called[node]}{made} = {brief(data)}   {gradient} {brief(visit.upstream)}"
-    rule = [f"  {node.op.rule}"] if node.op else []
-    width = max((len(called[edge.input]) for edge in visit.edges), default=0)
-    return "\n".join([heading + step, line, *rule, *(_edge(edge, called, min(width, _WIDEST)) for edge in visit.edges)])
+    lines = [f"visit {step.number} of {step.of}{time}"]
+    lines.append(f"{step.name}{made} = {brief(step.value)}   {gradient} {brief(step.visit.upstream)}")
+    if len(step.received) > 1:
+        came = " + ".join(f"{brief(r.contribution)} from {r.consumer}" for r in step.received)
+        lines.append(f"  the sum of {came}")
+    width = min(max((len(handed.name) for handed in step.handed), default=0), _WIDEST)
+    rule = [f"  {step.rule}"] if step.rule else []
+    return "\n".join([*lines, *rule, *(_edge(handed, width) for handed in step.handed)])
 
 
-def _edge(edge: Edge, called: dict[Node, str], width: int) -> str:
+def _edge(handed: Handed, width: int) -> str:
+    edge = handed.edge
     sums = f"so far {brief(edge.before)} + {brief(edge.downstream)} = {brief(edge.after)}"
-    return f"  to {called[edge.input]:<{width}}   {_product(edge, called)} = {brief(edge.downstream)}   {sums}"
+    return f"  to {handed.name:<{width}}   {_product(handed)} = {brief(edge.downstream)}   {sums}"
 
 
-def _product(edge: Edge, called: dict[Node, str]) -> str:
-    """Upstream x local in numbers where both are short, else the formula with the inputs' names put in."""
-    if not isinstance(edge.local, str):
-        if np.ndim(edge.upstream) == 0:
-            return f"{brief(edge.upstream)} × {brief(edge.local)}"
-        return f"upstream × {brief(edge.local)}" + (", entry by entry" if np.ndim(edge.local) else "")
-    inputs = dict(zip("xy", edge.node.inputs, strict=False))
-    said = {letter: called[node] for letter, node in [*inputs.items(), ("z", edge.node)]}
-    return re.sub(r"\b[xyz]\b", lambda found: said.get(found[0], found[0]), edge.local)
+def _product(handed: Handed) -> str:
+    """Upstream x local in numbers where both are scalars, else in the names of the nodes."""
+    numbers = (handed.edge.upstream, handed.edge.local)
+    if handed.elementwise and not any(map(np.ndim, numbers)):
+        return f"{number(float(numbers[0]))} × {signed(float(numbers[1]))}"
+    return downstream(handed)
