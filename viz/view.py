@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -17,10 +17,11 @@ from microgradrnn import Parameter
 from microgradrnn.backprop import local_gradient
 from microgradrnn.engine import Node, ancestors
 from microgradrnn.stepping import walk
+from viz.alike import Alikeness
 from viz.names import expression, names, recorded
 from viz.numbers import entries
 
-Role = Literal["data", "leaf", "parameter", "alias", "op", "loss", "root", "gap"]
+Role = Literal["data", "leaf", "parameter", "alias", "op", "loss", "root", "gap", "cell"]
 Place = int | Literal["before", "after"]
 """Which part of the picture a box stands in: a time step's column, or what comes before or after all steps."""
 
@@ -30,7 +31,8 @@ class Box:
     """One box: ``value`` and ``grad`` are floats or arrays, ``grad`` is None while it is unknown.
 
     ``history`` is how grad comes to be: pairs (how many visits have been made, what is known by then). ``visit`` is
-    the number of the node's own turn; a constant and an alias have none.
+    the number of the node's own turn; a constant and an alias have none. ``scope`` is where it was recorded, and
+    ``like`` what it has in common with the boxes of other time steps that do the same there.
     """
 
     key: int
@@ -44,17 +46,23 @@ class Box:
     tooltip: str
     history: tuple[tuple[int, Any], ...] = ()
     visit: int | None = None
+    scope: str = ""
+    like: Hashable = None
 
 
 @dataclass(frozen=True)
 class Arrow:
-    """One edge slot, from the box of an input to the box that reads it, at whose ``visit`` it contributes."""
+    """One edge slot, from the box of an input to the box that reads it, at whose ``visit`` it contributes.
+
+    In a rolled picture an arrow that leads from one step ``back`` into the next one starts and ends in one column.
+    """
 
     tail: int
     head: int
     contribution: Any
     tooltip: str
     visit: int | None = None
+    back: bool = False
 
 
 @dataclass(frozen=True)
@@ -73,13 +81,14 @@ class Sum:
 
 @dataclass(frozen=True)
 class View:
-    """Everything to draw, in an order that is the same in every run."""
+    """Everything to draw, in an order that is the same in every run. ``caption`` is that of a rolled view's column."""
 
     boxes: tuple[Box, ...]
     arrows: tuple[Arrow, ...]
     sums: tuple[Sum, ...]
     steps: tuple[int, ...]
     notes: tuple[str, ...]
+    caption: str = ""
 
     def __post_init__(self) -> None:
         assert [box.key for box in self.boxes] == list(range(len(self.boxes)))
@@ -106,6 +115,7 @@ class _Builder:
         self.consumers = _consumers(self.nodes)
         self.shared = self._shared()
         self.titles = self._titles()
+        self.alikeness = Alikeness(self.shared, self.consumers)
         self.places = self._places()
         self.notes: list[str] = []
         self.shown = self._shown(steps)
@@ -129,11 +139,11 @@ class _Builder:
     # -- where things stand --
 
     def _shared(self) -> set[Node]:
-        """Leaves outside time that steps read: weights, and whatever else is read more than once."""
+        """Leaves outside time that steps read: weights, and whatever else several of them read."""
         shared = set()
         for node in self.nodes:
-            uses = [consumer for consumer, _ in self.consumers[node] if consumer.t is not None]
-            if node.op is None and node.t is None and uses and (isinstance(node, Parameter) or len(uses) > 1):
+            steps = {consumer.t for consumer, _ in self.consumers[node] if consumer.t is not None}
+            if node.op is None and node.t is None and steps and (isinstance(node, Parameter) or len(steps) > 1):
                 shared.add(node)
         return shared
 
@@ -227,7 +237,13 @@ class _Builder:
         key = len(self.boxes)
         value = self.data[node]
         tooltip = self._tooltip(node, value, grad)
-        box = Box(key, title, corner, role, place, value, grad, node.requires_grad, tooltip, history, visit)
+        like: Hashable = self.alikeness.of(node)
+        scope = node.scope
+        if alias_of is not None:
+            like, scope = (self.alikeness.of(alias_of[0]), "reads", alias_of[1]), alias_of[0].scope
+        box = Box(
+            key, title, corner, role, place, value, grad, node.requires_grad, tooltip, history, visit, scope, like
+        )
         self.boxes.append(box)
         return key
 

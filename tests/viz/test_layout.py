@@ -1,14 +1,13 @@
 """Positions: time to the right, data upward, nothing on top of anything."""
 
 import itertools
-import shutil
 
 import numpy as np
 import pytest
 
 from microgradrnn import Tensor, nn, scope
 from tests.viz.networks import rnn_loss
-from viz import svg
+from viz import engines, svg
 from viz.layout import arrange
 from viz.view import build
 
@@ -71,10 +70,17 @@ def test_an_arrow_runs_from_box_to_box():
             assert top - 2 <= y <= bottom + 2
 
 
-def test_the_engine_that_comes_with_pip_needs_no_dot(monkeypatch):
-    monkeypatch.setattr(shutil, "which", lambda _: None)
-    _, _, layout = arranged(rnn_loss(2))
-    assert layout.width > 0
+def test_both_engines_agree_on_what_stands_where(monkeypatch):
+    """Sizes are given and ranks are forced, so the two versions of Graphviz differ by little."""
+    found = []
+    for path in (None, ""):
+        if path is not None:
+            monkeypatch.setenv("PATH", path)
+        engines._worker.stop()
+        view, _, layout = arranged(rnn_loss(2))
+        found.append([(round(x), round(y)) for x, y in (layout.boxes[box.key] for box in view.boxes)])
+    engines._worker.stop()
+    np.testing.assert_allclose(found[0], found[1], atol=40)
 
 
 def layered(bidirectional):

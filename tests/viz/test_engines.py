@@ -1,0 +1,89 @@
+"""Layout in a process of its own: a limit that holds, and a process that is there again after it."""
+
+import random
+import threading
+
+import pytest
+
+from microgradrnn import Value
+from tests.viz.networks import rnn_loss
+from viz import draw, engines, layout
+from viz.engines import LayoutTimeoutError, plain
+
+
+def tangle(nodes=1500, edges=9000):
+    """A graph that Graphviz takes a good while over."""
+    rng = random.Random(0)
+    return "digraph {" + ";".join(f"n{rng.randrange(nodes)}->n{rng.randrange(nodes)}" for _ in range(edges)) + "}"
+
+
+@pytest.fixture(params=["system", "pip"])
+def engine(request, monkeypatch):
+    """Each of the two Graphviz, the worker started anew; with no ``dot`` on the path there is only the second."""
+    if request.param == "pip":
+        monkeypatch.setenv("PATH", "")
+    engines._worker.stop()
+    yield request.param
+    engines._worker.stop()
+
+
+def test_it_lays_out_again_and_again_in_one_process(engine):
+    assert plain("digraph { a -> b }", 30).startswith("graph")
+    process = engines._worker.process
+    assert plain("digraph { a -> b -> c }", 30).count("node") == 3
+    assert engines._worker.process is process
+
+
+def test_what_graphviz_refuses_is_an_error_and_not_its_end(engine):
+    plain("digraph { a }", 30)
+    process = engines._worker.process
+    with pytest.raises(RuntimeError, match="Graphviz could not lay out the picture"):
+        plain("digraph { a -> ", 30)
+    assert plain("digraph { a }", 30).startswith("graph")
+    assert engines._worker.process is process
+
+
+def test_a_limit_holds_and_the_next_layout_works(engine):
+    plain("digraph { a }", 30)
+    process = engines._worker.process
+    with pytest.raises(LayoutTimeoutError, match=r"longer than 0\.2 s"):
+        plain(tangle(), 0.2)
+    assert process.poll() is not None
+    assert plain("digraph { a -> b }", 30).startswith("graph")
+
+
+def test_a_process_that_was_killed_is_replaced():
+    plain("digraph { a }", 30)
+    engines._worker.process.kill()
+    engines._worker.process.wait()
+    assert plain("digraph { a }", 30).startswith("graph")
+
+
+def test_threads_get_their_own_answers():
+    found = {}
+
+    def ask(n):
+        found[n] = plain("digraph {" + " -> ".join(f"n{i}" for i in range(n)) + "}", 30).count("node ")
+
+    threads = [threading.Thread(target=ask, args=(n,)) for n in range(2, 8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == {n: n for n in range(2, 8)}
+
+
+@pytest.mark.parametrize("root", [rnn_loss(2), sum((Value(1.0) * i for i in range(2, 60)), start=Value(0.0))])
+def test_a_picture_that_takes_too_long_becomes_a_smaller_one_that_says_so(root, monkeypatch):
+    drawing = draw(root, max_nodes=10_000)
+    before = len(drawing.view.boxes)
+
+    def slow(dot, seconds):
+        if dot.count("[width") > 8:
+            raise LayoutTimeoutError("the layout took longer than 20 s")
+        return plain(dot, seconds)
+
+    monkeypatch.setattr(layout, "plain", slow)
+    monkeypatch.setattr("viz.drawing.FEW", 8)
+    assert "took longer than 20 s: only the 8 boxes nearest" in drawing.svg()
+    assert len(drawing.view.boxes) == 8 < before
