@@ -1,12 +1,12 @@
-"""All benchmarks: `python -m benchmarks`, or some: `python -m benchmarks scalar chain tensor`."""
+"""All benchmarks: `python -m benchmarks`, or some: `python -m benchmarks scalar recurrent`."""
 
 import argparse
 import time
 
-from benchmarks import chain, report, scalar, tensor
+from benchmarks import chain, recurrent, report, scalar, tensor
 
-# In this order: PyTorch, once imported for "tensor", would leave the garbage collector more to go through in "chain".
-BENCHMARKS = {"scalar": scalar.run, "chain": chain.run, "tensor": tensor.run}
+# In this order: PyTorch, once imported, would leave the garbage collector more to go through where it isn't needed.
+BENCHMARKS = {"scalar": scalar.run, "chain": chain.run, "recurrent": recurrent.run, "tensor": tensor.run}
 
 
 def main() -> None:

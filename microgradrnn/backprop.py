@@ -48,7 +48,7 @@ def visit(nodes: Iterable[Node], grads: dict[Node, Any], watch: Watch | None = N
         op = node.op
         if op is None:
             continue
-        upstream, xp, z, xs = grads[node], node.xp, node._data, node.xs
+        upstream, xp, z, xs = grads[node], node.xp, node._data, (node.xs,) if op.any_number else node.xs
         for slot, x in enumerate(node.inputs):
             if not x._requires_grad:
                 continue
@@ -76,8 +76,8 @@ def local_gradient(node: Node, slot: int) -> Any:
     """d(node)/d(its input at ``slot``), entry by entry, of a node whose op is elementwise."""
     assert node.op is not None
     assert node.op.local is not None
-    local = node.op.local[slot]
-    return local(node.xp, node._data, *node.xs) if callable(local) else local
+    local, xs = node.op.local[slot], (node.xs,) if node.op.any_number else node.xs
+    return local(node.xp, node._data, *xs) if callable(local) else local
 
 
 def _fit(downstream: Any, x: Node) -> Any:

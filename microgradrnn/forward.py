@@ -49,4 +49,5 @@ def push(node: Node, slot: int, tangent: NDArray[Any]) -> Any:
     assert op is not None
     if op.push is None:
         return local_gradient(node, slot) * tangent
-    return op.push[slot](node.xp, tangent, node._data, *node.xs, **node.params)
+    xs = (node.xs,) if op.any_number else node.xs
+    return op.push[slot](node.xp, tangent, node._data, *xs, **node.params)

@@ -28,8 +28,11 @@ Function = Callable[..., Any]
 class EachInput(dict[int, Any]):
     """What an op with any number of inputs has for each: ``make(slot)`` gives it, and is asked once.
 
-    >>> EachInput(lambda slot: lambda xp, z, *xs: slot)[2](None, None)
-    2
+    These functions take the inputs as one sequence: to spread T of them out for each of T edges would take time
+    quadratic in T.
+
+    >>> EachInput(lambda slot: lambda xp, z, xs: xs[slot])[1](None, None, ["x", "y"])
+    'y'
     """
 
     def __init__(self, make: Callable[[int], Any]) -> None:
@@ -89,11 +92,14 @@ class Op:
     needs: str = "shapes that are equal or broadcast: counted from the right, each size equal or 1"
     domain: Sequence[str] = ("real", "real")
     example: tuple[Sequence[tuple[int, ...]], Mapping[str, Any]] = field(default=(((2, 3),), {}))
+    any_number: bool = field(init=False)
+    """Whether it takes any number of inputs; then its functions take them as one sequence: see `EachInput`."""
 
     def __post_init__(self) -> None:
         given = tuple(functions is not None for functions in (self.local, self.pull, self.push))
         if given not in ((True, False, False), (False, True, True)):
             raise ValueError(f"op {self.name!r}: give local (elementwise), or both pull and push (structural)")
+        object.__setattr__(self, "any_number", isinstance(self.pull if self.local is None else self.local, EachInput))
 
     def __repr__(self) -> str:
         return f"<op {self.name}>"
@@ -264,7 +270,7 @@ def _won(x: Any, z: Any) -> Any:
 
 def _share_of_ties(slot: int) -> Function:
     """d(largest or smallest)/d(input): 1 for the one that won, split evenly where several did."""
-    return lambda xp, z, *xs: xp.divide(_won(xs[slot], z), sum(_won(x, z) * 1.0 for x in xs))
+    return lambda xp, z, xs: xp.divide(_won(xs[slot], z), sum(_won(x, z) * 1.0 for x in xs))
 
 
 MAXIMUM = Op(
@@ -549,7 +555,7 @@ INDEX = Op(
 
 
 def _concat_pull(slot: int) -> Function:
-    def pull(xp: Any, u: Any, z: Any, *xs: Any, axis: int, starts: tuple[int, ...]) -> Any:
+    def pull(xp: Any, u: Any, z: Any, xs: Any, axis: int, starts: tuple[int, ...]) -> Any:
         before = (slice(None),) * (axis % z.ndim)
         return u[(*before, slice(starts[slot], starts[slot + 1]))]
 
@@ -569,7 +575,7 @@ CONCAT = Op(
     rule="deals: each input gets its own part of upstream",
     forward=lambda xp, *xs, axis, starts: xp.concatenate(xs, axis=axis),
     pull=EachInput(_concat_pull),
-    push=EachInput(lambda slot: lambda xp, v, z, *xs, axis, starts: xp.concatenate(_alone(xp, v, slot, xs), axis=axis)),
+    push=EachInput(lambda slot: lambda xp, v, z, xs, axis, starts: xp.concatenate(_alone(xp, v, slot, xs), axis=axis)),
     formula=("this input's part of upstream",),
     needs="inputs that agree on every axis but the one they are joined along",
     domain=("real", "real"),
@@ -582,8 +588,8 @@ STACK = Op(
     latex="[x, y]",
     rule="deals: each input gets its own part of upstream",
     forward=lambda xp, *xs, axis: xp.stack(xs, axis=axis),
-    pull=EachInput(lambda slot: lambda xp, u, z, *xs, axis: u[(*(slice(None),) * (axis % z.ndim), slot)]),
-    push=EachInput(lambda slot: lambda xp, v, z, *xs, axis: xp.stack(_alone(xp, v, slot, xs), axis=axis)),
+    pull=EachInput(lambda slot: lambda xp, u, z, xs, axis: u[(*(slice(None),) * (axis % z.ndim), slot)]),
+    push=EachInput(lambda slot: lambda xp, v, z, xs, axis: xp.stack(_alone(xp, v, slot, xs), axis=axis)),
     formula=("this input's part of upstream",),
     needs="inputs of one shape",
     domain=("real", "real"),

@@ -42,7 +42,10 @@ def mutant(op, field, slot, factor):
     """``op`` with one of its rules scaled, and nothing else touched."""
     scale = scaled if field == "local" else scaled_map
     rules = getattr(op, field)
-    return replace(op, **{field: EachInput(lambda i: scale(rules[i], factor) if i == slot else rules[i])})
+    changed = EachInput(lambda i: scale(rules[i], factor) if i == slot else rules[i])
+    if not op.any_number:
+        changed = [changed[i] for i in range(len(rules))]
+    return replace(op, **{field: changed})
 
 
 def example_of(op, mutated):

@@ -197,7 +197,8 @@ def local(node: Node, slot: int, named: Mapping[Node, Symbol]) -> Symbol | None:
     if op is None or op.local is None:
         return None
     gradient = op.local[slot]
-    found = gradient(Symbols(), named[node], *(named[x] for x in node.inputs)) if callable(gradient) else gradient
+    xs: Any = [named[x] for x in node.inputs]
+    found = gradient(Symbols(), named[node], *([xs] if op.any_number else xs)) if callable(gradient) else gradient
     return lift(found)
 
 
