@@ -3,7 +3,7 @@
 - `jvp`: through a whole graph. `push`: through one edge.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from microgradrnn.backprop import local_gradient
 from microgradrnn.convert import as_array
 from microgradrnn.engine import Node, Value, ancestors
+from microgradrnn.ops import Scattered
 
 
 def jvp(root: Node, tangents: Mapping[Node, Any]) -> Any:
@@ -37,14 +38,30 @@ def jvp(root: Node, tangents: Mapping[Node, Any]) -> Any:
     for node in ancestors(root):
         moving = [slot for slot, x in enumerate(node.inputs) if x in moves]
         if moving and node not in tangents:
-            total = sum(push(node, slot, moves[node.inputs[slot]]) for slot in moving)
-            moves[node] = np.broadcast_to(total, node.shape)
+            moves[node] = _move(node, [(slot, moves[node.inputs[slot]]) for slot in moving])
     tangent = moves.get(root, np.zeros(root.shape))
     return float(tangent) if type(root) is Value else np.array(tangent, dtype=root.dtype)
 
 
-def push(node: Node, slot: int, tangent: NDArray[Any]) -> Any:
-    """How ``node`` moves when its input at ``slot`` moves along ``tangent``; may still have to be broadcast."""
+def push(node: Node, slot: int, tangent: NDArray[Any]) -> NDArray[Any]:
+    """How ``node`` moves when its input at ``slot`` alone moves along ``tangent``."""
+    return _move(node, [(slot, tangent)])
+
+
+def _move(node: Node, tangents: Iterable[tuple[int, NDArray[Any]]]) -> NDArray[Any]:
+    """How a node moves with its inputs at some slots: the sum of what each of them does."""
+    total: Any = 0.0
+    for slot, tangent in tangents:
+        part = _push(node, slot, tangent)
+        if isinstance(part, Scattered):
+            total = total if np.shape(total) == node.shape else np.zeros(node.shape, node.dtype) + total
+            part.add_into(total)
+        else:
+            total = total + part
+    return np.broadcast_to(total, node.shape)
+
+
+def _push(node: Node, slot: int, tangent: NDArray[Any]) -> Any:
     op = node.op
     assert op is not None
     if op.push is None:

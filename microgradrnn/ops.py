@@ -60,7 +60,8 @@ class Op:
         forward: ``forward(xp, *inputs, **params)`` -> output; elementwise ops have no params, only inputs.
         local: elementwise ops: ``local(xp, z, *inputs)`` -> d(output)/d(input), one for each input.
         pull: structural ops: ``pull(xp, u, z, *inputs, **params)`` -> what this input gets of upstream.
-        push: structural ops: ``push(xp, v, z, *inputs, **params)`` -> how the output moves when this input moves by v.
+        push: structural ops: ``push(xp, v, z, *inputs, **params)`` -> how the output moves when this input moves by v;
+            like a pull it may give a `Scattered`.
         formula: structural ops: each ``pull`` as a person would write it, or a function of the inputs that writes it.
         needs: what the inputs' shapes must satisfy; ends the error that a wrong shape gives.
         domain: for tests, where each input may lie: real, positive, nonzero, distinct, boolean or index.
@@ -504,7 +505,7 @@ TRANSPOSE = Op(
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Scattered:
-    """A gradient that is zero but for ``values`` at ``key``: added into place, so that T reads of T rows cost T."""
+    """What is zero but for ``values`` at ``key``: added into place, so that T reads of T rows cost T."""
 
     key: tuple[Any, ...]
     values: NDArray[Any]
@@ -554,17 +555,23 @@ INDEX = Op(
 )
 
 
-def _concat_pull(slot: int) -> Function:
-    def pull(xp: Any, u: Any, z: Any, xs: Any, axis: int, starts: tuple[int, ...]) -> Any:
-        before = (slice(None),) * (axis % z.ndim)
-        return u[(*before, slice(starts[slot], starts[slot + 1]))]
-
-    return pull
+def _joined_part(slot: int, ndim: int, axis: int, starts: tuple[int, ...]) -> tuple[Any, ...]:
+    """Where an input stands in what it was joined into."""
+    return (*(slice(None),) * (axis % ndim), slice(starts[slot], starts[slot + 1]))
 
 
-def _alone(xp: Any, v: Any, slot: int, xs: Sequence[Any]) -> list[Any]:
-    """The tangents of all inputs when only the one at ``slot`` moves."""
-    return [v if i == slot else xp.zeros_like(x) for i, x in enumerate(xs)]
+def _stacked_part(slot: int, ndim: int, axis: int) -> tuple[Any, ...]:
+    return (*(slice(None),) * (axis % ndim), slot)
+
+
+def _deal(part: Function) -> Function:
+    """The pull of each input: its part of upstream."""
+    return lambda slot: lambda xp, u, z, xs, **params: u[part(slot, z.ndim, **params)]
+
+
+def _put(part: Function) -> Function:
+    """The push of each input: its tangent in its place."""
+    return lambda slot: lambda xp, v, z, xs, **params: Scattered(part(slot, z.ndim, **params), v)
 
 
 # `starts` says where each input begins along the axis, and where the last one ends; see `functional.concat`.
@@ -574,8 +581,8 @@ CONCAT = Op(
     latex="[x ; y]",
     rule="deals: each input gets its own part of upstream",
     forward=lambda xp, *xs, axis, starts: xp.concatenate(xs, axis=axis),
-    pull=EachInput(_concat_pull),
-    push=EachInput(lambda slot: lambda xp, v, z, xs, axis, starts: xp.concatenate(_alone(xp, v, slot, xs), axis=axis)),
+    pull=EachInput(_deal(_joined_part)),
+    push=EachInput(_put(_joined_part)),
     formula=("this input's part of upstream",),
     needs="inputs that agree on every axis but the one they are joined along",
     domain=("real", "real"),
@@ -588,8 +595,8 @@ STACK = Op(
     latex="[x, y]",
     rule="deals: each input gets its own part of upstream",
     forward=lambda xp, *xs, axis: xp.stack(xs, axis=axis),
-    pull=EachInput(lambda slot: lambda xp, u, z, xs, axis: u[(*(slice(None),) * (axis % z.ndim), slot)]),
-    push=EachInput(lambda slot: lambda xp, v, z, xs, axis: xp.stack(_alone(xp, v, slot, xs), axis=axis)),
+    pull=EachInput(_deal(_stacked_part)),
+    push=EachInput(_put(_stacked_part)),
     formula=("this input's part of upstream",),
     needs="inputs of one shape",
     domain=("real", "real"),

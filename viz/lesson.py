@@ -76,7 +76,7 @@ class Handed:
         edge = self.edge
         tangent = np.zeros(edge.input.shape, edge.input.dtype)
         tangent[index] = 1.0
-        column = np.broadcast_to(np.asarray(push(edge.node, edge.slot, tangent), dtype=float), edge.node.shape)
+        column = np.asarray(push(edge.node, edge.slot, tangent), dtype=float)
         upstream = np.broadcast_to(np.asarray(edge.upstream, dtype=float), edge.node.shape)
         counts = np.argwhere(column != 0)
         if self.elementwise and not len(counts):
