@@ -9,5 +9,7 @@
 
 from viz.drawing import Drawing, draw, draw_dot
 from viz.explain import Explanation, explain
+from viz.flow import Flow, grad_flow
+from viz.terminal import step
 
-__all__ = ["Drawing", "Explanation", "draw", "draw_dot", "explain"]
+__all__ = ["Drawing", "Explanation", "Flow", "draw", "draw_dot", "explain", "grad_flow", "step"]

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from microgradrnn.engine import Node
-from viz import dot, raster, svg, text, zoom
+from viz import dot, pdf, raster, svg, text, zoom
 from viz.engines import LayoutTimeoutError
 from viz.layout import arrange
 from viz.levels import Level, view_at
@@ -62,15 +62,17 @@ class Drawing:
         return text.visits(self._root, self._grad)
 
     def save(self, path: str | Path) -> Path:
-        """Write the picture; the name's ending says as what: .svg, .png, .dot or .txt. Folders are made.
+        """Write the picture; the name's ending says as what: .svg, .png, .pdf, .dot or .txt. Folders are made.
 
         Raises:
             ValueError: another ending.
+            RuntimeError: a PDF without the package that makes it.
         """
         path = Path(path)
         writers: dict[str, Callable[[], bytes]] = {
             ".svg": lambda: self.svg().encode(),
             ".png": self.png,
+            ".pdf": lambda: pdf.pdf(self.svg()),
             ".dot": lambda: self.source.encode(errors="replace"),
             ".txt": lambda: self.to_text().encode(errors="replace"),
         }

@@ -6,7 +6,8 @@ from pathlib import Path
 import matplotlib
 from fontTools.ttLib import TTFont
 
-SANS, BOLD, MONO = "DejaVuSans.ttf", "DejaVuSans-Bold.ttf", "DejaVuSansMono.ttf"
+SANS, BOLD = "DejaVuSans.ttf", "DejaVuSans-Bold.ttf"
+MONO, MONO_BOLD = "DejaVuSansMono.ttf", "DejaVuSansMono-Bold.ttf"
 
 
 def path(name: str) -> Path:

@@ -1,6 +1,6 @@
-"""What happens to a gradient in time.
+"""The gradient of a weight that all steps share.
 
-- `grad_by_time`: the gradient of a shared weight, taken apart into what each time step contributes.
+- `grad_by_time`: what each step contributes to it.
 """
 
 from typing import Any

@@ -1,0 +1,201 @@
+"""Gradients at the states and between them: how much of what is said at step j depends on step i.
+
+- `find_states`: the states of every step, found in a graph by their labels.
+- `grad_norms`: the norm of dL/dh_t at every step.
+- `state_jacobian`: dh_j/dh_i, as it was recorded.
+
+All are passes of the engine that leave no trace: no ``grad`` is touched.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from microgradrnn.backprop import gradients, order, seed, visit
+from microgradrnn.engine import Node, serial
+
+Array = NDArray[Any]
+State = Node | Sequence[Node]
+"""A node, or several that make up the state together, such as an LSTM's (h, c)."""
+
+
+def find_states(root: Node, name: str = "h") -> dict[int, Node]:
+    """The states behind ``root`` that get a gradient, by their labels: h_1, h_2 ..., as the cells of `nn` label them.
+
+    Args:
+        root: a loss, or any node computed from states.
+        name: the label without its step, such as "c" for an LSTM's cell, "h2" for the second layer of several. Where
+            several networks use one label, a scope before it tells which: "encoder/h".
+
+    Returns:
+        The node of each step t, in order of t. Constants, as a first state of zeros is, are not among them.
+
+    Raises:
+        ValueError: there is no such label (the error names those that there are), or a step has two of them.
+
+    >>> from microgradrnn import nn
+    >>> outputs, _ = nn.RNN(2, 3, num_layers=2, seed=0)(np.ones((4, 1, 2)))
+    >>> [node.label for node in find_states(outputs, "h2").values()]
+    ['h2_1', 'h2_2', 'h2_3', 'h2_4']
+    """
+    scope, _, letter = name.rpartition("/")
+    found: dict[int, Node] = {}
+    others: set[str] = set()
+    for node in reversed(order(root)):
+        label = re.fullmatch(r"(.+)_(\d+)", node.label)
+        if label is None:
+            continue
+        if label[1] != letter or (scope and f"/{scope}/" not in f"/{node.scope}/"):
+            others.add(f"{node.scope}/{label[1]}".lstrip("/"))
+            continue
+        twin = found.setdefault(int(label[2]), node)
+        if twin is not node:
+            raise ValueError(
+                f"find_states: two nodes are labelled {node.label}, in the scopes {twin.scope!r} and {node.scope!r}; "
+                f"put a scope before the name, such as 'encoder/{letter}', or hand in a mapping {{t: node}}"
+            )
+    if not found:
+        there = ", ".join(sorted(others)) or "none"
+        raise ValueError(f"find_states: no node with a gradient is labelled {name}_t; labelled by step are: {there}")
+    return dict(sorted(found.items()))
+
+
+def grad_norms(loss: Node, name: str = "h") -> dict[int, float]:
+    """The norm of dL/dh_t at every step t: where it fades toward the first steps, what they read is not learnt from.
+
+    Args:
+        loss: a node with one entry.
+        name: which states; see `find_states`.
+
+    Returns:
+        For each t, in order, the root of the sum of squares over all entries of dL/dh_t, the batch's rows included.
+
+    Raises:
+        ValueError: no state has that name, or the loss has several entries.
+
+    >>> from microgradrnn import Tensor
+    >>> h = Tensor([1.0], label="h_0")
+    >>> for t in (1, 2, 3):
+    ...     h = 0.5 * h
+    ...     h.label = f"h_{t}"
+    >>> grad_norms(h)
+    {0: 0.125, 1: 0.25, 2: 0.5, 3: 1.0}
+    """
+    grads = gradients(loss)
+    return {
+        t: float(np.linalg.norm(np.asarray(grads[node], dtype=np.float64)))
+        for t, node in find_states(loss, name).items()
+    }
+
+
+def state_jacobian(
+    states: Node | Mapping[int, State], i: int, j: int, name: str | Sequence[str] = "h", held: Iterable[Node] = ()
+) -> Array:
+    """dh_j/dh_i, the total derivative along everything that was recorded between the two states.
+
+    Rows are the entries of h_j and columns those of h_i, so that dL/dh_i, a row, is dL/dh_j times this matrix where L
+    hears of h_i through h_j alone. Of a vanilla network it is the product of the steps between (Pascanu, Mikolov and
+    Bengio, 2013, equation 5), each W_hh^T with its rows scaled by phi'.
+
+    The state may have several parts, as an LSTM's (h, c) has: then the parts stand side by side, and each is moved
+    alone while the others of step i stay. One part of such a state, moved by itself, takes along what was computed
+    from it: dc_t/dc_(t-1) goes through h_(t-1) as well. What is to stay fixed is named in ``held``: with h_(t-1) held,
+    dc_t/dc_(t-1) is diag(f_t). Only Jacobians of whole states multiply up: dc_2/dc_0 is not dc_2/dc_1 times dc_1/dc_0.
+
+    Args:
+        states: for each step its state, such as ``dict(rnn.unroll(x))`` or ``dict(scan(cell, ...))``; or a node, such
+            as the loss, in whose graph states are looked up by name. One (N, H) state is N sequences, which must not
+            touch each other; an (H,) state is one.
+        i: the step of the state that is moved, before j.
+        j: the step of the state that is looked at.
+        name: where states are looked up: see `find_states`; several names for a state of several parts.
+        held: nodes that stay as they are while h_i moves: nothing is passed on through them.
+
+    Returns:
+        A matrix of shape (entries of h_j, entries of h_i); for N > 1 sequences one for each, (N, ..., ...).
+
+    Raises:
+        ValueError: i >= j, a step without a state, a state that gets no gradient or has another shape, or no path
+            that leads from h_i to h_j.
+
+    Takes time in proportion to H and to j - i, however long the sequence is; looking states up takes a walk over the
+    whole graph, so hand in a mapping for many.
+
+    >>> from microgradrnn import nn
+    >>> rnn = nn.RNN(2, 3, nonlinearity="identity", seed=0)
+    >>> J = state_jacobian(dict(rnn.unroll(np.ones((5, 1, 2)))), 1, 3)
+    >>> W = rnn.cells[0][0].W_hh.data
+    >>> np.allclose(J, (W @ W).T)
+    True
+    """
+    if i >= j:
+        raise ValueError(f"state_jacobian: step i comes before step j, and what came is i={i}, j={j}")
+    if isinstance(states, Node):
+        states = _joint_states(states, [name] if isinstance(name, str) else name)
+    before, after = _parts(states, i), _parts(states, j)
+    batch = _batch(before, after)
+    stop = {*before, *held}
+    rows = [_rows(part, before, stop) for part in after]
+    if not any(reached for _, reached in rows):
+        raise ValueError(
+            f"state_jacobian: no path leads from the state of step {i} to that of step {j}; is it another graph, or is "
+            "a state between them detached or held?"
+        )
+    jacobian = np.concatenate([block for block, _ in rows], axis=-2)
+    return jacobian[0] if batch == (1,) else jacobian
+
+
+def _joint_states(root: Node, names: Sequence[str]) -> dict[int, State]:
+    """The states of the steps at which every name has one."""
+    found = [find_states(root, name) for name in names]
+    return {t: [states[t] for states in found] for t in found[0] if all(t in states for states in found)}
+
+
+def _parts(states: Mapping[int, State], t: int) -> list[Node]:
+    if t not in states:
+        raise ValueError(f"state_jacobian: step {t} has no state that gets a gradient; there are steps {list(states)}")
+    state = states[t]
+    parts = [state] if isinstance(state, Node) else list(state)
+    for part in parts:
+        if not part.requires_grad:
+            raise ValueError(
+                f"state_jacobian: {part!r}, the state of step {t}, gets no gradient; start from a Tensor instead"
+            )
+    return parts
+
+
+def _batch(*states: list[Node]) -> tuple[int, ...]:
+    """What stands before the last axis: (N,), or nothing for a state that is a vector or a number."""
+    shapes = {part.shape for parts in states for part in parts}
+    batches = {shape[:-1] for shape in shapes}
+    if len(batches) > 1 or any(len(shape) > 2 for shape in shapes):
+        raise ValueError(f"state_jacobian: states have shape (N, H) or (H,), the same N in all, not {sorted(shapes)}")
+    return batches.pop()
+
+
+def _rows(output: Node, inputs: Sequence[Node], stop: Collection[Node]) -> tuple[Array, bool]:
+    """d(output)/d(inputs), the inputs side by side, and whether any of them was reached."""
+    nodes, rows = _between(output, stop, after=min(map(serial, inputs))), []
+    for basis in np.eye(output.shape[-1] if output.shape else 1):
+        upstream = np.zeros(output.shape) + basis.reshape(output.shape[-1:])
+        grads = {output: seed(output, upstream)}
+        visit(nodes, grads)
+        found = [grads.get(x, np.zeros(x.shape, x.dtype)) for x in inputs]
+        rows.append(np.concatenate([np.atleast_1d(grad) for grad in found], axis=-1))
+    return np.stack(rows, axis=-2), any(x in grads for x in inputs)
+
+
+def _between(output: Node, stop: Collection[Node], after: int) -> list[Node]:
+    """What a pass from ``output`` visits until it comes to ``stop`` or to nodes older than all those that it is for."""
+    found, todo = {output}, [output]
+    while todo:
+        for node in todo.pop().inputs:
+            if node.requires_grad and serial(node) > after and node not in stop and node not in found:
+                found.add(node)
+                todo.append(node)
+    return sorted(found, key=serial, reverse=True)
