@@ -9,6 +9,7 @@
 """
 
 from microgradrnn import functional, interop, nn, optim
+from microgradrnn.comparison import compare
 from microgradrnn.context import detect_nan, no_grad, scope
 from microgradrnn.engine import Node, Tensor, Value, record
 from microgradrnn.forward import jvp
@@ -26,6 +27,7 @@ __all__ = [
     "Parameter",
     "Tensor",
     "Value",
+    "compare",
     "detect_nan",
     "functional",
     "gradcheck",

@@ -1,0 +1,250 @@
+"""Your own gradients beside the engine's: which differ, where most, and at which time step the difference comes in.
+
+- `compare`: takes your gradients by label. `Comparison`: its answer, a `Finding` for each of them.
+
+What is given step by step, the states' gradients or the contributions to a weight, is compared in the order of the
+walk, last step first, and the first that differs is where the difference comes in. Of a total,
+`microgradrnn.attribution` finds out what it shows.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from microgradrnn.analysis import grad_by_time
+from microgradrnn.attribution import Array, ByStep, allowed, as_if, by_its_rows, largest, named, rows_of
+from microgradrnn.backprop import gradients, order
+from microgradrnn.engine import Node
+
+
+@dataclass(frozen=True)
+class Finding:
+    """How one gradient of yours compares with ours.
+
+    Attributes:
+        label: of the node, or of the series of nodes.
+        agrees: whether every entry does.
+        index: of the worst entry; where steps are compared, within that of the step.
+        mine, ours: the two numbers there.
+        relative_error: |mine - ours| over the larger of the two in size, from 0 to 2.
+        step: where the difference comes in; None where there is none, or where it cannot be told.
+        why: what is known of the difference, in words.
+    """
+
+    label: str
+    agrees: bool
+    index: tuple[int, ...]
+    mine: float
+    ours: float
+    relative_error: float
+    step: int | None = None
+    why: str = ""
+
+    def __str__(self) -> str:
+        if self.agrees:
+            return f"{self.label} agrees, relative error {self.relative_error:.2g} where it is worst"
+        at = f", most at [{', '.join(map(str, self.index))}]" if self.index else ""
+        head = f"{self.label} differs{at}: mine {self.mine:.6g}, ours {self.ours:.6g}"
+        note = _joined(": ", "" if self.step is None else f"comes in at step {self.step}", self.why)
+        return f"{head}, relative error {self.relative_error:.2g}" + (f"\n  {note}" if note else "")
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How your gradients compare with ours: true where all agree, and a few lines as a string.
+
+    Attributes:
+        findings: one for each gradient, in the order in which they were given.
+    """
+
+    findings: tuple[Finding, ...]
+
+    @property
+    def step(self) -> int | None:
+        """The latest of the steps at which a difference comes in; None where none is known."""
+        return max((finding.step for finding in self.findings if finding.step is not None), default=None)
+
+    def __bool__(self) -> bool:
+        return all(finding.agrees for finding in self.findings)
+
+    def __getitem__(self, label: str) -> Finding:
+        """The finding for a label."""
+        return {finding.label: finding for finding in self.findings}[label]
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.findings))
+
+
+def compare(loss: Node, mine: Mapping[Any, Any], rtol: float = 1e-6) -> Comparison:
+    """Compare gradients that you computed yourself with those of reverse mode.
+
+    Args:
+        loss: a node with one entry. Its graph is walked; no ``grad`` is touched.
+        mine: your gradients, by label or by node. Of one node: an array of its shape, or what each step contributes,
+            as ``{t: array}`` or in one array, time first. Of a series of nodes, such as ``"h"`` for h_1 .. h_T: the
+            gradient of each, likewise.
+        rtol: how far an entry may be off, relative to ours, and beyond that a thousandth of it relative to our largest
+            entry, since small entries come of larger numbers, with their rounding.
+
+    Returns:
+        For each gradient whether it agrees, its worst entry, and the step at which the difference comes in.
+
+    Raises:
+        KeyError: nothing of that label, or no such node, gets a gradient here; lists the labels that do.
+        ValueError: a label stands for several nodes, or a shape or the steps do not fit.
+        TypeError: loss is no node, mine is no dict or is empty, or a gradient is no array of numbers.
+
+    L = h_1 + h_2 + h_3 with h_t = h_(t-1) W and h_0 = 1, so dL/dW = 1 + 2 W + 3 W^2. Here the walk stopped too early:
+
+    >>> from microgradrnn import Tensor, scope
+    >>> W, h, states = Tensor([[2.0]], label="W"), Tensor([[1.0]]), []
+    >>> for t in (1, 2, 3):
+    ...     with scope("cell", t=t):
+    ...         h = h @ W
+    ...         states.append(h.sum())
+    >>> print(compare(sum(states), {"W": [[10.0]]}))
+    W differs, most at [0, 0]: mine 10, ours 17, relative error 0.41
+      comes in at step 1: as if the contribution of step 1 is left out: the walk stops after step 2
+    >>> bool(compare(sum(states), {"W": {3: [[4.0]], 2: [[6.0]], 1: [[7.0]]}}))
+    True
+    """
+    if not isinstance(loss, Node):
+        raise TypeError(f"compare: loss is a node, not a {type(loss).__name__}")
+    if not isinstance(mine, Mapping) or not mine:
+        raise TypeError('compare: mine is a dict of your gradients by label, such as {"W_hh": array}')
+    found = gradients(loss)
+    grads = {node: found[node] for node in order(loss)}
+    return Comparison(tuple(_compare_one(loss, grads, key, given, rtol) for key, given in mine.items()))
+
+
+def _compare_one(loss: Node, grads: Mapping[Node, Any], key: Any, given: Any, rtol: float) -> Finding:
+    """Compare one gradient, in whichever form it was given."""
+    found = _look_up(key, grads)
+    if isinstance(found, dict):
+        return _compare_series(key, loss, found, given, grads, rtol)
+    name, ours = found.label or repr(found), _numbers(key, grads[found])
+    if not isinstance(given, Mapping) and _numbers(name, given).shape == ours.shape:
+        return _compare_total(name, loss, found, _numbers(name, given), ours, rtol)
+    parts = _contributions(loss, found)
+    return _first_difference(name, _by_step(name, given, parts, ours.shape), parts, rtol)
+
+
+def _compare_series(
+    name: str, loss: Node, nodes: Mapping[int | None, Node], given: Any, grads: Mapping[Node, Any], rtol: float
+) -> Finding:
+    """Compare the gradients of h_T .. h_1; where one differs it may be for want of one of its contributions."""
+    ours = {t: _numbers(name, grads[node]) for t, node in nodes.items()}
+    mine = _by_step(name, given, ours)
+    finding = _first_difference(name, mine, ours, rtol)
+    t = finding.step
+    guess = None if finding.agrees else as_if(mine[t], ours[t], _contributions(loss, nodes[t]), rtol)
+    return replace(finding, why=_joined("; ", finding.why, guess.why)) if guess else finding
+
+
+def _compare_total(name: str, loss: Node, node: Node, mine: Array, ours: Array, rtol: float) -> Finding:
+    """Compare the gradient of one node as a whole, and say of the difference what can be known."""
+    finding = _worst(name, mine, ours, rtol, scale=largest([ours]))
+    if finding.agrees:
+        return finding
+    parts = _contributions(loss, node)  # where these cancel, their rounding is what is left
+    finding = _worst(name, mine, ours, rtol, scale=largest([ours, *parts.values()]))
+    if finding.agrees:
+        return finding
+    place = as_if(mine, ours, parts, rtol)
+    if node.t is not None:
+        return replace(finding, step=node.t, why=place.why if place else "")
+    place = place or by_its_rows(name, mine - ours, rows_of(loss, node))
+    return replace(finding, step=place.step, why=place.why)
+
+
+def _first_difference(name: str, mine: ByStep, ours: ByStep, rtol: float) -> Finding:
+    """Compare step by step in the order of the walk, up to the first that differs."""
+    floor = 1e-6 * largest(ours.values())  # what contributes next to nothing has only rounding in its last digits
+    agreeing: list[Finding] = []
+    for t, part in ours.items():
+        finding = _worst(name, mine[t], part, rtol, scale=max(largest([part]), floor))
+        if not finding.agrees:
+            right = list(ours)[: len(agreeing)]
+            wrong = f"wrong in {named([t])}" if t is None else ""
+            return replace(finding, step=t, why=_joined("; ", f"right at {named(right)}" if right else "", wrong))
+        agreeing.append(finding)
+    return max(agreeing, key=lambda finding: finding.relative_error)
+
+
+def _worst(name: str, mine: Array, ours: Array, rtol: float, scale: float) -> Finding:
+    """The entry that is furthest beyond what is allowed, and whether that is too far; NaN is."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        apart = np.abs(mine - ours)
+        excess = np.where(apart == 0, 0.0, apart / allowed(ours, rtol, scale))
+    excess = np.where(np.isnan(excess), np.inf, excess)
+    index = np.unravel_index(np.argmax(excess), excess.shape)
+    m, o = float(mine[index]), float(ours[index])
+    relative = 0.0 if m == o else float(apart[index]) / max(abs(m), abs(o))
+    return Finding(name, bool(excess[index] <= 1), tuple(map(int, index)), m, o, relative)
+
+
+# What was given, and what it stands for
+
+
+def _look_up(key: Any, nodes: Iterable[Node]) -> Node | dict[int | None, Node]:
+    """The node that a key stands for, or the series of them by step, in the order of the walk."""
+    if isinstance(key, Node):
+        named_so, series = [node for node in nodes if node is key], []
+    else:
+        named_so = [node for node in nodes if node.label == key]
+        numbers = [(re.fullmatch(rf"{re.escape(str(key))}_(\d+)", node.label), node) for node in nodes]
+        steps = [(int(match[1]), node) for match, node in numbers if match]
+        series = [(t, node) for t, node in steps if t > 0 or node.t == 0]  # h_0 is mostly what comes before step 1
+    if not named_so and not series:
+        raise KeyError(f"compare: {key!r} is no node here that gets a gradient; these are: {_labels(nodes)}")
+    if len(named_so) > 1 or (not named_so and len(dict(series)) < len(series)):
+        raise ValueError(
+            f"compare: several nodes are labelled {key!r}, or so with one number; give the node as the key"
+        )
+    return named_so[0] if named_so else dict(series)
+
+
+def _labels(nodes: Iterable[Node]) -> str:
+    """All labels, oldest first, those with numbers put together: ``W_hh, h_1 .. h_9``."""
+    grouped: dict[str, list[str]] = {}
+    for node in reversed(list(nodes)):
+        if node.label:
+            grouped.setdefault(re.sub(r"_\d+$", "_", node.label), []).append(node.label)
+    return ", ".join(f"{found[0]} .. {found[-1]}" if len(found) > 1 else found[0] for found in grouped.values())
+
+
+def _contributions(loss: Node, node: Node) -> ByStep:
+    """What each step contributes to a node's gradient; to the loss's own nothing does."""
+    return {} if node is loss else {t: _numbers(node.label, part) for t, part in grad_by_time(loss, node).items()}
+
+
+def _by_step(name: str, given: Any, ours: ByStep, whole: tuple[int, ...] | None = None) -> ByStep:
+    """Mine by step, as ours is; ``whole`` is the shape of what could also have been given, for an error."""
+    if isinstance(given, Mapping):
+        mine = {t: _numbers(name, part) for t, part in given.items()}
+        came = "{" + ", ".join(f"{t}: {part.shape}" for t, part in mine.items()) + "}"
+    else:
+        array, steps = _numbers(name, given), sorted(t for t in ours if t is not None)
+        fits = array.ndim > 0 and len(array) == len(steps) == len(ours)
+        mine, came = dict(zip(steps, array, strict=True)) if fits else {}, str(array.shape)
+    if not ours or {t: part.shape for t, part in mine.items()} != {t: part.shape for t, part in ours.items()}:
+        forms = [] if whole is None else [str(whole)]
+        forms += [f"{part.shape} for each of {named(list(ours))}" for part in list(ours.values())[:1]]
+        raise ValueError(f"compare: the gradient of {name} has shape {', or '.join(forms)}; what came is {came}")
+    return mine
+
+
+def _numbers(name: Any, given: Any) -> Array:
+    array = np.asarray(given)
+    if array.dtype.kind not in "fiu":
+        raise TypeError(f"compare: the gradient of {name} is an array of numbers, not {type(given).__name__}")
+    return array.astype(np.float64)
+
+
+def _joined(by: str, *parts: str) -> str:
+    return by.join(part for part in parts if part)
