@@ -1,0 +1,166 @@
+"""The command line: what each command writes, and what it says when something is wrong."""
+
+import os
+import shlex
+import subprocess
+import sys
+import xml.etree.ElementTree as ElementTree
+
+import pytest
+from typer.testing import CliRunner
+
+import microgradrnn
+from microgradrnn import cli
+
+SCALAR = ["z*(x+y)", "x=-2", "y=5", "z=-4"]
+
+
+def run(*arguments):
+    return CliRunner().invoke(cli.app, arguments)
+
+
+def python(*arguments, **options):
+    return subprocess.run([sys.executable, *arguments], capture_output=True, **options)
+
+
+def speaking(encoding="utf-8"):
+    """The environment of a child process whose console knows this encoding."""
+    return {**os.environ, "PYTHONIOENCODING": encoding}
+
+
+def test_step_tells_every_visit():
+    result = run("step", *SCALAR)
+    assert result.exit_code == 0
+    assert [line for line in result.stdout.splitlines() if line.startswith("visit")] == [
+        f"visit {i} of 5" for i in (1, 2, 3, 4, 5)
+    ]
+    assert "grad        3   from z * (x + y)" in result.stdout
+    assert "\x1b" not in result.stdout
+
+
+def test_a_quiz_without_a_terminal_tells_every_visit_too():
+    assert run("step", *SCALAR, "--quiz").stdout == run("step", *SCALAR).stdout
+
+
+def test_an_expression_may_begin_with_a_minus():
+    result = run("step", "-x*y", "x=2", "y=3")
+    assert result.exit_code == 0
+    assert "−2 × 3 = −6" in result.stdout
+
+
+def test_arrays_and_arithmetic_as_values():
+    result = run("step", "sum(W @ x) * a", "W=[[1,2],[3,4]]", "x=[1,-1]", "a=1/4")
+    assert result.exit_code == 0
+    assert "= −0.5" in result.stdout  # (1 − 2 + 3 − 4) / 4
+
+
+@pytest.mark.parametrize(("ending", "begins"), [("svg", b"<svg"), ("png", b"\x89PNG"), ("dot", b"digraph")])
+def test_draw_writes_what_the_ending_says_and_prints_where(tmp_path, ending, begins):
+    out = tmp_path / f"graph.{ending}"
+    result = run("draw", *SCALAR, "--out", str(out))
+    assert (result.exit_code, result.stdout) == (0, f"{out}\n")
+    assert out.read_bytes().startswith(begins)
+
+
+def test_a_drawing_shows_gradients_and_its_name_is_graph_svg_unless_told(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert run("draw", *SCALAR).stdout == "graph.svg\n"
+    drawn = "".join(ElementTree.parse("graph.svg").getroot().itertext())
+    assert "−12" in drawn
+    assert "grad −4" in drawn
+
+
+def test_page_writes_one_html_file(tmp_path):
+    out = tmp_path / "page.html"
+    result = run("page", *SCALAR, "--out", str(out), "--quiz")
+    assert (result.exit_code, result.stdout) == (0, f"{out}\n")
+    assert "<html" in out.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("command", ["step", "draw", "page"])
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["z*(x+", "x=1", "z=2"], ["missing", "  z*(x+\n       ^"]),
+        (["z*x", "x=1"], ["z has no value", "  z*x\n  ^"]),
+        (["2*x", "x=1", "y=2"], ["y is given"]),
+        (["2*x", "x"], ["'x' does not have the form NAME=VALUE"]),
+        (["2*x", "x=1", "--quizz"], ["'--quizz' does not have the form"]),
+        (["2*x", "x=1", "x=2"], ["x is given twice"]),
+        (["2*x", "x=3a"], ["the value of x", "  3a\n   ^"]),
+        (["2*x", "x="], ["the value of x"]),
+        (["2*x", "x=[1,2]"], ["shape (2,)", "sum(...)"]),
+        (["2*3"], ["no operation on a name"]),
+        (["(" * 5000 + "x", "x=1"], ["deep"]),
+    ],
+)
+def test_what_is_wrong_is_said_and_ends_with_2(command, arguments, said):
+    result = run(command, *arguments)
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert result.stderr.startswith("Error: ")
+    for part in said:
+        assert part in result.stderr
+
+
+def test_a_drawing_of_an_unknown_kind_is_refused(tmp_path):
+    result = run("draw", *SCALAR, "--out", str(tmp_path / "graph.xyz"))
+    assert result.exit_code == 2
+    assert ".svg" in result.stderr
+
+
+@pytest.mark.parametrize("command", ["draw", "page"])
+def test_a_file_that_cannot_be_written_is_an_error_without_a_traceback(tmp_path, command):
+    out = tmp_path / "graph.svg"
+    out.mkdir()
+    result = run(command, *SCALAR, "--out", str(out))
+    assert result.exit_code == 2
+    assert result.stderr.startswith("Error: ")
+
+
+@pytest.mark.parametrize("command", ["step", "draw", "page"])
+def test_help_has_examples_that_run(tmp_path, monkeypatch, command):
+    monkeypatch.chdir(tmp_path)
+    told = run(command, "--help").stdout
+    examples = [line.strip() for line in told.splitlines() if line.strip().startswith(f"microgradrnn {command}")]
+    assert len(examples) >= 2
+    for example in examples:
+        program, *arguments = shlex.split(example.removesuffix(" | less"))
+        result = run(*arguments)
+        assert (program, result.exit_code) == ("microgradrnn", 0), result.output
+
+
+def test_version():
+    assert run("--version").stdout == f"microgradrnn {microgradrnn.__version__}\n"
+
+
+def test_python_m_is_the_same_command():
+    result = python("-m", "microgradrnn", "step", *SCALAR, encoding="utf-8", env=speaking())
+    assert (result.returncode, result.stdout) == (0, run("step", *SCALAR).stdout)
+
+
+def test_a_pipe_that_knows_no_minus_gets_a_hyphen():
+    result = python("-m", "microgradrnn", "step", *SCALAR, env=speaking("ascii"))
+    assert result.returncode == 0
+    assert b"-4 x 3 = -12" in result.stdout
+
+
+def test_numbers_that_run_off_make_no_noise():
+    result = python("-W", "error", "-m", "microgradrnn", "step", "sqrt(x)", "x=0", env=speaking(), encoding="utf-8")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "inf" in result.stdout
+
+
+def test_help_comes_without_what_only_drawing_needs():
+    program = (
+        "import sys; from typer.testing import CliRunner; from microgradrnn.cli import app\n"
+        "assert CliRunner().invoke(app, ['--help']).exit_code == 0\n"
+        "print(sorted({'matplotlib', 'viz', 'wasmtime', 'graphviz', 'resvg_py'} & set(sys.modules)))"
+    )
+    assert python("-c", program, encoding="utf-8").stdout == "[]\n"
+
+
+def test_a_shell_can_complete_the_commands():
+    asked = {"_MICROGRADRNN_COMPLETE": "complete_bash", "COMP_WORDS": "microgradrnn dr", "COMP_CWORD": "1"}
+    result = python("-m", "microgradrnn", encoding="utf-8", env={**speaking(), **asked})
+    assert result.stdout.split() == ["draw"]
