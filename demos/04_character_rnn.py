@@ -3,71 +3,31 @@
     python demos/04_character_rnn.py [--text FILE] [--out FOLDER] [--seconds N]
 
 Trains for a few seconds on the English text that every Python carries, records one loss over a few time steps with
-the trained network, and writes its graph and the list of its visits. `main` returns what it claims.
+the trained network, and writes its graph, a page to step through it, and the list of its visits. `main` returns what
+it claims.
 """
 
 import argparse
 import hashlib
-import math
 import pydoc_data.topics
 import re
 import sys
 import time
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
-from microgradrnn import Parameter, Tensor, functional, no_grad, scope
-from microgradrnn.nn import Module, RNNCell
-from microgradrnn.nn.recurrent import label_step
+from microgradrnn import functional, no_grad
+from microgradrnn.engine import ancestors
+from microgradrnn.nn import RNNLM
 from microgradrnn.optim import Adam, clip_grad_norm_
-from viz import draw
+from microgradrnn.training import truncated_bptt
+from viz import draw, grad_flow
+from viz.page import page
 
 HIDDEN, STEPS, BATCH, DRAWN = 96, 25, 32, 4
-
-
-class CharRNN(Module):
-    """One RNNCell unrolled over time, with a read-out and a loss in every step."""
-
-    def __init__(self, chars: str, seed: int) -> None:
-        rng = np.random.default_rng(seed)
-        self.chars = chars
-        self.cell = RNNCell(len(chars), HIDDEN, seed=rng, dtype=np.float32)
-        bound = 1 / math.sqrt(HIDDEN)
-        self.W_hy = Parameter(rng.uniform(-bound, bound, (HIDDEN, len(chars))), "W_hy", np.float32)
-        self.b_y = Parameter(np.zeros(len(chars)), "b_y", np.float32)
-
-    def step(self, t, tokens, h):
-        """Tokens of shape (N,) and the state before give the state after and the logits of the next character."""
-        x = Tensor(np.eye(len(self.chars), dtype=np.float32)[tokens], requires_grad=False)
-        x.label = f"x_{t} {self.chars[tokens[0]]!r}" if len(tokens) == 1 else f"x_{t}"
-        h = self.cell(x, h)
-        return h, label_step("y", h @ self.W_hy + self.b_y)
-
-    def loss(self, tokens, h):
-        """L = sum_t L_t, each L_t the mean over N, for a chunk of shape (T + 1, N), and the states h_1 .. h_T."""
-        losses, states = [], []
-        for t, (now, following) in enumerate(pairwise(tokens), start=1):
-            with scope("cell", t=t):
-                h, y = self.step(t, now, h)
-                name = f"then {self.chars[following[0]]!r}" if len(now) == 1 else f"targets_{t}"
-                losses.append(label_step("L", functional.cross_entropy(y, Tensor(following, name))))
-                states.append(h)
-        return label_step("L", functional.add_n(losses)), states
-
-    def sample(self, length, rng, temperature=0.7):
-        """Text that the network writes by itself, each character drawn from its softmax."""
-        h, token, text = self.cell.zero_state(1), self.chars.index("T" if "T" in self.chars else self.chars[0]), []
-        with no_grad():
-            for _ in range(length):
-                text.append(self.chars[token])
-                h, y = self.step(0, np.array([token]), h)
-                p = functional.softmax(y * (1 / temperature)).data[0].astype(np.float64)
-                token = int(rng.choice(len(p), p=p / p.sum()))
-        return "".join(text)
 
 
 @dataclass
@@ -90,7 +50,7 @@ def main(text_path=None, out="out", seconds=8.0, seed=0):
     training, validation = tokens[:-held_out], tokens[-held_out:]
     baseline = frequency_loss(training, validation, len(chars))
 
-    model = CharRNN(chars, seed)
+    model = RNNLM(len(chars), HIDDEN, seed=seed, dtype=np.float32)
     before = evaluate(model, validation)
     count = sum(p.size for p in model.parameters())
     print(
@@ -103,25 +63,27 @@ def main(text_path=None, out="out", seconds=8.0, seed=0):
         f"\nHeld-out loss, nats a character: {before:.3f} before, {after:.3f} after; "
         f"{verdict} the {baseline:.3f} of a model that only knows how frequent each character is"
     )
-    print(f"\nA sample:\n{indent(model.sample(200, np.random.default_rng(seed)))}")
+    print(f"\nA sample:\n{indent(sample(model, chars, 200, np.random.default_rng(seed)))}")
 
-    loss, states = record(model, validation)
-    norms = [float(np.linalg.norm(h.grad)) for h in states]
-    drawing = draw(loss)
-    written = [drawing.save(Path(out) / name) for name in ("rnn.svg", "rnn.png", "visits.txt")]
-    print(f"\nOne loss over {len(states)} time steps, recorded and run backward: L = {loss:.4f}")
+    loss = record(model, chars, validation)
+    loss.backward()
+    flow, drawing, folder = grad_flow(loss), draw(loss), Path(out)
+    norms = list(flow.norms["h"].values())
+    print(f"\nOne loss over {len(norms)} time steps, recorded and run backward: L = {loss:.4f}")
     print("Norm of dL/dh_t:")
     for t, norm in enumerate(norms, start=1):
         print(f"  t={t}  {norm:.5f}  {bar(norm, max(norms))}")
+    print(f"Of the last step's loss alone, {flow.verdict}.")
     print("\nWritten:")
-    said = (
-        "the unrolled graph, with every value, gradient and contribution",
-        "the same as a bitmap",
-        "every visit of the backward pass: upstream, local, downstream, so far + this",
-    )
-    for path, what in zip(written, said, strict=True):
+    written = {
+        page(loss, folder / "rnn.html").path: "open this one: the backward pass, visit by visit, with a quiz",
+        drawing.save(folder / "rnn.svg"): "the unrolled graph, with every value, gradient and contribution",
+        drawing.save(folder / "rnn.png"): "the same as a bitmap",
+        drawing.save(folder / "visits.txt"): "every visit: upstream, local, downstream, so far + this",
+    }
+    for path, what in written.items():
         print(f"  {path}  ({path.stat().st_size / 1024:.0f} KB): {what}")
-    return Result(baseline, before, after, norms, written)
+    return Result(baseline, before, after, norms, list(written))
 
 
 def read(path):
@@ -149,46 +111,70 @@ def frequency_loss(training, validation, classes):
     return float(-np.log(counts / counts.sum())[validation].mean())
 
 
-def train(model, tokens, seconds, baseline):
-    """Truncated BPTT: chunks of STEPS characters from BATCH places in the text, the state carried on and cut."""
-    optimizer = Adam(model.parameters(), lr=6e-3)
+def streams_of(tokens):
+    """The text as BATCH streams that are read side by side, time-major, and for each token the one that follows."""
     streams = tokens[: len(tokens) // BATCH * BATCH].reshape(BATCH, -1).T
-    start = time.monotonic()
-    at, h, smooth = 0, model.cell.zero_state(BATCH), None
+    return streams[:-1], streams[1:]
+
+
+def train(model, tokens, seconds, baseline):
+    """Truncated BPTT: chunks of STEPS characters, the state carried on and cut; from the start again at the end."""
+    optimizer = Adam(model.parameters(), lr=6e-3)
+    start, smooth = time.monotonic(), None
+    chunks = chunks_of(model, tokens)
     with tqdm(
         total=round(seconds, 1), unit="s", mininterval=0.2, bar_format="{l_bar}{bar}| {n:.1f}/{total:.0f} s{postfix}"
     ) as progress:
         while (elapsed := time.monotonic() - start) < seconds:
-            if at + STEPS + 1 > len(streams):
-                at, h = 0, model.cell.zero_state(BATCH)
             optimizer.lr = 6e-3 * (1 - 0.9 * elapsed / seconds)
-            loss, states = model.loss(streams[at : at + STEPS + 1], h)
+            loss, _ = next(chunks)
             optimizer.zero_grad()
             loss.backward()
-            clip_grad_norm_(model.parameters(), float(STEPS))
+            clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
-            at, h = at + STEPS, states[-1].detach()
-            mean = loss.item() / STEPS
-            smooth = mean if smooth is None else 0.95 * smooth + 0.05 * mean
+            smooth = loss.item() if smooth is None else 0.95 * smooth + 0.05 * loss.item()
             progress.set_postfix_str(f"loss {smooth:.3f}, frequencies alone {baseline:.3f}", refresh=False)
             progress.update(min(elapsed, seconds) - progress.n)
 
 
+def chunks_of(model, tokens):
+    """The losses of all chunks of a text, and then of all of them again, without end."""
+    while True:
+        yield from truncated_bptt(model.loss, streams_of(tokens), STEPS)
+
+
 def evaluate(model, tokens):
-    """The mean loss over a text, read as BATCH streams."""
-    streams = tokens[: len(tokens) // BATCH * BATCH].reshape(BATCH, -1).T
+    """The mean loss over a text."""
     with no_grad():
-        return model.loss(streams, model.cell.zero_state(BATCH))[0].item() / (len(streams) - 1)
+        return model.loss(*streams_of(tokens))[0].item()
 
 
-def record(model, tokens):
-    """One loss over a few time steps of held-out text, run backward: a word's first letters, where there is a word."""
-    word = re.search(rf"(?<= )[a-z]{{{DRAWN + 1}}}", "".join(model.chars[token] for token in tokens))
+def sample(model, chars, length, rng, temperature=0.7):
+    """Text that the network writes by itself, each character drawn from its softmax."""
+    state, token, text = None, chars.index("T" if "T" in chars else chars[0]), []
+    with no_grad():
+        for _ in range(length):
+            text.append(chars[token])
+            steps = model.unroll(np.array([[token]]), state)
+            [(_, y)] = steps
+            p = functional.softmax(y * (1 / temperature)).data[0].astype(np.float64)
+            state, token = steps.state, int(rng.choice(len(p), p=p / p.sum()))
+    return "".join(text)
+
+
+def record(model, chars, tokens):
+    """One loss over a few steps of held-out text, inputs labelled: a word's first letters, where there is a word."""
+    text = "".join(chars[token] for token in tokens)
+    word = re.search(rf"(?<= )[a-z]{{{DRAWN + 1}}}", text)
     start = word.start() if word else 0
-    loss, states = model.loss(tokens[start : start + DRAWN + 1, None], model.cell.zero_state(1))
-    model.zero_grad()
-    loss.backward()
-    return loss, states
+    read = tokens[start : start + DRAWN + 1, None]
+    loss, _ = model.loss(read[:-1], read[1:], reduction="sum")
+    for node in ancestors(loss):
+        if node.t is not None and node.label == f"x_{node.t}":
+            node.label += f" {text[start + node.t - 1]!r}"
+        elif node.t is not None and node.dtype.kind == "i":
+            node.label = f"then {text[start + node.t]!r}"
+    return loss
 
 
 def bar(x, largest):

@@ -19,7 +19,7 @@ def load(name):
 def test_the_character_rnn_beats_character_frequencies_and_writes_its_pictures(tmp_path, capfd):
     result = load("04_character_rnn").main(out=tmp_path, seconds=3.0)
     assert result.loss_after < result.frequency_loss < result.loss_before
-    assert [path.name for path in result.written] == ["rnn.svg", "rnn.png", "visits.txt"]
+    assert [path.name for path in result.written] == ["rnn.html", "rnn.svg", "rnn.png", "visits.txt"]
     assert all(path.stat().st_size > 1000 for path in result.written)
     assert len(result.norms) == 4
     printed = capfd.readouterr().out

@@ -6,6 +6,7 @@ import copy
 import itertools
 from collections.abc import Callable, Iterable
 from functools import cached_property
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,12 @@ from viz.layout import arrange
 from viz.levels import Level, view_at
 from viz.view import View
 
+_HTML = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>{title}</title></head>
+<body>
+{svg}
+</body></html>
+"""
 FEW = 30
 """So many boxes are laid out at once, where all of them took too long."""
 
@@ -62,7 +69,8 @@ class Drawing:
         return text.visits(self._root, self._grad)
 
     def save(self, path: str | Path) -> Path:
-        """Write the picture; the name's ending says as what: .svg, .png, .pdf, .dot or .txt. Folders are made.
+        """Write the picture; the name's ending says as what: .svg, .png, .pdf, .html, .dot or .txt. Folders
+        are made. To step through a pass in a browser, see `viz.page`.
 
         Raises:
             ValueError: another ending.
@@ -73,6 +81,7 @@ class Drawing:
             ".svg": lambda: self.svg().encode(),
             ".png": self.png,
             ".pdf": lambda: pdf.pdf(self.svg()),
+            ".html": lambda: _HTML.format(title=escape(repr(self)), svg=self.svg()).encode(),
             ".dot": lambda: self.source.encode(errors="replace"),
             ".txt": lambda: self.to_text().encode(errors="replace"),
         }

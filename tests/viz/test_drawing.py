@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -36,15 +37,32 @@ def test_graphviz_takes_the_dot():
 
 
 @pytest.mark.parametrize(
-    ("name", "begins"), [("f.svg", b"<svg"), ("f.png", b"\x89PNG"), ("f.dot", b"digraph"), ("f.txt", b"visit 1 of 3")]
+    ("name", "begins"),
+    [
+        ("f.svg", b"<svg"),
+        ("f.png", b"\x89PNG"),
+        ("f.pdf", b"%PDF"),
+        ("f.html", b"<!doctype html>"),
+        ("f.dot", b"digraph"),
+        ("f.txt", b"visit 1 of 3"),
+    ],
 )
 def test_a_drawing_is_saved_as_its_name_says(tmp_path, name, begins):
     path = draw(product()).save(tmp_path / "made" / name)
     assert path.read_bytes().startswith(begins)
 
 
+def test_a_pdf_keeps_its_text_and_needs_a_package_that_it_names(tmp_path, monkeypatch):
+    path = draw(product()).save(tmp_path / "f.pdf")
+    assert b"DejaVu" in path.read_bytes()
+    monkeypatch.setitem(sys.modules, "svglib.svglib", None)
+    with pytest.raises(RuntimeError, match=r"pip install 'microgradrnn\[pdf\]'"):
+        draw(product()).save(tmp_path / "g.pdf")
+    assert not (tmp_path / "g.pdf").exists()
+
+
 def test_an_unknown_ending_is_an_error_that_names_the_known_ones_and_writes_nothing(tmp_path):
-    with pytest.raises(ValueError, match=r"\.svg, \.png, \.dot, \.txt, not as '\.gif'"):
+    with pytest.raises(ValueError, match=r"\.svg, \.png, \.pdf, \.html, \.dot, \.txt, not as '\.gif'"):
         draw(product()).save(tmp_path / "f.gif")
     assert not list(tmp_path.iterdir())
 
