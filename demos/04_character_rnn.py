@@ -24,8 +24,7 @@ from microgradrnn.engine import ancestors
 from microgradrnn.nn import RNNLM
 from microgradrnn.optim import Adam, clip_grad_norm_
 from microgradrnn.training import truncated_bptt
-from viz import draw, grad_flow
-from viz.page import page
+from viz import draw, grad_flow, page
 
 HIDDEN, STEPS, BATCH, DRAWN = 96, 25, 32, 4
 

@@ -10,7 +10,10 @@ from typing import Any
 import numpy as np
 
 from microgradrnn import ops
+from microgradrnn.checks import check_choice, integers, node, numbers
 from microgradrnn.engine import Node, constant, record
+
+REDUCTIONS = ("mean", "sum", "none")
 
 
 def add_n(nodes: Sequence[Any]) -> Any:
@@ -86,7 +89,7 @@ def cross_entropy(logits: Any, targets: Any, reduction: str = "mean", ignore_ind
         ignore_index: a target of this value counts for nothing.
 
     Raises:
-        TypeError: targets are not integers.
+        TypeError: logits are no real numbers, or targets no integers.
         ValueError: shapes don't match, a class is out of range, the reduction is unknown, or there is no target for
             the mean to be over.
 
@@ -99,7 +102,7 @@ def cross_entropy(logits: Any, targets: Any, reduction: str = "mean", ignore_ind
     >>> round(loss.item(), 4), logits.grad
     (0.6931, array([[ 0.5, -0.5]]))
     """
-    logits, targets = _checked(logits, targets, reduction, ignore_index, "cross_entropy")
+    logits, targets = _checked("cross_entropy", "logits", logits, targets, reduction, ignore_index)
     return record(ops.CROSS_ENTROPY, logits, targets, reduction=reduction, ignore_index=ignore_index)
 
 
@@ -121,7 +124,7 @@ def nll_loss(log_probabilities: Any, targets: Any, reduction: str = "mean") -> A
     >>> round(nll_loss(softmax(Tensor([[0.0, 0.0]])).log(), [1]).item(), 4)
     0.6931
     """
-    rows, targets = _checked(log_probabilities, targets, reduction, None, "nll_loss")
+    rows, targets = _checked("nll_loss", "log_probabilities", log_probabilities, targets, reduction, None)
     places = [constant(axis) for axis in np.indices(targets.shape)]
     return _reduced(-rows[(*places, targets)], reduction)
 
@@ -135,17 +138,22 @@ def mse_loss(prediction: Any, target: Any, reduction: str = "mean") -> Any:
         reduction: "mean" over the entries, "sum", or "none".
 
     Raises:
-        ValueError: the shapes differ, or the reduction is unknown.
+        TypeError: an argument holds no real numbers.
+        ValueError: the shapes differ, a target is NaN, the reduction is unknown, or there is no entry for the mean to
+            be over.
 
     >>> from microgradrnn import Tensor
     >>> mse_loss(Tensor([1.0, 2.0]), [0.0, 0.0]).item()
     2.5
     """
-    nodes = [x if isinstance(x, Node) else constant(np.asarray(x)) for x in (prediction, target)]
-    if nodes[0].shape != nodes[1].shape:
-        raise ValueError(f"mse_loss: prediction of shape {nodes[0].shape} and target of {nodes[1].shape} differ")
-    _check_reduction(reduction, "mse_loss")
-    return _reduced((nodes[0] - nodes[1]) ** 2, reduction)
+    prediction = numbers("mse_loss", "prediction", prediction, (...,))
+    target = node("mse_loss", "target", target, (...,))
+    if prediction.shape != target.shape:
+        raise ValueError(f"mse_loss: prediction of shape {prediction.shape} and target of {target.shape} differ")
+    check_choice("mse_loss", "reduction", reduction, REDUCTIONS)
+    if reduction == "mean" and prediction.size == 0:
+        raise ValueError(f"mse_loss: there is no entry in shape {prediction.shape}, so there is no mean; take the sum")
+    return _reduced((prediction - target) ** 2, reduction)
 
 
 def perplexity(loss: Any) -> float:
@@ -157,25 +165,18 @@ def perplexity(loss: Any) -> float:
     return float(np.exp(float(loss)))
 
 
-def _checked(scores: Any, targets: Any, reduction: str, ignore_index: int | None, name: str) -> tuple[Any, Any]:
+def _checked(
+    name: str, argument: str, scores: Any, targets: Any, reduction: str, ignore_index: int | None
+) -> tuple[Any, Any]:
     """A row of scores for each target, as nodes, or the error that says what does not fit."""
-    scores = scores if isinstance(scores, Node) else constant(scores)
-    targets = targets if isinstance(targets, Node) else constant(np.asarray(targets))
-    _check_reduction(reduction, name)
-    shape, m = scores.shape, targets._data
-    if np.asarray(m).dtype.kind not in "iu":
-        raise TypeError(f"{name}: targets are class indices, integers, not {targets.dtype}")
-    if not shape or shape[:-1] != np.shape(m):
-        raise ValueError(
-            f"{name}: logits of shape {shape} want one target a row, shape {shape[:-1]}, not {np.shape(m)}"
-        )
-    _check_classes(np.asarray(m), shape[-1], reduction, ignore_index, name)
-    return scores, targets
-
-
-def _check_reduction(reduction: str, name: str) -> None:
-    if reduction not in ("mean", "sum", "none"):
-        raise ValueError(f"{name}: reduction is 'mean', 'sum' or 'none', not {reduction!r}")
+    scores = numbers(name, argument, scores, (..., "classes"))
+    targets = integers(name, "targets are class indices, integers", targets)
+    check_choice(name, "reduction", reduction, REDUCTIONS)
+    shape, came = scores.shape, targets.shape
+    if shape[:-1] != came:
+        raise ValueError(f"{name}: {argument} of shape {shape} want one target a row, shape {shape[:-1]}, not {came}")
+    _check_classes(targets._data, shape[-1], reduction, ignore_index, name)
+    return scores if isinstance(scores, Node) else constant(scores), targets
 
 
 def _check_classes(targets: Any, classes: int, reduction: str, ignore_index: int | None, name: str) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from microgradrnn.checks import weights
 from microgradrnn.nn.layers import Embedding, Linear
 from microgradrnn.nn.module import Module
 from microgradrnn.nn.recurrent import Cell, GRUCell
@@ -46,9 +47,9 @@ def from_torch(module: Module, state_dict: Mapping[str, Any]) -> None:
     """Take over the weights of a PyTorch state dict, of tensors or arrays.
 
     Raises:
-        TypeError: a parameter of the module has no counterpart in PyTorch.
+        TypeError: a parameter of the module has no counterpart in PyTorch, or the state dict is no mapping.
         KeyError: a name is missing, or there is one too many; names them all.
-        ValueError: a shape differs. In any case nothing has been changed.
+        ValueError: a shape differs, or an array holds no numbers. In any case nothing has been changed.
 
     >>> from microgradrnn import nn
     >>> one, other = nn.GRU(2, 3, seed=0), nn.GRU(2, 3, seed=1)
@@ -57,10 +58,7 @@ def from_torch(module: Module, state_dict: Mapping[str, Any]) -> None:
     True
     """
     expected = to_torch(module)
-    missing, extra = [k for k in expected if k not in state_dict], [k for k in state_dict if k not in expected]
-    if missing or extra:
-        raise KeyError(f"from_torch: missing {missing or 'none'}, not known here {extra or 'none'}")
-    state = {name: _array(value) for name, value in state_dict.items()}
+    state = weights("from_torch", state_dict, expected, _array)
     for name, array in state.items():
         if array.shape != expected[name].shape:
             raise ValueError(f"from_torch: {name} has shape {expected[name].shape} here, and {array.shape} came")
@@ -78,6 +76,8 @@ def from_torch(module: Module, state_dict: Mapping[str, Any]) -> None:
 
 def _parts(module: Module) -> Iterator[tuple[str, Module]]:
     """The modules with a counterpart, with their paths; checks that they hold every parameter."""
+    if not isinstance(module, Module):
+        raise TypeError(f"to_torch and from_torch take a module, not {type(module).__name__}")
     parts = [(path, part) for path, part in module.named_modules() if isinstance(part, (Recurrent, Linear, Embedding))]
     covered = {id(p) for _, part in parts for p in _weights(part)}
     for name, p in module.named_parameters():
@@ -120,4 +120,4 @@ def _cell_in(cell: Cell, weight_ih: Array, weight_hh: Array, bias_ih: Array, bia
 
 
 def _array(value: Any) -> Array:
-    return np.asarray(value.detach().cpu().numpy() if hasattr(value, "detach") else value)
+    return np.asarray(value.detach().cpu().numpy() if hasattr(value, "cpu") else value)

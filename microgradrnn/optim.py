@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from microgradrnn.checks import check_fraction, check_not_negative
 from microgradrnn.engine import Node
 
 
@@ -16,13 +17,11 @@ class Optimizer:
     """What optimisers share: the parameters, their memory, and forgetting gradients."""
 
     def __init__(self, params: Iterable[Any], lr: float, weight_decay: float = 0.0) -> None:
+        check_not_negative(self, lr=lr, weight_decay=weight_decay)
         self.params, self.lr, self.weight_decay = _leaves(params, type(self).__name__), lr, weight_decay
         self.memory: dict[Node, dict[str, Any]] = {}
         if not self.params:
             raise ValueError(f"{type(self).__name__} was given no parameters")
-        for name, value in (("lr", lr), ("weight_decay", weight_decay)):
-            if value < 0:
-                raise ValueError(f"{type(self).__name__}: {name} cannot be negative, and is {value}")
 
     def zero_grad(self) -> None:
         """Forget all gradients: each ``grad`` back to None."""
@@ -62,7 +61,8 @@ class SGD(Optimizer):
         weight_decay: float = 0.0,
     ) -> None:
         super().__init__(params, lr, weight_decay)
-        if momentum < 0 or (nesterov and momentum == 0):
+        check_not_negative(self, momentum=momentum)
+        if nesterov and momentum == 0:
             raise ValueError(f"SGD: momentum is not negative, and above 0 for nesterov; it is {momentum}")
         self.momentum, self.nesterov = momentum, nesterov
 
@@ -88,6 +88,7 @@ class Adagrad(Optimizer):
         weight_decay: float = 0.0,
     ) -> None:
         super().__init__(params, lr, weight_decay)
+        check_not_negative(self, eps=eps)
         self.eps, self.eps_inside = eps, eps_inside
 
     def _direction(self, g: Any, memory: dict[str, Any]) -> Any:
@@ -111,6 +112,8 @@ class RMSprop(Optimizer):
         weight_decay: float = 0.0,
     ) -> None:
         super().__init__(params, lr, weight_decay)
+        check_fraction(self, alpha=alpha)
+        check_not_negative(self, eps=eps, momentum=momentum)
         self.alpha, self.eps, self.momentum = alpha, eps, momentum
 
     def _direction(self, g: Any, memory: dict[str, Any]) -> Any:
@@ -137,6 +140,10 @@ class Adam(Optimizer):
         weight_decay: float = 0.0,
     ) -> None:
         super().__init__(params, lr, weight_decay)
+        if not isinstance(betas, (tuple, list)) or len(betas) != 2:
+            raise ValueError(f"{type(self).__name__}: betas is a pair of numbers in [0, 1), not {betas!r}")
+        check_fraction(self, **{f"betas[{k}]": beta for k, beta in enumerate(betas)})
+        check_not_negative(self, eps=eps)
         self.betas, self.eps = betas, eps
 
     def _direction(self, g: Any, memory: dict[str, Any]) -> Any:
@@ -159,8 +166,7 @@ class AdamW(Adam):
         weight_decay: float = 1e-2,
     ) -> None:
         super().__init__(params, lr, betas, eps)
-        if weight_decay < 0:
-            raise ValueError(f"AdamW: weight_decay cannot be negative, and is {weight_decay}")
+        check_not_negative(self, weight_decay=weight_decay)
         self.decay = weight_decay
 
     def step(self) -> None:
@@ -178,7 +184,9 @@ def clip_grad_norm_(params: Iterable[Any], max_norm: float) -> float:
         The norm before clipping (Pascanu, Mikolov and Bengio, 2013, algorithm 1).
 
     Raises:
-        ValueError: the norm is not finite; the error names the first parameter to blame. No gradient is changed.
+        TypeError: the parameters are no list of leaves.
+        ValueError: the norm is not finite; the error names the first parameter to blame. Or ``max_norm`` is negative.
+            No gradient is changed.
 
     >>> from microgradrnn import Tensor
     >>> p = Tensor([0.0, 0.0])
@@ -186,6 +194,7 @@ def clip_grad_norm_(params: Iterable[Any], max_norm: float) -> float:
     >>> clip_grad_norm_([p], max_norm=1.0), p.grad
     (5.0, array([0.6, 0.8]))
     """
+    _check_limit("clip_grad_norm_", max_norm=max_norm)
     reached = [p for p in _leaves(params, "clip_grad_norm_") if p.grad is not None]
     norm = float(np.sqrt(sum(float(np.sum(np.square(p.grad, dtype=np.float64))) for p in reached)))
     if not np.isfinite(norm):
@@ -207,19 +216,27 @@ def clip_grad_value_(params: Iterable[Any], value: float) -> None:
     >>> p.grad
     array([5., 1.])
     """
-    if value < 0:
-        raise ValueError(f"clip_grad_value_: value cannot be negative, and is {value}")
+    _check_limit("clip_grad_value_", value=value)
     for p in _leaves(params, "clip_grad_value_"):
         if p.grad is not None:
             p.grad = np.clip(p.grad, -value, value)
 
 
+def _check_limit(name: str, **limit: Any) -> None:
+    """A limit may be infinite: then nothing is clipped."""
+    if np.inf not in limit.values():
+        check_not_negative(name, **limit)
+
+
 def _leaves(params: Iterable[Any], name: str) -> list[Any]:
     """The parameters as a list. A Tensor would iterate over its rows, which are not parameters."""
-    if isinstance(params, Node):
-        raise TypeError(f"{name} takes a list of parameters, not one {type(params).__name__}: put it in a list")
+    if isinstance(params, Node) or not isinstance(params, Iterable):
+        raise TypeError(f"{name} takes parameters in a list, such as module.parameters(), not {type(params).__name__}")
     leaves = list(params)
     for p in leaves:
         if not isinstance(p, Node) or p.op is not None:
             raise TypeError(f"{name} takes leaves, and {p!r} is none")
+    if len(set(leaves)) < len(leaves):
+        twice = next(p for k, p in enumerate(leaves) if p in leaves[:k])
+        raise ValueError(f"{name} takes each parameter once, and {twice.label or repr(twice)} came twice")
     return leaves

@@ -8,6 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+import numpy as np
+
+from microgradrnn.checks import check_size
+from microgradrnn.engine import Node
 from microgradrnn.nn.unrolled import detach
 
 
@@ -31,9 +35,9 @@ def truncated_bptt(
         (the chunk's loss, the state after it, cut). Run backward and step before asking for the next.
 
     Raises:
+        TypeError: sequences is one array, not a tuple of them.
         ValueError: the interval is not a positive integer, or the sequences have no or different lengths.
 
-    >>> import numpy as np
     >>> from microgradrnn import nn
     >>> model, tokens = nn.RNNLM(5, 3, seed=0), np.zeros((8, 1), int)
     >>> for loss, state in truncated_bptt(model.loss, (tokens[:-1], tokens[1:]), interval=3):
@@ -43,11 +47,12 @@ def truncated_bptt(
     () False
     () False
     """
+    if isinstance(sequences, (np.ndarray, Node)):
+        raise TypeError("truncated_bptt: sequences are arrays in a tuple, such as (tokens, targets), not one array")
     lengths = {len(sequence) for sequence in sequences}
     if len(lengths) != 1 or lengths == {0}:
         raise ValueError(f"truncated_bptt: sequences have one length of at least 1, and what came is {sorted(lengths)}")
-    if not isinstance(interval, int) or interval < 1:
-        raise ValueError(f"truncated_bptt: interval is a positive integer, not {interval!r}")
+    check_size("truncated_bptt", interval=interval)
     return _chunks(loss, sequences, interval, state)
 
 

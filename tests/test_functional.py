@@ -148,3 +148,91 @@ def test_a_uniform_model_has_the_perplexity_of_its_vocabulary():
     """Seed 004, point 26."""
     loss = functional.cross_entropy(np.zeros((5, 65)), [0, 10, 20, 30, 64])
     assert functional.perplexity(loss) == pytest.approx(65)
+
+
+# ---- The log loss apart from its softmax ----------------------------------------------------------------------------
+
+every_reduction = pytest.mark.parametrize(
+    ("reduction", "reduce"), [("none", lambda x: x), ("sum", np.sum), ("mean", np.mean)], ids=["none", "sum", "mean"]
+)
+ROWS = {"a row": (), "rows": (4,), "steps of rows": (3, 4)}
+every_shape = pytest.mark.parametrize("shape", ROWS.values(), ids=ROWS)
+
+
+def problem(shape, seed=0):
+    """Logits of five classes, and a target for each row."""
+    rng = np.random.default_rng(seed)
+    return rng.standard_normal((*shape, 5)), rng.integers(0, 5, shape)
+
+
+@every_shape
+@every_reduction
+def test_the_log_loss_picks_the_targets_entry_of_each_row(shape, reduction, reduce):
+    scores, targets = problem(shape)
+    picked = np.array([scores[index][targets[index]] for index in np.ndindex(shape)]).reshape(shape)
+    loss = functional.nll_loss(Tensor(scores), targets, reduction)
+    np.testing.assert_allclose(loss.data, reduce(-picked), rtol=1e-14)
+
+
+@every_shape
+@every_reduction
+def test_the_log_loss_of_a_log_softmax_is_cross_entropy_and_so_is_its_gradient(shape, reduction, reduce):
+    scores, targets = problem(shape)
+    found = []
+    for compute in (
+        lambda x: functional.cross_entropy(x, targets, reduction),
+        lambda x: functional.nll_loss(functional.log_softmax(x), targets, reduction),
+        lambda x: functional.nll_loss(functional.softmax(x).log(), targets, reduction),
+    ):
+        x = Tensor(scores)
+        loss = compute(x)
+        loss.backward(np.arange(1.0, loss.size + 1).reshape(loss.shape))
+        found.append((loss.data, x.grad))
+    for loss, grad in found[1:]:
+        np.testing.assert_allclose(loss, found[0][0], rtol=1e-12)
+        np.testing.assert_allclose(grad, found[0][1], rtol=1e-10, atol=1e-14)
+
+
+@every_reduction
+@given(shape=st.sampled_from(list(ROWS.values())), seed=st.integers(0, 99))
+def test_the_gradient_of_the_log_loss_is_that_of_differences_and_reaches_the_targets_alone(
+    reduction, reduce, shape, seed
+):
+    scores, targets = problem(shape, seed)
+    x = Tensor(scores)
+    assert gradcheck(lambda x: functional.nll_loss(x, targets, reduction), x)
+    functional.nll_loss(x, targets, "sum").backward()
+    np.testing.assert_array_equal(x.grad, -np.eye(5)[targets])
+
+
+def test_the_mean_of_the_log_loss_is_what_is_taken_unless_told():
+    scores, targets = problem((4,))
+    assert functional.nll_loss(scores, targets).item() == functional.nll_loss(scores, targets, "mean").item()
+
+
+def test_taken_apart_the_loss_overflows_where_cross_entropy_does_not():
+    logits = np.array([[0.0, 1000.0]])
+    assert functional.cross_entropy(logits, [0]).item() == 1000.0
+    assert functional.nll_loss(functional.log_softmax(logits), [0]).item() == 1000.0
+    with np.errstate(divide="ignore"):
+        assert functional.nll_loss(functional.softmax(logits).log(), [0]).item() == np.inf
+
+
+@pytest.mark.parametrize(
+    ("targets", "reduction", "error", "message"),
+    [
+        ([1, 5, 0, 0], "mean", ValueError, "class 5 is out of range for 5 classes"),
+        ([1, -1, 0, 0], "mean", ValueError, "class -1 is out of range for 5 classes"),
+        ([1.0, 2.0, 0.0, 0.0], "mean", TypeError, "targets are class indices, integers, not float64"),
+        ([1, 2], "mean", ValueError, r"of shape \(4, 5\) want one target a row, shape \(4,\), not \(2,\)"),
+        ([1, 2, 0, 0], "total", ValueError, "reduction is 'mean', 'sum' or 'none', not 'total'"),
+    ],
+)
+def test_what_the_log_loss_cannot_use_is_refused(targets, reduction, error, message):
+    with pytest.raises(error, match=f"^nll_loss: .*{message}"):
+        functional.nll_loss(problem((4,))[0], targets, reduction)
+
+
+def test_there_is_no_mean_of_no_targets():
+    with pytest.raises(ValueError, match="nll_loss: no target counts"):
+        functional.nll_loss(np.zeros((0, 5)), np.zeros(0, int))

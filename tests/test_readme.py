@@ -21,7 +21,10 @@ def test_its_code_runs_and_prints_the_derivation(tmp_path, monkeypatch):
         printed.append(out.getvalue())
     assert printed[0].rstrip() == derivation.rstrip()
     assert printed[1].split() == ["1.0", "3.0", "3.0", "1.0", "-4.0", "-4.0"]
-    assert {path.name for path in tmp_path.iterdir()} == {"f.svg", "rnn.png"}
+    assert "dL/dW_hh: 4 contributions came in" in printed[3]
+    assert "shrinks by" in printed[3]
+    assert "comes in at step 4: mine is 1.01 times ours" in printed[4]
+    assert {path.name for path in tmp_path.iterdir()} == {"f.svg", "rnn.png", "rnn.html", "rolled.svg"}
 
 
 def test_its_links_lead_somewhere():

@@ -4,7 +4,8 @@ import re
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-SEED_OF = {point: seed for seed, points in enumerate([range(1, 6), range(6, 10), range(10, 17), range(17, 24), range(24, 35)]) for point in points}  # fmt: skip
+POINTS = [range(1, 6), range(6, 10), range(10, 17), range(17, 24), range(24, 35)]
+SEED_OF = {point: seed for seed, points in enumerate(POINTS) for point in points}
 
 
 def rows():

@@ -17,13 +17,14 @@ from typing import Any
 
 import numpy as np
 
+from microgradrnn.checks import check_size, integers, numbers, rows
 from microgradrnn.context import scope
 from microgradrnn.functional import add_n, cross_entropy
 from microgradrnn.nn.initial import Seed
-from microgradrnn.nn.layers import Linear, check_features
+from microgradrnn.nn.layers import Linear
 from microgradrnn.nn.module import Module
 from microgradrnn.nn.recurrent import Cell, a_cell, label_step
-from microgradrnn.nn.unrolled import Steps, recurrent, scan
+from microgradrnn.nn.unrolled import Steps, read_step, recurrent, scan
 
 Feed = Callable[[int, Any], tuple[Any, Any]]
 
@@ -49,6 +50,7 @@ class ReadOut(Module):
         dtype: Any = None,
         **network: Any,
     ) -> None:
+        check_size(self, input_size=input_size, hidden_size=hidden_size, output_size=output_size)
         rng = np.random.default_rng(seed)
         self.rnn = recurrent(cell, input_size, hidden_size, seed=rng, dtype=dtype, **network)
         self.readout = read_out(self.rnn.directions * hidden_size, output_size, rng, dtype)
@@ -112,6 +114,7 @@ class OneToMany(Module):
         seed: Seed = None,
         dtype: Any = None,
     ) -> None:
+        check_size(self, input_size=input_size, hidden_size=hidden_size, output_size=output_size)
         rng = np.random.default_rng(seed)
         self.feedback = feedback
         context_size = output_size if feedback else 0
@@ -121,8 +124,13 @@ class OneToMany(Module):
         self.readout = read_out(hidden_size, output_size, rng, dtype)
 
     def unroll(self, x: Any, steps: int) -> Iterator[tuple[int, Any]]:
-        """The outputs one at a time, (t, y_t) for t = 1 .. steps, for x of shape (N, input)."""
-        check_features(self, "x", x, self.cell.input_size)
+        """The outputs one at a time, (t, y_t) for t = 1 .. steps, for x of shape (N, input).
+
+        Raises:
+            ValueError: x has another shape, or steps is not a positive integer.
+        """
+        x = numbers(self, "x", x, ("N", self.cell.input_size))
+        check_size(self, steps=steps)
         fed_back: Feed = lambda t, y: (None, y if self.feedback else None)  # noqa: E731
         return generate(self.cell, self.readout, (x, None), fed_back, range(1, steps + 1), len(x))
 
@@ -154,6 +162,8 @@ class DenseRNNDense(Module):
         seed: Seed = None,
         dtype: Any = None,
     ) -> None:
+        sizes = {"input_size": input_size, "dense_size": dense_size}
+        check_size(self, **sizes, hidden_size=hidden_size, output_size=output_size)
         rng = np.random.default_rng(seed)
         self.below = Linear(input_size, dense_size, seed=rng, dtype=dtype, labels=("W_1", "b_1"))
         self.rnn = recurrent("rnn", dense_size, hidden_size, seed=rng, dtype=dtype)
@@ -161,8 +171,9 @@ class DenseRNNDense(Module):
         self.f1, self.f3 = f1, f3
 
     def unroll(self, x: Any, h0: Any = None) -> Steps:
-        """The outputs one at a time, (t, o_t), for x of shape (T, N, input)."""
-        return self.rnn.unroll([self._dense(t, x_t) for t, x_t in enumerate(x, start=1)], h0).then(self._output)
+        """The outputs one at a time, (t, o_t), for x of shape (T, N, input); arguments as of `microgradrnn.nn.RNN`."""
+        x = rows(self, "x", x, ("T", "N", self.below.W.shape[0]))
+        return self.rnn.unroll([self._dense(t, read_step(x, t)) for t in range(1, len(x) + 1)], h0).then(self._output)
 
     def _dense(self, t: int, x_t: Any) -> Any:
         with scope("dense", t=t):
@@ -195,7 +206,8 @@ def generate(
     for t, state in steps:
         with scope("step", t=t):
             y = label_step("y", readout(state[0] if isinstance(state, tuple) else state))
-            fed = feed(t, y)
+            if t < times[-1]:
+                fed = feed(t, y)
             yield t, y
 
 
@@ -217,7 +229,7 @@ def sequence_loss(
     >>> sequence_loss(net.unroll(np.ones((4, 1, 3))), np.array([[0], [1], [0], [1]])).label
     'L'
     """
-    array = np.asarray(targets)
+    array = integers("sequence_loss", "targets are class indices, integers", targets).data
     counted = int((array != ignore_index).sum())
     if reduction not in ("mean", "sum") or not counted:
         raise ValueError(

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from microgradrnn.checks import check_size as check_size
 from microgradrnn.nn.module import Parameter
 
 Seed = int | np.random.Generator | None
@@ -14,10 +15,3 @@ def uniform(rng: np.random.Generator, fan: int, shape: tuple[int, ...], label: s
     """A parameter uniform in ±1/sqrt(fan), as PyTorch starts its recurrent and linear weights."""
     bound = 1 / math.sqrt(fan) if fan else 0.0
     return Parameter(rng.uniform(-bound, bound, shape), label, dtype)
-
-
-def check_size(owner: object, **sizes: int) -> None:
-    """Raise ValueError where a size is not a positive integer."""
-    for name, size in sizes.items():
-        if not isinstance(size, (int, np.integer)) or isinstance(size, bool) or size < 1:
-            raise ValueError(f"{type(owner).__name__}: {name} is a positive integer, not {size!r}")

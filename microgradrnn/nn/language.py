@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from microgradrnn.checks import check_shape, check_size, integers
 from microgradrnn.context import scope
 from microgradrnn.engine import constant
 from microgradrnn.nn.architectures import read_out, sequence_loss
-from microgradrnn.nn.initial import Seed, check_size
+from microgradrnn.nn.initial import Seed
 from microgradrnn.nn.layers import Embedding, Linear
 from microgradrnn.nn.module import Module
 from microgradrnn.nn.recurrent import label_step
@@ -71,15 +72,13 @@ class LanguageModel(Module):
         return sequence_loss(steps, targets, reduction, ignore_index), steps.state
 
     def _checked(self, tokens: Any) -> NDArray[Any]:
-        array, name = np.asarray(tokens), type(self).__name__
-        if array.dtype.kind not in "iu":
-            raise TypeError(f"{name}: tokens are integers, not {array.dtype}")
+        array, name = integers(self, "tokens are integers of shape (T, N)", tokens).data, type(self).__name__
         if array.ndim != 2 or array.size == 0:
             raise ValueError(f"{name}: tokens have shape (T, N) with at least one step, and what came is {array.shape}")
         wrong = array[(array < 0) | (array >= self.vocabulary_size)]
         if wrong.size:
             raise ValueError(f"{name}: token {wrong[0]} is out of range for a vocabulary of {self.vocabulary_size}")
-        return array
+        return np.asarray(array, np.intp)
 
 
 class RNNLM(LanguageModel):
@@ -109,11 +108,16 @@ class RNNLM(LanguageModel):
         dtype: Any = None,
         **network: Any,
     ) -> None:
-        check_size(self, vocabulary_size=vocabulary_size)
+        check_size(self, vocabulary_size=vocabulary_size, hidden_size=hidden_size)
+        if network.get("bidirectional"):
+            raise ValueError(
+                "RNNLM: bidirectional is False: a model that has read what comes next has nothing to predict"
+            )
         rng = np.random.default_rng(seed)
         self.vocabulary_size = vocabulary_size
-        self.embedding = Embedding(vocabulary_size, embedding_dim, rng, dtype) if embedding_dim else None
-        self.rnn = recurrent(cell, embedding_dim or vocabulary_size, hidden_size, seed=rng, dtype=dtype, **network)
+        self.embedding = None if embedding_dim is None else Embedding(vocabulary_size, embedding_dim, rng, dtype)
+        features = vocabulary_size if embedding_dim is None else embedding_dim
+        self.rnn = recurrent(cell, features, hidden_size, seed=rng, dtype=dtype, **network)
         self.readout = read_out(hidden_size, vocabulary_size, rng, dtype)
 
     def unroll(self, tokens: Any, state: Any = None) -> Steps:
@@ -162,7 +166,7 @@ class FixedWindowLM(LanguageModel):
         seed: Seed = None,
         dtype: Any = None,
     ) -> None:
-        check_size(self, vocabulary_size=vocabulary_size, window=window)
+        check_size(self, vocabulary_size=vocabulary_size, window=window, hidden_size=hidden_size)
         rng = np.random.default_rng(seed)
         self.vocabulary_size, self.window = vocabulary_size, window
         self.embedding = Embedding(vocabulary_size + 1, embedding_dim, rng, dtype)
@@ -172,14 +176,21 @@ class FixedWindowLM(LanguageModel):
     def unroll(self, tokens: Any, state: Any = None) -> Steps:
         """See `LanguageModel.unroll`; the state is the last tokens, integers of shape (window - 1, N)."""
         array = self._checked(tokens)
-        before = np.full((self.window - 1, array.shape[1]), self.vocabulary_size) if state is None else state
-        read = np.concatenate([before, array])
-        return Steps(self._steps(read), lambda: read[len(array) :])
+        wanted = (self.window - 1, array.shape[1])
+        before = np.full(wanted, self.vocabulary_size)
+        if state is not None:
+            before = integers(self, f"state holds tokens, integers of shape {wanted}", state).data
+            check_shape(self, "state", before.shape, wanted)
+        states = [before]
+        return Steps(self._steps(array, states), lambda: states[0])
 
-    def _steps(self, read: NDArray[Any]) -> Iterator[tuple[int, Any]]:
-        for t in range(1, len(read) - self.window + 2):
+    def _steps(self, tokens: NDArray[Any], states: list[NDArray[Any]]) -> Iterator[tuple[int, Any]]:
+        """Step after step; keeps the one state in ``states`` up to date."""
+        for t, row in enumerate(tokens, start=1):
+            window = np.concatenate([states[0], row[None]])
+            states[0] = window[1:]
             with scope("step", t=t):
-                tokens = constant(read[t - 1 : t - 1 + self.window].T, f"x_{t}")
-                e = self.embedding(tokens).reshape(tokens.shape[0], -1)
+                x = constant(window.T, f"x_{t}")
+                e = self.embedding(x).reshape(len(row), -1)
                 h = label_step("h", self.hidden(label_step("e", e)).tanh())
                 yield t, label_step("y", self.readout(h))

@@ -4,8 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from microgradrnn.engine import Node, constant
-from microgradrnn.nn.initial import Seed, check_size, uniform
+from microgradrnn.checks import check_dtype, check_fraction, check_size, data, integers, numbers
+from microgradrnn.checks import check_features as check_features
+from microgradrnn.nn.initial import Seed, uniform
 from microgradrnn.nn.module import Module, Parameter
 
 
@@ -36,14 +37,19 @@ class Linear(Module):
         labels: tuple[str, str] = ("W", "b"),
     ) -> None:
         check_size(self, in_features=in_features, out_features=out_features)
+        check_dtype(self, dtype)
         rng = np.random.default_rng(seed)
         self.W = uniform(rng, in_features, (in_features, out_features), labels[0], dtype)
         self.b = uniform(rng, in_features, (out_features,), labels[1], dtype) if bias else None
 
     def __call__(self, x: Any) -> Any:
-        """The output for x of shape (..., in). Raises ValueError for another last axis."""
-        check_features(self, "x", x, self.W.shape[0])
-        y = x @ self.W
+        """The output for x of shape (..., in).
+
+        Raises:
+            TypeError: x holds no real numbers.
+            ValueError: it has another last axis, or NaN in the data.
+        """
+        y = data(self, "x", x, (..., self.W.shape[0])) @ self.W
         return y if self.b is None else y + self.b
 
 
@@ -61,6 +67,7 @@ class Embedding(Module):
 
     def __init__(self, num_embeddings: int, embedding_dim: int, seed: Seed = None, dtype: Any = None) -> None:
         check_size(self, num_embeddings=num_embeddings, embedding_dim=embedding_dim)
+        check_dtype(self, dtype)
         rows = np.random.default_rng(seed).standard_normal((num_embeddings, embedding_dim))
         self.W = Parameter(rows, "W", dtype)
 
@@ -71,11 +78,9 @@ class Embedding(Module):
             TypeError: tokens are not integers.
             IndexError: a token is negative or too large.
         """
-        node = tokens if isinstance(tokens, Node) else constant(np.asarray(tokens))
-        if node.dtype.kind not in "iu":
-            raise TypeError(f"Embedding: tokens are integers, not {node.dtype}")
-        numbers, rows = np.asarray(node.data), self.W.shape[0]
-        wrong = numbers[(numbers < 0) | (numbers >= rows)]
+        node = integers(self, "tokens are integers", tokens)
+        array, rows = node.data, self.W.shape[0]
+        wrong = array[(array < 0) | (array >= rows)]
         if wrong.size:
             raise IndexError(f"Embedding: token {wrong.flat[0]} is out of range for {rows} rows")
         return self.W[node]
@@ -89,16 +94,16 @@ class Dropout(Module):
     """
 
     def __init__(self, p: float = 0.5, seed: Seed = None) -> None:
-        if not 0 <= p < 1:
-            raise ValueError(f"Dropout: p lies in [0, 1), and is {p}")
+        check_fraction(self, p=p)
         self.p, self.rng = p, np.random.default_rng(seed)
 
     def __call__(self, x: Any) -> Any:
         """``x`` with entries dropped, or as it is in evaluation."""
         if not self.training or self.p == 0:
             return x
-        kept = self.rng.random(np.shape(x._data if isinstance(x, Node) else x)) >= self.p
-        return x * (kept / (1 - self.p)).astype(x.dtype)
+        x = numbers(self, "x", x, (...,))
+        kept = self.rng.random(x.shape) >= self.p
+        return x * (kept / (1 - self.p)).astype(x.dtype if x.dtype.kind == "f" else float)
 
 
 class Sequential(Module):
@@ -114,12 +119,7 @@ class Sequential(Module):
     def __call__(self, x: Any) -> Any:
         """What the last of them makes of x."""
         for layer in self.layers:
+            if not callable(layer):
+                raise TypeError(f"Sequential: layers are modules and functions, not {layer!r}")
             x = layer(x)
         return x
-
-
-def check_features(module: Module, name: str, x: Any, features: int) -> None:
-    """Raise ValueError where the last axis of an argument has another size than the module's weights take."""
-    shape = x.shape if isinstance(x, Node) else np.shape(x)
-    if not shape or shape[-1] != features:
-        raise ValueError(f"{type(module).__name__}: {name} has shape (..., {features}), and what came is {shape}")

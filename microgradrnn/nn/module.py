@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from microgradrnn.checks import weights
 from microgradrnn.engine import Node, Tensor
 
 
@@ -71,8 +72,9 @@ class Module:
         """Take over the data of every parameter.
 
         Raises:
+            TypeError: the state is no mapping of names to arrays.
             KeyError: a parameter is missing, or there is one too many; names them all.
-            ValueError: a shape differs. In any case nothing has been changed.
+            ValueError: a shape differs, or an array holds no numbers. In any case nothing has been changed.
 
         >>> line = Module()
         >>> line.a = Parameter([1.0, 2.0])
@@ -80,16 +82,12 @@ class Module:
         >>> line.a.data
         array([3., 4.])
         """
-        own, name = dict(self.named_parameters()), type(self).__name__
-        missing, extra = [k for k in own if k not in state], [k for k in state if k not in own]
-        if missing or extra:
-            raise KeyError(f"{name}.load_state_dict: missing {missing or 'none'}, not known here {extra or 'none'}")
-        arrays = {key: np.asarray(state[key]) for key in own}
+        own, name = dict(self.named_parameters()), f"{type(self).__name__}.load_state_dict"
+        arrays = weights(name, state, own)
         for key, array in arrays.items():
-            if array.shape != own[key].shape or array.dtype.kind not in "fiu":
+            if array.shape != own[key].shape:
                 raise ValueError(
-                    f"{name}.load_state_dict: {key} has shape {own[key].shape}, and what came is {array.dtype} of "
-                    f"shape {array.shape}"
+                    f"{name}: {key} has shape {own[key].shape}, and what came is {array.dtype} of shape {array.shape}"
                 )
         for key, parameter in own.items():
             parameter.data = arrays[key]

@@ -4,12 +4,13 @@ A neuron's weighted sum is one node (Σ) here, so a picture of it reads as the f
 """
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
 from microgradrnn import ops
+from microgradrnn.checks import check_size
 from microgradrnn.engine import Value, record
 from microgradrnn.nn.initial import Seed
 from microgradrnn.nn.module import Module
@@ -22,16 +23,20 @@ class Neuron(Module):
     """
 
     def __init__(self, nin: int, nonlin: bool = True, seed: Seed = None) -> None:
+        check_size(self, nin=nin)
         uniform = random.uniform if seed is None else np.random.default_rng(seed).uniform
         self.w = [Value(uniform(-1, 1), label=f"w{i}") for i in range(nin)]
         self.b = Value(0.0, label="b")
         self.nonlin = nonlin
 
     def __call__(self, x: Sequence[Any]) -> Any:
-        """The activation for ``nin`` nodes or numbers. Raises ValueError for another number of them."""
-        if len(x) != len(self.w):
-            raise ValueError(f"{self} takes {len(self.w)} inputs, not {len(x)}")
-        act = record(ops.ADD_N, *(wi * xi for wi, xi in zip(self.w, x, strict=True)), self.b)
+        """The activation for ``nin`` nodes or numbers. Raises ValueError for more or fewer, TypeError for others."""
+        try:
+            if len(x) != len(self.w):
+                raise ValueError(f"{self} takes {len(self.w)} inputs, not {len(x)}")
+            act = record(ops.ADD_N, *(wi * xi for wi, xi in zip(self.w, x, strict=True)), self.b)
+        except TypeError as error:
+            raise TypeError(f"{self} takes {len(self.w)} inputs, nodes or numbers ({error})") from error
         return act.relu() if self.nonlin else act
 
     def __repr__(self) -> str:
@@ -42,6 +47,7 @@ class Layer(Module):
     """``nout`` neurons side by side; one neuron alone gives its node instead of a list."""
 
     def __init__(self, nin: int, nout: int, nonlin: bool = True, seed: Seed = None) -> None:
+        check_size(self, nin=nin, nout=nout)
         rng = None if seed is None else np.random.default_rng(seed)
         self.neurons = [Neuron(nin, nonlin, rng) for _ in range(nout)]
 
@@ -63,6 +69,8 @@ class MLP(Module):
     """
 
     def __init__(self, nin: int, nouts: Sequence[int], seed: Seed = None) -> None:
+        if not isinstance(nouts, Iterable):
+            raise TypeError(f"MLP: nouts are positive integers, one a layer, not {nouts!r}")
         rng = None if seed is None else np.random.default_rng(seed)
         sizes = [nin, *nouts]
         self.layers = [

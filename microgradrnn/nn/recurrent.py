@@ -12,14 +12,16 @@ from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
+from microgradrnn.checks import check_choice, check_dtype, check_pair, check_shape, check_size, node
 from microgradrnn.context import here
 from microgradrnn.engine import Node, constant
 from microgradrnn.functional import add_n
-from microgradrnn.nn.initial import Seed, check_size, uniform
-from microgradrnn.nn.layers import check_features
+from microgradrnn.nn.initial import Seed, uniform
 from microgradrnn.nn.module import Module, Parameter
 
 T = TypeVar("T")
+
+NONLINEARITIES = ("tanh", "relu", "identity")
 
 
 def label_step(letter: str, node: Node) -> Any:
@@ -52,6 +54,7 @@ class Cell(Module):
         context_size: int = 0,
     ) -> None:
         check_size(self, input_size=input_size, hidden_size=hidden_size)
+        check_dtype(self, dtype)
         self.input_size, self.hidden_size, self.suffix = input_size, hidden_size, suffix
         rng, width = np.random.default_rng(seed), self.gates * hidden_size
         self.W_xh = uniform(rng, hidden_size, (input_size, width), f"W_xh{suffix}", dtype)
@@ -75,11 +78,14 @@ class Cell(Module):
             The state after, like ``state``.
 
         Raises:
-            ValueError: the last axis of an argument does not fit the weights.
+            TypeError: an argument holds no real numbers.
+            ValueError: the last axis of an argument does not fit the weights, or its rows are not those of x; or there
+                is NaN in the data.
         """
         raise NotImplementedError
 
     def _zeros(self, batch_size: int, letter: str) -> Any:
+        check_size(self, batch_size=batch_size)
         return constant(np.zeros((batch_size, self.hidden_size), self.W_hh.dtype), f"{letter}{self.suffix}_0")
 
     def _label(self, letter: str, node: Node) -> Any:
@@ -87,21 +93,22 @@ class Cell(Module):
 
     def _read(self, x: Any, context: Any) -> list[Any]:
         """What the inputs of this step add to its gates: x W_xh and c W_ch, each where there is one."""
-        found = []
+        found: list[Any] = []
         if x is not None:
-            check_features(self, "x", x, self.input_size)
-            found.append(x @ self.W_xh)
+            found.append(self._checked("x", x, self.input_size, found) @ self.W_xh)
         if context is not None:
             if self.W_ch is None:
                 raise ValueError(f"{type(self).__name__}: this cell has no context; make it with a context_size")
-            check_features(self, "context", context, self.W_ch.shape[0])
-            found.append(context @ self.W_ch)
+            found.append(self._checked("context", context, self.W_ch.shape[0], found) @ self.W_ch)
         return found
 
-    def _remember(self, h: Any) -> Any:
-        """What the state adds to the gates of this step: h_(t-1) W_hh."""
-        check_features(self, "h", h, self.hidden_size)
-        return h @ self.W_hh
+    def _checked(self, name: str, argument: Any, features: int, read: list[Any]) -> Any:
+        """An argument as a node, with as many rows as what has been read before it."""
+        shape = (*(read[0]._data.shape[:-1] if read else (...,)), features)
+        if not isinstance(argument, Node):
+            return node(self, name, argument, shape)
+        check_shape(self, name, argument.shape, shape)  # and no more, since this is done at every step
+        return argument
 
     def _gate(self, k: int, activations: Any) -> Any:
         """The k-th of the gates that stand side by side on the last axis."""
@@ -139,14 +146,15 @@ class RNNCell(Cell):
         suffix: str = "",
         context_size: int = 0,
     ) -> None:
-        if nonlinearity not in ("tanh", "relu", "identity"):
-            raise ValueError(f"RNNCell: nonlinearity is 'tanh', 'relu' or 'identity', not {nonlinearity!r}")
+        check_choice(self, "nonlinearity", nonlinearity, NONLINEARITIES)
         super().__init__(input_size, hidden_size, seed, dtype, suffix, context_size)
         self.nonlinearity = nonlinearity
 
     def __call__(self, x: Any, state: Any, context: Any = None) -> Any:
         """One step: x of shape (N, input) and h of shape (N, hidden) give the next h, (N, hidden); see `Cell`."""
-        z = self._label("z", add_n([*self._read(x, context), self._remember(state), self.b_h]))
+        read = self._read(x, context)
+        h = self._checked("h", state, self.hidden_size, read)
+        z = self._label("z", add_n([*read, h @ self.W_hh, self.b_h]))
         if self.nonlinearity == "identity":
             return self._label("h", z)
         return self._label("h", getattr(z, self.nonlinearity)())
@@ -178,9 +186,11 @@ class LSTMCell(Cell):
 
     def __call__(self, x: Any, state: Any, context: Any = None) -> Any:
         """One step: x of shape (N, input) and (h, c), each (N, hidden), give the next (h, c); see `Cell`."""
-        h, c = state
-        check_features(self, "c", c, self.hidden_size)
-        z = self._label("z", add_n([*self._read(x, context), self._remember(h), self.b_h]))
+        check_pair(self, "state", "(h, c)", state, (..., self.hidden_size))
+        read = self._read(x, context)
+        h = self._checked("h", state[0], self.hidden_size, read)
+        c = self._checked("c", state[1], self.hidden_size, read)
+        z = self._label("z", add_n([*read, h @ self.W_hh, self.b_h]))
         i = self._label("i", self._gate(0, z).sigmoid())  # how much of the new goes into the cell
         f = self._label("f", self._gate(1, z).sigmoid())  # how much of the old stays
         g = self._label("g", self._gate(2, z).tanh())  # the new
@@ -224,11 +234,13 @@ class GRUCell(Cell):
 
     def __call__(self, x: Any, state: Any, context: Any = None) -> Any:
         """One step: x of shape (N, input) and h of shape (N, hidden) give the next h, (N, hidden); see `Cell`."""
-        from_x, from_h = add_n([*self._read(x, context), self.b_h]), self._remember(state)
+        read = self._read(x, context)
+        h = self._checked("h", state, self.hidden_size, read)
+        from_x, from_h = add_n([*read, self.b_h]), h @ self.W_hh
         r = self._label("r", (self._gate(0, from_x) + self._gate(0, from_h)).sigmoid())  # how much of h counts
         z = self._label("z", (self._gate(1, from_x) + self._gate(1, from_h)).sigmoid())  # how much of h stays
         n = self._label("n", (self._gate(2, from_x) + r * (self._gate(2, from_h) + self.b_hn)).tanh())  # the new
-        return self._label("h", (1 - z) * n + z * state)
+        return self._label("h", (1 - z) * n + z * h)
 
 
 CELLS: dict[str, type[Cell]] = {"rnn": RNNCell, "lstm": LSTMCell, "gru": GRUCell}

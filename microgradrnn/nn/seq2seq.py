@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
+from microgradrnn.checks import check_size, integers, numbers, rows
 from microgradrnn.context import scope
 from microgradrnn.engine import constant
 from microgradrnn.nn.architectures import generate, read_out, sequence_loss
 from microgradrnn.nn.initial import Seed
-from microgradrnn.nn.layers import check_features
 from microgradrnn.nn.module import Module
 from microgradrnn.nn.recurrent import a_cell
 from microgradrnn.nn.unrolled import recurrent
@@ -79,6 +79,8 @@ class Decoder(Module):
         seed: Seed = None,
         dtype: Any = None,
     ) -> None:
+        check_size(self, output_size=output_size, hidden_size=hidden_size, context_size=context_size)
+        self.context_size = context_size
         rng = np.random.default_rng(seed)
         self.cell = a_cell(cell, output_size, hidden_size, seed=rng, dtype=dtype, context_size=context_size)
         self.readout = read_out(hidden_size, output_size, rng, dtype)
@@ -103,21 +105,28 @@ class Decoder(Module):
             after: the number of steps that have gone before, an encoder's: t goes on from there.
 
         Raises:
-            ValueError: a shape does not fit, or neither answers nor steps were given.
+            ValueError: a shape does not fit, there are fewer answers than steps, or neither was given.
         """
-        if answers is None and steps is None:
-            raise ValueError("Decoder: give answers to read, or the number of steps to run free")
-        check_features(self, "context", context, self.cell.W_ch.shape[0] if self.cell.W_ch is not None else 0)
+        context = numbers(self, "context", context, ("N", self.context_size))
         if answers is not None:
-            check_features(self, "answers", answers, self.cell.input_size)
-        count = len(answers) if steps is None else steps
+            answers = rows(self, "answers", answers, ("T", len(context), self.cell.input_size))
+            steps = len(answers) if steps is None else steps
+        if steps is None:
+            raise ValueError("Decoder: give answers to read, or the number of steps to run free")
+        check_size(self, steps=steps)
+        if answers is not None and steps > len(answers):
+            raise ValueError(f"Decoder: there are only {len(answers)} answers for {steps} steps")
+        return self._steps(context, answers, steps, feed, after)
 
+    def _steps(
+        self, context: Any, answers: Any, steps: int, feed: Callable[[Any], Any] | None, after: int
+    ) -> Iterator[tuple[int, Any]]:
         def read(t: int, y: Any) -> tuple[Any, Any]:
             if answers is not None:
                 return answers[t - 1 - after], context
             return (y if feed is None else feed(y)), context
 
-        times = range(after + 1, after + count + 1)
+        times = range(after + 1, after + steps + 1)
         with scope("decoder"):
             yield from generate(self.cell, self.readout, (None, context), read, times, len(context))
 
@@ -128,6 +137,9 @@ class Seq2Seq(Module):
     Args:
         encoder, decoder: the decoder's context_size is the encoder's.
 
+    Raises:
+        ValueError: it is not.
+
     >>> encoder = Encoder(3, 5, cell="gru", seed=0)
     >>> model = Seq2Seq(encoder, Decoder(2, 4, encoder.context_size, cell="gru", seed=1))
     >>> [t for t, y in model.unroll(np.ones((3, 1, 3)), steps=2)]
@@ -135,6 +147,11 @@ class Seq2Seq(Module):
     """
 
     def __init__(self, encoder: Encoder, decoder: Decoder) -> None:
+        if encoder.context_size != decoder.context_size:
+            raise ValueError(
+                f"Seq2Seq: the encoder gives a context of {encoder.context_size} features, and the decoder reads "
+                f"{decoder.context_size}"
+            )
         self.encoder, self.decoder = encoder, decoder
 
     def unroll(
@@ -156,9 +173,16 @@ class Seq2Seq(Module):
             targets: integers of shape (steps, N), each in 0 .. output_size - 1.
             lengths: of the inputs, where these are padded.
             ignore_index: a target of this value, such as padding, counts for nothing.
+
+        Raises:
+            TypeError, ValueError: targets are not integers, are out of range, or do not fit x.
         """
-        array, classes = np.asarray(targets), self.decoder.cell.input_size
-        answers = np.eye(classes, dtype=self.decoder.readout.W.dtype)[np.where(array == ignore_index, 0, array)]
+        array = integers(self, "targets are class indices, integers", targets).data
+        read, classes = np.where(array == ignore_index, 0, array), self.decoder.cell.input_size
+        wrong = read[(read < 0) | (read >= classes)]
+        if wrong.size:
+            raise ValueError(f"Seq2Seq: class {wrong[0]} is out of range for {classes} classes")
+        answers = np.eye(classes, dtype=self.decoder.readout.W.dtype)[read]
         return sequence_loss(self.unroll(x, answers, lengths=lengths), array, "mean", ignore_index)
 
 

@@ -13,13 +13,14 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from microgradrnn.checks import check_choice, check_dtype, check_fraction, check_pair, check_size, integers, rows
 from microgradrnn.context import scope
 from microgradrnn.engine import Node, constant
 from microgradrnn.functional import concat, stack, where
-from microgradrnn.nn.initial import Seed, check_size
+from microgradrnn.nn.initial import Seed
 from microgradrnn.nn.layers import Dropout
 from microgradrnn.nn.module import Module, Parameter
-from microgradrnn.nn.recurrent import Cell, GRUCell, LSTMCell, RNNCell, of_kind
+from microgradrnn.nn.recurrent import NONLINEARITIES, Cell, GRUCell, LSTMCell, RNNCell, of_kind
 
 Pairs = Iterable[tuple[int, Any]]
 Step = Callable[[Any, Any], Any]
@@ -57,7 +58,7 @@ def _held(mask: NDArray[np.bool_], new: Any, old: Any) -> Any:
 
 
 def detach(state: Any) -> Any:
-    """A state, however it is nested, cut off from its graph: constants with the same data.
+    """A state, in whatever lists and tuples its nodes stand, cut off from its graph: constants with the same data.
 
     >>> [h] = detach([RNNCell(3, 2, seed=0)(np.ones((1, 3)), np.zeros((1, 2)))])
     >>> h.op is None, h.requires_grad
@@ -107,7 +108,9 @@ class Recurrent(Module):
         seed: Seed = None,
         dtype: Any = None,
     ) -> None:
-        check_size(self, num_layers=num_layers)
+        check_size(self, input_size=input_size, hidden_size=hidden_size, num_layers=num_layers)
+        check_fraction(self, dropout=dropout)
+        check_dtype(self, dtype)
         rng = np.random.default_rng(seed)
         self.input_size, self.hidden_size, self.directions = input_size, hidden_size, 2 if bidirectional else 1
         self.cells: list[list[Cell]] = []
@@ -143,7 +146,8 @@ class Recurrent(Module):
             h_n: the last state of each layer and direction, (layers * directions, N, hidden); for an LSTM (h_n, c_n).
 
         Raises:
-            ValueError: a shape, a length, or a sequence without steps; the error says what was expected.
+            TypeError: an argument holds no numbers of the right kind.
+            ValueError: a shape, a length, no steps, or NaN in the data; the error says what was expected.
         """
         steps, last = self._run(x, h0, lengths)
         return stack([h for _, h in steps]), self._packed([stack(parts) for parts in self._by_letter(last)])
@@ -162,11 +166,11 @@ class Recurrent(Module):
     def _run(self, x: Any, h0: Any, lengths: Any) -> tuple[list[tuple[int, Any]], list[Any]]:
         """The last layer's (t, h_t), and the last state of each layer and direction."""
         steps, batch = self._steps(x)
-        masks = _masks(lengths, len(steps), batch)
+        masks = self._masks(lengths, len(steps), batch)
         states, last = self._states(h0, batch), []
         for number, cells in enumerate(self.cells, start=1):
             if number > 1:
-                steps = [(t, self.dropout(h)) for t, h in steps]
+                steps = [(t, self._dropped(t, h)) for t, h in steps]
             read = []
             for direction, cell in enumerate(cells):
                 backward = direction == 1
@@ -198,20 +202,20 @@ class Recurrent(Module):
     def _layer(self, number: int, below: Pairs, states: list[Any]) -> Iterator[tuple[int, Any]]:
         """Layer ``number`` over the steps of what is below it; keeps its place in ``states`` up to date."""
         [cell] = self.cells[number - 1]
-        read = below if number == 1 else ((t, self.dropout(h)) for t, h in below)
+        read = below if number == 1 else ((t, self._dropped(t, h)) for t, h in below)
         for t, state in scan(cell, read, states[number - 1], f"layer{number}"):
             states[number - 1] = state
             yield t, _h(state)
 
+    def _dropped(self, t: int, h: Any) -> Any:
+        with scope("dropout", t=t):
+            return self.dropout(h)
+
     def _steps(self, x: Any) -> tuple[list[tuple[int, Any]], int]:
         """Pairs (t, x_t), and the batch size."""
-        shape = _shape_of(x)
-        if len(shape) != 3 or shape[2] != self.input_size or shape[0] == 0:
-            raise ValueError(
-                f"{type(self).__name__}: x has shape (T, N, {self.input_size}) with at least one step, and what came "
-                f"is {shape}"
-            )
-        return [(t, _step(x, t)) for t in range(1, shape[0] + 1)], shape[1]
+        x = rows(self, "x", x, ("T", "N", self.input_size))
+        steps = [(t, read_step(x, t)) for t in range(1, len(x) + 1)]
+        return steps, steps[0][1].shape[0]
 
     def _states(self, h0: Any, batch: int) -> list[Any]:
         """A state for each layer and direction."""
@@ -221,14 +225,22 @@ class Recurrent(Module):
             return [self._packed([p + zeros for p in learnt]) for learnt in self.initial]
         if h0 is None:
             return [cell.zero_state(batch) for cell in cells]
-        given = h0 if len(self.letters) > 1 else (h0,)
         wanted = (len(cells), batch, self.hidden_size)
-        for letter, part in zip(self.letters, given, strict=True):
-            came = _shape_of(part)
-            if came != wanted:
-                raise ValueError(f"{type(self).__name__}: {letter}0 has shape {wanted}, and what came is {came}")
-        parts: list[Any] = [part if isinstance(part, (Node, list, tuple)) else constant(part) for part in given]
+        if len(self.letters) > 1:
+            check_pair(self, "h0", "(h0, c0)", h0, wanted)
+        given = h0 if len(self.letters) > 1 else (h0,)
+        parts = [rows(self, f"{letter}0", part, wanted) for letter, part in zip(self.letters, given, strict=True)]
         return [self._packed([_node(part[k]) for part in parts]) for k in range(len(cells))]
+
+    def _masks(self, lengths: Any, steps: int, batch: int) -> Masks:
+        """For each step which rows are still inside their sequence, as columns (N, 1)."""
+        if lengths is None:
+            return None
+        claim = f"lengths are {batch} integers in 1 .. {steps}, one a sequence"
+        array = integers(self, claim, lengths).data
+        if array.shape != (batch,) or array.min() < 1 or array.max() > steps:
+            raise ValueError(f"{type(self).__name__}: {claim}, and what came is {lengths!r}")
+        return [(t <= array)[:, None] for t in range(1, steps + 1)]
 
     def _by_letter(self, states: list[Any]) -> list[list[Any]]:
         """The states of all layers and directions as h0 has them: all h, and for an LSTM all c."""
@@ -273,6 +285,7 @@ class RNN(Recurrent):
         seed: Seed = None,
         dtype: Any = None,
     ) -> None:
+        check_choice(self, "nonlinearity", nonlinearity, NONLINEARITIES)
         self.nonlinearity = nonlinearity
         super().__init__(input_size, hidden_size, num_layers, bidirectional, dropout, learn_h0, seed, dtype)
 
@@ -337,26 +350,10 @@ def _node(x: Any) -> Any:
     return x if isinstance(x, Node) else constant(x)
 
 
-def _shape_of(x: Any) -> tuple[int, ...]:
-    if isinstance(x, (list, tuple)):
-        return (len(x), *(_shape_of(x[0]) if x else ()))
-    return x.shape if isinstance(x, Node) else np.shape(x)
-
-
-def _step(x: Any, t: int) -> Any:
+def read_step(x: Any, t: int) -> Any:
     """x_t as a node of its step: a row of a Tensor, or a constant of its own."""
     with scope("input", t=t):
         row = x[t - 1]
         node = row if isinstance(row, Node) else constant(row)
     node.label = node.label or f"x_{t}"
     return node
-
-
-def _masks(lengths: Any, steps: int, batch: int) -> Masks:
-    """For each step which rows are still inside their sequence, as columns (N, 1)."""
-    if lengths is None:
-        return None
-    array = np.asarray(lengths)
-    if array.shape != (batch,) or array.dtype.kind not in "iu" or array.min() < 1 or array.max() > steps:
-        raise ValueError(f"lengths are {batch} integers in 1 .. {steps}, one a sequence, and what came is {lengths!r}")
-    return [(t <= array)[:, None] for t in range(1, steps + 1)]
