@@ -10,6 +10,20 @@
 from viz.drawing import Drawing, draw, draw_dot
 from viz.explain import Explanation, explain
 from viz.flow import Flow, grad_flow
+from viz.frames import frames
+from viz.page import Page, page
 from viz.terminal import step
 
-__all__ = ["Drawing", "Explanation", "Flow", "draw", "draw_dot", "explain", "grad_flow", "step"]
+__all__ = [
+    "Drawing",
+    "Explanation",
+    "Flow",
+    "Page",
+    "draw",
+    "draw_dot",
+    "explain",
+    "frames",
+    "grad_flow",
+    "page",
+    "step",
+]

@@ -1,5 +1,6 @@
 """Heat: an array as a small grid of cells, coloured on a scale that diverges from 0."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,28 @@ MAX_COLUMNS, MAX_ROWS = 8, 5
 VALUE = ((123, 82, 214), (0, 114, 178))
 GRAD = ((22, 128, 122), (213, 94, 0))
 """Colours of the most negative and the most positive number; white is 0. Both pairs are safe for the colour-blind."""
+
+
+def shape(data: Any) -> tuple[int, int]:
+    """How many rows and columns of cells an array gets.
+
+    >>> shape(range(16)), shape([[1.0], [2.0]])
+    ((1, 8), (2, 1))
+    """
+    columns = np.shape(data)[-1] if np.ndim(data) else 1
+    rows = np.size(data) // columns if columns else 0
+    return min(MAX_ROWS, rows), min(MAX_COLUMNS, columns)
+
+
+def largest(arrays: Iterable[Any]) -> float:
+    """The largest finite size of any entry: what the full colour stands for. Arrays that are not known are None.
+
+    >>> largest([[1.0, -3.0], None, [float("inf")]])
+    3.0
+    """
+    known = [np.abs(np.asarray(a, dtype=float)).ravel() for a in arrays if a is not None]
+    entries = np.concatenate([*known, np.zeros(1)])
+    return float(entries[np.isfinite(entries)].max())
 
 
 def grid(data: Any) -> NDArray[Any]:

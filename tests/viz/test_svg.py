@@ -19,7 +19,9 @@ from hypothesis import strategies as st
 from microgradrnn import Tensor, Value, scope
 from tests.viz.networks import rnn_loss
 from viz import draw, fonts, svg
+from viz.geometry import overlap
 from viz.layout import arrange
+from viz.pen import Pen
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -121,11 +123,12 @@ def test_every_box_is_wide_enough_for_its_texts():
             box = group.findall(f"{SVG}rect")[1 if "root" in group.get("class") else 0]
             left, right = float(box.get("x")), float(box.get("x")) + float(box.get("width"))
             for text in group.findall(f"{SVG}text"):
-                font = (
-                    fonts.BOLD if text.get("font-weight") else fonts.MONO if "mono" in text.get("class") else fonts.SANS
+                font = fonts.BOLD if text.get("font-weight") else fonts.MONO if text.get("font-family") else fonts.SANS
+                width = fonts.width(text.text, float(text.get("font-size").removesuffix("px")), font)
+                start = (
+                    float(text.get("x"))
+                    - {"start": 0, "middle": width / 2, "end": width}[text.get("text-anchor", "start")]
                 )
-                width = fonts.width(text.text, float(text.get("font-size")), font)
-                start = float(text.get("x")) - {"start": 0, "middle": width / 2, "end": width}[text.get("text-anchor")]
                 assert left <= start
                 assert start + width <= right
 
@@ -153,12 +156,12 @@ def test_no_contribution_covers_another_or_a_box():
     root.backward()
     drawn = draw(root)
     sizes = svg.sizes(drawn.view)
-    painter = svg._Painter(drawn.view, arrange(drawn.view, sizes, "LR"), sizes, "")
-    painter.svg()
-    labels, boxes = painter.taken[len(sizes) :], painter.taken[: len(sizes)]
+    painter = svg._Painter(drawn.view, arrange(drawn.view, sizes, "LR"), sizes, "", Pen(), None)
+    taken = painter.taken.rectangles
+    labels, boxes = taken[len(sizes) :], taken[: len(sizes)]
     assert labels
-    assert not any(svg._overlap(a, b) for a, b in itertools.combinations(labels, 2))
-    assert not any(svg._overlap(a, b) for a in labels for b in boxes)
+    assert not any(overlap(a, b) for a, b in itertools.combinations(labels, 2))
+    assert not any(overlap(a, b) for a in labels for b in boxes)
 
 
 @pytest.mark.parametrize("shape", [(0,), (0, 3), (2, 0)])

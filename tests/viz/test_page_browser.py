@@ -1,0 +1,526 @@
+"""The page in a real browser: every key, every number, and nothing else than the page itself."""
+
+import re
+import shutil
+
+import numpy as np
+import pytest
+
+from microgradrnn import Backprop, Parameter, Tensor, Value
+from microgradrnn.backprop import order
+from tests.viz.networks import rnn_loss
+from viz.numbers import brief, number
+from viz.page import page
+
+FLAGS = [
+    *("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"),
+    *("--disable-component-update", "--disable-sync", "--disable-quic"),
+]
+
+
+@pytest.fixture(scope="module")
+def browser():
+    chromium = shutil.which("chromium")
+    if not chromium:
+        pytest.skip("needs Chromium")
+    playwright = pytest.importorskip("playwright.sync_api")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=chromium, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def show(browser, tmp_path):
+    """Opens a root's page. When the test is over, no page has complained or asked for anything but its own file."""
+    contexts, complaints, requests = [], [], []
+
+    def show(root, quiz=False, source=None, width=1400, max_nodes=300, **context):
+        contexts.append(browser.new_context(viewport={"width": width, "height": 800}, **context))
+        tab = contexts[-1].new_page()
+        tab.on("console", lambda message: complaints.append(message.text))
+        tab.on("pageerror", lambda error: complaints.append(str(error)))
+        path = tmp_path / f"{len(contexts)}.html"
+        path.write_text(source or page(root, quiz=quiz, max_nodes=max_nodes).html, encoding="utf-8")
+        tab.on("request", lambda request: requests.append(request.url) if request.url != path.as_uri() else None)
+        tab.goto(path.as_uri())
+        return tab
+
+    yield show
+    for context in contexts:
+        context.close()
+    assert complaints == []
+    assert requests == []
+
+
+def chain():
+    """f = s (z s), s = x + y: one node that two read."""
+    x, y, z = Value(-2.0, "x"), Value(5.0, "y"), Value(-4.0, "z")
+    s = x + y
+    f = s * (z * s)
+    s.label, f.inputs[1].label, f.label = "s", "p", "f"
+    return f
+
+
+def where(tab):
+    """Which visit the panel shows; 0 before the first."""
+    text = tab.locator(".start:visible .where, .visits > li:visible .where").inner_text()
+    found = re.match(r"Visit (\d+)", text)
+    return int(found[1]) if found else 0
+
+
+def press(tab, *keys):
+    for key in keys:
+        tab.keyboard.press(key)
+
+
+def gradients(tab):
+    """What stands as the gradient in each box, by its title."""
+    return tab.evaluate(
+        """() => Object.fromEntries([...document.querySelectorAll(".canvas .node")].map((box) => {
+            const shown = [...box.querySelectorAll("text")].filter((text) => text.getClientRects().length);
+            return [shown[0].textContent, shown.at(-1).textContent];
+        }))"""
+    )
+
+
+def sums(tab):
+    """What stands as the total of each shared weight."""
+    return tab.evaluate(
+        """() => Object.fromEntries([...document.querySelectorAll(".sums .sum")].map((sum) => {
+            const shown = [...sum.querySelectorAll("text")].filter((text) => text.getClientRects().length);
+            return [shown[0].textContent, shown.at(-1).textContent];
+        }))"""
+    )
+
+
+def lit(tab):
+    """Titles of the boxes that are lit up."""
+    return set(tab.locator(".node.lit .title").all_text_contents())
+
+
+def box(tab, title):
+    """The box with that title."""
+    return tab.locator(".canvas .node", has=tab.locator(".title", has_text=re.compile(f"^{title}$")))
+
+
+# ---- Going from visit to visit ----
+
+
+@pytest.mark.parametrize(
+    ("keys", "visit"),
+    [
+        (["ArrowRight"], 1),
+        ([" ", "n"], 2),
+        (["ArrowRight"] * 3 + ["ArrowLeft", "b"], 1),
+        (["ArrowLeft"], 0),
+        (["End"], 6),
+        (["End", "ArrowRight"], 6),
+        (["End", "Home"], 0),
+    ],
+)
+def test_keys_go_from_visit_to_visit(show, keys, visit):
+    tab = show(chain())
+    press(tab, *keys)
+    assert where(tab) == visit
+
+
+def test_buttons_go_from_visit_to_visit(show):
+    tab = show(chain())
+    visits = []
+    for name in ("next", "next", "back", "to the start"):
+        tab.get_by_role("button", name=name).click()
+        visits.append(where(tab))
+    assert visits == [1, 2, 1, 0]
+    assert tab.get_by_role("button", name="back").is_disabled()
+
+
+def test_the_slider_goes_to_any_visit_and_follows(show):
+    tab = show(chain())
+    slider = tab.get_by_role("slider")
+    slider.fill("4")
+    assert where(tab) == 4
+    slider.focus()
+    press(tab, "ArrowLeft")
+    assert where(tab) == 3
+    press(tab, "Home", " ")
+    assert where(tab) == 1
+    assert slider.input_value() == "1"
+
+
+def test_t_goes_to_the_next_time_step_and_back(show):
+    root = rnn_loss(3)
+    times = [None, *(node.t for node in order(root))]
+    tab = show(root)
+    seen = []
+    for _ in range(4):
+        press(tab, "t")
+        seen.append(where(tab))
+    starts = [k for k in range(1, len(times)) if times[k] != times[k - 1]]
+    assert [times[k] for k in seen] == [3, 2, 1, None]
+    assert seen == starts
+    press(tab, "T", "T")
+    assert where(tab) == starts[1]
+
+
+def test_a_click_on_a_box_goes_to_its_visit(show):
+    tab = show(chain())
+    box(tab, "p").locator(".box").click()
+    assert tab.locator(".visits > li:visible h2").text_content().startswith("p=")
+    assert lit(tab) == {"p"}
+
+
+def test_a_click_on_a_box_that_is_visited_or_never_will_be_opens_it(show):
+    x = Value(2.0, "x")
+    tab = show(x * Value(7.0, "seven", requires_grad=False))
+    press(tab, "End")
+    for title, entry in (("x", "2"), ("seven", "7")):
+        box(tab, title).locator(".box").click()
+        assert tab.locator("dialog[open] .numbers td").first.inner_text() == entry
+        press(tab, "Escape")
+    assert where(tab) == 2
+
+
+def test_a_click_on_a_shared_weight_goes_to_its_own_visit(show):
+    tab = show(rnn_loss(2))
+    tab.locator(".sum", has_text="W_hh").locator(".title").click()
+    assert lit(tab) == {"W_hh"}
+    assert tab.locator(".sum.lit .title").text_content() == "W_hh"
+
+
+@pytest.mark.parametrize("key", ["g", "/"])
+def test_a_node_is_found_by_its_name_or_by_the_number_of_its_visit(show, key):
+    root = rnn_loss(3)
+    tab = show(root)
+    press(tab, key)
+    tab.keyboard.type("h_2")
+    assert tab.locator(".found").count() > 1
+    press(tab, "Enter")
+    assert lit(tab) == {"h_2"}
+    press(tab, key)
+    tab.keyboard.type("7")
+    press(tab, "Enter")
+    assert where(tab) == 7
+    press(tab, key)
+    tab.keyboard.type("W_h")
+    first, second, *_ = tab.get_by_role("option").all_inner_texts()
+    assert first.split()[0] == "W_hy"
+    press(tab, "ArrowDown", "Enter")
+    assert lit(tab) == {second.split()[0]} == {"W_hh"}
+    press(tab, key, "x", "Escape", "ArrowRight")
+    assert tab.get_by_role("option").count() == 0
+
+
+# ---- The numbers ----
+
+
+def test_at_each_visit_it_shows_what_backprop_knows_by_then(show):
+    root = chain()
+    tab = show(root)
+    run, uses, came = Backprop(root), {"s": 2, "p": 1, "x": 1, "y": 1, "z": 1}, dict.fromkeys("spxyz", 0)
+    assert gradients(tab) == {"f": "∇ 1", **dict.fromkeys("spxyz", "∇ –")}
+    for visit in run:
+        for edge in visit.edges:
+            came[edge.input.label] += 1
+        press(tab, "ArrowRight")
+        more = {name: " …" if 0 < came[name] < uses[name] else "" for name in uses}
+        assert gradients(tab) == {n.label: f"∇ {brief(n.grad)}{more.get(n.label, '')}" for n in order(root)}
+        assert lit(tab) == {visit.node.label}
+
+
+def test_going_back_shows_what_was_shown_before(show):
+    tab = show(chain())
+    forth = [gradients(tab)]
+    for _ in range(6):
+        press(tab, "ArrowRight")
+        forth.append(gradients(tab))
+    back = [gradients(tab)]
+    for _ in range(6):
+        press(tab, "ArrowLeft")
+        back.append(gradients(tab))
+    assert back == forth[::-1]
+
+
+def test_the_last_visits_numbers_are_grad(show):
+    root = rnn_loss(3, hidden=6)
+    tab = show(root)
+    press(tab, "0", "End")
+    shown, totals = gradients(tab), sums(tab)
+    root.backward()
+    for node in order(root):
+        if isinstance(node, Parameter):
+            assert totals[node.label] == brief(node.grad)
+        elif node.label:
+            assert shown[node.label] == f"∇ {brief(node.grad)}"
+
+
+def test_numbers_put_in_are_those_of_the_pass(show):
+    root = chain()
+    tab = show(root)
+    for visit in Backprop(root):
+        press(tab, "ArrowRight")
+        rows = tab.locator(".visits > li:visible .answer .entries td:last-child").all_inner_texts()
+        assert rows == [number(edge.downstream) for edge in visit.edges]
+        received = tab.locator(".visits > li:visible .came td:last-child").all_inner_texts()
+        assert received[-1] == number(visit.upstream)
+
+
+def test_equations_are_typeset(show):
+    tab = show(rnn_loss(2))
+    press(tab, *["ArrowRight"] * 5)
+    assert tab.locator(".visits > li:visible h2 math msub").first.bounding_box()["height"] > 5
+    assert "h_2" in tab.locator("[id$=live]").text_content()
+
+
+def test_a_box_opens_to_every_entry_that_is_known_by_then(show):
+    x = Tensor(np.linspace(-1, 1, 6), "x")
+    root = (x * x).sum()
+    tab = show(root)
+
+    def opened():
+        box(tab, "x").locator(".cells").first.click()
+        text = tab.locator("dialog[open]").inner_text()
+        press(tab, "Escape")
+        return text
+
+    entries = "\t".join(number(2 * v) for v in x.data)
+    assert "not known yet" in opened()
+    press(tab, "End", "o")
+    assert entries in tab.locator("dialog[open] .numbers").inner_text()
+    press(tab, "Escape")
+    assert entries in opened()
+    assert tab.locator("dialog[open]").count() == 0
+
+
+# ---- The quiz ----
+
+
+def answer(tab, text):
+    """Type an answer; what is said to it, or, where it was the last question of the visit, nothing."""
+    tab.locator("[id$=answer]").fill(text)
+    press(tab, "Enter")
+    said = tab.locator("[id$=said]")
+    return said.inner_text() if said.is_visible() else ""
+
+
+def score(tab):
+    return tab.locator("[id$=score]").inner_text()
+
+
+def test_a_quiz_asks_before_it_shows(show):
+    tab = show(Value(2.0, "a") * Value(3.0, "b"), quiz=True)
+    press(tab, "ArrowRight")
+    assert tab.locator("[id$=prompt]").inner_text() == "What does a * b contribute to the grad of a?"
+    assert gradients(tab)["a"] == "∇ –"
+    assert tab.locator(".visits > li:visible .answer:visible").count() == 0
+    assert answer(tab, "1 × 3") == "right: 3"
+    assert gradients(tab)["a"] == "∇ –"
+    answer(tab, "2")
+    assert gradients(tab)["a"] == "∇ 3"
+    assert tab.locator(".visits > li:visible div.answer:visible").count() == 2
+    assert score(tab) == "2 of 2 right"
+    press(tab, "Enter")
+    assert where(tab) == 2
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("−2", "that is upstream as it came"),
+        ("3", "that is local alone"),
+        ("6", "the size is right, the sign is not"),
+        ("-6.3", "−6.3 is near, but more than 1% off"),
+        ("0", "0 is not it; swaps"),
+        ("", "a number is missing; this does not count"),
+        ("2 *", "a number is missing; this does not count"),
+        ("(2", ") is missing; this does not count"),
+        ("2 3", "an operator is expected before 3; this does not count"),
+        ("alert(1)", "alert has no value; only numbers can stand here; this does not count"),
+        ("1/0", "this comes to no number; this does not count"),
+        ("{}", "{ is not understood; this does not count"),
+        ("(" * 200, "nested too deep; this does not count"),
+    ],
+)
+def test_a_wrong_answer_is_told_what_went_wrong(show, given, said):
+    a, b = Value(5.0, "a"), Value(3.0, "b")
+    tab = show((a * b) * -2.0, quiz=True)
+    press(tab, "ArrowRight")
+    answer(tab, "-2")
+    press(tab, "ArrowRight")
+    assert answer(tab, given).startswith(said)
+    assert score(tab) == ("1 of 1 right" if "does not count" in said else "1 of 2 right")
+    answer(tab, "-6")
+    assert tab.locator("[id$=prompt]").inner_text() == "What does a * b contribute to the grad of b?"
+    assert score(tab) == ("2 of 2 right" if "does not count" in said else "1 of 2 right")
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        *("3", "3.0", "3.02", "2.98", "+3", "1e0*3", ".5*6", "1+2", "5-2", "6/2", "9/3/1", "1.5*2", "1.5 × 2", "−1·−3"),
+        *("2^2-1", "2**2 − 1", "2² - 1", "-2^2+7", "2^-1*6", "2^3^0+1", "-(-3)", "(1+2)*1"),
+        *("sqrt(9)", "max(1, 3)", "log(exp(3))", "abs(-3)", "sum(1, 2)", "relu(3)", "3 + tanh(0)", "6 * sigmoid(0)"),
+    ],
+)
+def test_numbers_and_arithmetic_are_answers(show, given):
+    tab = show(Value(2.0, "a") * Value(3.0, "b"), quiz=True)
+    press(tab, "ArrowRight")
+    assert answer(tab, given) == "right: 3"
+
+
+@pytest.mark.parametrize(("given", "right"), [("0", False), ("0.002", True), ("0.002019", True), ("0.002021", False)])
+def test_the_tolerance_is_relative_and_0_is_no_answer_to_a_small_number(show, given, right):
+    tab = show(Value(5.0, "a") * Value(0.002, "b"), quiz=True)
+    press(tab, "ArrowRight")
+    assert answer(tab, given).startswith("right") is right
+
+
+def test_what_is_shown_on_demand_does_not_count(show):
+    tab = show(chain(), quiz=True)
+    press(tab, "ArrowRight")
+    for _ in range(2):
+        tab.get_by_role("button", name="show", exact=True).click()
+    assert gradients(tab)["s"] == "∇ −12 …"
+    assert score(tab) == ""
+
+
+def test_q_turns_the_quiz_on_and_off(show):
+    tab = show(chain())
+    press(tab, "ArrowRight", "q")
+    assert tab.locator("[id$=answer]").is_visible()
+    assert gradients(tab)["p"] == "∇ –"
+    press(tab, "Escape", "q")
+    assert not tab.locator("[id$=answer]").is_visible()
+    assert gradients(tab)["p"] == "∇ 3"
+
+
+# ---- Seen, heard, printed ----
+
+
+def test_a_live_region_speaks_each_visit(show):
+    tab = show(chain())
+    live = tab.locator("[aria-live]")
+    press(tab, "ArrowRight", "ArrowRight")
+    assert live.text_content() == "Visit 2 of 6. p = z × s. upstream 3. to z: 9. to s: −12."
+
+
+def test_all_visits_stand_in_a_list(show):
+    root = rnn_loss(2)
+    tab = show(root)
+    press(tab, "l")
+    assert tab.locator(".visits > li:visible").count() == len(order(root))
+    tab.locator(".visits > li").nth(3).click()
+    assert tab.locator(".visits > li.now .where").inner_text().startswith("Visit 4 of")
+    press(tab, "l")
+    assert where(tab) == 4
+
+
+def test_without_javascript_the_list_and_the_end_of_the_pass_are_there(show):
+    root = chain()
+    tab = show(root, java_script_enabled=False)
+    assert tab.locator(".visits > li:visible").count() == len(order(root))
+    root.backward()
+    for node in order(root):
+        assert box(tab, node.label).locator("text:visible").last.text_content() == f"∇ {brief(node.grad)}"
+
+
+@pytest.mark.parametrize(("scheme", "dark"), [("light", False), ("dark", True)])
+def test_it_is_light_or_dark_as_the_reader_prefers(show, scheme, dark):
+    tab = show(rnn_loss(2), color_scheme=scheme)
+    for part in ("body", ".panel", ".sums .card"):
+        colour = tab.locator(part).first.evaluate(
+            "(e) => [getComputedStyle(e).fill, getComputedStyle(e).backgroundColor]"
+        )
+        shade = [int(c) for c in re.findall(r"\d+", colour[0] if part.endswith("card") else colour[1])[:3]]
+        assert (max(shade) < 60) is dark
+        assert (min(shade) > 200) is not dark
+
+
+def test_who_wants_no_motion_gets_none(show):
+    still, moving = (show(chain(), reduced_motion=wish) for wish in ("reduce", "no-preference"))
+    for tab, duration in ((still, "0s"), (moving, "0.15s")):
+        press(tab, "ArrowRight")
+        took = tab.locator(".lit .box").first.evaluate("(e) => getComputedStyle(e).transitionDuration")
+        assert took.split(",")[0] == duration
+
+
+def test_the_picture_zooms_and_fits(show):
+    tab = show(rnn_loss(3))
+    width = "() => document.querySelector('.canvas').getBoundingClientRect().width"
+    before = tab.evaluate(width)
+    press(tab, "+")
+    assert tab.evaluate(width) == pytest.approx(1.25 * before, rel=0.01)
+    press(tab, "-", "-")
+    assert tab.evaluate(width) == pytest.approx(before / 1.25, rel=0.01)
+    press(tab, "0")
+    assert (
+        tab.evaluate("() => { const g = document.querySelector('.graph'); return g.scrollWidth - g.clientWidth }") == 0
+    )
+
+
+def test_the_picture_is_dragged_and_a_drag_is_no_click(show):
+    tab = show(rnn_loss(4), reduced_motion="reduce")
+    press(tab, *["ArrowRight"] * 5)
+    left = "() => document.querySelector('.graph').scrollLeft"
+    before, place = tab.evaluate(left), box(tab, "z_4").locator(".box").bounding_box()
+    x, y = place["x"] + 5, place["y"] + 5
+    tab.mouse.move(x, y)
+    tab.mouse.down()
+    tab.mouse.move(x + 100, y, steps=4)
+    tab.mouse.up()
+    assert tab.evaluate(left) == pytest.approx(before - 100, abs=2)
+    assert where(tab) == 5
+
+
+@pytest.mark.parametrize("width", [1400, 900, 500])
+def test_the_visited_box_is_in_sight(show, width):
+    root = rnn_loss(8)
+    tab = show(root, width=width, reduced_motion="reduce")
+    for _ in range(len(order(root)) - 5):
+        press(tab, "ArrowRight")
+        inside = tab.evaluate(
+            """() => {
+                const [a, b] = [".node.lit", ".graph"].map((s) => document.querySelector(s).getBoundingClientRect());
+                return a.left >= b.left && a.right <= b.right && a.top >= b.top && a.bottom <= b.bottom;
+            }"""
+        )
+        assert inside
+
+
+def test_columns_out_of_sight_are_left_out_and_come_back(show):
+    tab = show(rnn_loss(30), max_nodes=1000, reduced_motion="reduce")
+    shown = "() => [...document.querySelectorAll('.place[data-left]')].map((e) => e.checkVisibility())"
+    assert 0 < sum(tab.evaluate(shown)) < 30
+    press(tab, "/")
+    tab.keyboard.type("h_1")
+    press(tab, "Enter")
+    assert tab.evaluate(shown)[0]
+    assert lit(tab) == {"h_1"}
+    press(tab, "0")
+    assert all(tab.evaluate(shown))
+
+
+@pytest.mark.parametrize(
+    "label", ["</script><script>document.title='x'</script>", "<img src=x onerror=document.title='x'>"]
+)
+def test_a_label_is_only_text(show, label):
+    f = Value(2.0, label) * Value(3.0, "b")
+    f.label = label
+    tab = show(f)
+    press(tab, "End", "o")
+    assert tab.title() == f"Backward pass of {label}"
+    assert label in tab.locator("dialog[open]").inner_text()
+    assert tab.locator("img").count() == 0
+
+
+def test_two_pages_stand_in_one_notebook_and_step_apart(show):
+    frames = "".join(page(root)._repr_html_() for root in (chain(), rnn_loss(2)))
+    tab = show(None, source=f"<!doctype html>{frames}")
+    first, second = tab.frames[1:]
+    first.locator("[id$=next]").click()
+    second.locator("[id$=next]").click()
+    second.locator("[id$=next]").click()
+    assert [frame.locator(".visits > li:visible .where").inner_text()[:7] for frame in (first, second)] == [
+        "Visit 1",
+        "Visit 2",
+    ]

@@ -1,0 +1,61 @@
+"""`frames`: a backward pass as numbered pictures, for slides and films. All have one layout; only the numbers come."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from microgradrnn.engine import Node
+from viz import raster, svg
+from viz.lesson import Step
+from viz.moving import moving
+
+FORMATS = ("svg", "png")
+
+
+def frames(
+    loss: Node,
+    directory: str | Path,
+    format: str = "svg",  # noqa: A002 - as in `viz.draw`
+    steps: Iterable[int] | None = None,
+    max_nodes: int = 100,
+) -> list[Path]:
+    """Write a picture for each visit of the backward pass from ``loss``, and return their paths in order.
+
+    Each shows what is known once that visit has been made, a dash where nothing is known yet, and the visited node and
+    its edges lit up. The pass need not have been made; no gradient is touched.
+
+    Args:
+        loss: any node of which gradients can be taken.
+        directory: where to write ``visit_01.svg`` and so on; it is made if need be.
+        format: svg or png.
+        steps: the time steps to draw; by default all, or the first and the last ones if there are too many.
+        max_nodes: how many nodes are too many to draw. Visits to nodes that are not drawn have frames all the same.
+
+    Raises:
+        TypeError: loss is no node, or needs no gradient.
+        ValueError: another format; loss has several entries and no upstream yet; steps or max_nodes makes no sense.
+
+    >>> from microgradrnn import Value
+    >>> [path.name for path in frames(Value(2.0) * Value(3.0), "film")]  # doctest: +SKIP
+    ['visit_1.svg', 'visit_2.svg', 'visit_3.svg']
+    """
+    if format not in FORMATS:
+        raise ValueError(f"frames: format is {' or '.join(map(repr, FORMATS))}, not {format!r}")
+    film = moving("frames", loss, steps, max_nodes)
+    folder = Path(directory)
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for step, light in zip(film.steps, film.lights, strict=True):
+        frame = svg.Frame(step.number, light, _caption(step), step.rule)
+        picture = svg.paint(film.view, film.layout, film.sizes, f"f{step.number}-", frame)
+        path = folder / f"visit_{step.number:0{len(str(step.of))}}.{format}"
+        path.write_bytes(raster.png(picture) if format == "png" else picture.encode())
+        written.append(path)
+    return written
+
+
+def _caption(step: Step) -> str:
+    time = [f"t = {step.node.t}"] if step.node.t is not None else []
+    made = [f"{step.name} = {step.made}" if step.made not in ("", step.name) else step.name]
+    return " · ".join([f"visit {step.number} of {step.of}", *time, *made])

@@ -1,0 +1,92 @@
+"""Points, paths and rectangles on the picture. A path is a start, then the points of cubic Bézier curves.
+
+- `along`: a point at a distance from a path's start. `arrowhead`: the triangle at its end.
+- `Occupied`: the rectangles where something stands already.
+"""
+
+import math
+from collections import defaultdict
+from itertools import pairwise
+
+from viz.layout import Point
+
+Rectangle = tuple[float, float, float, float]
+"""Left, top, right, bottom; y points down."""
+
+
+def around(centre: Point, size: tuple[float, float]) -> Rectangle:
+    """The rectangle of a size around a point.
+
+    >>> around((10.0, 10.0), (4.0, 2.0))
+    (8.0, 9.0, 12.0, 11.0)
+    """
+    (x, y), (width, height) = centre, size
+    return x - width / 2, y - height / 2, x + width / 2, y + height / 2
+
+
+def overlap(a: Rectangle, b: Rectangle) -> bool:
+    """Whether two rectangles have more than an edge in common.
+
+    >>> overlap((0, 0, 2, 2), (1, 1, 3, 3)), overlap((0, 0, 2, 2), (2, 0, 3, 2))
+    (True, False)
+    """
+    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
+
+
+class Occupied:
+    """Rectangles where something stands, in the order in which they were added.
+
+    A new one is compared with its neighbours only: each is filed under the squares of a coarse grid that it touches.
+    """
+
+    _SQUARE = 64.0
+
+    def __init__(self) -> None:
+        self.rectangles: list[Rectangle] = []
+        self._filed: defaultdict[tuple[int, int], list[Rectangle]] = defaultdict(list)
+
+    def add(self, rectangle: Rectangle) -> None:
+        """Something stands there now."""
+        self.rectangles.append(rectangle)
+        for square in self._squares(rectangle):
+            self._filed[square].append(rectangle)
+
+    def is_free(self, rectangle: Rectangle) -> bool:
+        """Whether nothing stands there yet."""
+        near = (other for square in self._squares(rectangle) for other in self._filed.get(square, ()))
+        return not any(overlap(rectangle, other) for other in near)
+
+    def _squares(self, rectangle: Rectangle) -> list[tuple[int, int]]:
+        left, top, right, bottom = (math.floor(x / self._SQUARE) for x in rectangle)
+        return [(i, j) for i in range(left, right + 1) for j in range(top, bottom + 1)]
+
+
+def along(path: list[Point], distance: float) -> Point:
+    """The point at a distance from the start of a path, or seven tenths of the way along it if that is nearer.
+
+    >>> along([(0.0, 0.0), (10.0, 0.0), (20.0, 0.0), (30.0, 0.0)], 15.0)
+    (15.0, 0.0)
+    """
+    points = [_bezier(path[i : i + 4], s / 12) for i in range(0, len(path) - 3, 3) for s in range(13)]
+    lengths = [math.dist(a, b) for a, b in pairwise(points)]
+    distance = min(distance, sum(lengths) * 0.7)
+    for length, a, b in zip(lengths, points[:-1], points[1:], strict=True):
+        if distance <= length and length > 0:
+            share = distance / length
+            return a[0] + (b[0] - a[0]) * share, a[1] + (b[1] - a[1]) * share
+        distance -= length
+    return points[-1]
+
+
+def _bezier(p: list[Point], s: float) -> Point:
+    weights = ((1 - s) ** 3, 3 * s * (1 - s) ** 2, 3 * s * s * (1 - s), s**3)
+    x, y = (sum(w * q[axis] for w, q in zip(weights, p, strict=True)) for axis in (0, 1))
+    return x, y
+
+
+def arrowhead(path: list[Point]) -> tuple[Point, Point, Point]:
+    """The triangle at the end of a path."""
+    (x, y), (px, py) = path[-1], next(p for p in reversed(path[:-1]) if p != path[-1])
+    length = math.dist((x, y), (px, py))
+    ux, uy = (x - px) / length, (y - py) / length
+    return (x, y), (x - 7 * ux - 3 * uy, y - 7 * uy + 3 * ux), (x - 7 * ux + 3 * uy, y - 7 * uy - 3 * ux)

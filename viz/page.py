@@ -1,0 +1,240 @@
+"""`page`: a backward pass as one HTML file, to step through in a browser. No network, no server.
+
+Everything is worked out and laid out here; the page's script only shows and hides. What the page looks like and what
+it does stands in `viz/assets`.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+from base64 import b64encode
+from collections.abc import Iterable
+from hashlib import sha256
+from html import escape
+from importlib import resources
+from pathlib import Path
+from string import Template
+from typing import Any
+
+import numpy as np
+
+from microgradrnn.engine import Node, ancestors
+from viz import pen, states, svg
+from viz.lesson import Step
+from viz.light import Light
+from viz.moving import Moving, moving
+from viz.names import names
+from viz.numbers import brief, number
+from viz.quiz import TOLERANCE, Question, questions
+from viz.states import State
+from viz.styled import plain
+from viz.view import Box
+from viz.visit import asked
+from viz.visit_html import visit
+
+MOST_VISITS = 2000
+"""Of a longer pass only the visits to nodes that are in the picture are on the page."""
+
+MOST_ENTRIES = 200
+"""So many entries of a box can be opened."""
+
+_HEIGHT = 760
+_next_page = itertools.count().__next__
+
+
+class Page:
+    """A backward pass as a page. Shows itself in a notebook.
+
+    Attributes:
+        html: the whole page.
+        path: where it was saved; None before.
+    """
+
+    def __init__(self, html: str) -> None:
+        self.html = html
+        self.path: Path | None = None
+
+    def save(self, path: str | Path) -> Path:
+        """Write the page; folders are made."""
+        self.path = Path(path)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.path.write_text(self.html, encoding="utf-8", newline="\n")
+        return self.path
+
+    def _repr_html_(self) -> str:
+        frame = f'sandbox="allow-scripts" width="100%" height="{_HEIGHT}" frameborder="0"'
+        return f'<iframe {frame} srcdoc="{escape(self.html)}"></iframe>'
+
+    def __repr__(self) -> str:
+        where = f" at {self.path}" if self.path else ""
+        return f"<Page of {len(self.html.encode()) / 1000:.0f} KB{where}>"
+
+
+def page(
+    loss: Node,
+    path: str | Path | None = None,
+    quiz: bool = False,
+    steps: Iterable[int] | None = None,
+    max_nodes: int = 300,
+) -> Page:
+    """The backward pass from ``loss`` as a page to step through: one visit after the other, forth and back.
+
+    At each visit the node and its edges light up, numbers appear as they come to be known, and a panel says what came
+    in, by which rule it goes on, what goes down each edge with its numbers put in, and what still waits. The pass need
+    not have been made; no gradient is touched.
+
+    Args:
+        loss: any node of which gradients can be taken.
+        path: where to save it, if anywhere.
+        quiz: whether the page opens with its quiz on, which asks for every number before it shows.
+        steps: the time steps to draw; by default all, or the first and the last ones if there are too many.
+        max_nodes: how many nodes are too many to draw. All visits are told, whether drawn or not, up to 2,000.
+
+    Raises:
+        TypeError: loss is no node, or needs no gradient.
+        ValueError: loss has several entries and no upstream yet, or steps or max_nodes makes no sense.
+
+    >>> from microgradrnn import Value
+    >>> page(Value(2.0, "a") * Value(3.0, "b")).html.startswith("<!doctype html>")
+    True
+    """
+    made = Page(_html(loss, moving("page", loss, steps, max_nodes), quiz))
+    if path is not None:
+        made.save(path)
+    return made
+
+
+def _html(root: Node, film: Moving, quiz: bool) -> str:
+    prefix = f"p{_next_page()}-"
+    picture = svg.live(film.view, film.layout, film.sizes, prefix)
+    told = list(zip(film.steps, film.lights, strict=True))
+    if len(told) > MOST_VISITS:
+        told = [(step, light) for step, light in told if light.boxes or light.sum is not None]
+    legend = list(picture.legend)
+    if len(told) < len(film.steps):
+        legend.append(f"⋯ {len(film.steps) - len(told):,} visits to nodes that are not drawn are left out")
+    name = film.steps[0].name
+    called = pen.xml(name if len(name) <= 60 else name[:60] + "…")
+    style, script = pen.style(live=True) + "\n" + _short(_asset("page.css")), _short(_asset("page.js"))
+    html = Template(_asset("page.html"))
+    return html.substitute(
+        prefix=prefix,
+        style=style,
+        style_hash=_hash(style),
+        script=script,
+        script_hash=_hash(script),
+        title=f"Backward pass of {called}",
+        quiz=str(quiz).lower(),
+        panel=picture.panel,
+        graph=picture.graph,
+        count=f"{len(film.steps):,}",
+        root=called,
+        seed=brief(film.steps[0].visit.upstream),
+        last=len(told),
+        visits="\n".join(visit(step, name, picture.grad_scale) for step, _ in told),
+        legend=pen.xml(" · ".join(legend)),
+        data=_json(_data(root, film, told)),
+        boxes=_json(_boxes(film)),
+    )
+
+
+def _asset(name: str) -> str:
+    return resources.files("viz").joinpath("assets", name).read_text(encoding="utf-8")
+
+
+def _short(source: str) -> str:
+    """Style sheet or script without indents, empty lines and lines of comment."""
+    lines = (line.strip() for line in source.splitlines())
+    return "\n".join(line for line in lines if line and not line.startswith(("//", "/*")))
+
+
+def _hash(source: str) -> str:
+    """How a Content-Security-Policy names a style sheet or a script that may stand in the page."""
+    return f"sha256-{b64encode(sha256(source.encode()).digest()).decode()}"
+
+
+def _json(data: Any) -> str:
+    """Data for a script element: nothing in it can end that."""
+    return json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
+
+
+# ---- The data of the page's script ----------------------------------------------------------------------------------
+
+
+def _data(root: Node, film: Moving, told: list[tuple[Step, Light]]) -> dict[str, Any]:
+    called, remarks = names(ancestors(root)), _Remarks()
+    turns = {f"b{box.key}": _turn(box) for box in film.view.boxes}
+    turns |= {f"s{light.sum}": step.number for step, light in told if light.sum is not None}
+    return {
+        "tolerance": TOLERANCE,
+        "steps": [_step(step, light) for step, light in told],
+        "visitOf": {name: turn for name, turn in turns.items() if turn is not None},
+        "quiz": [[_question(question, called, remarks) for question in questions(step)] for step, _ in told],
+        "remarks": list(remarks),
+    }
+
+
+class _Remarks(dict[str, int]):
+    """What a quiz says to wrong answers. Much of it is said again and again, and stands on the page once."""
+
+    def __missing__(self, said: str) -> int:
+        self[said] = len(self)
+        return self[said]
+
+
+def _turn(box: Box) -> int | None:
+    """The visit that a click on a box leads to: its own, or of an alias the one at which its contribution comes."""
+    return box.history[0][0] if box.role == "alias" and box.history else box.visit
+
+
+def _step(step: Step, light: Light) -> dict[str, Any]:
+    found = {
+        "visit": step.number,
+        "name": pen.clean(step.name)[:80],
+        "t": step.node.t,
+        "boxes": list(light.boxes),
+        "sum": light.sum,
+        "arrows": sorted(light.arrows),
+    }
+    return {key: value for key, value in found.items() if value is not None and value != []}
+
+
+def _question(question: Question, called: dict[Node, str], remarks: _Remarks) -> list[Any]:
+    op = question.handed.edge.node.op
+    assert op is not None
+    given = "\n".join(plain(line).strip() for line in asked(question, called)[1:])
+    mistakes = [[_close_enough(wrong), remarks[pen.clean(said)]] for wrong, said in question.mistakes]
+    return [pen.clean(question.prompt), pen.clean(given), _close_enough(question.answer), mistakes, remarks[op.rule]]
+
+
+def _close_enough(x: float) -> float:
+    """A number to compare an answer with: the tolerance is a thousand times as large."""
+    return float(f"{x:.6g}")
+
+
+def _boxes(film: Moving) -> dict[str, Any]:
+    """What opens at a box or at a shared weight: every entry."""
+    found = {}
+    for box in film.view.boxes:
+        if box.role != "gap":
+            found[f"b{box.key}"] = _box(box.value, states.of_box(box) if box.differentiable else [])
+    for i, shared in enumerate(film.view.sums):
+        found[f"s{i}"] = _box(shared.value, states.of_total(shared))
+    return found
+
+
+def _box(value: Any, grads: list[State]) -> dict[str, Any]:
+    found: dict[str, Any] = {"columns": max(int(np.shape(value)[-1]), 1) if np.ndim(value) else 1}
+    found["value"] = _entries(value)
+    if np.size(value) > MOST_ENTRIES:
+        found["more"] = int(np.size(value)) - MOST_ENTRIES
+    if grads:
+        found["grad"] = [[state.since, _entries(state.data), state.complete] for state in grads]
+    return found
+
+
+def _entries(data: Any) -> str | None:
+    if data is None:
+        return None
+    return " ".join(number(x) for x in np.ravel(data)[:MOST_ENTRIES].tolist())
