@@ -238,11 +238,13 @@ def structural(pull: str, node: Node, named: Mapping[Node, Symbol]) -> Symbol:
 
     def latex(found: re.Match[str]) -> str:
         word = found[0]
+        if word.strip("()") in known and word.startswith("("):
+            return rf"\left({known[word.strip('()')].latex}\right)"
         if word in known:
             return known[word].within(ATOM)[1]
         return _AS_LATEX.get(word) or (rf"\text{{ {word} }}" if word.isalpha() else word)
 
-    return Symbol(in_names(pull, node, named), re.sub(r"\.T|[A-Za-z]+|[@*]", latex, pull))
+    return Symbol(in_names(pull, node, named), re.sub(r"\([a-z]\)|\.T|[A-Za-z]+|[@*]", latex, pull))
 
 
 def in_names(text: str, node: Node, named: Mapping[Node, Symbol]) -> str:
@@ -254,7 +256,14 @@ def in_names(text: str, node: Node, named: Mapping[Node, Symbol]) -> str:
     'the slope 1 − h_2²'
     """
     known = _letters(node, named)
-    return re.sub(r"[A-Za-z]+", lambda word: known[word[0]].within(ATOM)[0] if word[0] in known else word[0], text)
+
+    def name(found: re.Match[str]) -> str:
+        word = found[0].strip("()")
+        if word not in known:
+            return found[0]
+        return f"({known[word].text})" if found[0].startswith("(") else known[word].within(ATOM)[0]
+
+    return re.sub(r"\([a-z]\)|[A-Za-z]+", name, text)
 
 
 def _letters(node: Node, named: Mapping[Node, Symbol]) -> dict[str, Symbol]:

@@ -126,7 +126,7 @@ class _Columns:
         upper = top.height + HEAD if groups["after"].boxes else 0.0
         base = upper + tallest - PADDING  # where the feet of all columns stand
 
-        x = start = left.width + GUTTER / 2 if groups["before"].boxes else 0.0
+        x = start = left.width + GUTTER if groups["before"].boxes else 0.0
         for step in self.view.steps:
             p = found[step]
             is_gap = len(groups[step].boxes) == 1 and self.view.boxes[groups[step].boxes[0]].role == "gap"
@@ -216,8 +216,10 @@ class _Columns:
     def _apart(self, i: int, path: list[Point]) -> list[Point]:
         """A path moved up or down where several arrows lead from one box to another, so that each can be seen."""
         alike = self.between[self.view.arrows[i].tail, self.view.arrows[i].head]
-        dy = 16.0 * (alike.index(i) - (len(alike) - 1) / 2)
-        return [(x, y + dy) for x, y in path]
+        height = min(self.sizes[key][1] for key in (self.view.arrows[i].tail, self.view.arrows[i].head))
+        away = min(16.0, (height - 8) / len(alike)) * (alike.index(i) - (len(alike) - 1) / 2)
+        upward = self.view.boxes[self.view.arrows[i].head].place == "after"
+        return [(x + away, y) if upward else (x, y + away) for x, y in path]
 
     def _across(self, arrow: Arrow) -> list[Point]:
         """From one group to another: up to what comes after, or through the gutter to the left of the reader."""

@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -102,6 +103,18 @@ class Received:
 
 
 @dataclass(frozen=True)
+class Pending:
+    """When the nodes that get several contributions get them: (name, the numbers of the visits)."""
+
+    uses: Sequence[tuple[str, Sequence[int]]]
+
+    def after(self, number: int) -> tuple[tuple[str, int, int], ...]:
+        """Those that have got some and not all after a visit: (name, how many came, of how many)."""
+        found = [(name, bisect_right(visits, number), len(visits)) for name, visits in self.uses]
+        return tuple((name, came, of) for name, came, of in found if 0 < came < of)
+
+
+@dataclass(frozen=True)
 class Step:
     """One visit of the pass, and what there is to say about it.
 
@@ -117,7 +130,7 @@ class Step:
         received: the contributions that make up upstream; empty for the root, which starts the pass.
         handed: what goes down the edges.
         then: the name of the node that is next; None at the end.
-        waiting: nodes that have got some of their contributions and not all: (name, how many came, of how many).
+        pending: what of the whole pass is still on its way, at any visit.
     """
 
     number: int
@@ -133,7 +146,12 @@ class Step:
     received: tuple[Received, ...]
     handed: tuple[Handed, ...]
     then: str | None
-    waiting: tuple[tuple[str, int, int], ...]
+    pending: Pending
+
+    @property
+    def waiting(self) -> tuple[tuple[str, int, int], ...]:
+        """Nodes that have got some of their contributions and not all: (name, how many came, of how many)."""
+        return self.pending.after(self.number)
 
     @property
     def node(self) -> Node:
@@ -158,10 +176,12 @@ class _Teacher:
         nodes = ancestors(root)
         self.visits, self.called, self.values = visits, names(nodes), recorded(nodes)
         self.named = {node: self._name(node) for node in nodes}
-        self.uses: dict[Node, int] = {}
-        for visit in visits:
+        uses: dict[Node, list[int]] = {}
+        for number, visit in enumerate(visits, start=1):
             for edge in visit.edges:
-                self.uses[edge.input] = self.uses.get(edge.input, 0) + 1
+                uses.setdefault(edge.input, []).append(number)
+        self.uses = {node: len(found) for node, found in uses.items()}
+        self.pending = Pending([(self.called[node], found) for node, found in uses.items() if len(found) > 1])
         self.received: dict[Node, list[Received]] = {}
 
     def _name(self, node: Node) -> Symbol:
@@ -238,11 +258,7 @@ class _Teacher:
                 received=received,
                 handed=handed,
                 then=self.called[self.visits[number].node] if number < len(self.visits) else None,
-                waiting=tuple(
-                    (self.called[x], len(came), self.uses[x])
-                    for x, came in self.received.items()
-                    if len(came) < self.uses[x]
-                ),
+                pending=self.pending,
             )
 
 

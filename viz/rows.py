@@ -42,7 +42,7 @@ class Row:
 
 def rows(box: Box, moving: bool) -> list[Row]:
     """The lines of a box; ``moving``: with every state of its gradient, not only the last one."""
-    elsewhere = box.role == "gap" or (box.role == "alias" and box.differentiable)  # a weight's stands in the panel
+    elsewhere = box.value is None or (box.role == "alias" and box.differentiable)  # a weight's stands in the panel
     says_it_already = elsewhere or box.title == brief(box.value)
     lines = [] if says_it_already else [Row("", [State(0, box.value)])]
     grad = states.of_box(box) if moving else [State(0, box.grad)]

@@ -354,18 +354,21 @@ def _gradients(
     It is a pass of our own: leaves may hold what earlier passes left there, and inner nodes what a later one of
     another root did, and then the numbers in one picture would not add up.
     """
-    grads: dict[Node, Any] = {}
     contributions: dict[tuple[Node, int], Any] = {}
     turns: dict[Node, int] = {}
     history: dict[Node, list[tuple[int, Any]]] = {}
     for number, visit in enumerate(walk(root, root.grad) if root.grad is not None else (), start=1):
-        if visit.node.grad is not None:  # in the middle of a pass some are not known yet
-            grads[visit.node], turns[visit.node] = visit.upstream, number
-            history.setdefault(visit.node, [(0, visit.upstream)])
-            known = [edge for edge in visit.edges if edge.input.grad is not None]
-            contributions.update({(edge.node, edge.slot): edge.downstream for edge in known})
-            for edge in known:
-                history.setdefault(edge.input, []).append((number, edge.after))
+        if any(edge.input.op and edge.input.grad is None for edge in visit.edges):
+            break  # we are in the middle of a pass, which has not come here yet
+        if visit.node.grad is None:
+            continue  # a leaf that it has not come to, or whose grad was forgotten
+        turns[visit.node] = number
+        history.setdefault(visit.node, [(0, visit.upstream)])
+        known = [edge for edge in visit.edges if edge.input.grad is not None]
+        contributions.update({(edge.node, edge.slot): edge.downstream for edge in known})
+        for edge in known:
+            history.setdefault(edge.input, []).append((number, edge.after))
+    grads = {node: states[-1][1] for node, states in history.items()}
     return grads, contributions, turns, history
 
 

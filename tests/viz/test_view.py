@@ -189,6 +189,21 @@ def test_in_the_middle_of_a_pass_only_what_is_known_shows():
     assert grads["tanh"] == 1.0
 
 
+def test_in_the_middle_of_a_pass_a_state_has_only_what_came_so_far():
+    root = rnn_loss(3)
+    run = Backprop(root)
+    for visit in run:
+        if visit.node.label == "z_3":
+            break
+    run.step()  # h_2 has now got one of its two contributions
+    [h_2] = [node for node in run.order if node.label == "h_2"]
+    [box] = [box for box in build(root).boxes if box.title == "h_2"]
+    np.testing.assert_array_equal(box.grad, h_2.grad)
+    for _ in run:
+        pass
+    assert not np.array_equal(box.grad, h_2.grad)
+
+
 def test_a_long_stretch_inside_steps_is_cut_too():
     y = Value(1.0)
     with scope("cell", t=1):
