@@ -1,5 +1,10 @@
-"""Draws the pictures in the README. Run it with: python docs/pictures/make.py."""
+"""Draws the pictures in the README. Run it with: python docs/pictures/make.py.
 
+The page's picture is a screenshot, taken where playwright and a Chromium on the path are there.
+"""
+
+import shutil
+import tempfile
 from itertools import pairwise
 from pathlib import Path
 
@@ -7,7 +12,7 @@ import numpy as np
 
 from microgradrnn import Parameter, Tensor, Value, functional, scope
 from microgradrnn.nn import RNNCell
-from viz import draw
+from viz import draw, page
 
 HERE = Path(__file__).parent
 TEXT, CHARS = "hell", "ehlo"
@@ -39,9 +44,28 @@ def rnn():
     loss = functional.add_n(losses)
     loss.label = "L"
     loss.backward()
-    draw(loss).save(HERE / "rnn.svg")
+    return loss
+
+
+def screenshot(loss, visit):
+    """The page of a pass, stepped forward to a visit."""
+    from playwright.sync_api import sync_playwright
+
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        made = page(loss, Path(folder) / "page.html").path
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        tab = browser.new_page(viewport={"width": 1560, "height": 800})
+        tab.goto(made.as_uri())
+        for _ in range(visit):
+            tab.keyboard.press("ArrowRight")
+        tab.screenshot(path=HERE / "page.png")
+        browser.close()
 
 
 if __name__ == "__main__":
     chain_rule()
-    rnn()
+    loss = rnn()
+    draw(loss).save(HERE / "rnn.svg")
+    draw(loss, rolled=True).save(HERE / "rolled.svg")
+    if shutil.which("chromium"):
+        screenshot(loss, visit=12)
