@@ -3,11 +3,11 @@
 import argparse
 import time
 
-from benchmarks import chain, pictures, recurrent, report, scalar, tensor
+from benchmarks import chain, drawings, pictures, recurrent, report, scalar, tensor
 
 # In this order: PyTorch, once imported, would leave the garbage collector more to go through where it isn't needed.
 BENCHMARKS = {
-    **{"scalar": scalar.run, "chain": chain.run, "pictures": pictures.run},
+    **{"scalar": scalar.run, "chain": chain.run, "drawings": drawings.run, "pictures": pictures.run},
     **{"recurrent": recurrent.run, "tensor": tensor.run},
 }
 

@@ -1,6 +1,6 @@
 """Points, paths and rectangles on the picture. A path is a start, then the points of cubic Bézier curves.
 
-- `along`: a point at a distance from a path's start. `arrowhead`: the triangle at its end.
+- `Way`: a point at a distance from a path's start. `arrowhead`: the triangle at its end.
 - `Occupied`: the rectangles where something stands already.
 """
 
@@ -61,27 +61,38 @@ class Occupied:
         return [(i, j) for i in range(left, right + 1) for j in range(top, bottom + 1)]
 
 
-def along(path: list[Point], distance: float) -> Point:
-    """The point at a distance from the start of a path, or seven tenths of the way along it if that is nearer.
+class Way:
+    """A path to walk along, as a line through thirteen points of each of its curves.
 
-    >>> along([(0.0, 0.0), (10.0, 0.0), (20.0, 0.0), (30.0, 0.0)], 15.0)
+    >>> Way([(0.0, 0.0), (10.0, 0.0), (20.0, 0.0), (30.0, 0.0)]).at(15.0)
     (15.0, 0.0)
     """
-    points = [_bezier(path[i : i + 4], s / 12) for i in range(0, len(path) - 3, 3) for s in range(13)]
-    lengths = [math.dist(a, b) for a, b in pairwise(points)]
-    distance = min(distance, sum(lengths) * 0.7)
-    for length, a, b in zip(lengths, points[:-1], points[1:], strict=True):
-        if distance <= length and length > 0:
-            share = distance / length
-            return a[0] + (b[0] - a[0]) * share, a[1] + (b[1] - a[1]) * share
-        distance -= length
-    return points[-1]
+
+    def __init__(self, path: list[Point]) -> None:
+        self.points = [
+            (_bezier(xs, weights), _bezier(ys, weights))
+            for xs, ys in (zip(*path[i : i + 4], strict=True) for i in range(0, len(path) - 3, 3))
+            for weights in _WEIGHTS
+        ]
+        self.lengths = [math.dist(a, b) for a, b in pairwise(self.points)]
+        self.furthest = 0.7 * sum(self.lengths)
+
+    def at(self, distance: float) -> Point:
+        """The point at a distance from the start, or seven tenths of the way along if that is nearer."""
+        distance = min(distance, self.furthest)
+        for length, a, b in zip(self.lengths, self.points[:-1], self.points[1:], strict=True):
+            if distance <= length and length > 0:
+                share = distance / length
+                return a[0] + (b[0] - a[0]) * share, a[1] + (b[1] - a[1]) * share
+            distance -= length
+        return self.points[-1]
 
 
-def _bezier(p: list[Point], s: float) -> Point:
-    weights = ((1 - s) ** 3, 3 * s * (1 - s) ** 2, 3 * s * s * (1 - s), s**3)
-    x, y = (sum(w * q[axis] for w, q in zip(weights, p, strict=True)) for axis in (0, 1))
-    return x, y
+_WEIGHTS = [((1 - s) ** 3, 3 * s * (1 - s) ** 2, 3 * s * s * (1 - s), s**3) for s in (k / 12 for k in range(13))]
+
+
+def _bezier(p: tuple[float, ...], w: tuple[float, float, float, float]) -> float:
+    return w[0] * p[0] + w[1] * p[1] + w[2] * p[2] + w[3] * p[3]
 
 
 def arrowhead(path: list[Point]) -> tuple[Point, Point, Point]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -108,14 +109,25 @@ class _Columns:
     def __init__(self, view: View, sizes: Sizes, seconds: float) -> None:
         self.view, self.sizes, self.deadline = view, sizes, time.monotonic() + seconds
         self.known: dict[str, Positions] = {}
-        self.between: dict[tuple[int, int], list[int]] = {}
+        self.groups: dict[Place, _Group] = {}
+        self.standing: dict[Place, dict[int, Box]] = defaultdict(dict)
+        for box in view.boxes:
+            self.standing[box.place][box.key] = box
+        self.within: dict[Place, list[int]] = defaultdict(list)
+        self.entered: set[int] = set()  # boxes that read another column
+        self.between: dict[tuple[int, int], list[int]] = defaultdict(list)
         for i, arrow in enumerate(view.arrows):
-            self.between.setdefault((arrow.tail, arrow.head), []).append(i)
+            self.between[arrow.tail, arrow.head].append(i)
+            place = view.boxes[arrow.head].place
+            if place != view.boxes[arrow.tail].place:
+                self.entered.add(arrow.head)
+            elif not arrow.back:
+                self.within[place].append(i)
         self.out = Layout()
 
     def layout(self) -> Layout:
         places: list[Place] = ["before", *self.view.steps, "after"]
-        groups = {place: self._group(place) for place in places}
+        groups = self.groups = {place: self._group(place) for place in places}
         found = {place: self._ask(group) for place, group in groups.items()}
         first_states = not groups["before"].straight and bool(groups["before"].boxes)
         if first_states:
@@ -149,12 +161,7 @@ class _Columns:
     # -- one group --
 
     def _group(self, place: Place) -> _Group:
-        boxes = {box.key: box for box in self.view.boxes if box.place == place}
-        inner = [
-            i
-            for i, arrow in enumerate(self.view.arrows)
-            if arrow.tail in boxes and arrow.head in boxes and not arrow.back
-        ]
+        boxes, inner = self.standing[place], self.within[place]
         ops = {key for key, box in boxes.items() if box.role in ("op", "loss")}
         reads_op = {self.view.arrows[i].head for i in inner if self.view.arrows[i].tail in ops}
         beside = [
@@ -172,10 +179,11 @@ class _Columns:
         inputs: dict[int, list[int]] = {key: [] for key in boxes}
         for i in inner:
             inputs[self.view.arrows[i].head].append(self.view.arrows[i].tail)
-        across = {arrow.head for arrow in self.view.arrows if arrow.head in boxes and arrow.tail not in boxes}
         away: dict[int, float] = {}
         for key in sorted(boxes):
-            away[key] = 0 if key in across else 1 + min((away.get(x, math.inf) for x in inputs[key]), default=math.inf)
+            away[key] = (
+                0 if key in self.entered else 1 + min((away.get(x, math.inf) for x in inputs[key]), default=math.inf)
+            )
         found: dict[int, None] = {}
         todo = [key for key in boxes if not any(key in tails for tails in inputs.values())]
         while todo:
@@ -278,10 +286,10 @@ class _Columns:
     def _is_blocked(self, head: int, edge: float, end: float) -> bool:
         """Whether a box stands between the edge of a column and one of its boxes, at the height of that."""
         left, right = min(edge, end), max(edge, end)
-        for box in self.view.boxes:
-            (x, y), (width, height) = self.out.boxes[box.key], self.sizes[box.key]
+        for key in self.groups[self.view.boxes[head].place].boxes:
+            (x, y), (width, height) = self.out.boxes[key], self.sizes[key]
             level = abs(y - self.out.boxes[head][1]) < height / 2
-            if box.key != head and level and left < x + width / 2 and x - width / 2 < right:
+            if key != head and level and left < x + width / 2 and x - width / 2 < right:
                 return True
         return False
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from viz import fonts, heat, states
-from viz.geometry import Occupied, along, around, arrowhead
+from viz.geometry import Occupied, Way, around, arrowhead
 from viz.layout import Layout, Point
 from viz.light import Light
 from viz.numbers import UNKNOWN, brief, norm, number
@@ -116,10 +116,11 @@ class _Painter:
         return found
 
     def _free_place(self, path: list[Point], half: float, fan_out: bool) -> Point:
-        (x0, y0), (x1, y1) = along(path, 0.0), along(path, 20.0)
+        way = Way(path)
+        (x0, y0), (x1, y1) = way.at(0.0), way.at(20.0)
         level = abs(x1 - x0) / max(float(np.hypot(x1 - x0, y1 - y0)), 1e-9)
         nearest = 9.0 + level * half + 12.0 * fan_out  # where several leave, far enough out for them to part
-        on_it = [along(path, nearest + further) for further in (0, 6, 12, 20, 30, 42, 56, 72)]
+        on_it = [way.at(nearest + further) for further in (0, 6, 12, 20, 30, 42, 56, 72)]
         beside = [(x + side * half, y + side * lift) for lift in range(0, 42, 6) for x, y in on_it for side in (-1, 1)]
         places = on_it + beside  # where the arrow is too short for its neighbours
         rectangles = [(x - half, y - 5.5, x + half, y + 5.5) for x, y in places]
