@@ -56,13 +56,13 @@ def _rolled_or_not(root: Node, steps: list[int] | None, max_nodes: int, rolled: 
 
 def _cells(root: Node, steps: list[int], max_nodes: int) -> View:
     """The steps as cells, without some in the middle if there are too many."""
-    view = zoom.cells(build(root, steps, sys.maxsize))
-    in_a_step = len(view.boxes) / len(steps)
-    room = max(3, int(max_nodes / in_a_step))
-    if room >= len(steps):
-        return view
     steps = sorted(steps)
-    return zoom.cells(build(root, steps[:1] + steps[1 - room :], sys.maxsize))
+    few = zoom.cells(build(root, steps[:1] + steps[1:][-2:], sys.maxsize))
+    room = int(max_nodes * len(few.steps) / len(few.boxes))
+    if room <= 3 < len(steps):
+        return few
+    kept = steps if room >= len(steps) else steps[:1] + steps[1 - room :]
+    return zoom.cells(build(root, kept, sys.maxsize))
 
 
 def _lowered(root: Node) -> Node:

@@ -11,7 +11,10 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
+
+import numpy as np
 
 from microgradrnn import Parameter
 from microgradrnn.backprop import local_gradient
@@ -22,6 +25,9 @@ from viz.names import expression, names, recorded
 from viz.numbers import entries
 
 Role = Literal["data", "leaf", "parameter", "alias", "op", "loss", "root", "gap", "cell"]
+MOST_SUMS = 20
+"""So many shared weights are added up beside a picture."""
+
 Place = int | Literal["before", "after"]
 """Which part of the picture a box stands in: a time step's column, or what comes before or after all steps."""
 
@@ -134,7 +140,8 @@ class _Builder:
         for node in list(self.keys):
             self._arrow_into_gap(node)
         steps = tuple(t for t in self.all_steps if any(box.place == t for box in self.boxes))
-        return View(tuple(self.boxes), tuple(self.arrows), self._sums(), steps, tuple(self.notes))
+        sums = self._sums()
+        return View(tuple(self.boxes), tuple(self.arrows), sums, steps, tuple(self.notes))
 
     # -- where things stand --
 
@@ -168,13 +175,17 @@ class _Builder:
             return False
         if len(steps) == 1:
             return node.ndim > 0
-        carried = {
+        return any(self._entrance(consumer, slot) in self._carried for consumer, slot in self.consumers[node])
+
+    @cached_property
+    def _carried(self) -> set[tuple[Any, ...]]:
+        """Where steps are entered by what another step computed."""
+        return {
             self._entrance(later, slot)
             for later in self.nodes
             for slot, x in enumerate(later.inputs)
             if later.t is not None and x.t not in (None, later.t)
         }
-        return any(self._entrance(consumer, slot) in carried for consumer, slot in self.consumers[node])
 
     def _entrance(self, node: Node, slot: int) -> tuple[Any, ...]:
         """What makes an edge of one step the counterpart of an edge of another: op, slot, and the weights beside it."""
@@ -309,7 +320,16 @@ class _Builder:
                 parts = tuple((consumer.t, self.contributions[consumer, slot]) for consumer, slot in uses)
                 visits = tuple(self.turns[consumer] for consumer, _ in uses)
                 sums.append(Sum(self.titles[node], self.data[node], parts, self.grads.get(node), visits))
-        return tuple(sums)
+        return self._largest_of(sums)
+
+    def _largest_of(self, sums: list[Sum]) -> tuple[Sum, ...]:
+        """The sums with the largest gradients, where there are more than a panel holds: of a scalar graph, say."""
+        if len(sums) <= MOST_SUMS:
+            return tuple(sums)
+        self.notes.append(f"{len(sums) - MOST_SUMS:,} shared weights with smaller gradients are left out of the panel")
+        norms = [0.0 if s.total is None else float(np.linalg.norm(np.ravel(s.total))) for s in sums]
+        kept = sorted(range(len(sums)), key=lambda i: -norms[i])[:MOST_SUMS]
+        return tuple(sums[i] for i in sorted(kept))
 
     def _titles(self) -> dict[Node, str]:
         """What stands at the head of each box; two weights of one name are told apart by the scope that reads them."""
