@@ -4,7 +4,7 @@ Each error says who takes the argument, its name, what came, and what was expect
 
 - `numbers`, `data`, `node`, `rows`, `integers`: arguments that hold numbers, given back as they can be computed with.
 - `weights`: the arrays of a state dict.
-- `check_shape`, `check_features`, `check_pair`: how arguments are laid out.
+- `check_shape`, `check_pair`: how arguments are laid out.
 - `check_size`, `check_dtype`, `check_choice`, `check_fraction`, `check_not_negative`: settings.
 
 Who takes an argument is a module, or the name of a function. A shape is written as in docstrings, ``("T", "N", 3)``: a
@@ -35,7 +35,7 @@ def numbers(taker: object, name: str, x: Any, shape: Shape) -> Any:
     Traceback (most recent call last):
     ValueError: RNN: x has shape (T, N, 3) with at least one step and one sequence, and what came is (1, 2)
     """
-    found = x if isinstance(x, Node) else _array(taker, name, x, shape)
+    found = _array(taker, name, x, shape)
     check_shape(taker, name, found.shape, shape)
     return found
 
@@ -117,11 +117,6 @@ def check_shape(taker: object, name: str, came: Shape, shape: Shape) -> None:
         raise ValueError(f"{_name(taker)}: {name} has shape {_text(shape)}, and what came is {came}")
 
 
-def check_features(taker: object, name: str, x: Any, features: int) -> None:
-    """Raise ValueError where the last axis has another size; entries are looked at when they are read."""
-    check_shape(taker, name, _array(taker, name, x, (..., features)).shape, (..., features))
-
-
 def check_pair(taker: object, name: str, parts: str, x: Any, shape: Shape) -> None:
     """Raise ValueError where an argument is no pair, such as (h, c), of states of that shape."""
     if not isinstance(x, (list, tuple)) or len(x) != 2:
@@ -196,10 +191,11 @@ def _check_nan(taker: object, name: str, x: Any, shape: Shape) -> None:
 def _fits(came: Shape, shape: Shape) -> bool:
     if shape and shape[0] is ...:
         came, shape = came[len(came) - len(shape) + 1 :], shape[1:]
-    return came == shape or (
-        len(came) == len(shape)
-        and all(size == fit or (isinstance(fit, str) and size > 0) for size, fit in zip(came, shape, strict=True))
-    )
+    return came == shape or (len(came) == len(shape) and all(map(_is_size, came, shape)))
+
+
+def _is_size(size: int, wanted: int | str) -> bool:
+    return size > 0 if isinstance(wanted, str) else size == wanted
 
 
 def _text(shape: Shape) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from microgradrnn import ops
-from microgradrnn.checks import check_choice, integers, node, numbers
+from microgradrnn.checks import check_choice, check_shape, integers, node, numbers
 from microgradrnn.engine import Node, constant, record
 
 REDUCTIONS = ("mean", "sum", "none")
@@ -169,14 +169,18 @@ def _checked(
     name: str, argument: str, scores: Any, targets: Any, reduction: str, ignore_index: int | None
 ) -> tuple[Any, Any]:
     """A row of scores for each target, as nodes, or the error that says what does not fit."""
-    scores = numbers(name, argument, scores, (..., "classes"))
+    if not isinstance(scores, Node):
+        scores = constant(numbers(name, argument, scores, (..., "classes")))
     targets = integers(name, "targets are class indices, integers", targets)
     check_choice(name, "reduction", reduction, REDUCTIONS)
-    shape, came = scores.shape, targets.shape
-    if shape[:-1] != came:
-        raise ValueError(f"{name}: {argument} of shape {shape} want one target a row, shape {shape[:-1]}, not {came}")
-    _check_classes(targets._data, shape[-1], reduction, ignore_index, name)
-    return scores if isinstance(scores, Node) else constant(scores), targets
+    shape, m = scores.shape, targets._data
+    if not shape or shape[:-1] != m.shape:
+        check_shape(name, argument, shape, (..., "classes"))
+        raise ValueError(
+            f"{name}: {argument} of shape {shape} want one target a row, shape {shape[:-1]}, not {m.shape}"
+        )
+    _check_classes(m, shape[-1], reduction, ignore_index, name)
+    return scores, targets
 
 
 def _check_classes(targets: Any, classes: int, reduction: str, ignore_index: int | None, name: str) -> None:

@@ -443,6 +443,7 @@ LOGITS = np.zeros((2, 3))
     case("all ignored", lambda f: f(LOGITS, [7, 7], ignore_index=7), ValueError, "no target counts", "give a target"),
     *no_numbers("logits", lambda f, logits: f(logits, [0, 1]), LOGITS.shape),
     case("a number for logits", lambda f: f(1.0, 0), ValueError, "logits", "()", "(..., classes)"),
+    case("a node of one", lambda f: f(Tensor(1.0), 0), ValueError, "logits", "()", "(..., classes)"),
 )
 def test_cross_entropy_says_what_is_wrong(call, error, says):
     refused(lambda: call(functional.cross_entropy), error, "cross_entropy", *says)

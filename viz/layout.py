@@ -152,7 +152,9 @@ class _Columns:
         if first_states:
             self._stack_first_states(groups["before"].boxes)
         room_to_turn = GUTTER if any(arrow.back for arrow in self.view.arrows) else 0.0
-        self.out.width, self.out.height = max(end + room_to_turn, middle + top.width), upper + tallest + FOOT
+        lowest = max(y + self.sizes[key][1] / 2 for key, (_, y) in self.out.boxes.items())
+        self.out.width = max(end + room_to_turn, middle + top.width)
+        self.out.height = max(upper + tallest + FOOT, lowest)
         for i, arrow in enumerate(self.view.arrows):
             if i not in self.out.arrows:
                 self.out.arrows[i] = self._apart(i, self._across(arrow))

@@ -16,6 +16,9 @@ from microgradrnn.lowering import lower
 from viz import zoom
 from viz.view import View, build
 
+MOST_COLUMNS = 12
+"""So many cells side by side can still be read."""
+
 Level = Literal["auto", "network", "cell", "op", "scalar"]
 
 
@@ -38,7 +41,7 @@ def view_at(root: Node, level: Level, steps: Iterable[int] | None, max_nodes: in
     if level == "network":
         return zoom.rolled(zoom.cells(build(root, wanted or times, sys.maxsize)))
     if level == "cell" or (level == "auto" and wanted is None and not rolled and _is_wide(times, max_nodes)):
-        view = _cells(root, wanted or list(times), max_nodes if wanted is None else sys.maxsize)
+        view = _cells(root, list(times), max_nodes) if wanted is None else zoom.cells(build(root, wanted, sys.maxsize))
         note = "a box for each scope: draw(root, level='op') shows what is in it"
         view = replace(view, notes=(*view.notes, note))
         return zoom.rolled(view) if rolled else view
@@ -58,7 +61,7 @@ def _cells(root: Node, steps: list[int], max_nodes: int) -> View:
     """The steps as cells, without some in the middle if there are too many."""
     steps = sorted(steps)
     few = zoom.cells(build(root, steps[:1] + steps[1:][-2:], sys.maxsize))
-    room = int(max_nodes * len(few.steps) / len(few.boxes))
+    room = min(int(max_nodes * len(few.steps) / len(few.boxes)), MOST_COLUMNS)
     if room <= 3 < len(steps):
         return few
     kept = steps if room >= len(steps) else steps[:1] + steps[1 - room :]

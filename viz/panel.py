@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,30 +21,36 @@ _STRIP, _CELL = 62.0, 8.0
 
 
 class Panel:
-    """The panel of some shared weights; ``moving``: with room for every state, not only for the last one."""
+    """The panel of some shared weights, in as many columns as it takes to be no higher than ``room``, if it can.
 
-    def __init__(self, sums: Sequence[Sum], grad_scale: float, prefix: str, moving: bool = False) -> None:
+    ``moving``: with room for every state, not only for the last one.
+    """
+
+    def __init__(
+        self, sums: Sequence[Sum], grad_scale: float, prefix: str, moving: bool = False, room: float = math.inf
+    ) -> None:
         self.sums, self.grad_scale, self.prefix = sums, grad_scale, prefix
         figures = [brief(data) for s in sums for data in _shown(s, moving)]
-        self.width = max([220.0, *(FIGURE.width(text) + 92 for text in figures)]) if sums else 0.0
-        self.height = 44.0 + sum(_height(s) for s in sums)
+        self.column = max([220.0, *(FIGURE.width(text) + 92 for text in figures)]) if sums else 0.0
+        self.places = _in_columns([_height(s) for s in sums], room - 44.0)
+        self.width = self.column * (1 + max((column for column, _ in self.places), default=0))
+        self.height = 44.0 + max((y + _height(s) for s, (_, y) in zip(sums, self.places, strict=True)), default=0.0)
 
     def paint(self, pen: Pen, x: float, y: float, lit: int | None = None) -> None:
         """Paint it at a place; ``lit`` is the sum whose weight is visited."""
         pen.rectangle(x, y, self.width, self.height, "box card", rx=8)
         pen.text(x + 10, y + 18, "Shared weights: uses sum", "ink", TITLE)
         pen.text(x + 10, y + self.height - 9, "entries add; norms do not", "faint", SMALL)
-        y += 30
-        for i, s in enumerate(self.sums):
+        for i, (s, (column, down)) in enumerate(zip(self.sums, self.places, strict=True)):
+            left, top = x + column * self.column, y + 30 + down
             about = f"{s.title}\nshared weight: its gradient is the sum of {len(s.parts)} contributions"
             with pen.group(f'id="{self.prefix}s{i}" class="sum"', about):
                 if pen.live or i == lit:
-                    pen.rectangle(x + 4, y - 5, self.width - 8, _height(s) - 4, "frame", rx=5, lit=i == lit)
-                self._sum(pen, x + 10, y, s)
-            y += _height(s)
+                    pen.rectangle(left + 4, top - 5, self.column - 8, _height(s) - 4, "frame", rx=5, lit=i == lit)
+                self._sum(pen, left + 10, top, s)
 
     def _sum(self, pen: Pen, x: float, y: float, s: Sum) -> None:
-        right = x + self.width - 20
+        right = x + self.column - 20
         pen.text(x, y + 10, fonts.clip(s.title, 150, TITLE.size, TITLE.font), "ink", TITLE)
         pen.text(x, y + 24, "value", "faint", SMALL)
         self._strip(pen, x + _STRIP, y + 16, s.value, heat.VALUE, heat.largest([s.value]))
@@ -75,6 +82,22 @@ class Panel:
     def _strip(self, pen: Pen, x: float, y: float, data: Any, ends: Ends, scale: float) -> None:
         if np.ndim(data) > 0 and np.size(data) > MAX_ENTRIES:
             pen.cells(x, y, np.ravel(data), _CELL, scale, ends)
+
+
+def _in_columns(heights: Sequence[float], room: float) -> list[tuple[int, float]]:
+    """Column and distance from its top of each block, one under the other and on to the next column where it is full.
+
+    >>> _in_columns([10.0, 10.0, 10.0], room=25.0)
+    [(0, 0.0), (0, 10.0), (1, 0.0)]
+    """
+    found: list[tuple[int, float]] = []
+    column, y = 0, 0.0
+    for height in heights:
+        if y > 0 and y + height > room:
+            column, y = column + 1, 0.0
+        found.append((column, y))
+        y += height
+    return found
 
 
 def _height(s: Sum) -> float:

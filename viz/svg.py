@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
@@ -98,7 +99,10 @@ class _Painter:
         self.rows = {box.key: rows(box, self.moving) for box in view.boxes}
         self.grads = [state for lines in self.rows.values() for row in lines if row.sign for state in row.states]
         self.grad_scale = heat.largest(state.data for state in self.grads if np.ndim(state.data) > 0)
-        self.panel = Panel(view.sums if view.steps else (), self.grad_scale, prefix, self.moving)
+        room = (
+            math.inf if pen.live else max(layout.height, layout.width / 8, 300.0)
+        )  # a page's panel stands by itself, and scrolls
+        self.panel = Panel(view.sums if view.steps else (), self.grad_scale, prefix, self.moving, room)
         self.taken = Occupied()
         for key, size in box_sizes.items():
             self.taken.add(around(layout.boxes[key], size))

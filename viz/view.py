@@ -25,7 +25,7 @@ from viz.names import expression, names, recorded
 from viz.numbers import entries
 
 Role = Literal["data", "leaf", "parameter", "alias", "op", "loss", "root", "gap", "cell"]
-MOST_SUMS = 20
+MOST_SUMS = 12
 """So many shared weights are added up beside a picture."""
 
 Place = int | Literal["before", "after"]

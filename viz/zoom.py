@@ -17,6 +17,9 @@ import numpy as np
 from viz.numbers import brief
 from viz.view import Arrow, Box, View
 
+MOST_ARROWS = 4
+"""Of more arrows between two cells one is drawn."""
+
 
 def cells(view: View) -> View:
     """A box for each scope in each step; weights and constants go into the box that reads them."""
@@ -33,11 +36,22 @@ def cells(view: View) -> View:
 
     groups = [group(box) for box in view.boxes]
     leaving = {arrow.tail for arrow in view.arrows if groups[arrow.tail] != groups[arrow.head]}
+    between: dict[tuple[Hashable, Hashable], set[int]] = {}
+    for arrow in view.arrows:
+        if np.ndim(view.boxes[arrow.tail].value) == 0:
+            between.setdefault((groups[arrow.tail], groups[arrow.head]), set()).add(arrow.tail)
+
+    def same(arrow: Arrow) -> Hashable:
+        """What one box sends to a cell is one arrow; so is what a great many do, the entries of a state lowered."""
+        ends = groups[arrow.tail], groups[arrow.head]
+        many = len(between.get(ends, ())) > MOST_ARROWS
+        return None if ends[0] == ends[1] else "many" if many else arrow.tail
+
     return _gathered(
         view,
         groups,
         lambda boxes: _cell(boxes, [box for box in boxes if box.key in leaving or box.role == "root"]),
-        lambda arrow: None if groups[arrow.tail] == groups[arrow.head] else arrow.tail,
+        same,
     )
 
 
@@ -113,7 +127,7 @@ def _gathered(
         members.setdefault(groups[box.key], []).append(box)
     key = {group: i for i, group in enumerate(members)}
     boxes = [merge(found) if len(found) > 1 else found[0] for found in members.values()]
-    arrows: dict[Hashable, list[Arrow]] = {}
+    arrows: dict[tuple[int, int, Hashable], list[Arrow]] = {}
     for arrow in view.arrows:
         name = same(arrow)
         if name is not None:
@@ -122,7 +136,7 @@ def _gathered(
     return replace(
         view,
         boxes=tuple(replace(box, key=i) for i, box in enumerate(boxes)),
-        arrows=tuple(_one_arrow(found) for found in arrows.values()),
+        arrows=tuple(_one_arrow(found, together=name[2] == "many") for name, found in arrows.items()),
     )
 
 
@@ -175,12 +189,14 @@ def _one_title(titles: list[str]) -> str:
     return titles[0] if len(set(titles)) == 1 else "varies"
 
 
-def _one_arrow(arrows: list[Arrow]) -> Arrow:
+def _one_arrow(arrows: list[Arrow], together: bool) -> Arrow:
+    """One for several: what they carry is summed, or, of many scalars ``together``, stands side by side."""
     first = arrows[0]
     if len(arrows) == 1:
         return first
     known = [arrow for arrow in arrows if arrow.contribution is not None]
-    total = _total([arrow.contribution for arrow in known])
+    parts = [arrow.contribution for arrow in known]
+    total = np.array([float(np.sum(part)) for part in parts]) if together else _total(parts)
     visit = max((arrow.visit for arrow in known if arrow.visit is not None), default=None)
     return replace(first, contribution=total, visit=visit, tooltip="\n\n".join(a.tooltip for a in arrows[:8]))
 

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 
-from microgradrnn.checks import check_size as check_size
 from microgradrnn.nn.module import Parameter
 
 Seed = int | np.random.Generator | None

@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 
 from microgradrnn.checks import check_dtype, check_fraction, check_size, data, integers, numbers
-from microgradrnn.checks import check_features as check_features
 from microgradrnn.nn.initial import Seed, uniform
 from microgradrnn.nn.module import Module, Parameter
 

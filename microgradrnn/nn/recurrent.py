@@ -54,6 +54,8 @@ class Cell(Module):
         context_size: int = 0,
     ) -> None:
         check_size(self, input_size=input_size, hidden_size=hidden_size)
+        if context_size:
+            check_size(self, context_size=context_size)
         check_dtype(self, dtype)
         self.input_size, self.hidden_size, self.suffix = input_size, hidden_size, suffix
         rng, width = np.random.default_rng(seed), self.gates * hidden_size
