@@ -405,3 +405,17 @@ ERRORS = {
 def test_what_does_not_fit_is_an_error_that_says_what_was_expected(wrong, error, message):
     with pytest.raises(error, match=message):
         wrong()
+
+
+def test_what_is_fed_back_may_be_a_function_of_the_output():
+    net = nn.OneToMany(2, 3, 4, feedback=True, seed=0)
+    x = np.random.default_rng(0).normal(size=(2, 2))
+    by_hand = [y.data for _, y in net.unroll(x, 3, feed=functional.softmax)]
+    W = {p.label: p.data for p in net.parameters()}
+    h, fed = np.zeros((2, 3)), None
+    for t, y in enumerate(by_hand):
+        z = (x @ W["W_xh"] if t == 0 else fed @ W["W_yh"]) + h @ W["W_hh"] + W["b_h"]
+        h = np.tanh(z)
+        expected = h @ W["W_hy"] + W["b_y"]
+        np.testing.assert_allclose(y, expected, rtol=1e-12)
+        fed = np.exp(expected) / np.exp(expected).sum(axis=1, keepdims=True)

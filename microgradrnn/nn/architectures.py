@@ -123,15 +123,23 @@ class OneToMany(Module):
             self.cell.W_ch.label = "W_yh"
         self.readout = read_out(hidden_size, output_size, rng, dtype)
 
-    def unroll(self, x: Any, steps: int) -> Iterator[tuple[int, Any]]:
-        """The outputs one at a time, (t, y_t) for t = 1 .. steps, for x of shape (N, input).
+    def unroll(self, x: Any, steps: int, feed: Callable[[Any], Any] | None = None) -> Iterator[tuple[int, Any]]:
+        """The outputs one at a time, (t, y_t) for t = 1 .. steps.
+
+        Args:
+            x: (N, input).
+            steps: how many.
+            feed: with feedback, what is read of y_(t-1): itself unless given; `greedy`, or a softmax, for tokens.
 
         Raises:
             ValueError: x has another shape, or steps is not a positive integer.
         """
         x = numbers(self, "x", x, ("N", self.cell.input_size))
         check_size(self, steps=steps)
-        fed_back: Feed = lambda t, y: (None, y if self.feedback else None)  # noqa: E731
+
+        def fed_back(t: int, y: Any) -> tuple[Any, Any]:
+            return None, None if not self.feedback else y if feed is None else feed(y)
+
         return generate(self.cell, self.readout, (x, None), fed_back, range(1, steps + 1), len(x))
 
 
