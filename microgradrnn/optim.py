@@ -4,10 +4,11 @@ Each does what PyTorch's of that name does, to the last bits. ``g`` is the gradi
 the parameter's own steps from 1.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from microgradrnn.checks import check_fraction, check_not_negative
 from microgradrnn.engine import Node
@@ -34,6 +35,42 @@ class Optimizer:
             if p.grad is not None:
                 g = p.grad + self.weight_decay * p.data if self.weight_decay else p.grad
                 p.data -= self.lr * self._direction(g, self.memory.setdefault(p, {}))
+
+    def state_dict(self) -> dict[str, NDArray[Any]]:
+        """The memory as arrays: ``"0.v"`` is the first parameter's v. One that never had a gradient has none.
+
+        >>> from microgradrnn import Value
+        >>> p = Value(1.0)
+        >>> p.grad, optimizer = 2.0, SGD([p], lr=0.1, momentum=0.9)
+        >>> optimizer.step()
+        >>> optimizer.state_dict()
+        {'0.v': array(2.)}
+        """
+        numbered = ((k, self.memory.get(p, {})) for k, p in enumerate(self.params))
+        return {f"{k}.{slot}": np.array(held) for k, memory in numbered for slot, held in memory.items()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over a memory, of an optimiser with the same settings and as many parameters.
+
+        Raises:
+            KeyError: a name is not known here, or one is missing beside another of the same parameter.
+            ValueError: an array has another shape or dtype than its parameter. In any case nothing has been changed.
+        """
+        memory: dict[Node, dict[str, Any]] = {}
+        left = dict(state)
+        for k, p in enumerate(self.params):
+            held = {slot: left.pop(f"{k}.{slot}") for slot in self._slots() if f"{k}.{slot}" in left}
+            if held and len(held) < len(self._slots()):
+                raise KeyError(f"{type(self).__name__}.load_state_dict: parameter {k} has only {', '.join(held)}")
+            if held:
+                memory[p] = {slot: _remembered(f"{k}.{slot}", array, p) for slot, array in held.items()}
+        if left:
+            raise KeyError(f"{type(self).__name__}.load_state_dict: not known here {sorted(left)}")
+        self.memory = memory
+
+    def _slots(self) -> tuple[str, ...]:
+        """What is remembered of each parameter; ``k`` is a count, all else has the parameter's shape."""
+        raise NotImplementedError
 
     def _direction(self, g: Any, memory: dict[str, Any]) -> Any:
         raise NotImplementedError
@@ -66,6 +103,9 @@ class SGD(Optimizer):
             raise ValueError(f"SGD: momentum is not negative, and above 0 for nesterov; it is {momentum}")
         self.momentum, self.nesterov = momentum, nesterov
 
+    def _slots(self) -> tuple[str, ...]:
+        return ("v",) if self.momentum else ()
+
     def _direction(self, g: Any, memory: dict[str, Any]) -> Any:
         if self.momentum == 0:
             return g
@@ -91,6 +131,9 @@ class Adagrad(Optimizer):
         check_not_negative(self, eps=eps)
         self.eps, self.eps_inside = eps, eps_inside
 
+    def _slots(self) -> tuple[str, ...]:
+        return ("s",)
+
     def _direction(self, g: Any, memory: dict[str, Any]) -> Any:
         s = memory["s"] = memory.get("s", 0.0) + g * g
         return g / np.sqrt(s + self.eps) if self.eps_inside else g / (np.sqrt(s) + self.eps)
@@ -115,6 +158,9 @@ class RMSprop(Optimizer):
         check_fraction(self, alpha=alpha)
         check_not_negative(self, eps=eps, momentum=momentum)
         self.alpha, self.eps, self.momentum = alpha, eps, momentum
+
+    def _slots(self) -> tuple[str, ...]:
+        return ("s", "v") if self.momentum else ("s",)
 
     def _direction(self, g: Any, memory: dict[str, Any]) -> Any:
         s = memory["s"] = self.alpha * memory.get("s", 0.0) + (1 - self.alpha) * g * g
@@ -145,6 +191,9 @@ class Adam(Optimizer):
         check_fraction(self, **{f"betas[{k}]": beta for k, beta in enumerate(betas)})
         check_not_negative(self, eps=eps)
         self.betas, self.eps = betas, eps
+
+    def _slots(self) -> tuple[str, ...]:
+        return ("k", "m", "v")
 
     def _direction(self, g: Any, memory: dict[str, Any]) -> Any:
         b1, b2 = self.betas
@@ -220,6 +269,18 @@ def clip_grad_value_(params: Iterable[Any], value: float) -> None:
     for p in _leaves(params, "clip_grad_value_"):
         if p.grad is not None:
             p.grad = np.clip(p.grad, -value, value)
+
+
+def _remembered(name: str, array: Any, p: Any) -> Any:
+    """A part of a memory as `Optimizer.step` left it: a count, a number or an array of its own."""
+    found = np.array(array)
+    wanted = ((), np.dtype(np.int64)) if name.endswith(".k") else (p.shape, p.dtype)
+    if (found.shape, found.dtype) != wanted:
+        raise ValueError(
+            f"load_state_dict: {name} is {wanted[1]} of shape {wanted[0]}, and what came is {found.dtype} of shape "
+            f"{found.shape}"
+        )
+    return int(found) if name.endswith(".k") else found[()]
 
 
 def _check_limit(name: str, **limit: Any) -> None:

@@ -1,7 +1,4 @@
-"""Training on sequences that are too long for one backward pass.
-
-- `truncated_bptt`: a sequence in chunks, the state carried over and cut between them.
-"""
+"""Truncated backpropagation through time: a sequence in chunks, the state carried over and cut between them."""
 
 from __future__ import annotations
 

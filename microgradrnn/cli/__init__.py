@@ -1,0 +1,14 @@
+"""The command line.
+
+- `step`, `draw` and `page` of an expression such as ``"z*(x+y)"``; the last two, and `flow`, of a trained network too.
+- `train`, and then `sample`, `eval`, `check` and `export` what was trained.
+
+What a command alone needs is imported by that command, so that help and errors come at once.
+"""
+
+from microgradrnn.cli.common import app
+from microgradrnn.cli.expressions import draw, page, step
+from microgradrnn.cli.runs import check, evaluate_, export, flow, sample
+from microgradrnn.cli.train import train
+
+__all__ = ["app", "check", "draw", "evaluate_", "export", "flow", "page", "sample", "step", "train"]

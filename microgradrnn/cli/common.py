@@ -1,0 +1,59 @@
+"""What all commands share: the program that they belong to, how their help ends, and how they refuse."""
+
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+import microgradrnn
+from microgradrnn.training import Checkpoint, Run
+
+app = typer.Typer(
+    help="Record an expression or a recurrent network, and see every gradient on every edge.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["--help"]},
+)
+
+RunFolder = Annotated[
+    Path, typer.Argument(metavar="RUN", help="The folder of a training, or a checkpoint file.", show_default=False)
+]
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"microgradrnn {microgradrnn.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Record an expression or a recurrent network, and see every gradient on every edge."""
+
+
+def examples(*lines: str) -> str:
+    r"""The end of a command's help; ``\b`` keeps the lines apart."""
+    return "\n".join(["\b", "Examples:", *(f"  microgradrnn {line}" for line in lines)])
+
+
+def refuse(error: Exception | str, code: int = 2) -> NoReturn:
+    """Say what is wrong and end: with 2 where it is what was asked for, with 1 where it came up on the way."""
+    typer.echo(f"Error: {error}", err=True)
+    raise typer.Exit(code)
+
+
+def trained(run: Path) -> Checkpoint:
+    """What a training has come to: its best on what was held out, where something was."""
+    try:
+        if run.is_file():
+            return Checkpoint.load(run)
+        if not Run(run).exists:
+            refuse(f"there is no training in {run}; start one with: microgradrnn train TEXT --out {run}")
+        return Run(run).best()
+    except (OSError, ValueError) as error:
+        refuse(error)

@@ -1,0 +1,157 @@
+"""What is done with a training: `sample`, `eval`, `export`, `flow`, `check`."""
+
+import math
+import sys
+from itertools import islice
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from microgradrnn.cli.common import RunFolder, app, examples, refuse, trained
+from microgradrnn.cli.recorded import recorded
+from microgradrnn.text import read_text, streams
+from microgradrnn.training import evaluate
+
+
+@app.command(
+    epilog=examples(
+        "sample run",
+        'sample run --prime "To be" --length 1000 --temperature 0.7',
+        "sample run --top-k 10 --top-p 0.9 --seed 1",
+    )
+)
+def sample(
+    run: RunFolder,
+    prime: Annotated[str, typer.Option(help="What the model reads first.")] = "",
+    length: Annotated[int, typer.Option(min=1, help="How many characters to write.")] = 500,
+    temperature: Annotated[
+        float, typer.Option(help="Below 1 more sure of itself, above 1 less; 0: the likeliest.")
+    ] = 1.0,
+    top_k: Annotated[int | None, typer.Option(help="Draw from so many of the likeliest.")] = None,
+    top_p: Annotated[float | None, typer.Option(help="Draw from the fewest that have this probability.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="The same seed, the same text.")] = None,
+) -> None:
+    """Let a trained model write."""
+    from microgradrnn.sampling import sample
+
+    checkpoint = trained(run)
+    try:
+        written = sample(checkpoint.model(), checkpoint.vocabulary, prime, temperature, top_k, top_p, seed)
+        _write(prime)
+        for character in islice(written, length):
+            _write(character)
+    except (TypeError, ValueError) as error:
+        refuse(error)
+    _write("\n")
+
+
+@app.command("eval", epilog=examples("eval run other.txt"))
+def evaluate_(
+    run: RunFolder,
+    text: Annotated[Path, typer.Argument(metavar="TEXT", help="A UTF-8 file.", show_default=False)],
+) -> None:
+    """The loss of a trained model on a text: in nats and bits a character, and as perplexity."""
+    checkpoint = trained(run)
+    settings = checkpoint.settings
+    try:
+        tokens = checkpoint.vocabulary.encode(read_text(text))
+        inputs, _ = streams(tokens, settings.batch_size, settings.seq_length)
+        loss = evaluate(checkpoint.model(), tokens, settings.batch_size, settings.seq_length)
+    except (OSError, ValueError) as error:
+        refuse(error)
+    typer.echo(f"loss        {loss:.4f} nats a character")
+    typer.echo(f"            {loss / math.log(2):.4f} bits a character")
+    typer.echo(f"perplexity  {math.exp(min(loss, 700)):.4f}, of {len(checkpoint.vocabulary)} characters")
+    typer.echo(f"over {inputs.size:,} predictions; streams that start afresh: {inputs.shape[1]}")
+
+
+@app.command(epilog=examples("export run", "export run --out model.safetensors"))
+def export(
+    run: RunFolder,
+    out: Annotated[Path, typer.Option(help="The file to write.")] = Path("model.safetensors"),
+) -> None:
+    """Write the weights as PyTorch has them, and print the lines of PyTorch that load them."""
+    from safetensors.numpy import save
+
+    from microgradrnn.interop import to_torch
+    from microgradrnn.training.checkpoint import write
+
+    checkpoint = trained(run)
+    settings, count = checkpoint.settings, len(checkpoint.vocabulary)
+    try:
+        state = {name: array.copy(order="C") for name, array in to_torch(checkpoint.model()).items()}
+        write(out, save(state, {"characters": checkpoint.vocabulary.characters}))
+    except (OSError, ValueError) as error:
+        refuse(error)
+    typer.echo(f"""\
+# {out} holds the weights; this loads them and gives the scores of the character after each of a text's.
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file
+
+characters = safe_open({str(out)!r}, "pt").metadata()["characters"]
+rnn = torch.nn.{settings.cell.upper()}({count}, {settings.hidden}, num_layers={settings.layers})
+readout = torch.nn.Linear({settings.hidden}, {count})
+model = torch.nn.ModuleDict({{"rnn": rnn, "readout": readout}}).to(torch.{settings.dtype})
+model.load_state_dict(load_file({str(out)!r}))
+tokens = torch.tensor([characters.index(c) for c in characters])  # any text of these
+outputs, state = rnn(torch.nn.functional.one_hot(tokens, {count}).to(torch.{settings.dtype})[:, None])
+logits = readout(outputs)""")
+
+
+@app.command(epilog=examples('flow run --text "To be, or not"', 'flow run --text "To be, or not" --out flow.png'))
+def flow(
+    run: RunFolder,
+    text: Annotated[str, typer.Option(help="What the network reads and is asked to predict.", show_default=False)],
+    out: Annotated[Path | None, typer.Option(help="A chart to write: .svg, .png or .pdf.")] = None,
+) -> None:
+    """How far back in time the gradient of each step's loss reaches."""
+    from viz import grad_flow
+
+    loss = recorded(run, text)
+    layers = trained(run).settings.layers
+    try:
+        found = grad_flow(loss, "h" if layers == 1 else [f"h{k + 1}" for k in range(layers)])
+        for name, norms in found.norms.items():
+            for t, norm in norms.items():
+                typer.echo(f"{name}_{t}  after {text[t - 1]!r:6}  |dL/d{name}_{t}| = {norm:.4g}")
+        typer.echo(f"Of the last step's loss alone: {found.verdict}")
+        if out is not None:
+            found.plot().savefig(out)
+            typer.echo(out)
+    except (OSError, ValueError) as error:
+        refuse(error)
+
+
+@app.command(epilog=examples("check run", "check run --text abc"))
+def check(
+    run: RunFolder,
+    text: Annotated[str | None, typer.Option(help="What to check on; the first few characters it knows.")] = None,
+) -> None:
+    """Hold the gradients of a trained model against every other way to find them."""
+    from microgradrnn.cli.witnesses import witnesses
+
+    checkpoint = trained(run)
+    text = checkpoint.vocabulary.characters[:5] * 2 if text is None else text
+    try:
+        tokens = checkpoint.vocabulary.encode(text[:20])
+        inputs, targets = streams(tokens, 1, 1)
+    except ValueError as error:
+        refuse(error)
+    typer.echo(f"The gradients of the loss on {text[:20]!r}, in float64, by backward, against")
+    good = True
+    for witness in witnesses(checkpoint, inputs, targets):
+        good &= witness.error <= witness.allowed
+        typer.echo(
+            f"  {witness.name:20} {witness.entries:>9,} entries   largest relative error {witness.error:7.1e}   "
+            f"{'agrees' if witness.error <= witness.allowed else f'DIFFERS: {witness.allowed:g} is allowed'}"
+        )
+    if not good:
+        raise typer.Exit(1)
+
+
+def _write(text: str) -> None:
+    """To the console at once; a character that it does not know as a question mark."""
+    encoding = sys.stdout.encoding or "utf-8"
+    typer.echo(text.encode(encoding, "replace").decode(encoding), nl=False)

@@ -1,0 +1,190 @@
+"""`train`: a character model on a text, saved on the way, to be gone on with after any stop."""
+
+import math
+import shlex
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+from tqdm import tqdm
+
+from microgradrnn.cli.common import app, examples, refuse
+from microgradrnn.text import read_text
+from microgradrnn.training import MIN_CHAR_RNN, Diverged, Run, Settings, Trainer
+from microgradrnn.training.settings import FREE_TO_CHANGE, NAMES
+
+PRESETS = {"min-char-rnn": MIN_CHAR_RNN}
+DEFAULT = Settings()
+
+
+def _option(name: str, told: str) -> Any:
+    """An option for a setting: None unless given, and its help shows what it then is."""
+    return typer.Option(help=told, show_default=str(getattr(DEFAULT, name)))
+
+
+@app.command(
+    epilog=examples(
+        "train shakespeare.txt --out run",
+        "train shakespeare.txt --out run --resume --epochs 80",
+        "train shakespeare.txt --out small --cell gru --hidden 64 --layers 1 --epochs 10",
+        "train shakespeare.txt --out classic --preset min-char-rnn",
+    )
+)
+def train(
+    text: Annotated[Path, typer.Argument(metavar="TEXT", help="A UTF-8 file, in any script.", show_default=False)],
+    out: Annotated[Path, typer.Option(metavar="RUN", help="The folder to write.", show_default=False)],
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the training in RUN.")] = False,
+    preset: Annotated[Literal["min-char-rnn"] | None, typer.Option(help="Settings to start from.")] = None,
+    cell: Annotated[Literal["rnn", "lstm", "gru"] | None, _option("cell", "The kind of cell.")] = None,
+    hidden: Annotated[int | None, _option("hidden", "Units of a layer.")] = None,
+    layers: Annotated[int | None, _option("layers", "How many layers.")] = None,
+    dropout: Annotated[float | None, _option("dropout", "How much is dropped between layers.")] = None,
+    seq_length: Annotated[int | None, _option("seq_length", "Steps of a backward pass.")] = None,
+    batch_size: Annotated[int | None, _option("batch_size", "Streams of text read side by side.")] = None,
+    epochs: Annotated[int | None, _option("epochs", "How often to read the text.")] = None,
+    optimizer: Annotated[
+        Literal["sgd", "adagrad", "rmsprop", "adam", "adamw"] | None, _option("optimizer", "What takes the steps.")
+    ] = None,
+    lr: Annotated[float | None, _option("lr", "The learning rate.")] = None,
+    lr_decay: Annotated[float | None, _option("lr_decay", "Its factor an epoch, from the tenth on.")] = None,
+    clip: Annotated[float | None, _option("clip", "The largest norm of the gradient.")] = None,
+    validation: Annotated[float | None, _option("validation", "How much of the text is held out.")] = None,
+    patience: Annotated[
+        int | None, _option("patience", "Stop after so many epochs without a better loss there; 0: never.")
+    ] = None,
+    seed: Annotated[int | None, _option("seed", "Of all random numbers.")] = None,
+    save_every: Annotated[int, typer.Option(min=1, help="Save after so many steps, and after each epoch.")] = 200,
+) -> None:
+    """Train a character model on a text by truncated backpropagation through time.
+
+    RUN comes to hold checkpoint.safetensors to go on from, best.safetensors to use, and history.csv. Ctrl-C
+    saves and ends; after a kill --resume goes on from the last save.
+    """
+    given = {name: value for name, value in locals().items() if name in NAMES and value is not None}
+    run = Run(out)
+    try:
+        content = read_text(text)
+        base = PRESETS[preset] if preset else DEFAULT
+        trainer = (
+            _resumed(run, content, base if preset else None, given) if resume else _fresh(run, content, base, given)
+        )
+    except (OSError, ValueError) as error:
+        refuse(str(error).removeprefix("Settings: "))
+    again = shlex.join(["microgradrnn", "train", str(text), "--out", str(out), "--resume"])
+    if trainer.finished:
+        typer.echo(f"This training is finished. To go on with it: {again} --epochs {trainer.settings.epochs + 10}")
+        return
+    typer.echo(_described(trainer, text))
+    try:
+        with _stop_requests() as asked:
+            _follow(run, trainer, save_every, asked)
+            if asked:
+                run.save(trainer)
+    except Diverged as error:
+        refuse(
+            f"the loss ran off {error}\n{run.last_file} still holds the last good training, of step "
+            f"{run.last().position.step}. To go on from there more slowly: {again} --lr {trainer.settings.lr / 10:g}",
+            code=1,
+        )
+    except OSError as error:
+        refuse(error, code=1)
+    if asked and not trainer.finished:
+        typer.echo(f"\nStopped and saved at step {trainer.position.step}. To go on: {again}", err=True)
+        raise typer.Exit(128 + asked[0])
+    early = f" (nothing better for {trainer.settings.patience} epochs)" if trainer.stopped_early else ""
+    typer.echo(
+        f"Finished after {trainer.position.epoch} epochs{early}. To see what it writes: microgradrnn sample {out}"
+    )
+
+
+def _fresh(run: Run, text: str, base: Settings, given: dict[str, Any]) -> Trainer:
+    if run.folder.exists() and not run.folder.is_dir():
+        raise ValueError(f"{run.folder} is a file, and RUN is a folder")
+    if run.exists:
+        raise ValueError(f"{run.folder} already holds a training: go on with it by --resume, or name another folder")
+    return Trainer(Settings(**{**vars(base), **given}), text)
+
+
+def _resumed(run: Run, text: str, preset: Settings | None, given: dict[str, Any]) -> Trainer:
+    """The training in a folder; what was told before cannot be told otherwise, but for how long and how fast."""
+    if not run.exists:
+        raise ValueError(f"there is no training in {run.folder} to go on with; start one without --resume")
+    checkpoint = run.last()
+    told = vars(checkpoint.settings)
+    for name, value in ({**vars(preset), **given} if preset else given).items():
+        if value != told[name] and name not in FREE_TO_CHANGE:
+            raise ValueError(f"{run.folder} was trained with --{name.replace('_', '-')} {told[name]}, not {value}")
+    changed = {name: value for name, value in given.items() if name in FREE_TO_CHANGE}
+    return Trainer.resumed(checkpoint, text, **changed)
+
+
+def _described(trainer: Trainer, text: Path) -> str:
+    settings, count = trainer.settings, sum(p.size for p in trainer.model.parameters())
+    steps, batch = trainer.inputs.shape
+    held_out = f", {len(trainer.held_out):,} held out" if len(trainer.held_out) else ""
+    return (
+        f"{text}: {steps * batch:,} characters to learn in {batch} {'stream' if batch == 1 else 'streams'}{held_out}; "
+        f"{len(trainer.vocabulary)} different\n"
+        f"{settings.cell}, {settings.layers} x {settings.hidden} units, {count:,} parameters, {settings.dtype}; "
+        f"from epoch {trainer.position.epoch + 1} of {settings.epochs}, step {trainer.position.step}"
+    )
+
+
+def _follow(run: Run, trainer: Trainer, save_every: int, asked: list[int]) -> None:
+    """Train, with a bar on a terminal and a line an epoch, until finished or asked to stop."""
+    size, place = trainer.inputs.size, trainer.position
+    done = place.epoch * size + place.epoch_characters
+    with tqdm(
+        total=trainer.settings.epochs * size,
+        initial=done,
+        disable=None,
+        unit=" characters",
+        unit_scale=True,
+        mininterval=0.2,
+        bar_format="{desc}{percentage:3.0f}%|{bar}| {rate_fmt}, {remaining} left{postfix}",
+    ) as bar:
+        for position in run.train(trainer, save_every):
+            now = position.epoch * size + position.epoch_characters
+            bar.set_description_str(f"epoch {position.epoch + 1}/{trainer.settings.epochs} ", refresh=False)
+            bar.postfix = f"loss {trainer.loss:.3f}, perplexity {_exp(trainer.loss):.2f}"
+            bar.update(now - bar.n if not bar.disable else 0)
+            if position.chunk == 0:
+                bar.write(_epoch_line(trainer))
+            if asked:
+                return
+
+
+def _epoch_line(trainer: Trainer) -> str:
+    row = trainer.history[-1]
+    held_out = row["validation_loss"]
+    said = f"epoch {row['epoch']}: loss {row['loss']:.4f} nats a character, perplexity {_exp(row['loss']):.2f}"
+    if held_out is None:
+        return said
+    best = ", the best so far" if trainer.improved else ""
+    return f"{said}; held out {held_out:.4f}, perplexity {_exp(held_out):.2f}{best}"
+
+
+def _exp(x: float) -> float:
+    return math.exp(x) if x < 700 else math.inf
+
+
+@contextmanager
+def _stop_requests() -> Iterator[list[int]]:
+    """The signals that asked to stop: the first is noted, and the step is brought to its end; a second one kills."""
+    asked: list[int] = []
+
+    def note(number: int, _: Any) -> None:
+        asked.append(number)
+        signal.signal(number, before[number])
+
+    before: dict[int, Any] = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        for number in before:
+            signal.signal(number, note)
+        yield asked
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,138 @@
+"""Text as numbers, and numbers as text.
+
+- `read_text`: a file, with an error that says what is wrong with it.
+- `Vocabulary`: which characters there are, each with its token.
+- `split`: a part to learn from and a part to judge by. `streams`: a text side by side, for a batch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from microgradrnn.checks import check_fraction, check_size
+
+Tokens = NDArray[Any]
+
+
+def read_text(path: str | Path) -> str:
+    r"""The text of a UTF-8 file, each line's end as ``\n``.
+
+    Raises:
+        OSError: there is no such file, or it cannot be read.
+        ValueError: it is not UTF-8; names the byte, and where it stands.
+    """
+    try:
+        return Path(path).read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"{path} is not UTF-8 text: byte 0x{error.object[error.start]:02x} at {error.start}"
+        ) from error
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """The characters that a model knows; a character's token is its place among them.
+
+    Attributes:
+        characters: each once, in order.
+
+    >>> vocabulary = Vocabulary.of("hello")
+    >>> vocabulary.characters, vocabulary.encode("hole").tolist(), vocabulary.decode([1, 0])
+    ('ehlo', [1, 3, 2, 0], 'he')
+    """
+
+    characters: str
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.characters, str) or not self.characters:
+            raise ValueError("Vocabulary: characters are a text of at least one")
+        if list(self.characters) != sorted(set(self.characters)):
+            raise ValueError("Vocabulary: characters come each once, and sorted")
+
+    @classmethod
+    def of(cls, text: str) -> Vocabulary:
+        """The characters of a text, sorted."""
+        return cls("".join(sorted(set(text))))
+
+    def __len__(self) -> int:
+        return len(self.characters)
+
+    def __contains__(self, character: object) -> bool:
+        return character in set(self.characters)
+
+    def encode(self, text: str) -> Tokens:
+        r"""The tokens of a text, (T,).
+
+        Raises:
+            ValueError: a character is not known; names it, and its line and column.
+
+        >>> Vocabulary.of("ab").encode("ab\nac")
+        Traceback (most recent call last):
+        ValueError: Vocabulary: '\n' at line 1, column 3 is none of the 2 characters that the model knows
+        """
+        tokens = {character: token for token, character in enumerate(self.characters)}
+        try:
+            return np.array([tokens[character] for character in text], dtype=np.intp)
+        except KeyError as error:
+            at = text.index(error.args[0])
+            line, column = text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at)
+            raise ValueError(
+                f"Vocabulary: {error.args[0]!r} at line {line}, column {column} is none of the {len(self)} characters "
+                "that the model knows"
+            ) from None
+
+    def decode(self, tokens: Any) -> str:
+        """The text of tokens, (T,)."""
+        return "".join(self.characters[token] for token in tokens)
+
+
+def split(tokens: Tokens, fraction: float) -> tuple[Tokens, Tokens]:
+    """The front of a text to learn from, and its end to judge by, which is empty where it would be under 2 tokens.
+
+    Args:
+        tokens: (T,).
+        fraction: how much of it is held out, in [0, 1).
+
+    >>> [part.tolist() for part in split(np.arange(10), 0.2)]
+    [[0, 1, 2, 3, 4, 5, 6, 7], [8, 9]]
+    """
+    check_fraction("split", fraction=fraction)
+    held_out = int(len(tokens) * fraction)
+    if held_out < 2 or len(tokens) - held_out < 2:
+        held_out = 0  # a character and the one that follows it: less cannot be predicted
+    return tokens[: len(tokens) - held_out], tokens[len(tokens) - held_out :]
+
+
+def streams(tokens: Tokens, count: int, length: int) -> tuple[Tokens, Tokens]:
+    """A text cut into streams that are read side by side, and for each token the one that follows.
+
+    Every token but the first is a target once, save fewer than ``count`` at the end.
+
+    Args:
+        tokens: (T,), at least two.
+        count: of the streams; there are fewer where they would be shorter than ``length``, and always one.
+        length: the number of steps in a chunk.
+
+    Returns:
+        tokens to read and their targets, both time-major, (steps, streams).
+
+    Raises:
+        ValueError: there are under two tokens, or a size is not a positive integer.
+
+    >>> inputs, targets = streams(np.arange(7), count=2, length=3)
+    >>> inputs.tolist(), targets.tolist()
+    ([[0, 3], [1, 4], [2, 5]], [[1, 4], [2, 5], [3, 6]])
+    """
+    check_size("streams", count=count, length=length)
+    if len(tokens) < 2:
+        raise ValueError(
+            f"streams: a text has at least 2 characters, one to read and one to predict, not {len(tokens)}"
+        )
+    count = max(1, min(count, (len(tokens) - 1) // length))
+    end = (len(tokens) - 1) // count * count
+    return tokens[:end].reshape(count, -1).T, tokens[1 : end + 1].reshape(count, -1).T

@@ -1,0 +1,225 @@
+"""A training in one file: weights, the optimiser's memory, random state, position, vocabulary, settings, history.
+
+The file is safetensors: a header that says where which array stands, and the arrays. Nothing in it is ever executed.
+It holds a checksum of all that is in it, so that a damaged file is never taken for a whole one.
+
+- `Checkpoint`: what is in it; `Checkpoint.save`, `Checkpoint.load`.
+- `Position`: how far a training has come.
+- `write`: a file that is at any moment either the old one or the new one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import safetensors
+from numpy.typing import NDArray
+from safetensors.numpy import save as to_bytes
+
+from microgradrnn.nn import RNNLM
+from microgradrnn.text import Vocabulary
+from microgradrnn.training.settings import Settings
+
+Arrays = dict[str, NDArray[Any]]
+FORMAT = "microgradrnn checkpoint 1"
+DTYPES = ("float32", "float64", "int64")
+COLUMNS = ("epoch", "step", "loss", "smooth_loss", "validation_loss", "lr", "seconds")
+PARTS = ("settings", "vocabulary", "position", "random", "history", "text_digest")
+
+
+class CheckpointError(ValueError):
+    """A file is no checkpoint, or not a whole one; says which file, and what is wrong."""
+
+
+@dataclass
+class Position:
+    """How far a training has come.
+
+    Attributes:
+        epoch: how many have been finished.
+        chunk: how many chunks of this epoch have been learnt from.
+        step: how many steps the optimiser has made in all.
+        smooth_loss: the smoothed loss of a chunk, reduced as the settings say.
+        epoch_loss, epoch_characters: summed over this epoch, in nats.
+        best_loss: the lowest loss on what was held out, nats a character; None before there is one.
+        waited: epochs since then.
+        seconds: spent on training.
+    """
+
+    smooth_loss: float
+    epoch: int = 0
+    chunk: int = 0
+    step: int = 0
+    epoch_loss: float = 0.0
+    epoch_characters: int = 0
+    best_loss: float | None = None
+    waited: int = 0
+    seconds: float = 0.0
+
+    def __post_init__(self) -> None:
+        counts = (self.epoch, self.chunk, self.step, self.epoch_characters, self.waited)
+        numbers = (self.smooth_loss, self.epoch_loss, self.seconds, self.best_loss or 0.0)
+        if any(type(count) is not int or count < 0 for count in counts):
+            raise ValueError(f"Position: counts are integers that are not negative, not {counts}")
+        if any(type(number) not in (int, float) or not np.isfinite(number) for number in numbers):
+            raise ValueError(f"Position: losses and seconds are finite numbers, not {numbers}")
+
+
+@dataclass
+class Checkpoint:
+    """A training at one moment.
+
+    Attributes:
+        settings, vocabulary: what was trained, and for which characters.
+        position: how far it had come.
+        arrays: ``model.*`` the weights, ``optimizer.*`` the memory of the optimiser, ``state.*`` the carried states.
+        random: the state of the random numbers, as NumPy gives it.
+        text_digest: SHA-256 of the text that it was trained on.
+        history: a row for each epoch.
+    """
+
+    settings: Settings
+    vocabulary: Vocabulary
+    position: Position
+    arrays: Arrays
+    random: dict[str, Any]
+    text_digest: str
+    history: list[dict[str, Any]] = field(default_factory=list)
+
+    def model(self) -> RNNLM:
+        """The trained model, in evaluation.
+
+        Raises:
+            CheckpointError: weights are missing, or do not fit the settings and the vocabulary.
+        """
+        _check_sizes(self)
+        model = self.settings.model(len(self.vocabulary), np.random.default_rng(0))
+        try:
+            model.load_state_dict(self.part("model"))
+        except (KeyError, TypeError, ValueError) as error:
+            raise CheckpointError(f"the weights do not fit the settings: {error}") from error
+        model.eval()
+        return model
+
+    def part(self, name: str) -> Arrays:
+        """The arrays of "model", "optimizer" or "state", by the rest of their names."""
+        prefix = f"{name}."
+        return {key.removeprefix(prefix): array for key, array in self.arrays.items() if key.startswith(prefix)}
+
+    def save(self, path: str | Path) -> None:
+        """Write the file; a kill at any moment leaves the one that was there before, or this one whole.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        arrays = {name: np.array(array, order="C") for name, array in self.arrays.items()}
+        metadata = {
+            "format": FORMAT,
+            "settings": json.dumps(asdict(self.settings)),
+            "vocabulary": json.dumps(self.vocabulary.characters),
+            "position": json.dumps(asdict(self.position)),
+            "random": json.dumps(self.random),
+            "history": json.dumps(self.history),
+            "text_digest": json.dumps(self.text_digest),
+        }
+        metadata["checksum"] = _checksum(arrays, metadata)
+        write(path, to_bytes(arrays, metadata))
+
+    @classmethod
+    def load(cls, path: str | Path) -> Checkpoint:
+        """Read the file.
+
+        Raises:
+            OSError: there is none, or it cannot be read.
+            CheckpointError: it is damaged, cut short, or no checkpoint of ours.
+        """
+        arrays, metadata = _read(Path(path))
+        if metadata.get("format") != FORMAT:
+            raise CheckpointError(
+                f"{path} is a safetensors file, but no checkpoint of microgradrnn: its format is "
+                f"{metadata.get('format')!r}, not {FORMAT!r}"
+            )
+        if metadata.pop("checksum", None) != _checksum(arrays, metadata):
+            raise CheckpointError(f"{path} is damaged: its checksum is not that of what is in it")
+        try:
+            told = {name: json.loads(metadata[name]) for name in PARTS}
+            found = cls(
+                Settings(**told["settings"]),
+                Vocabulary(told["vocabulary"]),
+                Position(**told["position"]),
+                arrays,
+                told["random"],
+                told["text_digest"],
+                told["history"],
+            )
+            _check_sizes(found)
+            _check_history(found.history)
+        except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+            raise CheckpointError(f"{path} is a checkpoint that makes no sense: {error}") from error
+        return found
+
+
+def write(path: str | Path, content: bytes) -> None:
+    """Write a file such that it is at any moment either what it was before or all of the new: never a part.
+
+    The new one is written beside it, brought to the disk, and only then given the name.
+    """
+    path = Path(path)
+    beside = path.with_name(f"{path.name}.new")
+    with beside.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    beside.replace(path)
+
+
+def _read(path: Path) -> tuple[Arrays, dict[str, str]]:
+    """The arrays and the metadata of any safetensors file of ours."""
+    with path.open("rb"):  # what is missing or forbidden is said as Python says it
+        pass
+    try:
+        with safetensors.safe_open(path, framework="np") as file:
+            return {name: _array(path, name, file.get_tensor(name)) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
+    except (safetensors.SafetensorError, TypeError, AttributeError, KeyError) as error:
+        raise CheckpointError(f"{path} is damaged, cut short, or no safetensors file: {error}") from error
+
+
+def _array(path: Path, name: str, array: NDArray[Any]) -> NDArray[Any]:
+    if array.dtype.name not in DTYPES:
+        raise CheckpointError(f"{path}: {name} holds {array.dtype}, and a checkpoint holds {', '.join(DTYPES)}")
+    return np.array(array)
+
+
+def _checksum(arrays: Arrays, metadata: dict[str, str]) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(metadata):
+        digest.update(repr((name, metadata[name])).encode())
+    for name in sorted(arrays):
+        digest.update(repr((name, arrays[name].dtype.str, arrays[name].shape)).encode())
+        digest.update(arrays[name].tobytes())
+    return digest.hexdigest()
+
+
+def _check_history(history: Any) -> None:
+    for row in history:
+        if set(row) != set(COLUMNS) or any(type(value) not in (int, float, type(None)) for value in row.values()):
+            raise ValueError(f"a row of history has numbers for {', '.join(COLUMNS)}, and what came is {row!r:.200}")
+
+
+def _check_sizes(checkpoint: Checkpoint) -> None:
+    """Raise where the arrays are not of the sizes that the settings tell, before anything of such a size is made."""
+    settings, characters = checkpoint.settings, len(checkpoint.vocabulary)
+    sizes: dict[str, tuple[Literal[0, 1], int]] = {"model.readout.W": (1, characters)}
+    for layer in range(min(settings.layers, len(checkpoint.arrays) + 1)):
+        sizes[f"model.rnn.cells.{layer}.0.W_hh"] = (0, settings.hidden)
+    for name, (axis, size) in sizes.items():
+        array = checkpoint.arrays.get(name)
+        if array is None or array.ndim != 2 or array.shape[axis] != size or array.dtype.name != settings.dtype:
+            came = "nothing" if array is None else f"{array.dtype} of shape {array.shape}"
+            raise CheckpointError(f"{name} is {settings.dtype} with {size} on axis {axis}, and what came is {came}")

@@ -1,0 +1,89 @@
+"""The folder that a training writes.
+
+- ``checkpoint.safetensors``: the training as it was last saved, to go on from.
+- ``best.safetensors``: the same at the end of the epoch with the lowest loss on what is held out, to use.
+- ``history.csv``: a row for each epoch.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from microgradrnn.checks import check_size
+from microgradrnn.training.checkpoint import COLUMNS, Checkpoint, Position, write
+from microgradrnn.training.trainer import Trainer
+
+
+class Run:
+    """A folder with a training in it, or for one.
+
+    Args:
+        folder: made with the first thing that is saved.
+
+    >>> import tempfile
+    >>> from microgradrnn.training import Settings
+    >>> trainer = Trainer(Settings(hidden=8, layers=1, seq_length=5, batch_size=2, epochs=3), "hello world, " * 5)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     for position in Run(folder).train(trainer):
+    ...         pass
+    ...     Run(folder).best().position.epoch, Run(folder).last().position.epoch
+    (3, 3)
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+        self.last_file, self.best_file = self.folder / "checkpoint.safetensors", self.folder / "best.safetensors"
+        self.history_file = self.folder / "history.csv"
+
+    @property
+    def exists(self) -> bool:
+        """Whether a training has been saved here."""
+        return self.last_file.exists()
+
+    def train(self, trainer: Trainer, save_every: int = 200) -> Iterator[Position]:
+        """`Trainer.steps`, saved before the first, after every so many, and at the end of each epoch.
+
+        Raises:
+            Diverged: see `Trainer.steps`.
+            OSError: a file cannot be written.
+        """
+        check_size("Run.train", save_every=save_every)
+        self.save(trainer)
+        for position in trainer.steps():
+            if trainer.improved:
+                trainer.checkpoint().save(self.best_file)
+            if position.chunk == 0 or position.step % save_every == 0:
+                self.save(trainer)
+            yield position
+
+    def save(self, trainer: Trainer) -> None:
+        """Save the training as it stands between two steps."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        trainer.checkpoint().save(self.last_file)
+        write(self.history_file, _table(trainer).encode())
+
+    def last(self) -> Checkpoint:
+        """What was saved last. Raises OSError or `CheckpointError` where that cannot be read."""
+        return Checkpoint.load(self.last_file)
+
+    def best(self) -> Checkpoint:
+        """The best on what was held out, or what was saved last where nothing was; errors as of `last`."""
+        return Checkpoint.load(self.best_file if self.best_file.exists() else self.last_file)
+
+
+def _table(trainer: Trainer) -> str:
+    """History as CSV, with perplexity and bits a character of what is held out."""
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow([*COLUMNS, "validation_perplexity", "bits_a_character"])
+    for row in trainer.history:
+        loss = row["validation_loss"]
+        with np.errstate(over="ignore"):
+            more = ["", ""] if loss is None else [float(np.exp(loss)), loss / float(np.log(2))]
+        table.writerow(["" if row[name] is None else row[name] for name in COLUMNS] + more)
+    return text.getvalue()

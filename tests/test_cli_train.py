@@ -1,0 +1,287 @@
+"""The command line of trainings: train, stop, go on, and what is then done with it."""
+
+import csv
+import math
+import random
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+from typer.testing import CliRunner
+
+from microgradrnn import cli
+from microgradrnn.ops import OPS
+from microgradrnn.training import Checkpoint, Run, evaluate
+from tests.plain import every_kind, states, weights
+
+TEXT = "she sells sea shells by the sea shore.\n" * 20
+SMALL = ["--hidden", "6", "--layers", "1", "--seq-length", "8", "--batch-size", "4", "--epochs", "2"]
+
+
+def run(*arguments):
+    return CliRunner().invoke(cli.app, [str(argument) for argument in arguments])
+
+
+@pytest.fixture
+def text(tmp_path):
+    path = tmp_path / "text.txt"
+    path.write_text(TEXT, encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def trained(tmp_path, text):
+    folder = tmp_path / "run"
+    result = run("train", text, "--out", folder, *SMALL)
+    assert result.exit_code == 0, result.output
+    return folder
+
+
+def started(*arguments):
+    """`train` in a process of its own."""
+    command = [sys.executable, "-m", "microgradrnn", "train", *map(str, arguments)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8")
+
+
+def wait_for(path, process):
+    while not path.exists() and process.poll() is None:
+        time.sleep(0.01)
+
+
+def same_but_for_time(one, other):
+    assert one.arrays.keys() == other.arrays.keys()
+    for name, array in one.arrays.items():
+        np.testing.assert_array_equal(array, other.arrays[name], err_msg=name)
+    assert [row | {"seconds": 0} for row in one.history] == [row | {"seconds": 0} for row in other.history]
+    assert (one.random, one.position.step) == (other.random, other.position.step)
+
+
+# ---- Training -------------------------------------------------------------------------------------------------------
+
+
+def test_train_writes_a_run_and_says_what_it_did(trained, text):
+    assert sorted(path.name for path in trained.iterdir()) == [
+        "best.safetensors",
+        "checkpoint.safetensors",
+        "history.csv",
+    ]
+    with (trained / "history.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["epoch"] for row in rows] == ["1", "2"]
+    for row in rows:
+        loss = float(row["validation_loss"])
+        assert float(row["validation_perplexity"]) == pytest.approx(math.exp(loss), rel=1e-12)
+        assert float(row["bits_a_character"]) == pytest.approx(loss / math.log(2), rel=1e-12)
+
+
+def test_a_text_of_20_characters_of_another_script_trains(tmp_path):
+    (tmp_path / "t").write_text("Ἄνδρα μοι ἔννεπε, Μο", encoding="utf-8")
+    assert run("train", tmp_path / "t", "--out", tmp_path / "run", *SMALL).exit_code == 0
+    assert run("sample", tmp_path / "run", "--length", 5).exit_code == 0
+
+
+def test_going_on_for_longer_is_the_longer_training(tmp_path, trained, text):
+    assert run("train", text, "--out", trained, "--resume", "--epochs", 4).exit_code == 0
+    assert run("train", text, "--out", tmp_path / "straight", *SMALL[:-2], "--epochs", 4).exit_code == 0
+    same_but_for_time(Run(trained).last(), Run(tmp_path / "straight").last())
+    same_but_for_time(Run(trained).best(), Run(tmp_path / "straight").best())
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are sent otherwise there")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_saves_says_how_to_go_on_and_the_end_is_the_same_bit_for_bit(tmp_path, text, number):
+    folder, options = tmp_path / "run", [*SMALL[:-2], "--epochs", "30", "--patience", "0", "--save-every", "1000"]
+    process = started(text, "--out", folder, *options)
+    wait_for(folder / "best.safetensors", process)  # that is, until the first epoch has ended
+    process.send_signal(number)
+    _, said = process.communicate()
+    assert process.returncode == 128 + number
+    [again] = re.findall(r"Stopped and saved at step \d+\. To go on: microgradrnn (.*)", said)
+    assert "Traceback" not in said
+    result = run(*again.split())
+    assert result.exit_code == 0, result.output
+    run("train", text, "--out", tmp_path / "straight", *options)
+    same_but_for_time(Run(folder).last(), Run(tmp_path / "straight").last())
+
+
+def test_a_kill_at_any_moment_leaves_a_checkpoint_to_go_on_from(tmp_path, text):
+    folder, options = tmp_path / "run", [*SMALL[:-2], "--epochs", "40", "--patience", "0", "--save-every", "1"]
+    moments = random.Random(0)
+    process = started(text, "--out", folder, *options)
+    for _ in range(4):
+        wait_for(folder / "checkpoint.safetensors", process)
+        time.sleep(moments.uniform(0.0, 0.5))
+        process.kill()
+        process.communicate()
+        Checkpoint.load(folder / "checkpoint.safetensors")
+        process = started(text, "--out", folder, "--resume", "--save-every", "1")
+        time.sleep(moments.uniform(0.5, 1.5))
+    process.communicate()
+    assert process.returncode == 0
+    run("train", text, "--out", tmp_path / "straight", *options)
+    same_but_for_time(Run(folder).last(), Run(tmp_path / "straight").last())
+
+
+def test_a_loss_that_runs_off_ends_with_1_and_says_where_and_how_to_go_on(tmp_path, text):
+    result = run("train", text, "--out", tmp_path / "run", *SMALL, "--optimizer", "sgd", "--lr", 3e38, "--clip", 3e38)
+    assert result.exit_code == 1
+    assert re.search(r"Error: the loss ran off (at|after) step \d+", result.stderr)
+    assert "still holds the last good training, of step" in result.stderr
+    assert "--resume --lr 3e+37" in result.stderr
+    assert all(np.isfinite(array).all() for array in Run(tmp_path / "run").last().arrays.values())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["TEXT", "--out", "RUN"], "already holds a training"),
+        (["TEXT", "--out", "RUN", "--resume", "--hidden", "9"], "was trained with --hidden 6, not 9"),
+        (["TEXT", "--out", "RUN", "--resume", "--preset", "min-char-rnn"], "was trained with --cell lstm, not rnn"),
+        (["TEXT", "--out", "new", "--resume"], "there is no training in new"),
+        (["none", "--out", "new"], "No such file"),
+        (["TEXT", "--out", "TEXT"], "is a file"),
+        (["TEXT", "--out", "new", "--hidden", "0"], "hidden is a positive integer, not 0"),
+        (["TEXT", "--out", "new", "--lr", "nan"], "lr is a finite number"),
+    ],
+)
+def test_what_is_wrong_is_said_and_ends_with_2(tmp_path, monkeypatch, trained, text, arguments, said):
+    monkeypatch.chdir(tmp_path)
+    places = {"TEXT": text, "RUN": trained}
+    result = run("train", *(places.get(argument, argument) for argument in arguments))
+    assert result.exit_code == 2
+    assert result.stderr.startswith("Error: ")
+    assert said in result.stderr
+    assert not (tmp_path / "new").exists()
+
+
+def test_another_text_is_refused_when_going_on(tmp_path, trained):
+    (tmp_path / "other").write_text(TEXT + "!", encoding="utf-8")
+    result = run("train", tmp_path / "other", "--out", trained, "--resume")
+    assert result.exit_code == 2
+    assert "not the one that this training began with" in result.stderr
+
+
+def test_a_finished_training_says_how_to_go_on(trained, text):
+    result = run("train", text, "--out", trained, "--resume")
+    assert result.exit_code == 0
+    assert "--resume --epochs 12" in result.stdout
+
+
+# ---- What is done with it -------------------------------------------------------------------------------------------
+
+
+def test_the_same_seed_samples_the_same_text(trained):
+    one, same, other = (
+        run("sample", trained, "--prime", "sea", "--length", 40, "--seed", seed).stdout for seed in (1, 1, 2)
+    )
+    assert one == same != other
+    assert one.startswith("sea")
+    assert len(one) == 3 + 40 + 1
+
+
+def test_eval_says_the_loss_in_three_ways(trained, text):
+    said = run("eval", trained, text).stdout
+    checkpoint = Run(trained).best()
+    loss = evaluate(checkpoint.model(), checkpoint.vocabulary.encode(TEXT), 4, 8)
+    numbers = [float(number) for number in re.findall(r"\d+\.\d+", said)]
+    assert numbers == pytest.approx([loss, loss / math.log(2), math.exp(loss)], abs=6e-5)
+
+
+@every_kind
+def test_export_is_what_pytorch_computes_the_same_scores_from(tmp_path, text, kind, monkeypatch):
+    """The lines that are printed run as they are, and give the scores that plain NumPy finds."""
+    torch = pytest.importorskip("torch")
+    monkeypatch.chdir(tmp_path)
+    run("train", text, "--out", "run", *SMALL, "--cell", kind)
+    result = run("export", "run")
+    assert result.exit_code == 0
+    names = {}
+    exec(result.stdout, names)
+    checkpoint = Run("run").best()
+    model = checkpoint.model()
+    x = np.eye(len(checkpoint.vocabulary), dtype=np.float32)[:, None]
+    h = np.array([state[0] for state in states(kind, x, weights(model.rnn.cells[0][0]))])
+    expected = h @ model.readout.W.data + model.readout.b.data
+    assert names["characters"] == checkpoint.vocabulary.characters
+    assert isinstance(names["logits"], torch.Tensor)
+    np.testing.assert_allclose(names["logits"].detach().numpy(), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_export_has_pytorchs_names_and_shapes(tmp_path, trained):
+    run("export", trained, "--out", tmp_path / "m.safetensors")
+    shapes = {name: array.shape for name, array in load_file(tmp_path / "m.safetensors").items()}
+    V = len(set(TEXT))
+    assert shapes == {
+        "rnn.weight_ih_l0": (24, V),
+        "rnn.weight_hh_l0": (24, 6),
+        "rnn.bias_ih_l0": (24,),
+        "rnn.bias_hh_l0": (24,),
+        "readout.weight": (V, 6),
+        "readout.bias": (V,),
+    }
+
+
+def test_draw_page_and_flow_show_a_trained_network_on_a_text(tmp_path, trained):
+    svg, html, chart = (tmp_path / name for name in ("d.svg", "p.html", "f.svg"))
+    assert run("draw", trained, "--text", "sea", "--out", svg).exit_code == 0
+    assert run("page", trained, "--text", "sea", "--out", html).exit_code == 0
+    result = run("flow", trained, "--text", "she sells", "--out", chart)
+    assert result.exit_code == 0, result.output
+    assert re.findall(r"\|dL/dh_(\d)\|", result.stdout) == list("12345678")
+    assert "a step back in time" in result.stdout
+    assert "then &#x27;a&#x27;" in svg.read_text(encoding="utf-8") or "then 'a'" in svg.read_text(encoding="utf-8")
+    assert html.stat().st_size > 10_000
+    assert chart.stat().st_size > 1_000
+
+
+@every_kind
+@pytest.mark.parametrize("layers", [1, 2])
+def test_check_holds_backward_against_every_witness(tmp_path, text, kind, layers):
+    run("train", text, "--out", tmp_path / "run", *SMALL, "--cell", kind, "--layers", layers)
+    result = run("check", tmp_path / "run")
+    assert result.exit_code == 0, result.output
+    said = re.findall(r"^  (\w.*?)  +.*(agrees)$", result.stdout, flags=re.MULTILINE)
+    assert [name for name, _ in said][:3] == ["central differences", "forward messages", "by hand"]
+
+
+def test_check_sees_a_wrong_rule(trained):
+    """tanh's local gradient 0.1 percent too large: witnesses object, save forward messages, which read the same one."""
+    tanh, right = OPS["tanh"], OPS["tanh"].local
+    object.__setattr__(tanh, "local", tuple(lambda *args, rule=rule: 1.001 * rule(*args) for rule in right))
+    try:
+        result = run("check", trained)
+    finally:
+        object.__setattr__(tanh, "local", right)
+    assert result.exit_code == 1
+    assert re.findall(r"^  (central differences|by hand) .*DIFFERS", result.stdout, flags=re.MULTILINE) == [
+        "central differences",
+        "by hand",
+    ]
+
+
+@pytest.mark.parametrize("command", [["sample"], ["eval", "TEXT"], ["export"], ["flow", "--text", "sea"], ["check"]])
+def test_where_there_is_no_training_it_is_said(tmp_path, text, command):
+    name, *rest = command
+    result = run(name, tmp_path / "none", *(text if argument == "TEXT" else argument for argument in rest))
+    assert result.exit_code == 2
+    assert "there is no training in" in result.stderr
+
+
+def test_a_damaged_checkpoint_is_an_error_without_a_traceback(trained):
+    path = trained / "best.safetensors"
+    path.write_bytes(path.read_bytes()[:-1])
+    result = run("sample", trained)
+    assert result.exit_code == 2
+    assert "cut short" in result.stderr
+
+
+def test_characters_that_the_model_does_not_know_are_named(tmp_path, trained):
+    (tmp_path / "other").write_text("sea\nZoo", encoding="utf-8")
+    for result in (run("eval", trained, tmp_path / "other"), run("sample", trained, "--prime", "Z")):
+        assert result.exit_code == 2
+        assert "'Z' at line" in result.stderr
