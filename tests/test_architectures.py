@@ -32,7 +32,7 @@ def labelled(root):
 
 @every_kind
 @given(T=a_size, N=a_size, I=a_size, H=a_size, O=a_size, seed=seeds)
-def test_many_to_many_reads_every_state_out(kind, T, N, I, H, O, seed):  # noqa: E741
+def test_many_to_many_reads_every_state_out(kind, T, N, I, H, O, seed):
     net, rng = randomised(nn.ManyToMany(I, H, O, cell=kind), seed)
     x = rng.normal(size=(T, N, I))
     expected = read(net.readout, network(kind, net.rnn, x)[0])
@@ -54,7 +54,7 @@ def test_many_to_many_in_both_directions_is_each_padded_sequence_alone(kind, len
 
 @every_kind
 @given(N=a_size, I=a_size, H=a_size, O=a_size, seed=seeds)
-def test_with_one_step_many_to_many_and_many_to_one_are_the_plain_network_one_to_one(kind, N, I, H, O, seed):  # noqa: E741
+def test_with_one_step_many_to_many_and_many_to_one_are_the_plain_network_one_to_one(kind, N, I, H, O, seed):
     for architecture in (nn.ManyToMany, nn.ManyToOne):
         net, rng = randomised(architecture(I, H, O, cell=kind), seed)
         [cell], x = net.rnn.cells[0], rng.normal(size=(1, N, I))
@@ -102,7 +102,7 @@ def test_the_state_of_steps_is_that_of_the_last_step_that_was_read():
 @given(
     lengths=lengths_of_a_batch, layers=st.integers(1, 2), both=st.booleans(), I=a_size, H=a_size, O=a_size, seed=seeds
 )
-def test_many_to_one_reads_the_last_state_of_each_sequence(kind, lengths, layers, both, I, H, O, seed):  # noqa: E741
+def test_many_to_one_reads_the_last_state_of_each_sequence(kind, lengths, layers, both, I, H, O, seed):
     """Of its own last step, and for the reversed direction of its first, which that direction reads last."""
     net, rng = randomised(nn.ManyToOne(I, H, O, cell=kind, num_layers=layers, bidirectional=both), seed)
     x = rng.normal(size=(max(lengths), len(lengths), I))
@@ -128,7 +128,7 @@ def test_what_stands_in_the_padding_changes_nothing(kind):
 @every_kind
 @pytest.mark.parametrize("feedback", [False, True])
 @given(T=st.integers(1, 4), N=a_size, I=a_size, H=a_size, O=a_size, seed=seeds)
-def test_one_to_many_reads_its_input_once_and_then_nothing_or_its_own_output(kind, feedback, T, N, I, H, O, seed):  # noqa: E741
+def test_one_to_many_reads_its_input_once_and_then_nothing_or_its_own_output(kind, feedback, T, N, I, H, O, seed):
     net, rng = randomised(nn.OneToMany(I, H, O, cell=kind, feedback=feedback), seed)
     x, w = rng.normal(size=(N, I)), weights(net.cell)
     steps = list(net.unroll(x, T))
@@ -151,7 +151,7 @@ def test_only_a_network_with_feedback_has_a_matrix_for_it():
 
 
 @given(T=a_size, N=a_size, I=a_size, A=a_size, H=a_size, O=a_size, seed=seeds)
-def test_dense_rnn_dense_is_its_three_equations(T, N, I, A, H, O, seed):  # noqa: E741
+def test_dense_rnn_dense_is_its_three_equations(T, N, I, A, H, O, seed):
     net, rng = randomised(nn.DenseRNNDense(I, A, H, O), seed)
     w = {p.label: p.data for p in net.parameters()}
     x, h = rng.normal(size=(T, N, I)), rng.normal(size=(N, H))

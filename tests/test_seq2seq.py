@@ -42,7 +42,7 @@ FEEDS = {
 every_feed = pytest.mark.parametrize(("feed", "in_numpy"), FEEDS.values(), ids=FEEDS)
 
 
-def model_of(kind, I, C, H, O, **network_options):  # noqa: E741
+def model_of(kind, I, C, H, O, **network_options):
     encoder = nn.Encoder(I, C, cell=kind, **network_options)
     return nn.Seq2Seq(encoder, nn.Decoder(O, H, encoder.context_size, cell=kind))
 
@@ -56,7 +56,7 @@ def outputs(pairs):
 
 @every_kind
 @given(lengths=st.lists(st.integers(1, 4), min_size=1, max_size=3), both=st.booleans(), I=a_size, H=a_size, seed=seeds)
-def test_the_context_is_the_last_state_of_each_sequence(kind, lengths, both, I, H, seed):  # noqa: E741
+def test_the_context_is_the_last_state_of_each_sequence(kind, lengths, both, I, H, seed):
     encoder, rng = randomised(nn.Encoder(I, H, cell=kind, bidirectional=both), seed)
     x = rng.normal(size=(max(lengths), len(lengths), I))
     context = encoder(x, lengths)
@@ -68,7 +68,7 @@ def test_the_context_is_the_last_state_of_each_sequence(kind, lengths, both, I, 
 
 @every_kind
 @given(T=a_size, N=a_size, C=a_size, H=a_size, O=a_size, seed=seeds)
-def test_under_teacher_forcing_a_step_reads_the_answer_of_the_step_before(kind, T, N, C, H, O, seed):  # noqa: E741
+def test_under_teacher_forcing_a_step_reads_the_answer_of_the_step_before(kind, T, N, C, H, O, seed):
     decoder, rng = randomised(nn.Decoder(O, H, C, cell=kind), seed)
     context, answers = rng.normal(size=(N, C)), rng.normal(size=(T, N, O))
     expected = written(kind, decoder, context, T, answers)
@@ -80,7 +80,7 @@ def test_under_teacher_forcing_a_step_reads_the_answer_of_the_step_before(kind, 
 @every_kind
 @every_feed
 @given(T=st.integers(1, 4), N=a_size, C=a_size, H=a_size, O=a_size, seed=seeds)
-def test_running_free_a_step_reads_the_output_of_the_step_before(kind, feed, in_numpy, T, N, C, H, O, seed):  # noqa: E741
+def test_running_free_a_step_reads_the_output_of_the_step_before(kind, feed, in_numpy, T, N, C, H, O, seed):
     decoder, rng = randomised(nn.Decoder(O, H, C, cell=kind), seed)
     context = rng.normal(size=(N, C))
     expected = written(kind, decoder, context, T, feed=in_numpy)

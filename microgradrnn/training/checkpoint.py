@@ -185,7 +185,8 @@ def _read(path: Path) -> tuple[Arrays, dict[str, str]]:
         pass
     try:
         with safetensors.safe_open(path, framework="np") as file:
-            return {name: _array(path, name, file.get_tensor(name)) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
+            names = file.keys()  # it is no mapping, and cannot be iterated itself
+            return {name: _array(path, name, file.get_tensor(name)) for name in names}, file.metadata() or {}
     except (safetensors.SafetensorError, TypeError, AttributeError, KeyError) as error:
         raise CheckpointError(f"{path} is damaged, cut short, or no safetensors file: {error}") from error
 

@@ -17,9 +17,9 @@ class Sizes(NamedTuple):
 
     T: int
     N: int
-    I: int  # noqa: E741
+    I: int
     H: int
-    O: int  # noqa: E741
+    O: int
     seed: int
 
     def arrays(self, **shapes):

@@ -116,7 +116,7 @@ def test_a_chart_has_a_log_axis_and_stands_two_models_on_one_scale():
 
 def test_what_has_no_flow_is_said():
     loss = language_model()
-    with pytest.raises(ValueError, match="h"):
+    with pytest.raises(ValueError, match=r"labelled state_t; labelled by step are: layer1/h"):
         grad_flow(loss, "state")
     with pytest.raises(ValueError, match="one entry"):
         grad_flow(Tensor([1.0, 2.0]) * 2)
