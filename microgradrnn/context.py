@@ -6,11 +6,13 @@
 All of it lives in one context variable, so threads and coroutines don't see each other's.
 """
 
+from __future__ import annotations
+
 import operator
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ContextDecorator, contextmanager
 from contextvars import ContextVar
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 
 class Place(NamedTuple):
@@ -20,8 +22,9 @@ class Place(NamedTuple):
     t: int | None = None
     recording: bool = True
     nan_is_error: bool = False
-    outer: Any = None
-    """The place around this scope, to go back to."""
+    outer: Place | None = None
+    block: _Block | None = None
+    """The with block that leads here from the place around it, ``outer``."""
 
     def __str__(self) -> str:
         step = "" if self.t is None else f" at step t={self.t}"
@@ -43,7 +46,37 @@ def at(place: Place) -> Iterator[None]:
         _place.reset(token)
 
 
-class scope:  # noqa: N801 - used as a function is
+class _Block:
+    """A with block that leads to another place.
+
+    A generator that waits inside one may be closed at any time: while we are inside others that were entered later,
+    which then stay as they are, and in another thread, where there is nothing to leave.
+    """
+
+    __slots__ = ()
+
+    def __enter__(self) -> None:
+        _place.set(self._inside(here()))
+
+    def __exit__(self, *_: object) -> None:
+        _place.set(_without(self, here()))
+
+    def _inside(self, outer: Place) -> Place:
+        """The place inside this block, where the block is at ``outer``."""
+        raise NotImplementedError
+
+
+def _without(block: _Block, place: Place) -> Place:
+    """Where we are once a block has been left: at ``place`` itself if that is not inside the block."""
+    if place.outer is None or place.block is None:
+        return place
+    if place.block is block:
+        return place.outer
+    outer = _without(block, place.outer)
+    return place if outer is place.outer else place.block._inside(outer)
+
+
+class scope(_Block):  # noqa: N801 - used as a function is
     """Mark what is recorded inside with a name and, where there is one, a time step. Scopes nest.
 
     >>> from microgradrnn import Value
@@ -53,22 +86,18 @@ class scope:  # noqa: N801 - used as a function is
     ('rnn/cell', 3)
     """
 
+    __slots__ = ("name", "t")
+
     def __init__(self, name: str, t: int | None = None) -> None:
         self.name, self.t = name, None if t is None else operator.index(t)
 
-    def __enter__(self) -> None:
-        outer = here()
+    def _inside(self, outer: Place) -> Place:
         path = f"{outer.path}/{self.name}" if outer.path else self.name
         t = outer.t if self.t is None else self.t
-        _place.set(Place(path, t, outer.recording, outer.nan_is_error, outer))
-
-    def __exit__(self, *_: object) -> None:
-        # A generator left inside a scope may be closed in another thread, where there is no scope to leave.
-        _place.set(here().outer or _OUTSIDE)
+        return Place(path, t, outer.recording, outer.nan_is_error, outer, self)
 
 
-@contextmanager
-def no_grad() -> Iterator[None]:
+class no_grad(_Block, ContextDecorator):  # noqa: N801 - likewise
     """Compute without recording: results are constants. Also a decorator: ``@no_grad()``.
 
     >>> from microgradrnn import Value
@@ -77,12 +106,12 @@ def no_grad() -> Iterator[None]:
     >>> y.data, y.inputs, y.requires_grad
     (6.0, (), False)
     """
-    with at(here()._replace(recording=False)):
-        yield
+
+    def _inside(self, outer: Place) -> Place:
+        return outer._replace(recording=False, outer=outer, block=self)
 
 
-@contextmanager
-def detect_nan() -> Iterator[None]:
+class detect_nan(_Block, ContextDecorator):  # noqa: N801 - likewise
     """Raise FloatingPointError where NaN first comes up, forward or backward, naming the node and its step.
 
     >>> import numpy as np
@@ -92,5 +121,6 @@ def detect_nan() -> Iterator[None]:
     Traceback (most recent call last):
     FloatingPointError: NaN came up in log at step t=2 in scope 'cell', from a=-1.0
     """
-    with at(here()._replace(nan_is_error=True)):
-        yield
+
+    def _inside(self, outer: Place) -> Place:
+        return outer._replace(nan_is_error=True, outer=outer, block=self)

@@ -1,12 +1,15 @@
 """Scopes, time steps and no_grad: what they mark, how they nest, and that threads don't see each other's."""
 
 import asyncio
+import contextlib
 import threading
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from microgradrnn import Tensor, Value, detect_nan, no_grad, scope
+from microgradrnn import Tensor, Value, detect_nan, nn, no_grad, scope
 
 
 def test_a_node_remembers_the_scopes_and_the_step_that_it_was_recorded_in():
@@ -188,3 +191,126 @@ def test_a_scope_left_in_another_thread_does_no_harm_there():
     inside.__exit__()
     assert seen == [""]
     assert (Value(1.0) * 2).scope == ""
+
+
+# ---- Loops that are left, and generators that are closed late -------------------------------------------------------
+
+UNROLLED = {
+    "RNN": lambda: nn.RNN(3, 2, num_layers=2).unroll(np.ones((4, 1, 3))),
+    "then": lambda: nn.RNN(3, 2).unroll(np.ones((4, 1, 3))).then(lambda h: h * 2.0),
+    "RNNLM": lambda: nn.RNNLM(3, 2).unroll(np.ones((4, 1), int)),
+    "FixedWindowLM": lambda: nn.FixedWindowLM(3, 2, 2, 2).unroll(np.ones((4, 1), int)),
+    "OneToMany": lambda: nn.OneToMany(3, 2, 2).unroll(np.ones((1, 3)), steps=4),
+    "Decoder": lambda: nn.Decoder(3, 2, 2).unroll(np.ones((1, 2)), steps=4),
+}
+every_unrolled = pytest.mark.parametrize("unroll", UNROLLED.values(), ids=UNROLLED)
+
+
+def stands():
+    """Where what is recorded now stands: its scope, its step, and whether it is recorded at all."""
+    y = Value(1.0) * 2.0
+    return y.scope, y.t, y.requires_grad
+
+
+@every_unrolled
+def test_an_error_in_a_loop_over_steps_ends_their_scope_though_its_traceback_is_kept(unroll):
+    """As a notebook keeps the last one; the function's own name for the steps lives as long."""
+
+    def fails():
+        steps = unroll()
+        for t, _ in steps:
+            if t == 2:
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt) as kept:
+        fails()
+    assert kept.tb is not None
+    assert stands() == ("", None, True)
+
+
+@every_unrolled
+def test_a_loop_over_steps_that_is_broken_off_ends_their_scope_and_them(unroll):
+    steps = unroll()
+    for t, y in steps:
+        assert t in (1, 2)
+        assert (y * y).t == t
+        if t == 2:
+            break
+    assert stands() == ("", None, True)
+    with pytest.raises(RuntimeError, match=r"left early.*unroll anew"):
+        next(iter(steps))
+
+
+@every_unrolled
+def test_steps_may_be_asked_for_one_by_one_before_a_loop(unroll):
+    steps = unroll()
+    first, _ = next(steps)
+    assert stands()[1] == first == 1
+    assert [(t, stands()[1]) for t, _ in steps] == [(2, 2), (3, 3), (4, 4)]
+    assert stands() == ("", None, True)
+
+
+def test_an_error_over_a_loss_that_is_kept_leaves_no_scope_behind():
+    """Step 3 has no target of its own."""
+    model = nn.ManyToMany(3, 2, 2)
+    try:
+        nn.sequence_loss(model.unroll(np.ones((3, 1, 3))), np.array([[0], [1]]))
+    except ValueError as error:
+        kept = error
+    assert "a step 3" in str(kept)
+    assert stands() == ("", None, True)
+
+
+def a_step():
+    with scope("step", t=1):
+        yield
+
+
+@pytest.mark.parametrize(
+    ("mine", "expected"),
+    [
+        (lambda: scope("mine"), ("mine", None, True)),
+        (lambda: scope("mine", t=7), ("mine", 7, True)),
+        (no_grad, ("", None, False)),
+        (detect_nan, ("", None, True)),
+    ],
+)
+def test_a_generator_that_is_closed_late_takes_its_own_scope_away_and_no_other(mine, expected):
+    waiting = a_step()
+    next(waiting)
+    with mine():
+        waiting.close()
+        assert stands() == expected
+    assert stands() == ("", None, True)
+
+
+def test_a_nan_is_still_an_error_where_a_generator_has_been_closed_late():
+    waiting = a_step()
+    next(waiting)
+    with detect_nan():
+        waiting.close()
+        with pytest.raises(FloatingPointError, match=r"^NaN came up in mul, from"):
+            Value(np.nan) * 1.0
+
+
+NAMES = ("a", "b", "c", "no_grad")
+
+
+@given(st.lists(st.sampled_from(NAMES), max_size=12))
+def test_blocks_that_are_left_in_any_order_leave_what_the_others_say(moves):
+    """Each move enters a block, or leaves it if we are inside: a list of those entered is all that there is to know."""
+    blocks = {name: no_grad() if name == "no_grad" else scope(name, t=ord(name)) for name in NAMES}
+    inside = []
+    with contextlib.ExitStack() as stack:
+        for name in moves:
+            if name in inside:
+                inside.remove(name)
+                blocks[name].__exit__(None, None, None)
+            else:
+                inside.append(name)
+                blocks[name].__enter__()
+            path = [name for name in inside if name != "no_grad"]
+            assert stands() == ("/".join(path), ord(path[-1]) if path else None, "no_grad" not in inside)
+        for name in inside:
+            stack.push(blocks[name])
+    assert stands() == ("", None, True)

@@ -19,7 +19,7 @@ from microgradrnn.nn.architectures import generate, read_out, sequence_loss
 from microgradrnn.nn.initial import Seed
 from microgradrnn.nn.module import Module
 from microgradrnn.nn.recurrent import a_cell
-from microgradrnn.nn.unrolled import recurrent
+from microgradrnn.nn.unrolled import Loop, recurrent
 
 
 class Encoder(Module):
@@ -116,7 +116,7 @@ class Decoder(Module):
         check_size(self, steps=steps)
         if answers is not None and steps > len(answers):
             raise ValueError(f"Decoder: there are only {len(answers)} answers for {steps} steps")
-        return self._steps(context, answers, steps, feed, after)
+        return Loop(self._steps(context, answers, steps, feed, after))
 
     def _steps(
         self, context: Any, answers: Any, steps: int, feed: Callable[[Any], Any] | None, after: int

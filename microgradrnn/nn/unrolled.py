@@ -2,7 +2,8 @@
 
 - `scan`: the one unroller. Everything else arranges what goes into it and what comes out.
 - `RNN`, `LSTM`, `GRU`: networks of it. `recurrent`: one of them by its name.
-- `Steps`: the steps of a network, one at a time. `detach`: a state cut off from the graph that it came from.
+- `Loop`: steps, one at a time. `Steps`: those of a network.
+- `detach`: a state cut off from the graph that it came from.
 """
 
 from __future__ import annotations
@@ -69,18 +70,36 @@ def detach(state: Any) -> Any:
     return state.detach() if isinstance(state, Node) else state
 
 
-class Steps(Iterator[tuple[int, Any]]):
-    """The steps of a network, read one at a time: pairs (t, a node of step t).
+class Loop(Iterator[tuple[int, Any]]):
+    """Steps that are read one at a time: pairs (t, a node of step t).
 
     While it waits for the next one to be asked for it is inside step t's scope, so what a loop over it records, such
-    as a loss, stands in that step's column.
+    as a loss, stands in that step's column. A loop that is left early, by break or by an error, ends the steps, so
+    what is recorded after it stands outside them. To read on, ask for each with ``next``, or unroll anew.
     """
 
-    def __init__(self, pairs: Iterator[tuple[int, Any]], state: Callable[[], Any]) -> None:
-        self._pairs, self._state = pairs, state
+    def __init__(self, pairs: Iterator[tuple[int, Any]]) -> None:
+        self._pairs = pairs
+
+    def __iter__(self) -> Iterator[tuple[int, Any]]:
+        # A generator that a for loop alone holds, and which closes the steps when the loop lets go of it. They
+        # themselves may be held for long: by a name, or by the traceback of an error in the loop.
+        try:
+            yield from self._pairs
+        except GeneratorExit:
+            self._pairs = _left_early()
+            raise
 
     def __next__(self) -> tuple[int, Any]:
         return next(self._pairs)
+
+
+class Steps(Loop):
+    """The steps of a network, and where it stands after them; see `Loop`."""
+
+    def __init__(self, pairs: Iterator[tuple[int, Any]], state: Callable[[], Any]) -> None:
+        super().__init__(pairs)
+        self._state = state
 
     @property
     def state(self) -> Any:
@@ -89,7 +108,7 @@ class Steps(Iterator[tuple[int, Any]]):
 
     def then(self, function: Callable[[Any], Any]) -> Steps:
         """The same steps with a function, such as a read-out, of each node."""
-        return Steps(((t, function(node)) for t, node in self._pairs), self._state)
+        return Steps(((t, function(node)) for t, node in self), self._state)
 
 
 class Recurrent(Module):
@@ -329,6 +348,11 @@ def recurrent(cell: str, *arguments: Any, **named: Any) -> Recurrent:
     GRUCell(3, 5): 140 parameters
     """
     return of_kind(NETWORKS, cell)(*arguments, **named)
+
+
+def _left_early() -> Iterator[Any]:
+    raise RuntimeError("a loop over these steps was left early, which ended them: unroll anew")
+    yield
 
 
 def _inside_steps(pairs: Pairs) -> Iterator[tuple[int, Any]]:
