@@ -1,10 +1,10 @@
-"""The main job: train a character RNN on real text, then look at one of its backward passes.
+"""A character RNN on real text: trained for a few seconds, and then one of its backward passes.
 
     python demos/04_character_rnn.py [--text FILE] [--out FOLDER] [--seconds N]
 
-Trains for a few seconds on the English text that every Python carries, records one loss over a few time steps with
-the trained network, and writes its graph, a page to step through it, and the list of its visits. `main` returns what
-it claims.
+Trains on the English text that every Python carries, records one loss over a few time steps with the trained network,
+and shows its graph and a page to step through it. `main` returns what it claims: the network predicts text that it
+never saw better than the frequencies of the characters do.
 """
 
 import argparse
@@ -66,13 +66,15 @@ def main(text_path=None, out="out", seconds=8.0, seed=0):
 
     loss = record(model, chars, validation)
     loss.backward()
-    flow, drawing, folder = grad_flow(loss), draw(loss), Path(out)
+    flow = grad_flow(loss)
     norms = list(flow.norms["h"].values())
     print(f"\nOne loss over {len(norms)} time steps, recorded and run backward: L = {loss:.4f}")
     print("Norm of dL/dh_t:")
     for t, norm in enumerate(norms, start=1):
         print(f"  t={t}  {norm:.5f}  {bar(norm, max(norms))}")
     print(f"Of the last step's loss alone, {flow.verdict}.")
+
+    drawing, folder = draw(loss), Path(out)
     print("\nWritten:")
     written = {
         page(loss, folder / "rnn.html").path: "open this one: the backward pass, visit by visit, with a quiz",
@@ -186,9 +188,9 @@ def indent(text):
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--text", help="a UTF-8 text file; by default the help texts that Python carries")
+    parser.add_argument("--text", dest="text_path", help="a UTF-8 text file; unless given, Python's own help texts")
     parser.add_argument("--out", default="out", help="the folder to write to")
     parser.add_argument("--seconds", type=float, default=8.0, help="how long to train")
     arguments = parser.parse_args()
     sys.stdout.reconfigure(errors="replace")  # a console without block characters still shows the numbers
-    main(arguments.text or None, arguments.out, arguments.seconds)
+    main(arguments.text_path or None, arguments.out, arguments.seconds)

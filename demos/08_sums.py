@@ -2,13 +2,11 @@
 
     python demos/08_sums.py [--updates N] [--hidden N] [--seed N] [--out FOLDER]
 
-Nothing tells them what a digit is worth: characters go in as one-hot rows and come out as classes. All that the decoder
-knows of the sum is the encoder's last state. As on paper, both work from the right: the sum is read backwards and the
-answer written units first, or a carry would have to be known before what it comes from. `main` returns what it claims:
-of sums that were held out (nor was 61+535 trained on, where 535+61 is held out) 90% are written without a fault, the
-decoder reading its own characters.
-
-The picture shows how good it grew, and for one sum which characters of it each character of the answer hears of.
+Nothing tells them what a digit is worth: characters go in as one-hot rows and come out as classes, and all that the
+decoder knows of the sum is the encoder's last state. As on paper, both work from the right, where carries come from.
+`main` returns what it claims: of sums that were held out (nor was 61+535 trained on, where 535+61 is held out) 90% are
+written without a fault, the decoder reading its own characters. The picture shows how good it grew, and for one sum
+which characters of it each character of the answer hears of.
 """
 
 import argparse
@@ -51,10 +49,10 @@ def main(out="out", updates=4000, hidden=128, digits=3, seed=0):
     )
     tests = draw_pairs(np.random.default_rng(1), digits, 1000, held_out)
     exact = train(model, updates, digits, held_out, tests, rng)
-    written = answer(model, tests[:8])
-    answers = {f"{a}+{b}": text for (a, b), text in zip(tests[:8], written, strict=True)}
     print(f"\nOf {len(tests)} held-out sums {exact[updates]:.1%} were answered exactly, such as")
-    for (a, b), text in zip(tests[:8], written, strict=True):
+    answers = {}
+    for (a, b), text in zip(tests[:8], answer(model, tests[:8]), strict=True):
+        answers[f"{a}+{b}"] = text
         print(f"  {a:>4} + {b:<4} = {text:<5} {'' if text == str(a + b) else f'(it is {a + b})'}")
     path = picture(model, exact, (535, 61), Path(out) / "sums.png")
     print(f"\nWritten:\n  {path}: how good it grew, and what each character of an answer hears of")
@@ -89,27 +87,25 @@ def questions(pairs):
 def train(model, updates, digits, held_out, tests, rng):
     """Teacher forcing: each step reads the character that should have come before. Tested ten times."""
     optimizer, exact = Adam(model.parameters(), lr=LR), {0: exactly(model, tests)}
-    with tqdm(range(1, updates + 1), mininterval=0.5) as progress:
-        for update in progress:
-            pairs = draw_pairs(rng, digits, BATCH, ~held_out)
-            optimizer.lr = LR * 0.05 ** (update / updates)
-            optimizer.zero_grad()
-            targets = encode([str(a + b) for a, b in pairs], digits + 1)
-            model.loss(ONE_HOT[questions(pairs)], targets).backward()
-            clip_grad_norm_(model.parameters(), 1.0)
-            optimizer.step()
-            if update % max(1, updates // 10) == 0 or update == updates:
-                exact[update] = exactly(model, tests)
-                progress.set_postfix_str(f"{exact[update]:.1%} of held-out sums exact")
+    progress = tqdm(range(1, updates + 1), mininterval=0.5)
+    for update in progress:
+        pairs = draw_pairs(rng, digits, BATCH, ~held_out)
+        optimizer.lr = LR * 0.05 ** (update / updates)
+        optimizer.zero_grad()
+        model.loss(ONE_HOT[questions(pairs)], encode(map(str, pairs.sum(axis=1)), digits + 1)).backward()
+        clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        if update % max(1, updates // 10) == 0 or update == updates:
+            exact[update] = exactly(model, tests)
+            progress.set_postfix_str(f"{exact[update]:.1%} of held-out sums exact")
     return exact
 
 
 def answer(model, pairs):
     """What the decoder writes when it reads its own characters: the likeliest of each step."""
-    steps = len(str(pairs.max())) + 1
+    x, steps = ONE_HOT[questions(pairs)], len(str(pairs.max())) + 1
     with no_grad():
-        written = model.unroll(ONE_HOT[questions(pairs)], steps=steps, feed=greedy)
-        best = np.array([y.data.argmax(axis=1) for _, y in written])
+        best = np.array([y.data.argmax(axis=1) for _, y in model.unroll(x, steps=steps, feed=greedy)])
     return ["".join(CHARS[k] for k in row)[::-1].strip() for row in best.T]
 
 
@@ -119,10 +115,9 @@ def exactly(model, pairs):
 
 def hearing(model, pair):
     """Norms of dL_k/dx_t: a row for each character of the answer, a column for each of the sum, both as written."""
-    question, sum_ = questions([pair]), encode([str(sum(pair))], len(str(sum(pair))))
-    x = Tensor(ONE_HOT[question], "x")
+    x, written = Tensor(ONE_HOT[questions([pair])], "x"), encode([str(sum(pair))], len(str(sum(pair))))
     rows = []
-    for target, (_, y) in zip(sum_, model.unroll(x, ONE_HOT[sum_]), strict=True):
+    for target, (_, y) in zip(written, model.unroll(x, ONE_HOT[written]), strict=True):
         x.zero_grad()
         functional.cross_entropy(y, target).backward()
         rows.append(np.linalg.norm(x.grad[:, 0], axis=1))
@@ -133,20 +128,12 @@ def picture(model, exact, pair, path):
     figure = Figure(figsize=(11, 3.8), layout="constrained")
     grown, heard = figure.subplots(1, 2)
     grown.plot(list(exact), [100 * share for share in exact.values()], "o-", color="#0072b2")
-    grown.set(
-        xlabel="updates",
-        ylabel="% of held-out sums exact",
-        ylim=(-3, 103),
-        title="the answer must be right in every character",
-    )
-    grown.grid(alpha=0.3)
-    norms = hearing(model, pair)
+    grown.set(xlabel="updates", ylabel="% of held-out sums exact", ylim=(-3, 103), title="right in every character")
+    norms, (a, b) = hearing(model, pair), pair
     image = heard.imshow(norms / norms.max(axis=1, keepdims=True), cmap="viridis", vmin=0)
-    heard.set(
-        xticks=range(norms.shape[1]), xticklabels=list(f"{pair[0]}+{pair[1]}"), xlabel="the sum, read from the right"
-    )
-    heard.set(yticks=range(len(norms)), yticklabels=list(str(sum(pair))), ylabel="the answer")
     heard.set_title("‖dL_k/dx_t‖, row by row: which characters of the\nsum each character of the answer hears of")
+    heard.set(xticks=range(norms.shape[1]), xticklabels=list(f"{a}+{b}"), xlabel="the sum, read from the right")
+    heard.set(yticks=range(norms.shape[0]), yticklabels=list(str(a + b)), ylabel="the answer")
     figure.colorbar(image, ax=heard, label="of the row's largest")
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=110)
@@ -159,6 +146,5 @@ if __name__ == "__main__":
     parser.add_argument("--hidden", type=int, default=128, help="units of the encoder and of the decoder")
     parser.add_argument("--seed", type=int, default=0, help="of the split, the weights and the sums")
     parser.add_argument("--out", default="out", help="the folder to write to")
-    arguments = parser.parse_args()
     sys.stdout.reconfigure(errors="replace")  # a console without some character still shows the numbers
-    main(arguments.out, arguments.updates, arguments.hidden, seed=arguments.seed)
+    main(**vars(parser.parse_args()))

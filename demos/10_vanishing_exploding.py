@@ -25,7 +25,7 @@ from microgradrnn import Parameter, nn
 from microgradrnn.analysis import grad_norms, power_norms, spectrum
 from microgradrnn.optim import clip_grad_norm_, clip_grad_value_
 
-COLOURS = {"0.8 Q": "#0072b2", "Q": "#009e73", "1.25 Q": "#d55e00", "[[.5, 10], [0, .5]]": "#cc79a7"}
+COLOURS = ("#0072b2", "#009e73", "#d55e00", "#cc79a7")
 
 
 @dataclass
@@ -58,7 +58,7 @@ def main(out="out", steps=30, seed=0):
     rng = np.random.default_rng(seed)
     Q, _ = np.linalg.qr(rng.standard_normal((8, 8)))
     skew = np.array([[0.5, 10.0], [0.0, 0.5]])
-    matrices = dict(zip(COLOURS, (0.8 * Q, Q, 1.25 * Q, skew), strict=True))
+    matrices = {"0.8 Q": 0.8 * Q, "Q": Q, "1.25 Q": 1.25 * Q, "[[.5, 10], [0, .5]]": skew}
     outcomes = {name: study(W, steps, rng) for name, W in matrices.items()}
     print(f"‖dL/dh_t‖ over ‖dL/dh_T‖ with L = <h_T, u> for a fixed u; Q is orthogonal, 8 x 8. {steps} steps back:\n")
     print(f"{'W_hh':22}{'sigma_max':>10}{'radius':>8}{'theory':>10}{'measured':>10}{'highest':>10}{'with tanh':>11}")
@@ -112,13 +112,13 @@ def clipped(clip):
 def chart(outcomes, path):
     figure = Figure(figsize=(11, 4.5), layout="constrained")
     panels = figure.subplots(1, 2, sharey=True)
-    for name, found in outcomes.items():
+    for colour, (name, found) in zip(COLOURS, outcomes.items(), strict=True):
         back = np.arange(len(found.theory))
-        panels[0].plot(back, found.theory, "-", color=COLOURS[name])
-        panels[0].plot(back, found.most, ":", color=COLOURS[name], linewidth=1)
-        panels[0].plot(back, found.linear, "o", color=COLOURS[name], markersize=4, label=name)
-        panels[1].plot(back, found.most_tanh, "--", color=COLOURS[name], linewidth=1)
-        panels[1].plot(back, found.tanh, "o", color=COLOURS[name], markersize=4, label=name)
+        panels[0].plot(back, found.theory, "-", color=colour)
+        panels[0].plot(back, found.most, ":", color=colour, linewidth=1)
+        panels[0].plot(back, found.linear, "o", color=colour, markersize=4, label=name)
+        panels[1].plot(back, found.most_tanh, "--", color=colour, linewidth=1)
+        panels[1].plot(back, found.tanh, "o", color=colour, markersize=4, label=name)
     panels[0].set(title="linear: theory (lines) and measured (points);\ndotted: the most, ‖W_hh^k‖", yscale="log")
     panels[0].set_ylim(1e-10, 1e4)
     panels[1].set(title="tanh: measured (points);\ndashed: the most, sigma_max^k")

@@ -51,8 +51,7 @@ def main(out="out", steps=4, size=3, seed=0):
     loss.backward()
     ours = {p.label: p.grad for p in net.parameters()}
 
-    result = Result({}, {}, {}, Path(out) / "find_the_bug.png")
-    done = []
+    errors, step, agrees, done = {}, {}, {}, []
     for name in ("as published", *REPAIRS):
         done += [name] if name in REPAIRS else []
         print(f"\n== {'Repair: ' + REPAIRS[name] if done else 'As published'}")
@@ -60,12 +59,12 @@ def main(out="out", steps=4, size=3, seed=0):
         found = compare(loss, mine)
         print(found)
         totals = {label: sum(parts.values()) for label, parts in mine.items()}
-        result.errors[name] = {k: float(np.linalg.norm(totals[k] - ours[k]) / np.linalg.norm(ours[k])) for k in WEIGHTS}
-        result.step[name] = {label: found[label].step for label in WEIGHTS}
-        result.agrees[name] = bool(found)
-    chart(result)
-    print(f"\nWritten:\n  {result.written}: every gradient's error, repair by repair")
-    return result
+        errors[name] = {k: float(np.linalg.norm(totals[k] - ours[k]) / np.linalg.norm(ours[k])) for k in WEIGHTS}
+        step[name] = {label: found[label].step for label in WEIGHTS}
+        agrees[name] = bool(found)
+    path = chart(errors, Path(out) / "find_the_bug.png")
+    print(f"\nWritten:\n  {path}: every gradient's error, repair by repair")
+    return Result(errors, step, agrees, path)
 
 
 def walk(dy, cache, repaired):
@@ -100,9 +99,9 @@ def one_step_backwards(output_grad, dh_next, step, repaired):
     return {"W_xh": dWxh, "W_hh": dWhh, "b_h": dbh, "W_hy": dWhy, "b_y": dby}, dht, dprev_h
 
 
-def chart(result):
+def chart(errors, path):
     """A row for each state of the code, a column for each gradient."""
-    errors = np.array([[row[label] for label in WEIGHTS] for row in result.errors.values()])
+    errors = np.array([[row[label] for label in WEIGHTS] for row in errors.values()])
     rows = ["as published", *REPAIRS.values()]
     figure = Figure(figsize=(11, 3.4), layout="constrained")
     axes = figure.subplots()
@@ -112,8 +111,9 @@ def chart(result):
     axes.set(xticks=range(len(WEIGHTS)), xticklabels=[f"dL/d{label}" for label in WEIGHTS])
     axes.set(yticks=range(len(rows)), yticklabels=rows)
     axes.set_title("|mine - ours| / |ours|, and each row keeps the repairs above it")
-    result.written.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(result.written, dpi=120)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=120)
+    return path
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ entry.
 import argparse
 import sys
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -43,22 +44,16 @@ def main(out="out", steps=4, hidden=3, seed=0):
     rng = np.random.default_rng(seed)
     model = ManyToMany(INPUTS, hidden, CLASSES, seed=rng)
     x, targets = rng.normal(size=(steps, BATCH, INPUTS)), rng.integers(CLASSES, size=(steps, BATCH))
-    ways = {
-        "reverse mode": reverse_mode,
-        "forward messages": messages,
-        "by hand": by_hand,
-        "differences": differences,
-        "scalar graph": scalar_graph,
-        "PyTorch": pytorch,
-    }
+    ways = {"reverse mode": reverse_mode, "forward messages": messages, "by hand": by_hand}
+    ways |= {"differences": differences, "scalar graph": scalar_graph}
     print(f"dL/dW_hh, {steps} steps of an RNN of {hidden} units, {BATCH} sequences:\n")
+    if find_spec("torch"):
+        ways["PyTorch"] = pytorch
+    else:
+        print(f"{'PyTorch':>17}: not installed")
     gradients, apart = {}, {}
     for name, way in ways.items():
-        found = way(model, x, targets)
-        if found is None:
-            print(f"{name:>17}: not installed")
-            continue
-        gradients[name] = found
+        gradients[name] = found = way(model, x, targets)
         ours = gradients["reverse mode"]
         apart[name] = float(np.abs(found - ours).max() / np.abs(ours).max())
         print(f"{name:>17}: {apart[name]:8.1e} apart;  first row {np.array2string(found[0, :3], precision=12)}")
@@ -115,10 +110,8 @@ def scalar_graph(model, x, targets):
 
 def pytorch(model, x, targets):
     """PyTorch's own network with our weights. Its matrices are ours turned."""
-    try:
-        import torch
-    except ImportError:
-        return None
+    import torch
+
     rnn = torch.nn.RNN(INPUTS, model.rnn.hidden_size, dtype=torch.float64)
     readout = torch.nn.Linear(model.rnn.hidden_size, CLASSES, dtype=torch.float64)
     for theirs, our in ((rnn, model.rnn), (readout, model.readout)):
@@ -152,6 +145,5 @@ if __name__ == "__main__":
     parser.add_argument("--hidden", type=int, default=3, help="units of the network")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", default="out", help="the folder to write to")
-    arguments = parser.parse_args()
     sys.stdout.reconfigure(errors="replace")  # a console without some character still shows the numbers
-    main(arguments.out, arguments.steps, arguments.hidden, arguments.seed)
+    main(**vars(parser.parse_args()))
