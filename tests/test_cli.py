@@ -5,12 +5,14 @@ import shlex
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 import microgradrnn
 from microgradrnn import cli
+from microgradrnn.cli import timing
 
 SCALAR = ["z*(x+y)", "x=-2", "y=5", "z=-4"]
 
@@ -130,6 +132,35 @@ def test_help_has_examples_that_run(tmp_path, monkeypatch, command):
         assert (program, result.exit_code) == ("microgradrnn", 0), result.output
 
 
+def test_the_folder_of_a_training_without_a_text_is_an_error_that_names_what_is_missing(tmp_path):
+    result = run("draw", str(tmp_path))
+    assert result.exit_code == 2
+    assert "--text says what its network is to read" in result.stderr
+
+
+def test_bench_runs_the_benchmarks_of_a_checkout_and_ends_as_they_do(monkeypatch, tmp_path, capfd):
+    (tmp_path / "benchmarks").mkdir()
+    program = "import sys; print(sys.argv[1:]); sys.exit(3)"
+    (tmp_path / "benchmarks" / "__init__.py").touch()
+    (tmp_path / "benchmarks" / "__main__.py").write_text(program, encoding="utf-8")
+    monkeypatch.setattr(timing, "CHECKOUT", tmp_path)
+    assert run("bench", "scalar", "chain").exit_code == 3
+    assert capfd.readouterr().out.strip() == "['scalar', 'chain']"
+
+
+def test_this_checkout_has_benchmarks():
+    assert (timing.CHECKOUT / "benchmarks" / "__main__.py").samefile(
+        Path(__file__).parents[1] / "benchmarks/__main__.py"
+    )
+
+
+def test_bench_says_in_one_line_where_they_are_if_there_are_none(monkeypatch, tmp_path):
+    monkeypatch.setattr(timing, "CHECKOUT", tmp_path)
+    result = run("bench")
+    assert (result.exit_code, result.stderr.count("\n")) == (1, 1)
+    assert "in a checkout of the repository, run python -m benchmarks" in result.stderr
+
+
 def test_version():
     assert run("--version").stdout == f"microgradrnn {microgradrnn.__version__}\n"
 
@@ -164,3 +195,9 @@ def test_a_shell_can_complete_the_commands():
     asked = {"_MICROGRADRNN_COMPLETE": "complete_bash", "COMP_WORDS": "microgradrnn dr", "COMP_CWORD": "1"}
     result = python("-m", "microgradrnn", encoding="utf-8", env={**speaking(), **asked})
     assert result.stdout.split() == ["draw"]
+
+
+def test_how_to_complete_is_told_in_help_and_readme():
+    readme = Path(__file__).parents[1] / "README.md"
+    for told in (run("--help").stdout, readme.read_text(encoding="utf-8")):
+        assert "--install-completion" in told

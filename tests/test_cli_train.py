@@ -4,6 +4,7 @@ import csv
 import math
 import random
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -79,10 +80,24 @@ def test_train_writes_a_run_and_says_what_it_did(trained, text):
         assert float(row["bits_a_character"]) == pytest.approx(loss / math.log(2), rel=1e-12)
 
 
-def test_a_text_of_20_characters_of_another_script_trains(tmp_path):
-    (tmp_path / "t").write_text("Ἄνδρα μοι ἔννεπε, Μο", encoding="utf-8")
+@pytest.mark.parametrize(
+    "written",
+    [
+        "Ἄνδρα μοι ἔννεπε, Μο",
+        "بسم الله الرحمن الرحي",
+        "天地玄黄宇宙洪荒日月盈昃辰宿列张寒来暑往",
+        "e\u0301 👩\u200d🚀 👍🏽 n\u0303 ❤\ufe0f 👨\u200d👧",
+    ],
+)
+def test_a_text_of_20_characters_in_any_script_trains_and_samples(tmp_path, written):
+    assert len(written) in range(18, 22)
+    (tmp_path / "t").write_text(written, encoding="utf-8")
     assert run("train", tmp_path / "t", "--out", tmp_path / "run", *SMALL).exit_code == 0
-    assert run("sample", tmp_path / "run", "--length", 5).exit_code == 0
+    result = run("sample", tmp_path / "run", "--length", 50, "--prime", written[:5])
+    assert result.exit_code == 0
+    assert result.stdout.startswith(written[:5])
+    assert set(result.stdout) <= set(written) | {"\n"}
+    assert len(result.stdout) == 5 + 50 + 1
 
 
 def test_going_on_for_longer_is_the_longer_training(tmp_path, trained, text):
@@ -103,7 +118,8 @@ def test_ctrl_c_saves_says_how_to_go_on_and_the_end_is_the_same_bit_for_bit(tmp_
     assert process.returncode == 128 + number
     [again] = re.findall(r"Stopped and saved at step \d+\. To go on: microgradrnn (.*)", said)
     assert "Traceback" not in said
-    result = run(*again.split())
+    assert again.endswith("--resume --save-every 1000")
+    result = run(*shlex.split(again))
     assert result.exit_code == 0, result.output
     run("train", text, "--out", tmp_path / "straight", *options)
     same_but_for_time(Run(folder).last(), Run(tmp_path / "straight").last())
@@ -136,6 +152,29 @@ def test_a_loss_that_runs_off_ends_with_1_and_says_where_and_how_to_go_on(tmp_pa
     assert all(np.isfinite(array).all() for array in Run(tmp_path / "run").last().arrays.values())
 
 
+def test_a_huge_loss_that_is_finite_goes_on_and_is_remarked_on(tmp_path, text):
+    result = run("train", text, "--out", tmp_path / "run", *SMALL, "--optimizer", "sgd", "--lr", 1e4)
+    assert result.exit_code == 0, result.output
+    losses = [row["loss"] for row in Run(tmp_path / "run").last().history]
+    blind = math.log(len(set(TEXT)))
+    assert min(losses) > 100 * blind
+    assert len(losses) == 2
+    assert result.output.count(f"That is far above {blind:.2f}, the loss of a blind guess") == 1
+
+
+def test_a_loss_that_comes_down_is_not_remarked_on(tmp_path, text):
+    assert "blind" not in run("train", text, "--out", tmp_path / "run", *SMALL).output
+
+
+def test_the_learning_rate_decays_as_the_command_line_says(tmp_path, text):
+    options = ["--lr", 0.01, "--lr-decay", 0.5, "--lr-decay-after", 1]
+    assert run("train", text, "--out", tmp_path / "run", *SMALL, *options, "--epochs", 3).exit_code == 0
+    assert [row["lr"] for row in Run(tmp_path / "run").last().history] == [0.01, 0.005, 0.0025]
+    again = ["--resume", "--epochs", 5, "--lr-decay-after", 4]
+    assert run("train", text, "--out", tmp_path / "run", *again).exit_code == 0
+    assert [row["lr"] for row in Run(tmp_path / "run").last().history] == [0.01, 0.005, 0.0025, 0.01, 0.005]
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -143,7 +182,10 @@ def test_a_loss_that_runs_off_ends_with_1_and_says_where_and_how_to_go_on(tmp_pa
         (["TEXT", "--out", "RUN", "--resume", "--hidden", "9"], "was trained with --hidden 6, not 9"),
         (["TEXT", "--out", "RUN", "--resume", "--preset", "min-char-rnn"], "was trained with --cell lstm, not rnn"),
         (["TEXT", "--out", "new", "--resume"], "there is no training in new"),
-        (["none", "--out", "new"], "No such file"),
+        (["none", "--out", "new"], "none: No such file"),
+        (["FOLDER", "--out", "new"], "folder: "),
+        (["EMPTY", "--out", "new"], "a text has at least 2 characters, one to predict the other, not 0"),
+        (["UTF-16", "--out", "new"], "is not UTF-8 text: byte 0xff at 0"),
         (["TEXT", "--out", "TEXT"], "is a file"),
         (["TEXT", "--out", "new", "--hidden", "0"], "hidden is a positive integer, not 0"),
         (["TEXT", "--out", "new", "--lr", "nan"], "lr is a finite number"),
@@ -151,11 +193,16 @@ def test_a_loss_that_runs_off_ends_with_1_and_says_where_and_how_to_go_on(tmp_pa
 )
 def test_what_is_wrong_is_said_and_ends_with_2(tmp_path, monkeypatch, trained, text, arguments, said):
     monkeypatch.chdir(tmp_path)
-    places = {"TEXT": text, "RUN": trained}
+    places = {"TEXT": text, "RUN": trained, "FOLDER": tmp_path / "folder"}
+    places |= {"EMPTY": tmp_path / "empty", "UTF-16": tmp_path / "utf-16"}
+    places["FOLDER"].mkdir()
+    places["EMPTY"].touch()
+    places["UTF-16"].write_text("hello", encoding="utf-16")
     result = run("train", *(places.get(argument, argument) for argument in arguments))
     assert result.exit_code == 2
     assert result.stderr.startswith("Error: ")
     assert said in result.stderr
+    assert result.stderr.count("\n") == 1
     assert not (tmp_path / "new").exists()
 
 
@@ -172,6 +219,26 @@ def test_a_finished_training_says_how_to_go_on(trained, text):
     assert "--resume --epochs 12" in result.stdout
 
 
+@pytest.mark.parametrize("epochs", ["2", "50"])
+def test_a_training_that_stopped_early_says_what_makes_it_go_on(tmp_path, epochs):
+    """Held out is what it never saw, so one epoch after the first is one without a better loss."""
+    (tmp_path / "my text").write_text("ab" * 100 + "c" * 25, encoding="utf-8")
+    options = ["--out", tmp_path / "my run", *SMALL[:-2], "--lr", "0.05", "--patience", "1", "--epochs", epochs]
+    first = run("train", tmp_path / "my text", *options)
+    assert "nothing better for 1 epochs" in first.stdout
+    steps = Run(tmp_path / "my run").last().position.step
+    told = run("train", tmp_path / "my text", "--out", tmp_path / "my run", "--resume").stdout
+    _, again = told.split("To go on with it: microgradrnn ")
+    run(*shlex.split(again), "--epochs", 12)
+    assert Run(tmp_path / "my run").last().position.step > steps
+
+
+def test_what_is_said_to_be_typed_works_where_names_have_blanks(tmp_path, text):
+    result = run("train", text, "--out", tmp_path / "my run", *SMALL)
+    _, sample = result.stdout.split("To see what it writes: microgradrnn ")
+    assert run(*shlex.split(sample), "--length", 5).exit_code == 0
+
+
 # ---- What is done with it -------------------------------------------------------------------------------------------
 
 
@@ -184,12 +251,71 @@ def test_the_same_seed_samples_the_same_text(trained):
     assert len(one) == 3 + 40 + 1
 
 
+def test_a_temperature_of_0_writes_the_likeliest_whatever_the_seed(trained):
+    one, other = (run("sample", trained, "--temperature", 0, "--length", 40, "--seed", seed).stdout for seed in (1, 2))
+    assert one == other == run("sample", trained, "--top-k", 1, "--length", 40, "--seed", 3).stdout
+
+
+def test_a_top_k_of_0_and_a_top_p_of_1_leave_all_to_be_drawn(trained):
+    plain = run("sample", trained, "--seed", 1).stdout
+    assert run("sample", trained, "--seed", 1, "--top-k", 0).stdout == plain
+    assert run("sample", trained, "--seed", 1, "--top-p", 1).stdout == plain
+    assert run("sample", trained, "--seed", 1, "--top-k", 2).stdout != plain
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--top-p", "1.5"], "Error: top_p is above 0 and at most 1, not 1.5"),
+        (["--top-p", "0"], "Error: top_p is above 0 and at most 1, not 0"),
+        (["--temperature", "-1"], "Error: temperature is a finite number that is not negative, not -1"),
+        (["--top-k", "-1"], "--top-k"),
+        (["--length", "0"], "--length"),
+        (["--prime", "seaß"], "Error: 'ß' at line 1, column 4 is none of the 13 characters that the model knows"),
+    ],
+)
+def test_a_setting_that_makes_no_sense_to_sample_is_refused(trained, arguments, said):
+    result = run("sample", trained, *arguments)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert said in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are sent otherwise there")
+def test_ctrl_c_ends_other_commands_with_130(trained):
+    command = [sys.executable, "-m", "microgradrnn", "sample", trained, "--length", "1000000000"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process.stdout.read(1)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate()
+    assert process.returncode == 130
+    assert b"Traceback" not in said
+
+
+def test_help_has_examples_that_run_one_after_the_other_on_the_text_that_it_names(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")  # on a busy machine two threads wait for each other
+    assert 'python -c "import this" > zen.txt' in run("train", "--help").stdout
+    with open("zen.txt", "w", encoding="utf-8") as file:
+        subprocess.run([sys.executable, "-c", "import this"], stdout=file, check=True)
+    for command in ("train", "sample", "eval", "flow", "check", "export"):
+        told = run(command, "--help").stdout
+        examples = [line.strip() for line in told.splitlines() if line.strip().startswith(f"microgradrnn {command}")]
+        assert examples, command
+        for example in examples:
+            pasted = [sys.executable, "-m", *shlex.split(example)]
+            result = subprocess.run(pasted, capture_output=True, encoding="utf-8", errors="replace")
+            assert result.returncode == 0, (example, result.stderr)
+    assert {"run", "small", "classic", "flow.png", "model.safetensors"} <= {path.name for path in tmp_path.iterdir()}
+
+
 def test_eval_says_the_loss_in_three_ways(trained, text):
     said = run("eval", trained, text).stdout
     checkpoint = Run(trained).best()
-    loss = evaluate(checkpoint.model(), checkpoint.vocabulary.encode(TEXT), 4, 8)
+    loss = evaluate(checkpoint.model(), checkpoint.vocabulary.encode(TEXT))
     numbers = [float(number) for number in re.findall(r"\d+\.\d+", said)]
     assert numbers == pytest.approx([loss, loss / math.log(2), math.exp(loss)], abs=6e-5)
+    assert f"over {len(TEXT) - 1:,} predictions" in said
 
 
 @every_kind

@@ -1,5 +1,13 @@
-"""What all commands share: the program that they belong to, how their help ends, and how they refuse."""
+"""What all commands share: the program that they belong to, how their help ends, and how they refuse.
 
+Every command ends with 0 where all went well, 2 where something else should have been asked for, 1 where something
+went wrong on the way, and 130 on Ctrl-C.
+"""
+
+import os
+import re
+import shlex
+import subprocess
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -41,9 +49,20 @@ def examples(*lines: str) -> str:
     return "\n".join(["\b", "Examples:", *(f"  microgradrnn {line}" for line in lines)])
 
 
+def to_paste(*arguments: object) -> str:
+    """A command line of ours, quoted for the shell."""
+    quoted = subprocess.list2cmdline if os.name == "nt" else shlex.join
+    return quoted(["microgradrnn", *map(str, arguments)])
+
+
 def refuse(error: Exception | str, code: int = 2) -> NoReturn:
     """Say what is wrong and end: with 2 where it is what was asked for, with 1 where it came up on the way."""
-    typer.echo(f"Error: {error}", err=True)
+    said = str(error)
+    if isinstance(error, OSError) and error.filename is not None:
+        said = f"{error.filename}: {error.strerror}"
+    elif isinstance(error, ValueError):
+        said = re.sub(r"^\w+: ", "", said)  # the name of the function that it came up in
+    typer.echo(f"Error: {said}", err=True)
     raise typer.Exit(code)
 
 
@@ -53,7 +72,7 @@ def trained(run: Path) -> Checkpoint:
         if run.is_file():
             return Checkpoint.load(run)
         if not Run(run).exists:
-            refuse(f"there is no training in {run}; start one with: microgradrnn train TEXT --out {run}")
+            refuse(f"there is no training in {run}; start one with: {to_paste('train', 'TEXT', '--out', run)}")
         return Run(run).best()
     except (OSError, ValueError) as error:
         refuse(error)

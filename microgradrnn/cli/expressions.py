@@ -1,5 +1,6 @@
 """`step`, `draw` and `page`: of an expression such as ``"z*(x+y)"``, or of a trained network and a piece of text."""
 
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -110,6 +111,8 @@ def page(
 def _root(expression: str, values: Sequence[str], text: str | None) -> Node:
     """What to draw: an expression's result, or the loss of a trained network on a text."""
     if text is None:
+        if not values and os.path.isdir(expression):
+            refuse(f"{expression} is a folder; of a training, --text says what its network is to read")
         return _record(expression, values)
     if values:
         refuse(f"a network takes no values: {values[0]} belongs to an expression")

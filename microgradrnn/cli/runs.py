@@ -28,8 +28,8 @@ def sample(
     temperature: Annotated[
         float, typer.Option(help="Below 1 more sure of itself, above 1 less; 0: the likeliest.")
     ] = 1.0,
-    top_k: Annotated[int | None, typer.Option(help="Draw from so many of the likeliest.")] = None,
-    top_p: Annotated[float | None, typer.Option(help="Draw from the fewest that have this probability.")] = None,
+    top_k: Annotated[int, typer.Option(min=0, help="Draw from so many of the likeliest; 0: from all.")] = 0,
+    top_p: Annotated[float, typer.Option(help="Draw from the fewest that have this probability; 1: from all.")] = 1.0,
     seed: Annotated[int | None, typer.Option(min=0, help="The same seed, the same text.")] = None,
 ) -> None:
     """Let a trained model write."""
@@ -37,7 +37,7 @@ def sample(
 
     checkpoint = trained(run)
     try:
-        written = sample(checkpoint.model(), checkpoint.vocabulary, prime, temperature, top_k, top_p, seed)
+        written = sample(checkpoint.model(), checkpoint.vocabulary, prime, temperature, top_k or None, top_p, seed)
         _write(prime)
         for character in islice(written, length):
             _write(character)
@@ -46,24 +46,26 @@ def sample(
     _write("\n")
 
 
-@app.command("eval", epilog=examples("eval run other.txt"))
+@app.command("eval", epilog=examples("eval run zen.txt"))
 def evaluate_(
     run: RunFolder,
     text: Annotated[Path, typer.Argument(metavar="TEXT", help="A UTF-8 file.", show_default=False)],
 ) -> None:
-    """The loss of a trained model on a text: in nats and bits a character, and as perplexity."""
+    """The loss of a trained model on a text: in nats and bits a character, and as perplexity.
+
+    The text is read once from its front to its end, the state carried all the way; each character after the first is
+    predicted once. Training judges by what is held out in the same way.
+    """
     checkpoint = trained(run)
-    settings = checkpoint.settings
     try:
         tokens = checkpoint.vocabulary.encode(read_text(text))
-        inputs, _ = streams(tokens, settings.batch_size, settings.seq_length)
-        loss = evaluate(checkpoint.model(), tokens, settings.batch_size, settings.seq_length)
+        loss = evaluate(checkpoint.model(), tokens)
     except (OSError, ValueError) as error:
         refuse(error)
     typer.echo(f"loss        {loss:.4f} nats a character")
     typer.echo(f"            {loss / math.log(2):.4f} bits a character")
     typer.echo(f"perplexity  {math.exp(min(loss, 700)):.4f}, of {len(checkpoint.vocabulary)} characters")
-    typer.echo(f"over {inputs.size:,} predictions; streams that start afresh: {inputs.shape[1]}")
+    typer.echo(f"over {len(tokens) - 1:,} predictions, one for each character after the first, in one stream")
 
 
 @app.command(epilog=examples("export run", "export run --out model.safetensors"))

@@ -1,7 +1,6 @@
 """`train`: a character model on a text, saved on the way, to be gone on with after any stop."""
 
 import math
-import shlex
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,13 +10,14 @@ from typing import Annotated, Any, Literal
 import typer
 from tqdm import tqdm
 
-from microgradrnn.cli.common import app, examples, refuse
+from microgradrnn.cli.common import app, examples, refuse, to_paste
 from microgradrnn.text import read_text
 from microgradrnn.training import MIN_CHAR_RNN, Diverged, Run, Settings, Trainer
 from microgradrnn.training.settings import FREE_TO_CHANGE, NAMES
 
 PRESETS = {"min-char-rnn": MIN_CHAR_RNN}
 DEFAULT = Settings()
+SAVE_EVERY = 200
 
 
 def _option(name: str, told: str) -> Any:
@@ -27,10 +27,10 @@ def _option(name: str, told: str) -> Any:
 
 @app.command(
     epilog=examples(
-        "train shakespeare.txt --out run",
-        "train shakespeare.txt --out run --resume --epochs 80",
-        "train shakespeare.txt --out small --cell gru --hidden 64 --layers 1 --epochs 10",
-        "train shakespeare.txt --out classic --preset min-char-rnn",
+        "train zen.txt --out run",
+        "train zen.txt --out run --resume --epochs 60 --patience 0",
+        "train zen.txt --out small --cell gru --hidden 64 --layers 1 --epochs 10",
+        "train zen.txt --out classic --preset min-char-rnn",
     )
 )
 def train(
@@ -49,19 +49,22 @@ def train(
         Literal["sgd", "adagrad", "rmsprop", "adam", "adamw"] | None, _option("optimizer", "What takes the steps.")
     ] = None,
     lr: Annotated[float | None, _option("lr", "The learning rate.")] = None,
-    lr_decay: Annotated[float | None, _option("lr_decay", "Its factor an epoch, from the tenth on.")] = None,
+    lr_decay: Annotated[float | None, _option("lr_decay", "Its factor an epoch, once it decays.")] = None,
+    lr_decay_after: Annotated[int | None, _option("lr_decay_after", "Epochs before it does.")] = None,
     clip: Annotated[float | None, _option("clip", "The largest norm of the gradient.")] = None,
     validation: Annotated[float | None, _option("validation", "How much of the text is held out.")] = None,
     patience: Annotated[
         int | None, _option("patience", "Stop after so many epochs without a better loss there; 0: never.")
     ] = None,
     seed: Annotated[int | None, _option("seed", "Of all random numbers.")] = None,
-    save_every: Annotated[int, typer.Option(min=1, help="Save after so many steps, and after each epoch.")] = 200,
+    save_every: Annotated[int, typer.Option(min=1, help="Save after so many steps, and each epoch.")] = SAVE_EVERY,
 ) -> None:
     """Train a character model on a text by truncated backpropagation through time.
 
     RUN comes to hold checkpoint.safetensors to go on from, best.safetensors to use, and history.csv. Ctrl-C
-    saves and ends; after a kill --resume goes on from the last save.
+    saves and ends; after a kill --resume goes on from the last save. A loss or gradient that is NaN or inf ends
+    it, and RUN keeps what was saved before; a loss that is merely huge does not, but it is remarked on.
+    If you have no text at hand: python -c "import this" > zen.txt
     """
     given = {name: value for name, value in locals().items() if name in NAMES and value is not None}
     run = Run(out)
@@ -72,10 +75,11 @@ def train(
             _resumed(run, content, base if preset else None, given) if resume else _fresh(run, content, base, given)
         )
     except (OSError, ValueError) as error:
-        refuse(str(error).removeprefix("Settings: "))
-    again = shlex.join(["microgradrnn", "train", str(text), "--out", str(out), "--resume"])
+        refuse(error)
+    saving = [] if save_every == SAVE_EVERY else ["--save-every", save_every]
+    again = to_paste("train", text, "--out", out, "--resume", *saving)
     if trainer.finished:
-        typer.echo(f"This training is finished. To go on with it: {again} --epochs {trainer.settings.epochs + 10}")
+        typer.echo(f"This training is finished. To go on with it: {again} {_longer(trainer)}")
         return
     typer.echo(_described(trainer, text))
     try:
@@ -96,7 +100,7 @@ def train(
         raise typer.Exit(128 + asked[0])
     early = f" (nothing better for {trainer.settings.patience} epochs)" if trainer.stopped_early else ""
     typer.echo(
-        f"Finished after {trainer.position.epoch} epochs{early}. To see what it writes: microgradrnn sample {out}"
+        f"Finished after {trainer.position.epoch} epochs{early}. To see what it writes: {to_paste('sample', out)}"
     )
 
 
@@ -119,6 +123,16 @@ def _resumed(run: Run, text: str, preset: Settings | None, given: dict[str, Any]
             raise ValueError(f"{run.folder} was trained with --{name.replace('_', '-')} {told[name]}, not {value}")
     changed = {name: value for name, value in given.items() if name in FREE_TO_CHANGE}
     return Trainer.resumed(checkpoint, text, **changed)
+
+
+def _longer(trainer: Trainer) -> str:
+    """The options with which a training that is finished goes on."""
+    options = []
+    if trainer.position.epoch >= trainer.settings.epochs:
+        options.append(f"--epochs {trainer.settings.epochs + 10}")
+    if trainer.stopped_early:
+        options.append("--patience 0")
+    return " ".join(options)
 
 
 def _described(trainer: Trainer, text: Path) -> str:
@@ -161,10 +175,13 @@ def _epoch_line(trainer: Trainer) -> str:
     row = trainer.history[-1]
     held_out = row["validation_loss"]
     said = f"epoch {row['epoch']}: loss {row['loss']:.4f} nats a character, perplexity {_exp(row['loss']):.2f}"
-    if held_out is None:
-        return said
-    best = ", the best so far" if trainer.improved else ""
-    return f"{said}; held out {held_out:.4f}, perplexity {_exp(held_out):.2f}{best}"
+    if held_out is not None:
+        said += f"; held out {held_out:.4f}, perplexity {_exp(held_out):.2f}"
+        said += ", the best so far" if trainer.improved else ""
+    blind = math.log(len(trainer.vocabulary))
+    if [other for other in trainer.history if other["loss"] > 2 * blind] == [row]:  # and it is not said again
+        said += f"\nThat is far above {blind:.2f}, the loss of a blind guess: a lower --lr may help"
+    return said
 
 
 def _exp(x: float) -> float:
