@@ -17,6 +17,7 @@ from microgradrnn.gradcheck import gradcheck
 from microgradrnn.lowering import lower
 from microgradrnn.nn.module import Parameter
 from microgradrnn.ops import Op
+from microgradrnn.program import compile  # noqa: A004 - a graph's, as in PyTorch and re
 from microgradrnn.stepping import Backprop
 
 __version__ = "0.1.0"
@@ -28,6 +29,7 @@ __all__ = [
     "Tensor",
     "Value",
     "compare",
+    "compile",
     "detect_nan",
     "functional",
     "gradcheck",

@@ -1,7 +1,7 @@
 """NumPy as the op table sees it: the namespace that it computes in for a `Tensor`.
 
 It is all of NumPy. Only sum, max and min go straight to the reductions behind them, since NumPy's own functions cost
-more than the reduction of a small array does.
+more than the reduction of a small array does. And `pick` is added to it.
 """
 
 from typing import Any
@@ -20,3 +20,13 @@ def _reduction(ufunc: Any) -> Any:
 sum = _reduction(np.add)
 max = _reduction(np.maximum)
 min = _reduction(np.minimum)
+
+
+def pick(x: Any, classes: Any) -> Any:
+    """The entry of each row, along the last axis, that its class names.
+
+    >>> pick(array([[1.0, 2.0], [3.0, 4.0]]), array([1, 0]))
+    array([2., 3.])
+    """
+    rows = x.reshape(classes.size, x.shape[-1])
+    return rows[np.arange(classes.size), classes.ravel()].reshape(classes.shape)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from microgradrnn import ops
+from microgradrnn import arrays, ops
 from microgradrnn.context import at
 from microgradrnn.engine import Node, Value, ancestors, constant, record
 from microgradrnn.errors import describe
@@ -124,6 +124,7 @@ class ScalarNodes:
     minimum = _elementwise(ops.MINIMUM)
     where = _elementwise(ops.WHERE)
 
+    pick = staticmethod(arrays.pick)
     reshape = staticmethod(np.reshape)
     transpose = staticmethod(np.transpose)
     squeeze = staticmethod(np.squeeze)

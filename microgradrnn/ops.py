@@ -421,7 +421,7 @@ MEAN = Op(
     forward=lambda xp, x, axis, keepdims: xp.mean(x, axis=axis, keepdims=keepdims),
     pull=(
         lambda xp, u, z, x, axis, keepdims: xp.broadcast_to(
-            _spread(xp, u, x, axis, keepdims) * (z.size / max(x.size, 1)), x.shape
+            _spread(xp, u, x, axis, keepdims) * z.size / max(x.size, 1), x.shape
         ),
     ),
     push=(lambda xp, v, z, x, axis, keepdims: xp.mean(v, axis=axis, keepdims=keepdims),),
@@ -508,7 +508,7 @@ class Scattered:
     """What is zero but for ``values`` at ``key``: added into place, so that T reads of T rows cost T."""
 
     key: tuple[Any, ...]
-    values: NDArray[Any]
+    values: Any
 
     def add_into(self, grad: NDArray[Any]) -> None:
         """Add the values in place; an entry that an integer array names twice gets both."""
@@ -674,26 +674,24 @@ def _counted(xp: Any, x: Any, m: Any, ignore_index: int | None) -> tuple[Any, An
     """Logits and targets with harmless zeros in place of what is ignored: it may well be nan or infinite."""
     if ignore_index is None:
         return x, m
-    ignored = m == ignore_index
-    return xp.where(ignored[..., None], 0.0, x), np.where(ignored, 0, m)
+    return xp.where((m == ignore_index)[..., None], 0.0, x), m * (m != ignore_index)
 
 
-def _count(m: Any, ignore_index: int | None) -> int:
-    """How many targets the mean is over."""
-    return int(m.size if ignore_index is None else (m != ignore_index).sum())
+def _count(x: Any, m: Any, ignore_index: int | None) -> Any:
+    """How many targets the mean is over, as a number that float32 divided by it stays float32."""
+    return m.size if ignore_index is None else (m != ignore_index).sum(dtype=x.dtype)
 
 
 def _cross_entropy(xp: Any, x: Any, m: Any, reduction: str, ignore_index: int | None) -> Any:
     logits, classes = _counted(xp, x, m, ignore_index)
     s = _shifted(xp, logits, -1)
-    correct = s.reshape(m.size, s.shape[-1])[np.arange(m.size), classes.ravel()].reshape(m.shape)
-    losses = xp.log(xp.sum(xp.exp(s), axis=-1)) - correct
+    losses = xp.log(xp.sum(xp.exp(s), axis=-1)) - xp.pick(s, classes)
     if ignore_index is not None:
         losses = losses * (m != ignore_index)
     if reduction == "none":
         return losses
     total = xp.sum(losses, axis=None)
-    return total / _count(m, ignore_index) if reduction == "mean" else total
+    return total / _count(x, m, ignore_index) if reduction == "mean" else total
 
 
 def _cross_entropy_jacobian(xp: Any, x: Any, m: Any, reduction: str, ignore_index: int | None) -> Any:
@@ -702,7 +700,7 @@ def _cross_entropy_jacobian(xp: Any, x: Any, m: Any, reduction: str, ignore_inde
     rows = _softmax(xp, logits, -1) - (np.arange(x.shape[-1]) == classes[..., None])
     if ignore_index is not None:
         rows = rows * (m != ignore_index)[..., None]
-    return rows / _count(m, ignore_index) if reduction == "mean" else rows
+    return rows / _count(x, m, ignore_index) if reduction == "mean" else rows
 
 
 CROSS_ENTROPY = Op(

@@ -157,18 +157,38 @@ def test_the_preset_is_min_char_rnn():
 
 
 @every_kind
-def test_the_loss_of_a_text_is_the_one_that_plain_numpy_finds(kind):
-    model, _ = randomised(RNNLM(4, 3, cell=kind), seed=3)
-    tokens = np.random.default_rng(0).integers(0, 4, 41)
-    total = 0.0
-    for k in range(4):  # four streams of ten steps, in chunks of three
-        read = tokens[10 * k : 10 * k + 11]
-        h = np.array(
-            [state[0] for state in states(kind, np.eye(4)[read[:-1]][:, None], weights(model.rnn.cells[0][0]))]
-        )
-        total += log_losses(h @ model.readout.W.data + model.readout.b.data, read[1:, None]).sum()
-    assert evaluate(model, tokens, batch_size=4, seq_length=3) == pytest.approx(total / 40, rel=1e-12)
+@pytest.mark.parametrize("characters", [2, 50, 51, 52, 137])
+def test_the_loss_of_a_text_is_the_one_that_a_single_pass_in_plain_numpy_finds(kind, characters):
+    """Every character after the first once, the state carried all the way; a chunk has 50 steps."""
+    model, rng = randomised(RNNLM(4, 3, cell=kind), seed=3)
+    tokens = rng.integers(0, 4, characters)
+    x = np.eye(4)[tokens[:-1]][:, None]
+    h = np.array([state[0] for state in states(kind, x, weights(model.rnn.cells[0][0]))])
+    losses = log_losses(h @ model.readout.W.data + model.readout.b.data, tokens[1:, None])
+    assert losses.size == characters - 1
+    assert evaluate(model, tokens) == pytest.approx(losses.mean(), rel=1e-12)
+
+
+def test_evaluation_is_without_dropout_and_leaves_the_model_as_it_was():
+    model, rng = randomised(RNNLM(4, 3, num_layers=2, dropout=0.5, seed=0), seed=3)
+    tokens = rng.integers(0, 4, 60)
+    model.eval()
+    expected = model.loss(tokens[:-1, None], tokens[1:, None])[0].item()
+    model.train()
+    assert evaluate(model, tokens) == pytest.approx(expected, rel=1e-12)
     assert model.training
+    model.eval()
+    evaluate(model, tokens)
+    assert not model.training
+
+
+def test_what_is_held_out_is_judged_in_one_pass_of_the_model_as_it_stands():
+    trainer = Trainer(replace(SMALL, dtype="float64", dropout=0.0, validation=0.4, epochs=1, batch_size=1), TEXT)
+    for _ in trainer.steps():
+        pass
+    tokens = np.array([sorted(set(TEXT)).index(c) for c in TEXT])[len(TEXT) - int(len(TEXT) * 0.4) :]
+    y = np.array([y.data for _, y in trainer.model.unroll(tokens[:-1, None])])
+    assert trainer.history[0]["validation_loss"] == pytest.approx(log_losses(y, tokens[1:, None]).mean(), rel=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -203,7 +223,7 @@ def test_it_stops_early_when_patience_runs_out_and_the_best_is_kept(tmp_path):
     assert best.position.epoch == 1 + int(np.argmin(losses)) == len(losses) - 2
     vocabulary, text = best.vocabulary, trainer.held_out
     assert isinstance(vocabulary, Vocabulary)
-    assert evaluate(best.model(), text, 2, 10) == min(losses)
+    assert evaluate(best.model(), text) == min(losses)
 
 
 def test_a_loss_that_runs_off_names_node_and_step_and_the_last_checkpoint_stays_good(tmp_path):

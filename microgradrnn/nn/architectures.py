@@ -19,12 +19,13 @@ import numpy as np
 
 from microgradrnn.checks import check_size, integers, numbers, rows
 from microgradrnn.context import scope
+from microgradrnn.engine import Node
 from microgradrnn.functional import add_n, cross_entropy
 from microgradrnn.nn.initial import Seed
 from microgradrnn.nn.layers import Linear
 from microgradrnn.nn.module import Module
 from microgradrnn.nn.recurrent import Cell, a_cell, label_step
-from microgradrnn.nn.unrolled import Steps, read_step, recurrent, scan
+from microgradrnn.nn.unrolled import Loop, Steps, read_step, recurrent, scan
 
 Feed = Callable[[int, Any], tuple[Any, Any]]
 
@@ -140,7 +141,7 @@ class OneToMany(Module):
         def fed_back(t: int, y: Any) -> tuple[Any, Any]:
             return None, None if not self.feedback else y if feed is None else feed(y)
 
-        return generate(self.cell, self.readout, (x, None), fed_back, range(1, steps + 1), len(x))
+        return Loop(generate(self.cell, self.readout, (x, None), fed_back, range(1, steps + 1), len(x)))
 
 
 class DenseRNNDense(Module):
@@ -244,13 +245,14 @@ def sequence_loss(
             f"sequence_loss: reduction is 'mean' or 'sum' over at least one target that counts, and what came is "
             f"{reduction!r} over {counted}"
         )
-    rows = list(array)
-    losses = []
+    # As a node they stay an input of the graph, unless their count does not: it would stay what it was.
+    rows: Any = targets if isinstance(targets, Node) and (reduction == "sum" or ignore_index is None) else array
+    losses: list[Any] = []
     for t, y in steps:
-        if not rows:
+        if len(losses) == len(array):
             raise ValueError(f"sequence_loss: there are only {len(array)} rows of targets, and a step {t}")
-        losses.append(label_step("L", cross_entropy(y, rows.pop(0), "sum", ignore_index)))
-    if rows:
+        losses.append(label_step("L", cross_entropy(y, rows[len(losses)], "sum", ignore_index)))
+    if len(losses) < len(array):
         raise ValueError(f"sequence_loss: {len(array)} rows of targets, one a step, and only {len(losses)} steps came")
     L = add_n(losses)
     return label_step("L", L if reduction == "sum" else L / counted)

@@ -8,7 +8,7 @@ Both record read-out and loss inside each step, so a picture of their loss has y
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from microgradrnn.checks import check_shape, check_size, integers
 from microgradrnn.context import scope
-from microgradrnn.engine import constant
+from microgradrnn.engine import Node, constant
 from microgradrnn.nn.architectures import read_out, sequence_loss
 from microgradrnn.nn.initial import Seed
 from microgradrnn.nn.layers import Embedding, Linear
@@ -122,15 +122,24 @@ class RNNLM(LanguageModel):
 
     def unroll(self, tokens: Any, state: Any = None) -> Steps:
         """See `LanguageModel.unroll`; the state is what ``h0`` of `microgradrnn.nn.RNN` is."""
-        return self.rnn.unroll(self._read(self._checked(tokens)), state).then(self._predict)
+        array = self._checked(tokens)
+        return self.rnn.unroll(self._read(tokens if isinstance(tokens, Node) else array), state).then(self._predict)
 
-    def _read(self, tokens: NDArray[Any]) -> Any:
-        if self.embedding is None:
-            return np.eye(self.vocabulary_size, dtype=self.readout.W.dtype)[tokens]
+    def _read(self, tokens: Any) -> Any:
+        """Embeddings of tokens or their one-hot rows, which of tokens that are no node are data, and not recorded."""
+        if self.embedding is not None:
+            return self._recorded(tokens, self.embedding, "embedding")
+        one_hot = np.eye(self.vocabulary_size, dtype=self.readout.W.dtype)
+        if not isinstance(tokens, Node):
+            return one_hot[tokens]
+        rows = constant(one_hot, "one_hot")
+        return self._recorded(tokens, lambda row: rows[row], "input")
+
+    def _recorded(self, tokens: Any, read: Callable[[Any], Any], name: str) -> list[Any]:
         found = []
-        for t, row in enumerate(tokens, start=1):
-            with scope("embedding", t=t):
-                found.append(label_step("x", self.embedding(row)))
+        for t in range(1, len(tokens) + 1):
+            with scope(name, t=t):
+                found.append(label_step("x", read(tokens[t - 1])))
         return found
 
     def _predict(self, h: Any) -> Any:

@@ -1,22 +1,32 @@
 """The loss of a model on a text that it does not learn from."""
 
-from typing import Any
+from functools import partial
 
 import numpy as np
 
 from microgradrnn.context import no_grad
 from microgradrnn.nn import RNNLM
 from microgradrnn.text import Tokens, streams
+from microgradrnn.training.bptt import truncated_bptt
+
+CHUNK = 50
+"""Steps that are held in memory at once; it changes nothing else."""
 
 
-def evaluate(model: RNNLM, tokens: Tokens, batch_size: int = 50, seq_length: int = 50) -> float:
-    """The mean loss, nats a character. A text is read as streams, each of which starts afresh.
+def evaluate(model: RNNLM, tokens: Tokens, batch_size: int = 1) -> float:
+    """The mean loss, nats a character; divided by log 2 it is bits a character.
+
+    The text is read once from its front to its end, as one stream: the model starts afresh only before the first
+    character, and every character after it is predicted once, from all that stand before it.
 
     Args:
         model: in evaluation for as long as this takes.
         tokens: (T,), at least two.
-        batch_size: how many streams at most; see `microgradrnn.text.streams`.
-        seq_length: steps that are read at once, and the least of a stream.
+        batch_size: streams to read side by side, as a training does. Each of them starts afresh: that is faster, and
+            makes the loss of a short text a little higher.
+
+    Raises:
+        ValueError: there are fewer, or the model does not know one.
 
     >>> model = RNNLM(4, 3, seed=0)
     >>> for p in model.parameters():
@@ -24,19 +34,11 @@ def evaluate(model: RNNLM, tokens: Tokens, batch_size: int = 50, seq_length: int
     >>> round(evaluate(model, np.array([0, 1, 2, 3, 0])), 9) == round(float(np.log(4)), 9)
     True
     """
-    inputs, targets = streams(tokens, batch_size, seq_length)
-    training, total, state = model.training, 0.0, None
+    sequences, training = streams(tokens, batch_size, CHUNK), model.training
     model.eval()
     try:
-        for start in range(0, len(inputs), seq_length):
-            found, state = _sum(model, inputs[start : start + seq_length], targets[start : start + seq_length], state)
-            total += found
+        with no_grad(), np.errstate(over="ignore", invalid="ignore"):  # a model that has run off has a loss of NaN
+            chunks = truncated_bptt(partial(model.loss, reduction="sum"), sequences, CHUNK)
+            return sum(float(loss.item()) for loss, _ in chunks) / sequences[0].size
     finally:
         model.train(training)
-    return total / inputs.size
-
-
-def _sum(model: RNNLM, inputs: Tokens, targets: Tokens, state: Any) -> tuple[float, Any]:
-    with no_grad(), np.errstate(over="ignore", invalid="ignore"):  # a model that has run off has a loss of NaN
-        loss, state = model.loss(inputs, targets, state, reduction="sum")
-    return float(loss.item()), state

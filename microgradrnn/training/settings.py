@@ -40,10 +40,12 @@ class Settings:
         smoothing: how much of the smoothed loss stays at each step.
         init: the standard deviation of the matrices at the start, biases being 0; as `microgradrnn.nn` has them unless
             given.
-        validation: how much of the text, at its end, is held out.
+        validation: how much of the text, at its end, is held out; `microgradrnn.training.evaluate` reads it after each
+            epoch.
         patience: after so many epochs without a better loss on what is held out, training stops; 0 for never.
         seed: of all random numbers.
         dtype: "float32" or "float64".
+        compiled: whether chunks whose graph repeats are computed by a program; see `microgradrnn.training.Replay`.
 
     Raises:
         TypeError, ValueError: a setting makes no sense; names it.
@@ -73,6 +75,7 @@ class Settings:
     patience: int = 5
     seed: int = 0
     dtype: str = "float32"
+    compiled: bool = True
 
     def __post_init__(self) -> None:
         sizes = {name: getattr(self, name) for name in ("hidden", "layers", "seq_length", "batch_size", "epochs")}
@@ -132,10 +135,11 @@ MIN_CHAR_RNN = Settings(
     init=0.01,
     validation=0.0,
     dtype="float64",
+    compiled=False,  # every step in the order of the original, for the same rounding
 )
 """The settings of min-char-rnn (Karpathy, 2015)."""
 
-FREE_TO_CHANGE = ("epochs", "lr", "lr_decay", "lr_decay_after", "clip", "patience")
+FREE_TO_CHANGE = ("epochs", "lr", "lr_decay", "lr_decay_after", "clip", "patience", "compiled")
 """What may be told anew when a training goes on: all else decides what was trained so far."""
 
 NAMES = tuple(field.name for field in fields(Settings))

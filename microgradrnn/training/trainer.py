@@ -23,6 +23,7 @@ from microgradrnn.text import Vocabulary, split, streams
 from microgradrnn.training.bptt import truncated_bptt
 from microgradrnn.training.checkpoint import Checkpoint, CheckpointError, Position
 from microgradrnn.training.evaluation import evaluate
+from microgradrnn.training.replay import Replay
 from microgradrnn.training.settings import Settings
 
 
@@ -64,6 +65,8 @@ class Trainer:
         self.optimizer = settings.optimizer_of(self.model)
         self.state: Any = None
         steps = settings.seq_length if settings.reduction == "sum" else 1
+        # A dropout draws anew at each step, which no program does.
+        self._record = Replay(self._loss) if settings.compiled and not settings.dropout else self._loss
         self.position = Position(smooth_loss=steps * math.log(len(self.vocabulary)))  # of a model that knows nothing
         self.history: list[dict[str, Any]] = []
         self.improved = False
@@ -133,13 +136,15 @@ class Trainer:
     def steps(self) -> Iterator[Position]:
         """Learn from chunk after chunk until all is finished; between two of them is a moment to save.
 
+        A loss that is huge but finite stops nothing, here as in min-char-rnn and in PyTorch: it may come down again.
+
         Raises:
             Diverged: the loss or a gradient is not finite. What was saved before still is.
         """
         while not self.finished:
             start = self.position.chunk * self.settings.seq_length
             rest = (self.inputs[start:], self.targets[start:])
-            chunks = truncated_bptt(self._loss, rest, self.settings.seq_length, self.state)
+            chunks = truncated_bptt(self._record, rest, self.settings.seq_length, self.state)
             for _ in range(self.position.chunk, self.chunks):
                 began, random = time.perf_counter(), self.rng.bit_generator.state
                 with np.errstate(over="ignore", invalid="ignore"):  # `Diverged` says more
@@ -184,7 +189,7 @@ class Trainer:
         place, settings = self.position, self.settings
         loss = None
         if len(self.held_out):
-            loss = evaluate(self.model, self.held_out, settings.batch_size, settings.seq_length)
+            loss = evaluate(self.model, self.held_out, settings.batch_size)
             if not np.isfinite(loss):
                 raise Diverged(f"after epoch {place.epoch + 1} the loss on what is held out is {loss}")
             self.improved = place.best_loss is None or loss < place.best_loss

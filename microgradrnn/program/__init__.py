@@ -1,0 +1,13 @@
+"""Record once, replay: a recorded graph as NumPy source; see `compile`.
+
+- `compiling`: `compile`. `program`: what it gives.
+- `rolling`: unrolled steps as loops again. `derive`: both passes, from the op table, as `expressions`.
+- `rewrites`: what is done for all steps at once. `writing`: the text.
+- `scalars`: graphs of `microgradrnn.Value`, as Python on floats.
+"""
+
+from microgradrnn.program.compiling import compile  # noqa: A004 - a graph's, as in PyTorch and re
+from microgradrnn.program.program import Program, Result
+from microgradrnn.program.rewrites import REWRITES
+
+__all__ = ["REWRITES", "Program", "Result", "compile"]

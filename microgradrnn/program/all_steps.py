@@ -1,0 +1,165 @@
+"""What a step computes, computed for all steps at once: every function of NumPy's with one more axis in front.
+
+- `AllSteps`: the rules, one for each function.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+import numpy as np
+
+from microgradrnn.program.expressions import OPERATORS, REDUCTIONS, Carry, Expression, Loop
+from microgradrnn.program.namespace import Expressions
+
+CACHED = 2**18
+"""Bytes that stay near the processor. A cheap function of larger arrays is computed step by step, where it is used, and
+a product as large goes into an array that is kept."""
+
+
+class AllSteps:
+    """The rules; `microgradrnn.program.rewrites.Rewriter` says what is to be done for all steps."""
+
+    xp: Expressions
+    rewrites: Collection[str]
+
+    def once(self, x: Any) -> Any:
+        """What is computed once."""
+        raise NotImplementedError
+
+    def every(self, x: Any, loop: Loop) -> Any:
+        """Its values at all steps, one below the other."""
+        raise NotImplementedError
+
+    def stepped(self, x: Any) -> bool:
+        """Whether it differs from step to step."""
+        raise NotImplementedError
+
+    def below(self, x: Expression, loop: Loop) -> Any:
+        """The rows of all steps below one another, as one matrix."""
+        raise NotImplementedError
+
+    def all_steps(self, x: Expression, loop: Loop) -> Any:
+        """The function of all steps' inputs that gives all steps' outputs; None where NumPy has none."""
+        xp, length = self.xp, loop.length
+        moved = [self.stepped(arg) for arg in x.args]
+        args: list[Any] = [
+            self.every(arg, loop) if yes else arg if isinstance(arg, (tuple, Carry)) else self.once(arg)
+            for arg, yes in zip(x.args, moved, strict=True)
+        ]
+        if x.fn == "step":
+            return _slice(args[0], x.args[1], x.args[2], length)
+        if x.fn == "carry":
+            return self._shifted(x.args[0], loop)
+        if x.fn == "matmul":
+            return self._products(x, args, moved, loop)
+        if x.fn in REDUCTIONS:
+            params = {name: value for name, value in x.params.items() if name == "dtype"}
+            along = axes(x)
+            params = {"axis": along if len(along) != 1 else along[0], **keepdims(x), **params}
+            return xp.make(x.fn, (args[0],), params, (length, *x.shape), x.dtype)
+        if x.fn == "reshape":
+            return xp.reshape(args[0], (length, *x.shape))
+        if x.fn == "transpose":
+            return xp.transpose(args[0], (0, *(axis + 1 for axis in x.params["axes"])))
+        if x.fn == "index":
+            return self._picked(x, args, moved)
+        if x.fn in ("concatenate", "stack"):
+            filled = [a if yes else xp.broadcast_to(a, (length, *a.shape)) for a, yes in zip(args, moved, strict=True)]
+            return xp.make(x.fn, tuple(filled), {"axis": x.params["axis"] + 1}, (length, *x.shape), x.dtype)
+        if x.fn == "broadcast_to":
+            return xp.broadcast_to(_widened(args[0], x.args[0].ndim, x.ndim), (length, *x.shape))
+        if x.fn == "pick":
+            return xp.pick(args[0], args[1]) if all(moved) else None
+        if x.fn == "astype":
+            return args[0].astype(x.dtype)
+        if x.fn == "scattered":
+            return self._all_scattered(x, args, moved, length)
+        if x.fn in OPERATORS or x.fn == "where" or _is_ufunc(x.fn):
+            wide = [
+                _widened(new, old.ndim, x.ndim) if yes else new
+                for new, old, yes in zip(args, x.args, moved, strict=True)
+            ]
+            return xp.elementwise(x.fn, *wide)
+        if x.fn == "call":
+            return xp.make("call", tuple(args), x.params, (length, *x.shape), x.dtype) if _alike(x) else None
+        return None
+
+    def _products(self, x: Expression, args: list[Any], moved: list[bool], loop: Loop) -> Any:
+        left, right = x.args
+        if all(moved):
+            return self.xp.matmul(*args) if left.ndim == right.ndim >= 2 else None
+        if moved[0]:
+            if left.ndim < 2 or right.ndim != 2:
+                return self.xp.matmul(*args) if right.ndim <= 2 else None
+            product = self.xp.matmul(self.below(left, loop), args[1])
+            if "buffers" in self.rewrites and size_in_bytes(product) > CACHED:
+                product = self.xp.make("product", product.args, {}, product.shape, product.dtype)
+                product.hint = x.hint
+            return self.xp.reshape(product, (loop.length, *x.shape))
+        return self.xp.matmul(*args) if right.ndim == 2 and left.ndim <= 2 else None
+
+    def _picked(self, x: Expression, args: list[Any], moved: list[bool]) -> Any:
+        key = x.args[1]
+        if not any(isinstance(part, Expression) for part in key):
+            return self.xp.index(args[0], key if key[0] is Ellipsis else (slice(None), *key))
+        if len(key) == 1 and not moved[0]:
+            return self.xp.index(args[0], (self.every(key[0], x.loop),))  # type: ignore[arg-type]
+        return None
+
+    def _all_scattered(self, x: Expression, args: list[Any], moved: list[bool], length: Any) -> Any:
+        if any(isinstance(part, Expression) for key in x.args[1::2] for part in key):
+            return None
+        keys = [key if key[0] is Ellipsis else (slice(None), *key) for key in x.args[1::2]]
+        base = args[0] if moved[0] else self.xp.broadcast_to(args[0], (length, *x.shape))
+        if x.args[0].fn == "filled":
+            base = self.xp.filled(x.args[0].args[0], (length, *x.shape), x.dtype)
+        mixed = [part for pair in zip(keys, args[2::2], strict=True) for part in pair]
+        return self.xp.make("scattered", (base, *mixed), {}, (length, *x.shape), x.dtype)
+
+    def _shifted(self, carry: Carry, loop: Loop) -> Any:
+        """What each step finds, where no step depends on the one before: the others' values, moved by one step."""
+        first = self.once(carry.initial)[None]
+        every = self.every(carry.update, loop)
+        return self.xp.concatenate([every[1:], first] if loop.reverse else [first, every[:-1]])
+
+
+def axes(x: Expression) -> tuple[int, ...]:
+    """The axes of a reduction, with an axis for the steps before them; from the right where it was so."""
+    axis = x.params["axis"]
+    if axis is None:
+        return tuple(range(1, x.args[0].ndim + 1))
+    return tuple(a if a < 0 else a + 1 for a in (axis if isinstance(axis, tuple) else (axis,)))
+
+
+def keepdims(x: Expression) -> dict[str, Any]:
+    """That parameter of a reduction, where it was given."""
+    return {"keepdims": True} if x.params.get("keepdims") else {}
+
+
+def size_in_bytes(x: Expression) -> int:
+    """Of the array, as it was recorded."""
+    return int(x.size) * int(x.dtype.itemsize)
+
+
+def _slice(rows: Any, sign: int, first: int, length: int) -> Any:
+    """The rows that a loop reads, in the order in which it reads them."""
+    size = int(rows.shape[0])
+    start, stop = (first, first + int(length)) if sign == 1 else (first - int(length) + 1, first + 1)
+    part = rows if (start, stop) == (0, size) else rows[slice(start or None, None if stop == size else stop - size)]
+    return part if sign == 1 else part[::-1]
+
+
+def _widened(x: Any, old: int, new: int) -> Any:
+    """New axes between the steps' and the others, so that all steps broadcast as one does."""
+    return x if old >= new or not isinstance(x, Expression) else x[(slice(None), *(None,) * (new - old))]
+
+
+def _alike(x: Expression) -> bool:
+    """Whether all inputs have the output's shape, or are numbers."""
+    return all(not isinstance(arg, Expression) or arg.ndim in (0, x.ndim) for arg in x.args)
+
+
+def _is_ufunc(name: str) -> bool:
+    return isinstance(getattr(np, name, None), np.ufunc)

@@ -1,0 +1,236 @@
+"""The backward pass of a recorded graph as expressions: the gradient of every leaf.
+
+Newest first, each node's ``local`` or ``pull``, from the op table, on each of its edges, as in `microgradrnn.backprop`.
+A loop's backward pass is a loop in reverse, derived once for its step; what its steps hand on to the next, such as h_t,
+the reverse loop hands back, as dL/dh_t.
+
+- `Derivation`: both passes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from microgradrnn import ops
+from microgradrnn.engine import Node
+from microgradrnn.ops import Scattered
+from microgradrnn.program.expressions import Carry, Expression
+from microgradrnn.program.forward import Forward
+from microgradrnn.program.labels import base, gradient_name, says
+from microgradrnn.program.namespace import Expressions
+from microgradrnn.program.rolling import (
+    Body,
+    Carried,
+    Leaves,
+    Member,
+    Recording,
+    Rolled,
+    Row,
+    RowOf,
+    Rows,
+    Same,
+    Single,
+    Source,
+    inner,
+)
+from microgradrnn.program.steps import (
+    all_scattered,
+    each_row,
+    final,
+    fit,
+    scattered,
+    stands_alone,
+    step,
+    total,
+    whole,
+    zeros_like,
+)
+
+
+class Derivation(Forward):
+    """Both passes of a recording; arguments as of `Forward`."""
+
+    def __init__(self, recording: Recording, leaves: dict[Any, Expression], xp: Expressions) -> None:
+        super().__init__(recording, leaves, xp)
+        # What their consumers send down to each node, or in a loop to each (loop, q), and what is to be said of it.
+        self.sent: dict[Any, list[tuple[Any, str]]] = {}
+
+    def backward(self, root: Node) -> None:
+        """Send upstream 1 down from ``root``, through all nodes and loops, newest first."""
+        value = self.value(root)
+        self._send(root, self.xp.filled(1.0, value.shape, value.dtype) if value.ndim else 1.0, "")
+        for item in reversed(self.recording.items):
+            self._backward(item) if isinstance(item, Single) else self._backward_loop(item)
+
+    def gradient(self, node: Source) -> Any:
+        """The sum of what has been sent to a node, in its shape; None if nothing was."""
+        sent = self.sent.get(node)
+        if not sent:
+            return None
+        found = self._summed(sent, self.value(node))
+        if isinstance(found, (int, float)):
+            found = self._filled(found, self.value(node))
+        return self._call(found, "", sent)
+
+    def _summed(self, sent: Sequence[tuple[Any, str]], like: Expression) -> Any:
+        dense = [x for x, _ in sent if not isinstance(x, Scattered)]
+        parts = [x for x, _ in sent if isinstance(x, Scattered)]
+        found = sum(dense[1:], start=dense[0]) if dense else None
+        return found if not parts else scattered(found, parts, like)
+
+    def _call(self, found: Any, name: str, sent: Sequence[tuple[Any, str]]) -> Any:
+        """Give a sum of contributions its name, and say where they came from."""
+        if isinstance(found, Expression) and not found.name and found.fn not in ("argument", "constant", "carry"):
+            found.name = name if not name.endswith("~") else ""
+            if not found.hint or "_from_" in found.hint:
+                found.hint = name.rstrip("~")
+            found.why = ", ".join(dict.fromkeys(why for _, why in sent if why))
+        return found
+
+    def _backward(self, item: Single) -> None:
+        node = item.node
+        if not node._requires_grad or node not in self.sent or node.op is None:
+            return
+        sent = self.sent[node]
+        upstream = self._call(self._summed(sent, self.value(node)), gradient_name(node), sent)
+        joined = self._joined(node)
+        if joined is not None:
+            self._backward_joined(node, upstream, joined)
+            return
+        xs = list(map(self._value_of, node.inputs))
+        for slot, x in enumerate(node.inputs):
+            if x._requires_grad:
+                self._send(
+                    self.recording.source(x), self._downstream(node, slot, upstream, self.value(node), xs), says(node)
+                )
+
+    def _backward_joined(self, node: Node, upstream: Any, joined: tuple[Rolled, int, int]) -> None:
+        loop, q, first = joined
+        _, backward = self.loops[loop]
+        self.sent.setdefault((loop, q), []).append(
+            (step(upstream, backward) if node.op is ops.STACK else upstream, says(node))
+        )
+        for slot, x in enumerate(node.inputs):
+            if x._requires_grad and not first <= slot < first + loop.length:
+                self._send(self.recording.source(x), fit(upstream, self._value_of(x)), says(node))
+
+    def _downstream(self, node: Node, slot: int, upstream: Any, z: Any, xs: list[Any]) -> Any:
+        """Local applied to upstream, in the shape and type of the input."""
+        op = node.op
+        assert op is not None
+        arguments: Any = (xs,) if op.any_number else xs
+        if op.local is None:
+            upstream = upstream if isinstance(upstream, Expression) else self._filled(upstream, z)
+            assert op.pull is not None
+            found = op.pull[slot](self.xp, upstream, z, *arguments, **node.params)
+        else:
+            local = op.local[slot]
+            slope = local(self.xp, z, *arguments) if callable(local) else local
+            if isinstance(slope, Expression) and not slope.hint:
+                slope.hint = f"slope_{base(node)}" if base(node) else "slope"
+            found = upstream * slope
+        if isinstance(found, Expression) and isinstance(upstream, Expression) and not found.hint:
+            found.hint = f"d{base(node.inputs[slot]) or 'z'}_from_{(upstream.name or upstream.hint)[1:]}"
+        return found if isinstance(found, Scattered) else fit(found, xs[slot])
+
+    def _send(self, to: Source, downstream: Any, why: str) -> None:
+        """A contribution to a node outside all loops, to a row of one, or to one step of a loop's."""
+        if isinstance(to, Row):
+            self._send(to.source, Scattered((to.index,), self._dense(downstream, self.value(to))), why)
+        elif isinstance(to, Node) and to in self.recording.member:
+            loop, q, k = self.recording.member[to]
+            self.sent.setdefault((loop, q, "at", k), []).append((downstream, why))
+        elif isinstance(to, tuple) or to._requires_grad:
+            self.sent.setdefault(to, []).append((downstream, why))
+
+    def _dense(self, downstream: Any, like: Expression) -> Any:
+        return scattered(None, [downstream], like) if isinstance(downstream, Scattered) else downstream
+
+    def _backward_loop(self, item: Rolled) -> None:
+        _, backward = self.loops[item]
+        handed: dict[int, Carry] = {}
+        handed_on: dict[int, list[tuple[Any, str]]] = {}
+        for q in range(len(item.body)):
+            last = self._at_step(item, q, item.length - 1)
+            if (item, q) in self.carries and item.body[q][-1]._requires_grad:
+                like = self.bodies[item][q]
+                handed[q] = carry = Carry(backward, last if last is not None else zeros_like(self._one_of(item, q)))
+                carry.value.name = f"d{base(item.body[q][-1]) or 'state'}_next"
+                self.sent.setdefault((item, q), []).insert(0, (carry.value, "the next step"))
+                carry.update = zeros_like(like)
+            elif last is not None:
+                self._put_at(item, q, item.length - 1, last)
+            for k in range(item.length - 1):
+                at = self._at_step(item, q, k)
+                if at is not None:
+                    self._put_at(item, q, k, at)
+        for q in reversed(range(len(item.body))):
+            node, sent = item.body[q][-1], self.sent.get((item, q))
+            if not sent or not node._requires_grad:
+                continue
+            z = self.read(item, Body(q), backward)
+            upstream = self._call(self._summed(sent, z), gradient_name(node), sent)
+            xs = [self.read(item, read, backward) for read in item.reads[q]]
+            for slot, read in enumerate(item.reads[q]):
+                if node.inputs[slot]._requires_grad:
+                    downstream = self._downstream(node, slot, upstream, z, xs)
+                    self._send_from(item, read, downstream, xs[slot], says(node), handed_on)
+        for q, carry in handed.items():
+            sent = handed_on.get(q, [])
+            if sent:
+                found = self._summed(sent, carry.value)
+                carry.update = found if isinstance(found, Expression) else self._filled(found, carry.value)
+                if not carry.update.why:
+                    carry.update.why = ", ".join(dict.fromkeys(why for _, why in sent if why))
+            initial = next(
+                r.initial for reads in item.reads for r in map(inner, reads) if isinstance(r, Carried) and r.q == q
+            )
+            self._send(initial, fit(final(carry), self.value(initial)), "")
+
+    def _filled(self, number: Any, like: Expression) -> Expression:
+        return self.xp.filled(number, like.shape, like.dtype)
+
+    def _one_of(self, item: Rolled, q: int) -> Expression:
+        """Something outside the loop that has the shape of a node's value at one step."""
+        return self.carries[item, q].initial
+
+    def _at_step(self, item: Rolled, q: int, k: int) -> Any:
+        """What nodes outside send to one step of a node's, or None."""
+        sent = self.sent.get((item, q, "at", k))
+        return None if not sent else self._summed(sent, self.value(item.body[q][k]))
+
+    def _put_at(self, item: Rolled, q: int, k: int, upstream: Any) -> None:
+        """Let a contribution that one step alone gets arrive in that step, zero in all others."""
+        key = (k if k < item.length - 1 else -1,)
+        spread = scattered(None, [Scattered(key, upstream)], self.whole(item, q))
+        self.sent.setdefault((item, q), []).append((step(spread, self.loops[item][1]), ""))
+
+    def _send_from(
+        self, item: Rolled, read: Any, downstream: Any, x: Any, why: str, handed_on: dict[int, list[tuple[Any, str]]]
+    ) -> None:
+        """A contribution from within a loop to wherever the input came from."""
+        _, backward = self.loops[item]
+        match read:
+            case Same(source):
+                if isinstance(downstream, Scattered) and stands_alone(downstream.key):
+                    self._send(source, all_scattered(downstream, backward), why)
+                else:
+                    self._send(source, total(self._dense(downstream, x), backward), why)
+            case Body(q):
+                self.sent.setdefault((item, q), []).append((downstream, why))
+            case Carried(q, _):
+                handed_on.setdefault(q, []).append((downstream, why))
+            case RowOf(source, index):
+                at = Scattered((index,), self._dense(downstream, x))
+                self._send_from(item, source, at, self.read(item, source, backward), why, handed_on)
+            case Rows(source, sign, first):
+                each = whole(self._dense(downstream, x), backward)
+                self._send(source, each_row(each, sign, first, self.value(source)), why)
+            case Member(other, q, sign, first):
+                each = whole(self._dense(downstream, x), backward)
+                part = each_row(each, sign, first, self.whole(other, q))
+                dense = part if not isinstance(part, Scattered) else scattered(None, [part], self.whole(other, q))
+                self.sent.setdefault((other, q), []).append((step(dense, self.loops[other][1]), why))
+            case Leaves(leaves):
+                self.sent.setdefault(leaves, []).append((whole(self._dense(downstream, x), backward), why))

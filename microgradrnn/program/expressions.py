@@ -1,0 +1,209 @@
+"""What a program computes, before it is written down.
+
+- `Expression`: an array that is not there yet: which function of NumPy's gives it, and of what.
+- `Loop`: steps that are alike. An expression that depends on the step belongs to its loop.
+- `Carry`: what a loop hands on from step to step.
+"""
+
+from __future__ import annotations
+
+import itertools
+import operator
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from microgradrnn.program.sizes import Shape, Size, product
+
+if TYPE_CHECKING:
+    from microgradrnn.program.namespace import Expressions
+
+OPERATORS: Mapping[str, Callable[..., Any]] = {
+    "add": operator.add,
+    "subtract": operator.sub,
+    "multiply": operator.mul,
+    "divide": operator.truediv,
+    "power": operator.pow,
+    "negative": operator.neg,
+    "invert": operator.invert,
+    "greater": operator.gt,
+    "less": operator.lt,
+    "greater_equal": operator.ge,
+    "less_equal": operator.le,
+    "equal": operator.eq,
+    "not_equal": operator.ne,
+    "bitwise_and": operator.and_,
+    "bitwise_or": operator.or_,
+}
+"""NumPy's names of what is written with an operator."""
+
+REDUCTIONS = ("sum", "max", "min", "mean")
+_serials = itertools.count()
+
+
+class Loop:
+    """Steps that are alike: ``length`` of them, made in order or, on the way back, in reverse."""
+
+    def __init__(self, length: int, reverse: bool = False) -> None:
+        self.length, self.reverse = length, reverse
+        self.carries: list[Carry] = []
+
+
+class Expression:
+    """An array that will be computed by ``fn`` of ``args``.
+
+    Attributes:
+        fn: a function of NumPy's by its name, or one of the words of this package: argument, constant, step, carry, ...
+        args: expressions, numbers, and for an index its key.
+        params: such as an axis.
+        shape, dtype: of the array.
+        loop: the loop in whose steps it differs from step to step, or None.
+        name: how a person would call it; empty if nobody would.
+        hint: what to call it if it needs a name.
+        why: what the line that computes it does, where that needs a word.
+    """
+
+    __slots__ = ("args", "dtype", "fn", "hint", "home", "loop", "name", "params", "serial", "shape", "why")
+    __array_ufunc__ = None  # NumPy's arrays leave the arithmetic to us
+
+    def __init__(
+        self,
+        home: Expressions,
+        fn: str,
+        args: tuple[Any, ...],
+        params: Mapping[str, Any],
+        shape: Shape,
+        dtype: Any,
+        loop: Loop | None,
+    ) -> None:
+        self.home, self.fn, self.args, self.params = home, fn, args, params
+        self.shape, self.dtype, self.loop = shape, np.dtype(dtype), loop
+        self.name = self.hint = self.why = ""
+        self.serial = next(_serials)
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> Any:
+        """The number of entries."""
+        return product(self.shape)
+
+    @property
+    def T(self) -> Any:
+        """All axes in reverse order."""
+        return self if self.ndim < 2 else self.home.transpose(self, tuple(reversed(range(self.ndim))))
+
+    def reshape(self, *shape: Any) -> Any:
+        """The same entries in another shape."""
+        return self.home.reshape(self, shape[0] if len(shape) == 1 and isinstance(shape[0], tuple) else shape)
+
+    def ravel(self) -> Any:
+        """The same entries in a row."""
+        return self.home.reshape(self, (self.size,))
+
+    def swapaxes(self, one: int, other: int) -> Any:
+        """Two axes in each other's place."""
+        axes = list(range(self.ndim))
+        axes[one], axes[other] = axes[other], axes[one]
+        return self.home.transpose(self, tuple(axes))
+
+    def sum(self, axis: Any = None, keepdims: bool = False, dtype: Any = None) -> Any:
+        """The sum over an axis, several, or all."""
+        return self.home.sum(self, axis, keepdims, dtype)
+
+    def astype(self, dtype: Any) -> Any:
+        """The same entries as another type."""
+        return self if self.dtype == dtype else self.home.make("astype", (self, np.dtype(dtype)), {}, self.shape, dtype)
+
+    def __getitem__(self, key: Any) -> Any:
+        return self.home.index(self, key if isinstance(key, tuple) else (key,))
+
+    # fmt: off
+    def __add__(self, other: Any) -> Any: return self.home.elementwise("add", self, other)
+    def __radd__(self, other: Any) -> Any: return self.home.elementwise("add", other, self)
+    def __sub__(self, other: Any) -> Any: return self.home.elementwise("subtract", self, other)
+    def __rsub__(self, other: Any) -> Any: return self.home.elementwise("subtract", other, self)
+    def __mul__(self, other: Any) -> Any: return self.home.elementwise("multiply", self, other)
+    def __rmul__(self, other: Any) -> Any: return self.home.elementwise("multiply", other, self)
+    def __truediv__(self, other: Any) -> Any: return self.home.elementwise("divide", self, other)
+    def __rtruediv__(self, other: Any) -> Any: return self.home.elementwise("divide", other, self)
+    def __pow__(self, other: Any) -> Any: return self.home.elementwise("power", self, other)
+    def __rpow__(self, other: Any) -> Any: return self.home.elementwise("power", other, self)
+    def __matmul__(self, other: Any) -> Any: return self.home.matmul(self, other)
+    def __neg__(self) -> Any: return self.home.elementwise("negative", self)
+    def __invert__(self) -> Any: return self.home.elementwise("invert", self)
+    def __gt__(self, other: Any) -> Any: return self.home.elementwise("greater", self, other)
+    def __lt__(self, other: Any) -> Any: return self.home.elementwise("less", self, other)
+    def __ge__(self, other: Any) -> Any: return self.home.elementwise("greater_equal", self, other)
+    def __le__(self, other: Any) -> Any: return self.home.elementwise("less_equal", self, other)
+    def __eq__(self, other: Any) -> Any: return self.home.elementwise("equal", self, other)
+    def __ne__(self, other: Any) -> Any: return self.home.elementwise("not_equal", self, other)
+    def __and__(self, other: Any) -> Any: return self.home.elementwise("bitwise_and", self, other)
+    def __rand__(self, other: Any) -> Any: return self.home.elementwise("bitwise_and", other, self)
+    def __or__(self, other: Any) -> Any: return self.home.elementwise("bitwise_or", self, other)
+    def __ror__(self, other: Any) -> Any: return self.home.elementwise("bitwise_or", other, self)
+    # fmt: on
+    __hash__ = object.__hash__
+
+    def __bool__(self) -> bool:
+        raise TypeError("an op's functions may not branch on data: use where")
+
+    def __repr__(self) -> str:
+        return f"<{self.name or self.fn} {self.shape}>"
+
+
+class Carry:
+    """What a loop hands from step to step: ``value`` reads it, ``update`` is what the step makes of it."""
+
+    def __init__(self, loop: Loop, initial: Expression) -> None:
+        self.loop, self.initial = loop, initial
+        self.value = Expression(initial.home, "carry", (), {}, initial.shape, initial.dtype, loop)
+        self.value.args = (self,)
+        self.update: Expression
+        loop.carries.append(self)
+
+
+class Opaque:
+    """A value with a key to compare it by."""
+
+    def __init__(self, key: Any, value: NDArray[Any]) -> None:
+        self.key, self.value = key, value
+
+
+def identity(x: Any) -> Any:
+    """What an argument is known by: equal for arguments that are the same."""
+    if isinstance(x, Expression):
+        return x.serial
+    if isinstance(x, Opaque):
+        return x.key
+    if isinstance(x, tuple):
+        return tuple(map(identity, x))
+    if isinstance(x, Size):
+        return ("size", x.times, *((id(dimension), more) for dimension, more in x.factors))
+    if isinstance(x, Loop):
+        return id(x)
+    if isinstance(x, slice):
+        return ("slice", *map(str, (x.start, x.stop, x.step)))
+    return (type(x).__name__, str(x))
+
+
+def inputs_of(args: Iterable[Any]) -> Iterable[Expression]:
+    """The expressions among an expression's args, also inside a key."""
+    for x in args:
+        if isinstance(x, Expression):
+            yield x
+        elif isinstance(x, tuple):
+            yield from inputs_of(x)
+
+
+def is_composed(x: Any, xs: Iterable[Any]) -> bool:
+    """Whether more than one function lies between x and xs, so that it deserves a name."""
+    return isinstance(x, Expression) and any(
+        isinstance(y, Expression) and y.fn not in ("argument", "constant") and not any(y is given for given in xs)
+        for y in inputs_of(x.args)
+    )

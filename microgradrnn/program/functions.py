@@ -1,0 +1,57 @@
+"""What a program defines before its own function, where it needs it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import numpy as np
+
+from microgradrnn.ops import SIGMOID, Op
+from microgradrnn.program.names import Names
+from microgradrnn.program.namespace import Expressions
+from microgradrnn.program.rewrites import Rewriter
+from microgradrnn.program.writing import Writer
+
+HELPERS = {
+    "buffer": [
+        "kept = {}",
+        "",
+        "",
+        "def buffer(name, shape, dtype=np.float64):",
+        '    """An array for a loop to fill: the same one at every call, while its shape stays."""',
+        "    if name not in kept or kept[name].shape != shape:",
+        "        kept[name] = np.empty(shape, dtype)",
+        "    return kept[name]",
+        "",
+        "",
+    ],
+    "pick": [
+        "def pick(rows, classes):",
+        '    """The entry of each row that its class names."""',
+        "    flat = rows.reshape(-1, rows.shape[-1])",
+        "    return flat[np.arange(classes.size), classes.reshape(-1)].reshape(classes.shape)",
+        "",
+        "",
+    ],
+    "product": [
+        "def product(name, a, b):",
+        '    """a @ b, in an array that is the same one at every call."""',
+        "    return np.matmul(a, b, out=buffer(name, (a.shape[0], b.shape[1]), a.dtype))",
+        "",
+        "",
+    ],
+}
+"""The lines of each."""
+
+
+def written_function(name: str, op: Op, rewrites: Collection[str]) -> list[str]:
+    """The lines that define what an elementwise op does."""
+    xp = Expressions()
+    xs = [xp.make("argument", (letter,), {}, (), np.float64) for letter in "xyabcdefg"[: len(op.local or ())]]
+    writer = Writer(Rewriter(xp), Names("np", *"xyabcdefg"), buffers=True)
+    writer.named |= {x: str(x.args[0]) for x in xs}
+    found = 0.5 * xp.tanh(0.5 * xs[0]) + 0.5 if op is SIGMOID and "tanh" in rewrites else op.forward(xp, *xs)
+    writer.count([found])
+    writer.write(found)
+    result = f"    return {writer.text(found)[0]}"
+    return [f"def {name}({', '.join(writer.named[x] for x in xs)}):", *writer.lines, result, "", ""]

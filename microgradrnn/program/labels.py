@@ -1,0 +1,47 @@
+"""What a person would call an expression: the labels of the nodes that it came from."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from microgradrnn.engine import Node
+from microgradrnn.program.expressions import Expression
+from microgradrnn.program.names import identifier
+from microgradrnn.program.namespace import Expressions
+from microgradrnn.program.rolling import is_row
+
+
+def named(xp: Expressions, x: Any, node: Node) -> Any:
+    """The expression with the label of its node, unless it has another already."""
+    if not isinstance(x, Expression):
+        x = xp.constant(x)
+    if not x.name and x.fn not in ("constant", "argument"):
+        x.name = base(node)
+    if x.fn == "matmul" and not x.hint:
+        x.hint = "_".join(filter(None, map(base, node.inputs)))
+    return x
+
+
+def base(node: Node) -> str:
+    """A node's label without its step: h of h_3; a row's is that of what it is a row of."""
+    label = node.label or (base(node.inputs[0]) if is_row(node) else "")
+    if node.t is not None:
+        label = re.sub(rf"_{node.t}$", "", label)
+    return label
+
+
+def says(node: Node) -> str:
+    """Which node sends a gradient on, and what its op does to it, as in "h: tanh squashes"."""
+    assert node.op is not None
+    does = f"{node.op.symbol} {node.op.rule.split(':')[0]}"
+    return f"{identifier(base(node))}: {does}" if base(node) else does
+
+
+def gradient_name(node: Node) -> str:
+    """What dL/d(node) is called; where the node has no label, only if it needs a name (~)."""
+    assert node.op is not None
+    return f"d{base(node)}" if base(node) else f"d{_WORDS.get(node.op.name, node.op.name)}~"
+
+
+_WORDS = {"add": "sum", "add_n": "sum", "sub": "difference", "mul": "product", "matmul": "product", "index": "part"}

@@ -1,0 +1,251 @@
+"""NumPy's functions over expressions: the namespace that the op table computes in to be written down.
+
+What the table has computed in `Expressions` is the source of a program. Equal expressions are one: what the forward
+pass has computed the backward pass finds.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from microgradrnn.ops import Op
+from microgradrnn.program.expressions import OPERATORS, Expression, Opaque, identity, inputs_of
+from microgradrnn.program.names import identifier
+from microgradrnn.program.shapes import basic_shape, fancy_shape, same, same_product
+from microgradrnn.program.sizes import Shape, Size, broadcast, unite
+
+
+class Expressions:
+    """NumPy's functions over expressions; see `Expression`. Any other elementwise function goes by its NumPy name."""
+
+    def __init__(self) -> None:
+        self.known: dict[Any, Expression] = {}
+        self.functions: dict[str, Op] = {}
+
+    def make(
+        self, fn: str, args: tuple[Any, ...], params: Mapping[str, Any], shape: Shape, dtype: Any, loop: Any = None
+    ) -> Expression:
+        """The expression, which is the one that was made before where it is equal."""
+        key = (fn, tuple(map(identity, args)), tuple((name, identity(value)) for name, value in params.items()), loop)
+        if key not in self.known:
+            loops = {x.loop for x in inputs_of(args) if x.loop is not None}
+            assert len(loops) <= 1
+            inside = loop if loop is not None else loops.pop() if loops else None
+            self.known[key] = Expression(self, fn, args, params, shape, dtype, inside)
+        return self.known[key]
+
+    def constant(self, array: Any) -> Expression:
+        """An array whose numbers stand in the program."""
+        array = np.asarray(array)
+        key = (array.dtype.str, tuple(map(int, array.shape)), array.tobytes())
+        return self.make("constant", (Opaque(key, array),), {}, array.shape, array.dtype)
+
+    def filled(self, value: Any, shape: Shape, dtype: Any) -> Expression:
+        """An array of one number throughout."""
+        return self.make("filled", (value,), {"shape": shape, "dtype": np.dtype(dtype)}, shape, dtype)
+
+    def elementwise(self, fn: str, *args: Any) -> Any:
+        """A function of NumPy's, entry by entry, with broadcasting."""
+        args = tuple(map(self._lifted, args))
+        simple = _simplified(fn, args)
+        if simple is not None:
+            return simple
+        shapes = [x.shape for x in args if isinstance(x, Expression)]
+        return self.make(fn, args, {}, broadcast(shapes, f"{fn} broadcasts it"), _dtype(fn, args))
+
+    def call(self, op: Op, xs: Sequence[Any], like: Expression) -> Expression:
+        """A function of a name of its own: what an elementwise op does, with all its steps."""
+        name = identifier(op.name)
+        while self.functions.setdefault(name, op) is not op:
+            name += "_"
+        return self.make("call", tuple(xs), {"function": name}, like.shape, like.dtype)
+
+    def _lifted(self, x: Any) -> Any:
+        if isinstance(x, (Expression, bool, int, float)):
+            return x
+        return self.constant(x) if np.ndim(x) else np.asarray(x).item()
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        if name.startswith("_") or not isinstance(getattr(np, name, None), np.ufunc):
+            raise AttributeError(f"{name} is no function of NumPy's that generated programs know")
+        return lambda *args: self.elementwise(name, *args)
+
+    def where(self, condition: Any, x: Any, y: Any) -> Any:
+        """x where the condition holds, else y."""
+        return self.elementwise("where", condition, x, y)
+
+    def matmul(self, x: Any, y: Any) -> Expression:
+        """The matrix product."""
+        x, y = self._lifted(x), self._lifted(y)
+        inner = x.shape[-1], y.shape[-2] if y.ndim > 1 else y.shape[0]
+        unite(*inner, reason="it is the inner size of a matrix product")
+        stack = broadcast([x.shape[:-2], y.shape[:-2]], "matmul broadcasts it")
+        shape = stack + x.shape[-2:-1] + (y.shape[-1:] if y.ndim > 1 else ())
+        return self.make("matmul", (x, y), {}, shape, _dtype("matmul", (x, y)))
+
+    dot = matmul
+
+    def _reduced(self, fn: str, x: Expression, axis: Any, keepdims: bool, dtype: Any) -> Any:
+        axes = range(x.ndim) if axis is None else [a % x.ndim for a in (axis if isinstance(axis, tuple) else (axis,))]
+        kept = [1 if i in axes else size for i, size in enumerate(x.shape)]
+        shape = tuple(kept) if keepdims else tuple(size for i, size in enumerate(x.shape) if i not in axes)
+        if fn == "sum" and shape and all(type(x.shape[i]) is int and x.shape[i] == 1 for i in axes):
+            return self.reshape(x, shape)
+        params: dict[str, Any] = {"axis": tuple(sorted(axes)) if axis is not None else None}
+        if params["axis"] is not None and len(params["axis"]) == 1:
+            params["axis"] = params["axis"][0] - (x.ndim if axis == -1 else 0)
+        params |= {"keepdims": True} if keepdims else {}
+        kind = np.dtype(dtype) if dtype is not None else getattr(np, fn)(np.ones(1, x.dtype)).dtype
+        params |= {"dtype": kind} if dtype is not None and kind != getattr(np, fn)(np.ones(1, x.dtype)).dtype else {}
+        return self.make(fn, (x,), params, shape, kind)
+
+    def sum(self, x: Any, axis: Any = None, keepdims: bool = False, dtype: Any = None) -> Any:
+        """The sum over an axis, several, or all."""
+        return self._reduced("sum", x, axis, keepdims, dtype)
+
+    def max(self, x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+        """The largest entry over an axis, several, or all."""
+        return self._reduced("max", x, axis, keepdims, None)
+
+    def min(self, x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+        """The smallest entry over an axis, several, or all."""
+        return self._reduced("min", x, axis, keepdims, None)
+
+    def mean(self, x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+        """The mean over an axis, several, or all."""
+        return self._reduced("mean", x, axis, keepdims, None)
+
+    def reshape(self, x: Any, shape: Any) -> Any:
+        """The same entries in another shape; one size may be -1."""
+        shape = tuple(shape) if isinstance(shape, (tuple, list)) else (shape,)
+        if -1 in shape:
+            rest = math.prod(int(size) for size in shape if size != -1)
+            known = [size for size in x.shape if isinstance(size, Size)]
+            missing: int = int(x.size) // max(rest, 1)
+            like = [size for size in x.shape if int(size) == missing and isinstance(size, Size)]
+            if like and len(known) == 1:
+                missing = like[0]
+            shape = tuple(missing if size == -1 else size for size in shape)
+        if same(shape, x.shape):
+            return x
+        if not same_product(shape, x.shape):
+            for size in (*x.shape, *shape):
+                if isinstance(size, Size):
+                    size.fix("it is reshaped to sizes that were numbers when recorded")
+        return self.make("reshape", (x,), {"shape": shape}, shape, x.dtype)
+
+    def transpose(self, x: Any, axes: Any) -> Any:
+        """The axes in another order."""
+        axes = tuple(axis % x.ndim for axis in axes)
+        if axes == tuple(range(x.ndim)):
+            return x
+        if x.fn == "transpose":
+            return self.transpose(x.args[0], tuple(x.params["axes"][axis] for axis in axes))
+        return self.make("transpose", (x,), {"axes": axes}, tuple(x.shape[axis] for axis in axes), x.dtype)
+
+    def expand_dims(self, x: Any, axis: Any) -> Any:
+        """New axes of size 1."""
+        axes = axis if isinstance(axis, tuple) else (axis,)
+        length = x.ndim + len(axes)
+        new = {a % length for a in axes}
+        return self.index(x, tuple(None if i in new else slice(None) for i in range(length)))
+
+    def squeeze(self, x: Any, axis: Any) -> Any:
+        """Axes of size 1 taken away."""
+        axes = {a % x.ndim for a in (axis if isinstance(axis, tuple) else (axis,))}
+        return self.index(x, tuple(0 if i in axes else slice(None) for i in range(x.ndim)))
+
+    def broadcast_to(self, x: Any, shape: Any) -> Any:
+        """Repeated to fill a shape."""
+        if not isinstance(x, Expression):
+            return self.filled(x, tuple(shape), np.asarray(x).dtype)
+        if x.fn == "filled":
+            return self.filled(x.args[0], tuple(shape), x.dtype)
+        if same(x.shape, shape):
+            return x
+        return self.make("broadcast_to", (x,), {"shape": tuple(shape)}, tuple(shape), x.dtype)
+
+    def concatenate(self, xs: Iterable[Any], axis: int = 0) -> Expression:
+        """Arrays joined along an axis that they have."""
+        xs = tuple(xs)
+        axis %= xs[0].ndim
+        shape = list(broadcast([(*x.shape[:axis], 1, *x.shape[axis + 1 :]) for x in xs], "arrays are joined"))
+        shape[axis] = sum(x.shape[axis] for x in xs)
+        return self.make("concatenate", xs, {"axis": axis}, tuple(shape), np.result_type(*(x.dtype for x in xs)))
+
+    def stack(self, xs: Iterable[Any], axis: int = 0) -> Expression:
+        """Arrays joined along a new axis."""
+        xs = tuple(xs)
+        axis %= xs[0].ndim + 1
+        shape = list(broadcast([x.shape for x in xs], "arrays are stacked"))
+        shape.insert(axis, len(xs))
+        return self.make("stack", xs, {"axis": axis}, tuple(shape), np.result_type(*(x.dtype for x in xs)))
+
+    def pick(self, x: Any, classes: Any) -> Expression:
+        """The entry of each row of the last axis that its class names; see `microgradrnn.arrays.pick`."""
+        return self.make("pick", (x, self._lifted(classes)), {}, x.shape[:-1], x.dtype)
+
+    def index(self, x: Any, key: tuple[Any, ...]) -> Any:
+        """NumPy's indexing: integers, slices, None, ..., and integer or boolean arrays."""
+        key = tuple(self._lifted(part) if isinstance(part, np.ndarray) else part for part in key)
+        if all(part is Ellipsis or (isinstance(part, slice) and part == slice(None)) for part in key):
+            return x
+        arrays = [part for part in key if isinstance(part, Expression)]
+        if not arrays and x.fn == "filled":
+            return self.filled(x.args[0], basic_shape(x.shape, key), x.dtype)
+        if not arrays:
+            return self.make("index", (x, key), {}, basic_shape(x.shape, key), x.dtype)
+        if key[0] is arrays[0] and len(key) == 1 and arrays[0].dtype.kind in "iu":
+            return self.make("index", (x, key), {}, arrays[0].shape + x.shape[1:], x.dtype)
+        return self.make("index", (x, key), {}, fancy_shape(x.shape, key), x.dtype)
+
+
+def _dtype(fn: str, args: Iterable[Any]) -> np.dtype[Any]:
+    """What NumPy makes of these types; Python's numbers take the type of what they meet."""
+    samples = [np.ones((1, 1), x.dtype) if isinstance(x, Expression) else x for x in args]
+    with np.errstate(all="ignore"):
+        function = OPERATORS.get(fn) or getattr(np, fn)
+        return np.asarray(function(*samples)).dtype
+
+
+def _simplified(fn: str, args: tuple[Any, ...]) -> Any:
+    """What is simpler and equal: once and none of a thing, and minus a minus."""
+    x, y = args[0], args[-1]
+    if fn == "multiply":
+        for number, other in ((x, y), (y, x)):
+            if isinstance(number, (int, float)) and not isinstance(number, bool) and isinstance(other, Expression):
+                if number == 1:
+                    return other
+                if number == -1:
+                    return -other
+            if _is_one(number) and isinstance(other, Expression) and _fits_in(number.shape, other.shape):
+                return other
+    if fn == "negative" and isinstance(x, Expression) and x.fn == "negative":
+        return x.args[0]
+    if (
+        fn == "divide"
+        and isinstance(y, (int, float))
+        and not isinstance(y, Size)
+        and y == 1
+        and isinstance(x, Expression)
+    ):
+        return x
+    if not any(isinstance(arg, Expression) for arg in args):
+        function = OPERATORS.get(fn) or getattr(np, fn)
+        return np.asarray(function(*args)).item()
+    return None
+
+
+def _is_one(x: Any) -> bool:
+    return isinstance(x, Expression) and x.fn == "filled" and x.args[0] == 1
+
+
+def _fits_in(shape: Shape, other: Shape) -> bool:
+    """Whether an array of one shape broadcasts to another."""
+    return len(shape) <= len(other) and all(
+        one == 1 or one == size for one, size in zip(shape[::-1], other[::-1], strict=False)
+    )

@@ -1,0 +1,163 @@
+"""A compiled program: its source, and the function that the source defines.
+
+- `Program`: called with arrays, gives the loss and its gradients. `Result`: what it gives.
+- `Argument`: what may be handed in for an input.
+"""
+
+from __future__ import annotations
+
+import builtins
+import itertools
+import linecache
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from microgradrnn.engine import Node, Value
+from microgradrnn.program.sizes import Dimension, Size
+
+_number = itertools.count(1).__next__
+Sizes = dict[Dimension, tuple[int, str]]
+"""What a dimension is at a call, and which input said so."""
+
+
+class Result(NamedTuple):
+    """What a program gives.
+
+    Attributes:
+        value: the loss.
+        grads: the gradient of each leaf that wants one, by its name in the source.
+        outputs: the values of the nodes that were asked for.
+    """
+
+    value: Any
+    grads: dict[str, Any]
+    outputs: tuple[Any, ...]
+
+
+class Input(Protocol):
+    """An argument of a program's function: checks what is handed in for it."""
+
+    name: str
+
+    def checked(self, given: Any, sizes: Sizes) -> Any:
+        """What was given, if it fits what was recorded and the sizes that the others had."""
+
+
+class Program:
+    """A forward and a backward pass as source, and as a function; see `microgradrnn.compile`.
+
+    Attributes:
+        source: the file; it runs alone with NumPy, or, of a scalar graph, with Python.
+        parameters: the leaves that it reads as they stand at each call, by their names in the source.
+        notes: what about the source may surprise: which sizes are fixed, and what was not rolled, and why.
+    """
+
+    def __init__(
+        self,
+        source: str,
+        arguments: Sequence[Input],
+        parameters: Mapping[str, Node],
+        constants: Mapping[str, Any],
+        notes: Sequence[str],
+    ) -> None:
+        self.source, self.parameters, self.notes = source, dict(parameters), list(notes)
+        self._arguments, self._constants = arguments, list(constants.values())
+        self._function = _function(source)
+        self._fits: Any = None  # the shapes and types that were found right at the last call
+        self._lock = threading.Lock()  # its buffers are its own, and not two callers'
+
+    def __call__(self, *arrays: Any) -> tuple[Any, dict[str, Any]]:
+        """(value, grads) for other inputs; see `run`."""
+        value, grads, _ = self.run(*arrays)
+        return value, grads
+
+    def run(self, *arrays: Any) -> Result:
+        """Both passes. No array that is handed in is written to, and what comes out is the caller's.
+
+        Args:
+            arrays: one for each of the inputs that the program was compiled with, in their order.
+
+        Raises:
+            TypeError: there are more or fewer of them, or floats where integers were recorded.
+            ValueError: a shape is another than what was recorded where it must not be, or two do not fit together.
+        """
+        shapes = [(x.shape, x.dtype) if type(x) is np.ndarray else None for x in arrays]
+        if shapes != self._fits or None in shapes:
+            arrays = self._checked(arrays)
+            self._fits = [(x.shape, x.dtype) if type(x) is np.ndarray else None for x in arrays]
+        with self._lock:
+            return Result(*self._function(*arrays, *[x._data for x in self.parameters.values()], *self._constants))
+
+    def _checked(self, arrays: Sequence[Any]) -> tuple[Any, ...]:
+        if len(arrays) != len(self._arguments):
+            raise TypeError(f"program: it takes {len(self._arguments)} arrays, and what came is {len(arrays)}")
+        sizes: Sizes = {}
+        return tuple(argument.checked(array, sizes) for argument, array in zip(self._arguments, arrays, strict=True))
+
+    def backward(self, *arrays: Any) -> Result:
+        """Both passes, and the gradients added to those of the parameters, as `Node.backward` does."""
+        result = self.run(*arrays)
+        self.add(result)
+        return result
+
+    def add(self, result: Result) -> None:
+        """Add the gradients of a run to those of the parameters."""
+        for name, leaf in self.parameters.items():
+            if name in result.grads:
+                found = result.grads[name]
+                grad = float(found) if isinstance(leaf, Value) else np.asarray(found, leaf.dtype)
+                leaf._grad = grad if leaf._grad is None else leaf._grad + grad
+
+    def __repr__(self) -> str:
+        takes = ", ".join(argument.name for argument in self._arguments)
+        return f"Program({takes}): {len(self.source.splitlines())} lines"
+
+
+class Argument:
+    """An input of a program: what may be handed in for it."""
+
+    def __init__(self, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+        self.name, self.shape, self.dtype = name, shape, dtype
+
+    def checked(self, given: Any, sizes: Sizes) -> Any:
+        """The array, if it fits what was recorded and the sizes that the others had."""
+        array = np.asarray(given.data if isinstance(given, Node) else given)
+        if array.dtype != self.dtype:
+            if array.dtype.kind not in ("fiub" if self.dtype.kind == "f" else "iub"):
+                raise TypeError(f"program: {self.name} holds {self.dtype}, as when it was recorded, not {array.dtype}")
+            array = array.astype(self.dtype)
+        if array.ndim != len(self.shape):
+            raise ValueError(f"program: {self.name} has shape {self._text()}, and what came is {array.shape}")
+        for axis, (size, came) in enumerate(zip(self.shape, array.shape, strict=True)):
+            wanted, why = self._wanted(size, came, axis, sizes)
+            if came != wanted:
+                raise ValueError(
+                    f"program: {self.name} has shape {self._text()}, and what came is {array.shape}: "
+                    f"axis {axis} must be {wanted}, since {why}"
+                )
+        return array
+
+    def _wanted(self, size: int, came: int, axis: int, sizes: Sizes) -> tuple[int, str]:
+        """What an axis must be, and why; the first input that has a size says what it is."""
+        if not isinstance(size, Size):
+            return int(size), "it was so when recorded"
+        root, offset = size.factors[0][0].root()
+        if root.reason:
+            return int(size), root.reason
+        base, where = sizes.setdefault(root, (came - offset, f"{self.name} has {came} on axis {axis}"))
+        return base + offset, where
+
+    def _text(self) -> str:
+        return f"({', '.join(map(str, self.shape))}{',' if len(self.shape) == 1 else ''})"
+
+
+def _function(source: str) -> Callable[..., Any]:
+    """The function that a source defines. Only identifiers and numbers of a graph have reached it."""
+    filename = f"<microgradrnn program {_number()}>"
+    linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
+    space: dict[str, Any] = {}
+    exec(builtins.compile(source, filename, "exec"), space)
+    return space["forward_backward"]  # type: ignore[no-any-return]

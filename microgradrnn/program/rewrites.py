@@ -1,0 +1,324 @@
+"""From loops as they were recorded to loops as a person would write them.
+
+`Rewriter` says what is done once for all steps, and what is left to the loops. Its rewrites change nothing but
+rounding, and each can be switched off:
+
+- together: what does not wait for the step before is computed for all steps at once, before or after the loop. What
+  is left in a loop is what hands on to itself, such as h_t from h_(t-1).
+- gather: a weight's gradient is one matrix product after the loop in place of a sum of one a step.
+- buffers: what a loop makes in its steps goes into arrays that are kept from call to call, not into lists that are
+  stacked; a transposed weight that every step multiplies by is laid out once.
+- tanh: sigmoid(x) is (1 + tanh(x / 2)) / 2, one function of NumPy's where there were two exponentials. Its error is as
+  small beside 1; beside a sigmoid of 1e-9 it is not.
+
+What no output needs, such as the gradient of data, is never asked for, and so never written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from microgradrnn.program.all_steps import CACHED, AllSteps, axes, keepdims, size_in_bytes
+from microgradrnn.program.expressions import Carry, Expression, Loop, inputs_of
+from microgradrnn.program.groups import Group, cycles, reaches, unturned
+from microgradrnn.program.namespace import Expressions
+from microgradrnn.program.sizes import product
+
+REWRITES = ("together", "gather", "buffers", "tanh")
+_ROWS = 8
+"""From so many rows on a product with a transposed weight gains more than laying it out costs."""
+_CHEAP = ("add", "subtract", "multiply", "negative")
+
+
+class Rewriter(AllSteps):
+    """The expressions of a derivation as expressions without steps, and the loops that remain.
+
+    Args:
+        xp: where new expressions are made.
+        rewrites: which of `REWRITES` to do.
+    """
+
+    def __init__(self, xp: Expressions, rewrites: Collection[str] = REWRITES) -> None:
+        self.xp, self.rewrites = xp, rewrites
+        self.done: dict[Expression, Any] = {}
+        self.rows: dict[Expression, Any] = {}
+        self.varies: dict[Expression, bool] = {}
+        self.groups: dict[Expression, Group] = {}
+        self.all: list[Group] = []
+        self.grouped: set[Loop] = set()
+
+    # ---- Outside all loops ------------------------------------------------------------------------------------------
+
+    def once(self, x: Any) -> Any:
+        """What is computed once: the same, with what it reads rewritten."""
+        if not isinstance(x, Expression):
+            return tuple(map(self.once, x)) if isinstance(x, tuple) else x
+        for y in self._before(x):
+            self.done[y] = self._like(self._once(y), y)
+        return self.done[x]
+
+    def _before(self, x: Expression) -> list[Expression]:
+        """What is still to be computed once for x, and x, in the order in which it was made: no deep recursion."""
+        found: set[Expression] = set()
+        todo = [x]
+        while todo:
+            y = todo.pop()
+            if y not in self.done and y not in found:
+                found.add(y)
+                todo += [arg for arg in inputs_of(y.args) if arg.loop is None] if y.fn != "carry" else []
+        return sorted(found, key=lambda y: y.serial)
+
+    def _once(self, x: Expression) -> Any:
+        match x.fn:
+            case "whole":
+                return self.every(x.args[0], x.params["loop"])
+            case "total":
+                return self._total(x.args[0], x.params["loop"], x.name)
+            case "final":
+                return self._final(x.args[0].args[0])
+            case "carry":
+                return self.once(x.args[0].initial)
+            case "step":
+                raise AssertionError("a step has no value outside its loop")
+        return self._again(x, tuple(map(self.once, x.args)))
+
+    def _again(self, x: Expression, args: tuple[Any, ...]) -> Any:
+        """The same function of other arguments."""
+        if x.fn in ("argument", "constant", "filled"):
+            return x
+        if x.fn == "index":
+            return self.xp.index(args[0], args[1])
+        return self.xp.make(x.fn, args, x.params, x.shape, x.dtype)
+
+    def _like(self, found: Any, x: Expression) -> Any:
+        """Keep what a person would call it, and what is to be said about it."""
+        if isinstance(found, Expression) and found.fn not in ("argument", "constant", "saved", "after"):
+            if not found.name:
+                found.name = x.name
+            if not found.why:
+                found.why = x.why
+            found.hint = found.hint or x.hint
+        return found
+
+    def _final(self, carry: Carry) -> Any:
+        if not self.stepped(carry.value):
+            return self.once(carry.initial)
+        added = _added(carry)
+        if added is not None and self.group_of(carry.update) is None:
+            return self.once(carry.initial) + self._total(added, carry.loop)
+        group = self.group_of(carry.value)
+        if group is None:
+            return self.every(carry.update, carry.loop)[0 if carry.loop.reverse else -1]
+        if carry not in group.finals:
+            group.finals[carry] = self._stand_in("after", group, carry.update, carry.value.shape)
+        return group.finals[carry]
+
+    def _total(self, x: Any, loop: Loop, name: str = "") -> Any:
+        if not isinstance(x, Expression) or not self.stepped(x):
+            return self.once(x) * loop.length
+        if "gather" not in self.rewrites:
+            group = self._adding(x, loop)
+            if group is not None:
+                if x not in group.totals:
+                    group.totals[x] = self._stand_in("after", group, x, x.shape)
+                    group.totals[x].name = name
+                return group.totals[x]
+        found = self._gathered(x, loop)
+        return found if found is not None else self.xp.sum(self.every(x, loop), axis=0)
+
+    def _gathered(self, x: Expression, loop: Loop) -> Any:
+        """A sum over steps as one function of all of them, where there is one."""
+        if x.fn == "matmul" and all(isinstance(arg, Expression) and arg.ndim == 2 for arg in x.args):
+            left, right = x.args
+            if left.fn == "transpose" and self.stepped(left) and self.stepped(right):
+                return self.below(left.args[0], loop).T @ self.below(right, loop)
+            if not self.stepped(left):
+                return self.once(left) @ self._total(right, loop)
+            if not self.stepped(right):
+                return self._total(left, loop) @ self.once(right)
+        if x.fn == "sum":
+            return self.xp.make(
+                "sum", (self.every(x.args[0], loop),), {"axis": (0, *axes(x)), **keepdims(x)}, x.shape, x.dtype
+            )
+        if x.fn == "negative":
+            return -self._total(x.args[0], loop)
+        if x.fn == "reshape":
+            return self.xp.reshape(self._total(x.args[0], loop), x.shape)
+        return None
+
+    def below(self, x: Expression, loop: Loop) -> Any:
+        """The rows of all steps below one another, as one matrix."""
+        every = self.every(x, loop)
+        return self.xp.reshape(every, (product(every.shape[:-1]), x.shape[-1]))
+
+    # ---- For every step at once -------------------------------------------------------------------------------------
+
+    def stepped(self, x: Any) -> bool:
+        """Whether it differs from step to step."""
+        if not isinstance(x, Expression) or x.loop is None:
+            return False
+        todo = [x]
+        while todo:
+            y = todo[-1]
+            if y in self.varies:
+                todo.pop()
+                continue
+            if y.fn in ("step", "carry") or y.loop is None:
+                self.varies[y] = y.loop is not None and not (y.fn == "carry" and y.args[0].update is y)
+                continue
+            unknown = [arg for arg in inputs_of(y.args) if arg not in self.varies]
+            if unknown:
+                todo += unknown
+            else:
+                self.varies[y] = any(self.varies[arg] for arg in inputs_of(y.args))
+        return self.varies[x]
+
+    def every(self, x: Any, loop: Loop) -> Any:
+        """Its values at all steps, one below the other."""
+        if not self.stepped(x):
+            found = self.once(x)
+            found = found if isinstance(found, Expression) else self.xp.constant(found)
+            return self.xp.broadcast_to(found, (loop.length, *found.shape))
+        if x not in self.rows:
+            group = self.group_of(x)
+            found = self._saved(x, group) if group is not None else self.all_steps(x, loop)
+            if found is None:
+                group = self.groups[x] = Group(loop, {x})
+                self.all.append(group)
+                found = self._saved(x, group)
+            self.rows[x] = self._like(found, x)
+        return self.rows[x]
+
+    def _saved(self, x: Expression, group: Group) -> Expression:
+        if x.fn == "carry":
+            group.before.add(x.args[0].update)
+            if x.args[0].update not in group.saved:
+                group.saved[x.args[0].update] = self._stand_in(
+                    "saved", group, x.args[0].update, (group.loop.length, *x.shape)
+                )
+            return self._stand_in("saved", group, x, (group.loop.length, *x.shape))
+        if x not in group.saved:
+            group.saved[x] = self._stand_in("saved", group, x, (group.loop.length, *x.shape))
+        return group.saved[x]
+
+    def _stand_in(self, fn: str, group: Group, x: Expression, shape: Any) -> Expression:
+        found = Expression(self.xp, fn, (), {"group": group, "of": x}, shape, x.dtype, None)
+        found.name, found.hint = x.name, x.hint
+        return found
+
+    # ---- What is left to the loops ----------------------------------------------------------------------------------
+
+    def group_of(self, x: Expression) -> Group | None:
+        """The loop that an expression is left in, or None."""
+        loop = x.loop
+        if loop is None or x.fn == "step":
+            return None
+        if loop not in self.grouped:
+            self.grouped.add(loop)
+            if "together" in self.rewrites:
+                for members in cycles(loop):
+                    group = Group(loop, members)
+                    self.all.append(group)
+                    self.groups |= dict.fromkeys(members, group)
+            else:
+                self.all.append(Group(loop, None))
+        if "together" not in self.rewrites:
+            return next(group for group in self.all if group.loop is loop) if self.stepped(x) else None
+        return self.groups.get(x)
+
+    def _adding(self, x: Expression, loop: Loop) -> Group | None:
+        """The loop whose steps can add x up: what x reads is made in it, or has nothing to do with it."""
+        self.group_of(x)
+        for group in self.all:
+            if group.loop is loop and (group.members is None or self._is_of(x, group.members)):
+                return group
+        return None
+
+    def _is_of(self, x: Expression, members: set[Expression]) -> bool:
+        read = [unturned(y) for y in inputs_of(x.args)]
+        return any(y in members for y in read) and all(y in members or not reaches(y, members) for y in read)
+
+    def inside(self, x: Any, group: Group) -> Any:
+        """An expression as a step of the loop computes it."""
+        if isinstance(x, tuple):
+            return tuple(self.inside(part, group) for part in x)
+        if not isinstance(x, Expression):
+            return x
+        if not self.stepped(x):
+            return self.once(x)
+        if x not in group.inside:
+            group.inside[x] = self._inside(x, group)
+        return group.inside[x]
+
+    def _inside(self, x: Expression, group: Group) -> Any:
+        if x.fn == "step":
+            return _at(self.once(x.args[0]), group.loop, x.args[1], x.args[2])
+        if x.fn == "carry":
+            return x if self.group_of(x) is group else _at(self.every(x, group.loop), group.loop, 1, 0)
+        if not self._stays(x, group):
+            return _at(self.every(x, group.loop), group.loop, 1, 0)
+        if x.fn == "add" and group.members is not None and int(group.loop.length) * size_in_bytes(x) <= CACHED:
+            x = self._regrouped(x, group.members)
+        args = tuple(self.inside(arg, group) for arg in x.args)
+        if x.fn == "matmul" and "buffers" in self.rewrites:
+            args = (args[0], self._laid_out(x, args[1]))
+        params = {} if x.fn == "index" else x.params
+        return self._like(self.xp.make(x.fn, args, params, x.shape, x.dtype, group.loop), x)
+
+    def _stays(self, x: Expression, group: Group) -> bool:
+        """Whether an expression is computed in the steps of a loop that reads it."""
+        if group.members is None or x in group.members or x in group.totals or unturned(x) is not x:
+            return True
+        if x in self.rows or x.fn not in _CHEAP or int(group.loop.length) * size_in_bytes(x) <= CACHED:
+            return False
+        return all(not self.stepped(y) or self._near(y, group) or self._stays(y, group) for y in inputs_of(x.args))
+
+    def _near(self, x: Expression, group: Group) -> bool:
+        """Whether its values at all steps are there anyway."""
+        return x.fn in ("step", "carry") or x in self.rows or x in group.inside or self.group_of(x) is not None
+
+    def _regrouped(self, x: Expression, members: set[Expression]) -> Expression:
+        """A sum with what does not wait for the step before added up first, so that it can be before the loop."""
+        terms, todo = [], [x]
+        while todo:
+            y = todo.pop()
+            if y.fn == "add" and all(isinstance(arg, Expression) for arg in y.args) and (y is x or not y.name):
+                todo += reversed(y.args)
+            else:
+                terms.append(y)
+        early = [y for y in terms if not reaches(y, members)]
+        late = [y for y in terms if reaches(y, members)]
+        if len(early) < 2 or not any(self.stepped(y) for y in early) or not late:
+            return x
+        return sum([sum(early[1:], start=early[0]), *late[1:]], start=late[0])
+
+    def _laid_out(self, product: Expression, right: Any) -> Any:
+        """A weight that was transposed, as rows that lie one after another, where enough rows meet it at each step."""
+        rows = int(product.args[0].size) // max(int(product.args[0].shape[-1]), 1)
+        if right.fn != "transpose" or right.loop is not None or right.ndim != 2 or rows < _ROWS:
+            return right
+        found = self.xp.make("contiguous", (right,), {}, right.shape, right.dtype)
+        found.hint = f"{right.args[0].name or 'weight'}_T"
+        return found
+
+
+def _added(carry: Carry) -> Expression | None:
+    """What each step adds to a running sum, if that is what the loop hands on."""
+    update = carry.update
+    if update.fn != "add" or not all(isinstance(arg, Expression) for arg in update.args):
+        return None
+    one, other = update.args
+    rest = other if one is carry.value else one if other is carry.value else None
+    return rest if rest is not None and rest.shape == update.shape and carry.value is not rest else None
+
+
+def _at(rows: Any, loop: Loop, sign: int, first: int) -> Any:
+    """In a step, its row of what has one for each step; a row of a slice is a row of the whole."""
+    if rows.fn == "index" and sign == 1:
+        key = rows.args[1]
+        if len(key) == 1 and isinstance(key[0], slice) and key[0].step in (None, 1) and (key[0].start or 0) >= 0:
+            return _at(rows.args[0], loop, 1, first + (key[0].start or 0))
+    if rows.fn == "broadcast_to" and rows.args[0].shape == rows.shape[1:]:
+        return rows.args[0]
+    return rows.home.make("step", (rows, sign, first), {}, rows.shape[1:], rows.dtype, loop)

@@ -1,0 +1,299 @@
+"""Expressions as Python, each where it is used.
+
+- `Text`: knows what has a name; writes out the rest.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from microgradrnn.program.expressions import REDUCTIONS, Expression
+from microgradrnn.program.groups import Group
+from microgradrnn.program.names import Names
+from microgradrnn.program.rewrites import Rewriter
+from microgradrnn.program.sizes import Size
+
+SIGNS = {
+    "add": "+",
+    "subtract": "-",
+    "multiply": "*",
+    "divide": "/",
+    "power": "**",
+    "greater": ">",
+    "less": "<",
+    "greater_equal": ">=",
+    "less_equal": "<=",
+    "equal": "==",
+    "not_equal": "!=",
+    "bitwise_and": "&",
+    "bitwise_or": "|",
+    "matmul": "@",
+}
+COMPARE, OR, AND, SUM, PRODUCT, SIGN, POWER, ATOM = range(8)
+"""How tightly Python binds: what binds less tightly than its place asks for gets brackets."""
+
+LEVELS = {"add": SUM, "subtract": SUM, "multiply": PRODUCT, "divide": PRODUCT, "matmul": PRODUCT, "power": POWER}
+LEVELS |= {"bitwise_and": AND, "bitwise_or": OR}
+LITERAL = 16
+"""Arrays of so many entries stand in the source; larger ones are handed in."""
+
+
+class Text:
+    """Expressions as Python.
+
+    Args:
+        rewriter: whose expressions these are.
+        names: the names that are taken.
+        buffers: whether loops fill arrays; otherwise lists, which are stacked.
+
+    Attributes:
+        named: the name of each expression that has a line of its own.
+        buffer: what a loop writes to, for each expression that is wanted of all its steps.
+        carried: the variables that loops hand on.
+        constants: arrays that are handed in, by name.
+        helpers: the functions that the program has to define.
+    """
+
+    def __init__(self, rewriter: Rewriter, names: Names, buffers: bool) -> None:
+        self.rewriter, self.names, self.buffers = rewriter, names, buffers
+        self.named: dict[Expression, str] = {}
+        self.buffer: dict[tuple[Group, Expression], str] = {}
+        self.carried: dict[Any, str] = {}
+        self.constants: dict[str, Any] = {}
+        self.helpers: set[str] = set()
+
+    def text(self, x: Any) -> tuple[str, int]:
+        """An expression as Python, and how tightly it binds."""
+        if not isinstance(x, Expression):
+            return number(x)
+        if x in self.named:
+            return self.named[x], ATOM
+        write = getattr(self, f"_{x.fn}", None)
+        if write is not None:
+            return write(x), ATOM
+        if x.fn in SIGNS:
+            return self._infix(x)
+        if x.fn in ("negative", "invert"):
+            sign = "-" if x.fn == "negative" else "~"
+            return f"{sign}{self.within(x.args[0], SIGN)}", SIGN
+        if x.fn in REDUCTIONS:
+            return self._reduction(x), ATOM
+        return f"np.{x.fn}({', '.join(self.text(arg)[0] for arg in x.args)})", ATOM
+
+    def within(self, x: Any, level: int) -> str:
+        """The text for a place that asks for a level, in brackets where this one is lower."""
+        text, own = self.text(x)
+        return text if own >= level else f"({text})"
+
+    def _infix(self, x: Expression) -> tuple[str, int]:
+        level = LEVELS.get(x.fn, COMPARE)
+        left, right = x.args
+        if x.fn == "add" and isinstance(right, Expression) and right.fn == "negative" and right not in self.named:
+            return f"{self.within(left, SUM)} - {self.within(right.args[0], PRODUCT)}", SUM
+        strict = level + (x.fn in ("power",) or level == COMPARE)
+        mixed = (
+            level == PRODUCT
+            and isinstance(left, Expression)
+            and left not in self.named
+            and left.fn != x.fn
+            and "matmul" in (left.fn, x.fn)
+        )
+        first = self.within(left, ATOM if mixed and left.fn in SIGNS else strict)
+        return f"{first} {SIGNS[x.fn]} {self.within(right, level + 1)}", level
+
+    def _carry(self, x: Expression) -> str:
+        carry = x.args[0]
+        if carry in self.carried:
+            return self.carried[carry]
+        group = next(g for g in self.rewriter.all if (g, carry.update) in self.buffer and carry in g.carries())
+        return f"{self.buffer[group, carry.update]}[{moved('t', int(group.loop.reverse))}]"
+
+    def _saved(self, x: Expression) -> str:
+        group, of = x.params["group"], x.params["of"]
+        update = of.args[0].update if of.fn == "carry" else of
+        name = self.buffer[group, update]
+        if not self.has_first(group, update):
+            return name
+        return f"{name}[{':-1' if (of.fn == 'carry') != group.loop.reverse else '1:'}]"
+
+    def _step(self, x: Expression) -> str:
+        rows, sign, first = x.args
+        if rows.fn == "saved" and sign == 1:
+            group, of = rows.params["group"], rows.params["of"]
+            update = of.args[0].update if of.fn == "carry" else of
+            later = self.has_first(group, update) and (of.fn == "carry") == group.loop.reverse
+            return f"{self.buffer[group, update]}[{moved('t', first + int(later))}]"
+        if sign == -1 and first == int(rows.shape[0]) - 1:
+            return f"{self.within(rows, ATOM)}[-1 - t]"
+        return f"{self.within(rows, ATOM)}[{moved('t', first) if sign == 1 else f'{first} - t'}]"
+
+    def _index(self, x: Expression) -> str:
+        return f"{self.within(x.args[0], ATOM)}[{self.key(x.args[1])}]"
+
+    def key(self, key: tuple[Any, ...]) -> str:
+        """What stands between the brackets of an index."""
+        return ", ".join(self.text(part)[0] if isinstance(part, Expression) else _key_part(part) for part in key)
+
+    def _transpose(self, x: Expression) -> str:
+        inner, axes = self.within(x.args[0], ATOM), x.params["axes"]
+        if axes == tuple(reversed(range(len(axes)))):
+            return f"{inner}.T"
+        swapped = [i for i, axis in enumerate(axes) if i != axis]
+        if len(swapped) == 2:
+            one, other = (i - len(axes) for i in swapped)
+            return f"{inner}.swapaxes({one}, {other})"
+        return f"{inner}.transpose({', '.join(map(str, axes))})"
+
+    def _reshape(self, x: Expression) -> str:
+        inner, shape = self.within(x.args[0], ATOM), x.params["shape"]
+        if len(shape) == 2 and str(shape[1]) == str(x.args[0].shape[-1]):
+            return f"{inner}.reshape(-1, {shape[1]})"
+        if len(shape) == 1:
+            return f"{inner}.reshape(-1)"
+        return f"{inner}.reshape({', '.join(map(str, shape))})"
+
+    def _reduction(self, x: Expression) -> str:
+        axis, keep, dtype = (x.params.get(name) for name in ("axis", "keepdims", "dtype"))
+        options = [] if axis is None else [f"axis={axis}"]
+        options += ["keepdims=True"] if keep else []
+        options += [f"dtype=np.{dtype}"] if dtype is not None else []
+        return f"{self.within(x.args[0], ATOM)}.{x.fn}({', '.join(options)})"
+
+    def _broadcast_to(self, x: Expression) -> str:
+        return f"np.broadcast_to({self.text(x.args[0])[0]}, {shape_of(x.params['shape'])})"
+
+    def _concatenate(self, x: Expression) -> str:
+        parts = ", ".join(self.text(arg)[0] for arg in x.args)
+        axis = x.params["axis"]
+        return f"np.concatenate([{parts}], axis={axis if axis != x.ndim - 1 else -1})"
+
+    def _stack(self, x: Expression) -> str:
+        axis = f", axis={x.params['axis']}" if x.params["axis"] else ""
+        return f"np.stack([{', '.join(self.text(arg)[0] for arg in x.args)}]{axis})"
+
+    def _pick(self, x: Expression) -> str:
+        self.helpers.add("pick")
+        return f"pick({self.text(x.args[0])[0]}, {self.text(x.args[1])[0]})"
+
+    def _product(self, x: Expression) -> str:
+        self.helpers |= {"buffer", "product"}
+        left, right = (self.text(arg)[0] for arg in x.args)
+        return f'product("{self.names.new(word(x))}", {left}, {right})'
+
+    def _contiguous(self, x: Expression) -> str:
+        return f"np.ascontiguousarray({self.text(x.args[0])[0]})"
+
+    def result(self, x: Any) -> str:
+        """What is handed out: never a part of what is kept."""
+        text = self.text(x)[0]
+        views = (
+            "product",
+            "saved",
+            "after",
+            "index",
+            "transpose",
+            "reshape",
+            "broadcast_to",
+            "argument",
+            "step",
+            "filled",
+        )
+        return f"np.array({text})" if isinstance(x, Expression) and x.fn in views and x.ndim else text
+
+    def _astype(self, x: Expression) -> str:
+        return f"{self.within(x.args[0], ATOM)}.astype({type_of(x.dtype)})"
+
+    def _call(self, x: Expression) -> str:
+        return f"{x.params['function']}({', '.join(self.text(arg)[0] for arg in x.args)})"
+
+    def _filled(self, x: Expression) -> str:
+        value, shape = x.args[0], x.params["shape"]
+        if not shape:
+            return number(value)[0]
+        if value in (0, 1):
+            return f"np.{'ones' if value else 'zeros'}({shape_of(shape)}{dtype_of(x.dtype)})"
+        return f"np.full({shape_of(shape)}, {number(value)[0]}{dtype_of(x.dtype)})"
+
+    def _constant(self, x: Expression) -> str:
+        array = x.args[0].value
+        if array.ndim == 0:
+            text, level = number(array.item())
+            return text if level == ATOM else f"({text})"
+        if array.ndim == 1 and array.dtype.kind in "iu" and np.array_equal(array, np.arange(len(array))):
+            return f"np.arange({len(array)})"
+        if array.ndim == 2 and array.shape[0] == array.shape[1] > 1 and np.array_equal(array, np.eye(len(array))):
+            return f"np.eye({len(array)}{dtype_of(array.dtype)})"
+        if array.size <= LITERAL and np.isfinite(array).all():
+            return f"np.array({array.tolist()}{dtype_of(array.dtype) if array.dtype != int else ''})"
+        name = self.named[x] = self.names.new(x.name or "constant")
+        self.constants[name] = array
+        return name
+
+    def has_first(self, group: Group, x: Expression) -> bool:
+        """Whether what a loop saves of x has a row more, for what it starts from."""
+        return any(carry.update is x and carry not in self.carried for carry in group.carries())
+
+
+def number(x: Any) -> tuple[str, int]:
+    """A number as Python, and how tightly it binds."""
+    if isinstance(x, Size):
+        return str(x), ATOM if str(x).isidentifier() or str(x).isdigit() else PRODUCT if "*" in str(x) else SUM
+    if isinstance(x, float) and not np.isfinite(x):
+        return ("np.nan" if x != x else "np.inf" if x > 0 else "-np.inf"), ATOM if x != x or x > 0 else SIGN
+    if isinstance(x, (bool, np.bool_)):
+        return str(bool(x)), ATOM
+    return repr(x), ATOM if x >= 0 else SIGN
+
+
+def _key_part(part: Any) -> str:
+    if part is Ellipsis:
+        return "..."
+    if isinstance(part, slice):
+        ends = ["" if end is None else str(end) for end in (part.start, part.stop)]
+        return ":".join(ends) + (f":{part.step}" if part.step not in (None, 1) else "")
+    return str(part)
+
+
+def moved(name: str, more: int) -> str:
+    """An index with a constant added."""
+    return name if more == 0 else f"{name} {'+' if more > 0 else '-'} {abs(more)}"
+
+
+def shape_of(shape: Sequence[Any]) -> str:
+    """A shape as a tuple."""
+    return f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"
+
+
+def type_of(dtype: Any) -> str:
+    """A type of NumPy's."""
+    return "bool" if dtype.kind == "b" else f"np.{dtype}"
+
+
+def dtype_of(dtype: Any) -> str:
+    """A type as the last argument of a function, where it needs saying."""
+    return "" if dtype == np.float64 else f", dtype={type_of(dtype)}"
+
+
+def zeros(shape: Sequence[Any], dtype: Any) -> str:
+    """Zeros to add to."""
+    return f"np.zeros({shape_of(shape)}{dtype_of(dtype)})" if shape else "0.0"
+
+
+def word(x: Expression) -> str:
+    """A name for what has none: that of what is done."""
+    if x.hint:
+        return x.hint
+    words = {"matmul": "product", "multiply": "product", "divide": "quotient", "subtract": "difference", "add": "total"}
+    words |= {"concatenate": "joined", "index": "part", "reshape": "reshaped", "negative": "minus", "max": "largest"}
+    word = words.get(x.fn, x.fn)
+    names = [arg.name for arg in x.args if isinstance(arg, Expression) and arg.name]
+    return f"{word}_{names[0]}" if len(x.args) == 1 and names else word
+
+
+def words(text: str) -> set[str]:
+    """The names in a text."""
+    return set(re.findall(r"\w+", text))
