@@ -1,0 +1,1 @@
+"""What training promises, checked at full length: `python -m benchmarks.training`; see benchmarks/README.md."""
