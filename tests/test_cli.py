@@ -201,3 +201,9 @@ def test_how_to_complete_is_told_in_help_and_readme():
     readme = Path(__file__).parents[1] / "README.md"
     for told in (run("--help").stdout, readme.read_text(encoding="utf-8")):
         assert "--install-completion" in told
+
+
+def test_program_prints_source_that_runs_alone_and_gives_the_numbers_of_the_chain_rule():
+    space: dict = {}
+    exec(run("program", "z*(x+y)", "x=-2", "y=5", "z=-4").stdout, space)
+    assert space["forward_backward"](-2.0, 5.0, -4.0)[:2] == (-12.0, {"x": -4.0, "y": -4.0, "z": 3.0})

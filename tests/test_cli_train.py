@@ -1,6 +1,7 @@
 """The command line of trainings: train, stop, go on, and what is then done with it."""
 
 import csv
+import inspect
 import math
 import random
 import re
@@ -372,11 +373,28 @@ def test_check_holds_backward_against_every_witness(tmp_path, text, kind, layers
     result = run("check", tmp_path / "run")
     assert result.exit_code == 0, result.output
     said = re.findall(r"^  (\w.*?)  +.*(agrees)$", result.stdout, flags=re.MULTILINE)
-    assert [name for name, _ in said][:3] == ["central differences", "forward messages", "by hand"]
+    assert [name for name, _ in said][:4] == ["central differences", "forward messages", "by hand", "the program"]
+
+
+def test_program_writes_out_a_trained_network_and_gives_the_gradients_of_its_loss(trained, tmp_path):
+    result = run("program", trained, "--steps", 5, "--out", tmp_path / "program.py")
+    assert result.exit_code == 0, result.output
+    space: dict = {}
+    exec((tmp_path / "program.py").read_text(encoding="utf-8"), space)
+    model = Run(trained).last().model()
+    tokens = np.random.default_rng(0).integers(model.vocabulary_size, size=(6, 1))
+    loss, _ = model.loss(tokens[:-1], tokens[1:], reduction="sum")
+    loss.backward()
+    weights = {p.label: p for p in model.parameters()}
+    named = list(inspect.signature(space["forward_backward"]).parameters)[2:]
+    _, grads, _ = space["forward_backward"](tokens[:-1], tokens[1:], *(weights[name].data for name in named))
+    assert set(grads) == set(weights)
+    for name, p in weights.items():
+        assert grads[name] == pytest.approx(p.grad, rel=1e-4, abs=1e-5), name
 
 
 def test_check_sees_a_wrong_rule(trained):
-    """tanh's local gradient 0.1 percent too large: witnesses object, save forward messages, which read the same one."""
+    """tanh's local gradient 0.1 percent too large: witnesses object, save those that read the same one."""
     tanh, right = OPS["tanh"], OPS["tanh"].local
     object.__setattr__(tanh, "local", tuple(lambda *args, rule=rule: 1.001 * rule(*args) for rule in right))
     try:

@@ -11,7 +11,7 @@ README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 def test_its_code_runs_and_prints_the_derivation(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     blocks = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-    (derivation,) = re.findall(r"```text\n(.*?)```", README, re.DOTALL)
+    derivation, heart = re.findall(r"```text\n(.*?)```", README, re.DOTALL)
     names: dict[str, object] = {}
     printed = []
     for block in blocks:
@@ -24,6 +24,7 @@ def test_its_code_runs_and_prints_the_derivation(tmp_path, monkeypatch):
     assert "dL/dW_hh: 4 contributions came in" in printed[3]
     assert "shrinks by" in printed[3]
     assert "comes in at step 4: mine is 1.01 times ours" in printed[4]
+    assert heart in printed[5]
     assert {path.name for path in tmp_path.iterdir()} == {"f.svg", "rnn.png", "rnn.html", "rolled.svg"}
 
 

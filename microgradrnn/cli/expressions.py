@@ -14,7 +14,7 @@ from microgradrnn.cli.recorded import recorded
 from microgradrnn.engine import Node
 from microgradrnn.expression import ExpressionError, calculate, graph
 
-_SETTINGS = {"ignore_unknown_options": True}
+SETTINGS = {"ignore_unknown_options": True}
 """An expression may begin with a minus, and is no option for it."""
 
 
@@ -31,7 +31,7 @@ Quiz = Annotated[bool, typer.Option("--quiz", help="Ask for each gradient before
 
 
 @app.command(
-    context_settings=_SETTINGS,
+    context_settings=SETTINGS,
     epilog=examples(
         'step "z*(x+y)" x=-2 y=5 z=-4',
         'step "tanh(w*x + b)" w=0.5 x=-1.2 b=0.3 --quiz',
@@ -51,7 +51,7 @@ def step(expression: Expression, values: Values = None, quiz: Quiz = False) -> N
 
 
 @app.command(
-    context_settings=_SETTINGS,
+    context_settings=SETTINGS,
     epilog=examples(
         'draw "z*(x+y)" x=-2 y=5 z=-4',
         'draw "relu(w*x + b)" w=0.5 x=3 b=1 --out neuron.png',
@@ -67,7 +67,7 @@ def draw(
 
     With --text, of a trained network's loss: draw RUN --text hello.
     """
-    root = _root(expression, values or [], text)
+    root = root_of(expression, values or [], text)
     with np.errstate(all="ignore"):
         root.backward()
     from viz import draw
@@ -79,7 +79,7 @@ def draw(
 
 
 @app.command(
-    context_settings=_SETTINGS,
+    context_settings=SETTINGS,
     epilog=examples(
         'page "z*(x+y)" x=-2 y=5 z=-4',
         'page "tanh(w*x + b)^2" w=0.5 x=-1.2 b=0.3 --quiz --out neuron.html',
@@ -96,7 +96,7 @@ def page(
 
     With --text, of a trained network's loss: page RUN --text hello.
     """
-    root = _root(expression, values or [], text)
+    root = root_of(expression, values or [], text)
     with np.errstate(all="ignore"):
         root.backward()
     from viz.page import page
@@ -108,11 +108,11 @@ def page(
     typer.echo(out)
 
 
-def _root(expression: str, values: Sequence[str], text: str | None) -> Node:
-    """What to draw: an expression's result, or the loss of a trained network on a text."""
+def root_of(expression: str, values: Sequence[str], text: str | None, option: str = "--text") -> Node:
+    """An expression's result, or the loss of a trained network on a text, which that option gives."""
     if text is None:
         if not values and os.path.isdir(expression):
-            refuse(f"{expression} is a folder; of a training, --text says what its network is to read")
+            refuse(f"{expression} is a folder; of a training, {option} says what its network is to read")
         return _record(expression, values)
     if values:
         refuse(f"a network takes no values: {values[0]} belongs to an expression")

@@ -1,6 +1,7 @@
 """All ways to find the gradients of a trained model that do not need the backward pass.
 
-- `witnesses`: central differences, forward messages, the derivation by hand, and PyTorch where it is installed.
+- `witnesses`: central differences, forward messages, the derivation by hand, the program that the recorded graph is
+  written out as, and PyTorch where it is installed.
 
 All of them in float64, on a copy of the model. A model may have millions of weights; the first two take time for each,
 so they look at some of them.
@@ -17,9 +18,11 @@ from numpy.typing import NDArray
 
 from microgradrnn.by_hand import gru, lstm, softmax_cross_entropy, vanilla
 from microgradrnn.context import no_grad
+from microgradrnn.engine import Tensor
 from microgradrnn.interop import to_torch
 from microgradrnn.messages import forward_messages, synchronized
 from microgradrnn.nn import RNNLM, ManyToMany
+from microgradrnn.program import compile  # noqa: A004
 from microgradrnn.training import Checkpoint
 
 Array = NDArray[Any]
@@ -54,6 +57,7 @@ def witnesses(checkpoint: Checkpoint, inputs: Array, targets: Array) -> Iterator
     yield _compared("central differences", 1e-6, ours, _differences(model, inputs, targets))
     yield _compared("forward messages", 1e-10, ours, _messages(model, settings.cell, settings.layers, inputs, targets))
     yield _compared("by hand", 1e-10, ours, _by_hand(model, settings.cell, inputs, targets))
+    yield _compared("the program", 1e-10, ours, _program(model, inputs, targets))
     try:
         import torch
     except ImportError:
@@ -124,6 +128,16 @@ def _by_hand(model: RNNLM, cell: str, inputs: Array, targets: Array) -> Arrays:
             if name in gradients:
                 found[f"rnn.cells.{k}.0.{name}"] = gradients[name]
     return found
+
+
+def _program(model: RNNLM, inputs: Array, targets: Array) -> Arrays:
+    """What the source gives that the recorded loss is written out as."""
+    tokens, following = Tensor(inputs, label="tokens"), Tensor(targets, label="targets")
+    loss, _ = model.loss(tokens, following, reduction="sum")
+    program = compile(loss, [tokens, following])
+    _, grads = program(inputs, targets)
+    names = {leaf: name for name, leaf in program.parameters.items()}
+    return {name: grads[names[p]] for name, p in model.named_parameters()}
 
 
 def _pytorch(torch: Any, model: RNNLM, cell: str, inputs: Array, targets: Array) -> tuple[Arrays, Arrays]:

@@ -18,6 +18,7 @@ from microgradrnn.ops import Scattered
 from microgradrnn.program.expressions import Carry, Expression
 from microgradrnn.program.forward import Forward
 from microgradrnn.program.labels import base, gradient_name, says
+from microgradrnn.program.names import identifier
 from microgradrnn.program.namespace import Expressions
 from microgradrnn.program.rolling import (
     Body,
@@ -85,7 +86,7 @@ class Derivation(Forward):
             found.name = name if not name.endswith("~") else ""
             if not found.hint or "_from_" in found.hint:
                 found.hint = name.rstrip("~")
-            found.why = ", ".join(dict.fromkeys(why for _, why in sent if why))
+            found.why = "; ".join(dict.fromkeys(why for _, why in sent if why))
         return found
 
     def _backward(self, item: Single) -> None:
@@ -129,8 +130,10 @@ class Derivation(Forward):
             slope = local(self.xp, z, *arguments) if callable(local) else local
             if isinstance(slope, Expression) and not slope.hint:
                 slope.hint = f"slope_{base(node)}" if base(node) else "slope"
+                slope.why = slope.why or f"the local gradient of {identifier(op.name)}"
             found = upstream * slope
         if isinstance(found, Expression) and isinstance(upstream, Expression) and not found.hint:
+            found.why = found.why or says(node)
             found.hint = f"d{base(node.inputs[slot]) or 'z'}_from_{(upstream.name or upstream.hint)[1:]}"
         return found if isinstance(found, Scattered) else fit(found, xs[slot])
 
@@ -182,7 +185,7 @@ class Derivation(Forward):
                 found = self._summed(sent, carry.value)
                 carry.update = found if isinstance(found, Expression) else self._filled(found, carry.value)
                 if not carry.update.why:
-                    carry.update.why = ", ".join(dict.fromkeys(why for _, why in sent if why))
+                    carry.update.why = "; ".join(dict.fromkeys(why for _, why in sent if why))
             initial = next(
                 r.initial for reads in item.reads for r in map(inner, reads) if isinstance(r, Carried) and r.q == q
             )

@@ -32,10 +32,18 @@ def base(node: Node) -> str:
 
 
 def says(node: Node) -> str:
-    """Which node sends a gradient on, and what its op does to it, as in "h: tanh squashes"."""
+    """Which node sends a gradient on, and what its op does to it, as in "h: tanh squashes".
+
+    A node without a label is known by what it reads, as in "h @ W_hh: matmul swaps". Of labels and rules only letters,
+    digits and _ reach a remark.
+    """
     assert node.op is not None
-    does = f"{node.op.symbol} {node.op.rule.split(':')[0]}"
-    return f"{identifier(base(node))}: {does}" if base(node) else does
+    verb = re.match(r"[A-Za-z ]*", node.op.rule)
+    does = f"{identifier(node.op.name)} {verb[0] if verb else ''}".strip()
+    read = [identifier(base(x)) for x in node.inputs if base(x)]
+    sign = _SIGNS.get(node.op.name)
+    known = identifier(base(node)) or (f" {sign} ".join(read) if sign and len(read) == len(node.inputs) else "")
+    return f"{known}: {does}" if known else does
 
 
 def gradient_name(node: Node) -> str:
@@ -44,4 +52,5 @@ def gradient_name(node: Node) -> str:
     return f"d{base(node)}" if base(node) else f"d{_WORDS.get(node.op.name, node.op.name)}~"
 
 
+_SIGNS = {"add": "+", "sub": "-", "mul": "*", "div": "/", "matmul": "@"}
 _WORDS = {"add": "sum", "add_n": "sum", "sub": "difference", "mul": "product", "matmul": "product", "index": "part"}

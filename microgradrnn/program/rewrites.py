@@ -181,7 +181,7 @@ class Rewriter(AllSteps):
             found = found if isinstance(found, Expression) else self.xp.constant(found)
             return self.xp.broadcast_to(found, (loop.length, *found.shape))
         if x not in self.rows:
-            group = self.group_of(x)
+            group = None if self._is_quick(x, loop) else self.group_of(x)
             found = self._saved(x, group) if group is not None else self.all_steps(x, loop)
             if found is None:
                 group = self.groups[x] = Group(loop, {x})
@@ -189,6 +189,12 @@ class Rewriter(AllSteps):
                 found = self._saved(x, group)
             self.rows[x] = self._like(found, x)
         return self.rows[x]
+
+    def _is_quick(self, x: Expression, loop: Loop) -> bool:
+        """Whether it is less to compute it again, from what is saved for all steps, than to save it too."""
+        if x.fn not in _CHEAP or x.name or int(loop.length) * size_in_bytes(x) > CACHED:
+            return False
+        return "together" in self.rewrites and all(y.name or not self.stepped(y) for y in inputs_of(x.args))
 
     def _saved(self, x: Expression, group: Group) -> Expression:
         if x.fn == "carry":
@@ -319,6 +325,8 @@ def _at(rows: Any, loop: Loop, sign: int, first: int) -> Any:
         key = rows.args[1]
         if len(key) == 1 and isinstance(key[0], slice) and key[0].step in (None, 1) and (key[0].start or 0) >= 0:
             return _at(rows.args[0], loop, 1, first + (key[0].start or 0))
+    if rows.fn == "index" and rows.args[1][0] is Ellipsis and not any(isinstance(y, Expression) for y in rows.args[1]):
+        return rows.home.index(_at(rows.args[0], loop, sign, first), rows.args[1])
     if rows.fn == "broadcast_to" and rows.args[0].shape == rows.shape[1:]:
         return rows.args[0]
     return rows.home.make("step", (rows, sign, first), {}, rows.shape[1:], rows.dtype, loop)

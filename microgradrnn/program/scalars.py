@@ -14,6 +14,8 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from microgradrnn.backprop import order
 from microgradrnn.convert import as_float
 from microgradrnn.engine import Node
@@ -52,7 +54,8 @@ def compile_scalars(loss: Node, graph: Sequence[Node], inputs: Sequence[Any], ou
     >>> program(1.0)
     (-24.0, {'x': -4.0, 'y': -4.0, 'z': 6.0})
     """
-    return _Compiling(loss, graph, inputs, outputs).program()
+    with np.errstate(all="ignore"):  # arithmetic of constants may have NumPy's answers
+        return _Compiling(loss, graph, inputs, outputs).program()
 
 
 class _Argument:
@@ -160,9 +163,11 @@ class _Compiling:
             return node._data
         function = self._function(op)
         found = self.xp.make("op", function, *xs) if function else traced(op, op.forward, self.xp, *xs)
-        if type(found) is Symbol and found.boolean:
+        if type(found) is not Symbol:
+            return float(found)
+        if found.boolean:
             found = self.xp.apply("float", found)
-        if type(found) is Symbol and found.fn != "argument":
+        if found.fn != "argument":
             found.label, found.hint = found.label or node.label, found.hint or self._numbered(op.name)
         return found
 
