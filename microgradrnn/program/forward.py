@@ -69,6 +69,9 @@ class Forward:
             last = k == loop.length - 1
             carry = self.carries.get((loop, q))
             found = final(carry) if last and carry else self.whole(loop, q)[-1 if last else k]
+            length = self.loops[loop][0].length
+            if 0 < k < loop.length - 1 and isinstance(length, Size):
+                length.fix(f"a step in the middle, the {k + 1}th, is read by itself")
         self.values[source] = found
         return found
 

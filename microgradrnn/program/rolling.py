@@ -216,7 +216,7 @@ class Recording:
                 alike = min(alike, length)
                 slots.append(read)
             reads.append(slots)
-        if alike < 2:
+        if alike < 2 or (alike == 2 and period < _WORTH):
             return None
         loop.body = [instances[:alike] for instances in body]
         loop.reads = [[_cut(read, alike) for read in slots] for slots in reads]
@@ -351,6 +351,8 @@ class _Repeats:
         return self.lengths[period]
 
 
+_WORTH = 4
+"""Two steps of fewer nodes than that are no loop: they are easier to read as they are."""
 _TRIED = 64
 """How many periods are tried at a node: a step has fewer nodes of one kind than that."""
 

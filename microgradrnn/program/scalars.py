@@ -165,7 +165,7 @@ class _Compiling:
         found = self.xp.make("op", function, *xs) if function else traced(op, op.forward, self.xp, *xs)
         if type(found) is not Symbol:
             return float(found)
-        if found.boolean:
+        if not found.is_float:
             found = self.xp.apply("float", found)
         if found.fn != "argument":
             found.label, found.hint = found.label or node.label, found.hint or self._numbered(op.name)
@@ -251,6 +251,8 @@ class _Compiling:
         letters = "xy" if len(op.local) <= 2 else [f"x_{slot}" for slot in range(len(op.local))]
         arguments = [xp.argument(names.new(letter)) for letter, _ in zip(letters, op.local, strict=False)]
         found = traced(op, op.forward, xp, *arguments)
+        if type(found) is Symbol and not found.is_float:
+            found = xp.apply("float", found)
         if sum(symbol.is_call for symbol in xp.made) < 2:
             return ""
         count_uses(xp.made, [found])

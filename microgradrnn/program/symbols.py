@@ -34,7 +34,7 @@ WIDTH = 116
 
 
 class Symbol:
-    """A float (or the outcome of a comparison) that the program will compute by ``fn`` of ``args``.
+    """A number (or the outcome of a comparison) that the program will compute by ``fn`` of ``args``.
 
     Attributes:
         fn: an operator's sign; negative, where, argument or number; or a function's name.
@@ -42,18 +42,23 @@ class Symbol:
         hint: what to call it if it gets a line all the same.
         grad_of: what this is the gradient of, which then names it.
         why: what the line that computes it does.
+        is_float: whether it is sure to be a float; arithmetic of comparisons' outcomes gives integers.
         uses: how often the program reads it.
         text: how it is written; of what has a line, its name.
         level, size: of the text: how tightly it holds together, and how many operations are in it.
     """
 
-    __slots__ = ("args", "fn", "grad_of", "hint", "home", "label", "level", "serial", "size", "text", "uses", "why")
+    __slots__ = (
+        *("home", "serial", "fn", "args", "is_float"),
+        *("label", "hint", "grad_of", "why", "uses", "text", "level", "size"),
+    )
     __array_ufunc__ = None  # NumPy's numbers leave the arithmetic to us
 
     def __init__(self, home: Symbols, fn: str, args: tuple[Any, ...]) -> None:
         self.home, self.fn, self.args, self.serial = home, fn, args, len(home.made)
         self.label, self.hint, self.why = "", "", ""
         self.grad_of: Any = None
+        self.is_float = _is_float(fn, args)
         self.uses, self.text, self.level, self.size = 0, "", ATOM, 0
         home.made.append(self)
 
@@ -95,11 +100,6 @@ class Symbol:
         """Whether it takes a function to compute it."""
         return self.fn.isidentifier() and self.fn not in ("negative", "where", "argument", "number")
 
-    @property
-    def boolean(self) -> bool:
-        """Whether it is the outcome of a comparison."""
-        return self.fn in LEVELS and LEVELS[self.fn] <= AND
-
 
 class Symbols:
     """The functions of `microgradrnn.floats` over symbols. Equal symbols are one.
@@ -125,6 +125,8 @@ class Symbols:
     def apply(self, fn: str, *args: Any) -> Symbol:
         """``fn`` of symbols and numbers, at least one of them a symbol."""
         args = tuple([x if type(x) is Symbol else as_number(x) for x in args])
+        if fn in LEVELS and any(map(_known_float, args)):
+            args = tuple([float(x) if type(x) is int else x for x in args])  # Python would do it at every call
         key = (fn, *[x.serial if type(x) is Symbol else repr(x) for x in args])
         found = self.known.get(key)
         if found is None:
@@ -153,7 +155,7 @@ class Symbols:
 
     def power(self, x: Any, y: Any) -> Any:
         """x to the y."""
-        if type(y) is not Symbol and y in (0, 1):
+        if type(y) is not Symbol and (y == 0 or (y == 1 and _known_float(x))):
             return x if y else 1.0  # of any x, also nan
         return self._call("power", x, y)
 
@@ -190,13 +192,25 @@ class Symbols:
         return self.apply(name, *args)
 
 
-def as_number(x: Any) -> float | bool:
-    """A number of the op table's own, such as the 1 in 1 - z²."""
-    if isinstance(x, (bool, np.bool_)):
-        return bool(x)
-    if isinstance(x, (int, float, np.number)) and not isinstance(x, np.complexfloating):
-        return float(x)
+def as_number(x: Any) -> Any:
+    """A number of the op table's own, such as the 1 in 1 - z², as one of Python's."""
+    if isinstance(x, np.generic):
+        x = x.item()
+    if isinstance(x, (bool, int, float)):
+        return x
     raise TypeError(f"it computes with {type(x).__name__}, not with real numbers only")
+
+
+def _known_float(x: Any) -> bool:
+    return x.is_float if type(x) is Symbol else type(x) is float
+
+
+def _is_float(fn: str, args: Sequence[Any]) -> bool:
+    if fn in LEVELS:
+        return LEVELS[fn] > AND and (fn == "/" or any(map(_known_float, args)))
+    if fn in ("where", "maximum", "minimum"):
+        return all(map(_known_float, args[-2:]))
+    return fn not in ("negative", "abs") or _known_float(args[0])
 
 
 class SymbolWriter:

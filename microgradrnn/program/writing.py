@@ -20,6 +20,11 @@ WIDTH = 96
 """How long a line gets before a part of it is given a line of its own."""
 
 
+_DEPTH = 10
+_PLAIN = ("argument", "carry", "saved", "after", "constant", "step", "filled")
+"""What is written where it is used, since it is no more than a name, an index or a number."""
+
+
 class Writer(Text):
     """The lines of a function; arguments as of `Text`."""
 
@@ -31,6 +36,7 @@ class Writer(Text):
         self.uses: Counter[Expression] = Counter()
         self.across: set[Expression] = set()
         self.written: set[Any] = set()
+        self.depth: dict[Expression, int] = {}
 
     # ---- What there is to write -------------------------------------------------------------------------------------
 
@@ -101,8 +107,14 @@ class Writer(Text):
             self.written.add(x)
             if isinstance(x, Group):
                 self._loop(x)
-            elif self._has_line(x):
+            elif self._has_line(x) or self._is_deep(x):
                 self._assign(x)
+
+    def _is_deep(self, x: Expression) -> bool:
+        """Whether too much would stand within x, were it not given a line."""
+        below = [self.depth.get(y, 0) for y in self._inputs(x) if y not in self.named]
+        self.depth[x] = 1 + max(below, default=0)
+        return self.depth[x] > _DEPTH and x.fn not in _PLAIN and not self._is_view(x)
 
     def _needs(self, x: Any) -> list[Any]:
         if isinstance(x, Group):
@@ -127,9 +139,7 @@ class Writer(Text):
         return list(found)
 
     def _has_line(self, x: Expression) -> bool:
-        if x in self.named or x.fn in ("argument", "carry", "saved", "after", "constant") or self._is_view(x):
-            return False
-        if x.fn in ("step", "filled"):
+        if x in self.named or x.fn in _PLAIN or self._is_view(x):
             return False
         return bool(x.name) or self.uses[x] > 1 or x in self.across or x.fn == "scattered"
 
@@ -172,7 +182,7 @@ class Writer(Text):
         found, todo = [], self._inputs(x)
         while todo:
             y = todo.pop()
-            if y in self.named or y.fn in ("argument", "carry", "saved", "after", "constant", "step", "filled"):
+            if y in self.named or y.fn in _PLAIN:
                 continue
             if not self._is_view(y):
                 found.append(y)
@@ -263,7 +273,7 @@ class Writer(Text):
             self.named[x] = place
         elif original is not None and original in group.totals:
             self.line(f"{self.named[group.totals[original]]} += {self._fitting(x)}", x.why)
-        elif self._has_line(x):
+        elif self._has_line(x) or self._is_deep(x):
             self._assign(x)
 
     def _hand_on(self, group: Group, carries: Sequence[Any]) -> None:
