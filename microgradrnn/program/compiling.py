@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,7 @@ from microgradrnn.program.program import Argument, Program
 from microgradrnn.program.rewrites import REWRITES, Rewriter
 from microgradrnn.program.rolling import Recording, Row
 from microgradrnn.program.scalars import compile_scalars
-from microgradrnn.program.sizes import Dimension, Size
+from microgradrnn.program.sizes import WEIGHT, Dimension, Size
 from microgradrnn.program.text import LITERAL
 from microgradrnn.program.writing import Writer
 
@@ -67,8 +67,9 @@ def compile(  # noqa: A001 - a graph's, as in PyTorch and re
 
 def _graph(loss: Any, outputs: Sequence[Any]) -> list[Node]:
     """All nodes behind the loss and the outputs, oldest first."""
-    if not isinstance(loss, Node):
-        raise TypeError(f"compile: loss is a node, not {type(loss).__name__}")
+    for said, root in [("loss", loss), *((f"outputs[{k}]", x) for k, x in enumerate(outputs))]:
+        if not isinstance(root, Node):
+            raise TypeError(f"compile: {said} is a node, not {type(root).__name__}")
     if loss.size != 1:
         raise ValueError(f"compile: loss has one entry, and what came has shape {loss.shape}; sum it")
     if not loss.requires_grad:
@@ -84,7 +85,8 @@ class _Compiling:
         self, loss: Node, graph: list[Node], inputs: Sequence[Any], outputs: Sequence[Node], rewrites: Collection[str]
     ) -> None:
         self.loss, self.graph, self.outputs, self.rewrites = loss, graph, outputs, rewrites
-        self.xp, self.names = Expressions(), Names("np", "t", "range", "reversed", "len", *_BUILTINS)
+        self.names = Names("np", "t", "kept", "forward_backward", "IndexError", *HELPERS)
+        self.xp = Expressions(self.names)
         self.values: dict[Any, Any] = {}
         self.given: dict[Node, Row | None] = {}
         self.arguments: list[tuple[str, Expression]] = []
@@ -102,6 +104,8 @@ class _Compiling:
     def _input(self, number: int, given: Any) -> None:
         several = isinstance(given, (list, tuple))
         leaves = list(given) if several else [given]
+        if not leaves:
+            raise ValueError(f"compile: inputs[{number}] is a leaf, or a list of leaves, and not an empty one")
         for leaf in leaves:
             if not isinstance(leaf, Node) or leaf.op is not None:
                 raise TypeError(f"compile: inputs[{number}] is a leaf, or a list of leaves, not {leaf!r}")
@@ -130,7 +134,7 @@ class _Compiling:
         data = self.recorded.get(leaf, leaf._data)
         if leaf.requires_grad:
             name = self.names.new(leaf.label or "parameter")
-            self.values[leaf] = self._argument(name, tuple(map(int, leaf.shape)), leaf.dtype)
+            self.values[leaf] = self._argument(name, _fixed_shape(leaf.shape, WEIGHT), leaf.dtype)
             self.parameters[name] = leaf
         elif isinstance(leaf._data, (bool, int, float)):
             self.values[leaf] = leaf._data
@@ -145,10 +149,7 @@ class _Compiling:
         found = self.xp.constant(array)
         found.name = found.name or leaf.label or "constant"
         if found.ndim and array.size > LITERAL:
-            shape = tuple(Size.of(Dimension(size)) for size in array.shape)
-            for size in shape:
-                size.fix(f"the constant {found.name!r} has that size")
-            found.shape = shape
+            found.shape = _fixed_shape(array.shape, f"the constant {found.name!r} has that size")
         return found
 
     def program(self) -> Program:
@@ -181,16 +182,31 @@ class _Compiling:
             writer.write(x)
         fixed = reasons(given)
         source = self._source(writer, sizes, split, value, outputs, grads, fixed, recording.notes)
-        arguments = [Argument(name, argument.shape, argument.dtype) for name, argument in self.arguments[:inputs]]
+        least = _least(loop.length for loop, _ in derivation.loops.values())
+        arguments = [
+            Argument(name, argument.shape, argument.dtype, self._chooses(argument), least)
+            for name, argument in self.arguments[:inputs]
+        ]
         return Program(source, arguments, self.parameters, writer.constants, [*fixed, *recording.notes])
+
+    def _chooses(self, argument: Expression) -> bool:
+        """Whether an input holds indices or classes, none of them negative, as far as can be seen."""
+        data = [
+            self.recorded[leaf] for leaf in self.given if leaf in self.recorded and self._stands_for(leaf) is argument
+        ]
+        ignoring = any(node.params.get("ignore_index") is not None for node in self.graph)
+        return argument.dtype.kind in "iu" and not ignoring and all(np.min(x, initial=0) >= 0 for x in data)
+
+    def _stands_for(self, leaf: Node) -> Any:
+        row = self.given[leaf]
+        return self.values[leaf if row is None else row.source]
 
     def _grads(self, derivation: Derivation, rewriter: Rewriter) -> dict[str, Any]:
         """The gradients that are wanted, in the order in which a backward pass has them."""
         wanted: dict[Any, str] = {leaf: name for name, leaf in self.parameters.items()}
         for leaf, row in self.given.items():
             if leaf.requires_grad:
-                source = leaf if row is None else row.source
-                wanted[source] = self.values[source].name
+                wanted[leaf if row is None else row.source] = self._stands_for(leaf).name
         found = {name: derivation.gradient(leaf) for leaf, name in wanted.items()}
         for name, x in found.items():
             if isinstance(x, Expression) and x.fn not in ("argument", "constant"):
@@ -230,8 +246,8 @@ class _Compiling:
     ) -> str:
         arguments = [name for name, _ in self.arguments] + list(writer.constants)
         loss = writer.named[value] if isinstance(value, Expression) and value in writer.named else "loss"
-        found = ", ".join(f'"{name}": {writer.result(x)}' for name, x in grads.items())
-        more = ", ".join(writer.result(x) for x in outputs)
+        found = [f'"{name}": {writer.result(x)}' for name, x in grads.items()]
+        more = f"({', '.join(writer.result(x) for x in outputs)}{',' if len(outputs) == 1 else ''})"
         head = [
             '"""Forward and backward, written by microgradrnn from a recorded graph."""',
             "",
@@ -241,22 +257,45 @@ class _Compiling:
         ]
         for helper in sorted(writer.helpers):
             head += HELPERS[helper]
-        for name, op in self.xp.functions.items():
-            head += written_function(name, op, self.rewrites)
+        for op, name in self.xp.functions.items():
+            head += written_function(op, name, self.rewrites)
         head += [f"def forward_backward({', '.join(arguments)}):"]
         head += [f"    # Fixed: {line}" for line in fixed] + [f"    # Not rolled: {line}" for line in notes]
         head += [f"    {line}" for line in sizes]
         return "\n".join(
             [
                 *(*head, "    # Forward", *writer.lines[:split], "", "    # Backward", *writer.lines[split:]),
-                f"    return {loss}, {{{found}}}, ({more}{',' if len(outputs) == 1 else ''})",
+                *_returned(loss, found, more),
                 "",
             ]
         )
 
 
+def _least(lengths: Iterable[int]) -> dict[Dimension, int]:
+    """What dimensions are at least, for every loop to have a step."""
+    found: dict[Dimension, int] = {}
+    for length in lengths:
+        if isinstance(length, Size) and length.dimension is not None:
+            root, offset = length.dimension.root()
+            found[root] = max(found.get(root, 1), 1 - offset - length.factors[0][1])
+    return found
+
+
+def _returned(loss: str, grads: Sequence[str], outputs: str) -> list[str]:
+    """The last lines: on one line if there is room."""
+    line = f"    return {loss}, {{{', '.join(grads)}}}, {outputs}"
+    if len(line) <= 110:
+        return [line]
+    return ["    grads = {", *(f"        {grad}," for grad in grads), "    }", f"    return {loss}, grads, {outputs}"]
+
+
+def _fixed_shape(shape: Sequence[int], reason: str) -> tuple[int, ...]:
+    """Sizes that cannot change, for a reason."""
+    sizes = [Size.of(Dimension(size)) for size in shape]
+    for size in sizes:
+        size.fix(reason)
+    return tuple(sizes)
+
+
 def _plain_label(leaf: Node, several: bool) -> str:
     return leaf.label.rsplit("_", 1)[0] if several else leaf.label
-
-
-_BUILTINS = ("float", "sum", "max", "min", "abs")

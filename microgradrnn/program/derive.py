@@ -158,7 +158,10 @@ class Derivation(Forward):
             last = self._at_step(item, q, item.length - 1)
             if (item, q) in self.carries and item.body[q][-1]._requires_grad:
                 like = self.bodies[item][q]
-                handed[q] = carry = Carry(backward, last if last is not None else zeros_like(self._one_of(item, q)))
+                start = zeros_like(self._one_of(item, q)) if last is None else last
+                if not isinstance(start, Expression):
+                    start = self._filled(start, self._one_of(item, q))
+                handed[q] = carry = Carry(backward, start)
                 carry.value.name = f"d{base(item.body[q][-1]) or 'state'}_next"
                 self.sent.setdefault((item, q), []).insert(0, (carry.value, "the next step"))
                 carry.update = zeros_like(like)

@@ -71,7 +71,7 @@ class Forward:
             found = final(carry) if last and carry else self.whole(loop, q)[-1 if last else k]
             length = self.loops[loop][0].length
             if 0 < k < loop.length - 1 and isinstance(length, Size):
-                length.fix(f"a step in the middle, the {k + 1}th, is read by itself")
+                length.fix(f"step {k + 1} of {loop.length} is read by itself")
         self.values[source] = found
         return found
 
@@ -158,11 +158,15 @@ class Forward:
         if isinstance(read, RowOf):
             self._make_carries(item, read.source, loop)
         elif isinstance(read, Carried) and (item, read.q) not in self.carries:
-            self.carries[item, read.q] = Carry(loop, self.value(read.initial))
+            initial, node = self.value(read.initial), item.body[read.q][-1]
+            if not isinstance(initial, Expression):
+                initial = self.xp.filled(initial, (), node.dtype)
+            self.carries[item, read.q] = Carry(loop, initial)
 
     def _length(self, item: Rolled) -> int:
         """The number of steps: what is left of the rows that it reads, or a number."""
         found: int = item.length
+        differs = False
         for read in (inner(read) for reads in item.reads for read in reads):
             match read:
                 case Rows(source, _, _):
@@ -170,7 +174,7 @@ class Forward:
                 case Member(loop, _, _, _):
                     size = self.loops[loop][0].length
                 case Leaves(leaves):
-                    size = self.leaves(leaves).shape[0]
+                    size, differs = self.leaves(leaves).shape[0], True
                 case _:
                     continue
             if not isinstance(size, Size) or size.dimension is None:
@@ -179,6 +183,8 @@ class Forward:
                 unite(found, size + (item.length - int(size)), "two loops have as many steps")
             else:
                 found = size + (item.length - int(size))
+        if isinstance(found, Size) and differs:
+            found.fix("a constant differs from step to step")
         return found
 
     def read(self, item: Rolled, read: Any, loop: Loop) -> Any:

@@ -44,7 +44,7 @@ HELPERS = {
 """The lines of each."""
 
 
-def written_function(name: str, op: Op, rewrites: Collection[str]) -> list[str]:
+def written_function(op: Op, name: str, rewrites: Collection[str]) -> list[str]:
     """The lines that define what an elementwise op does."""
     xp = Expressions()
     xs = [xp.make("argument", (letter,), {}, (), np.float64) for letter in "xyabcdefg"[: len(op.local or ())]]

@@ -14,7 +14,7 @@ import numpy as np
 
 from microgradrnn.ops import Op
 from microgradrnn.program.expressions import OPERATORS, Expression, Opaque, identity, inputs_of
-from microgradrnn.program.names import identifier
+from microgradrnn.program.names import Names
 from microgradrnn.program.shapes import basic_shape, fancy_shape, same, same_product
 from microgradrnn.program.sizes import Shape, Size, broadcast, unite
 
@@ -22,9 +22,10 @@ from microgradrnn.program.sizes import Shape, Size, broadcast, unite
 class Expressions:
     """NumPy's functions over expressions; see `Expression`. Any other elementwise function goes by its NumPy name."""
 
-    def __init__(self) -> None:
+    def __init__(self, names: Names | None = None) -> None:
+        self.names = Names() if names is None else names
         self.known: dict[Any, Expression] = {}
-        self.functions: dict[str, Op] = {}
+        self.functions: dict[Op, str] = {}
 
     def make(
         self, fn: str, args: tuple[Any, ...], params: Mapping[str, Any], shape: Shape, dtype: Any, loop: Any = None
@@ -41,6 +42,8 @@ class Expressions:
     def constant(self, array: Any) -> Expression:
         """An array whose numbers stand in the program."""
         array = np.asarray(array)
+        if array.ndim == 0:
+            return self.filled(array.item(), (), array.dtype)
         key = (array.dtype.str, tuple(map(int, array.shape)), array.tobytes())
         return self.make("constant", (Opaque(key, array),), {}, array.shape, array.dtype)
 
@@ -59,10 +62,9 @@ class Expressions:
 
     def call(self, op: Op, xs: Sequence[Any], like: Expression) -> Expression:
         """A function of a name of its own: what an elementwise op does, with all its steps."""
-        name = identifier(op.name)
-        while self.functions.setdefault(name, op) is not op:
-            name += "_"
-        return self.make("call", tuple(xs), {"function": name}, like.shape, like.dtype)
+        if op not in self.functions:
+            self.functions[op] = self.names.new(op.name)
+        return self.make("call", tuple(xs), {"function": self.functions[op]}, like.shape, like.dtype)
 
     def _lifted(self, x: Any) -> Any:
         if isinstance(x, (Expression, bool, int, float)):
@@ -89,7 +91,9 @@ class Expressions:
 
     dot = matmul
 
-    def _reduced(self, fn: str, x: Expression, axis: Any, keepdims: bool, dtype: Any) -> Any:
+    def _reduced(self, fn: str, x: Any, axis: Any, keepdims: bool, dtype: Any) -> Any:
+        if not isinstance(x, Expression) or x.ndim == 0:
+            return x
         axes = range(x.ndim) if axis is None else [a % x.ndim for a in (axis if isinstance(axis, tuple) else (axis,))]
         kept = [1 if i in axes else size for i, size in enumerate(x.shape)]
         shape = tuple(kept) if keepdims else tuple(size for i, size in enumerate(x.shape) if i not in axes)
@@ -132,6 +136,8 @@ class Expressions:
             shape = tuple(missing if size == -1 else size for size in shape)
         if same(shape, x.shape):
             return x
+        if x.fn == "filled":
+            return self.filled(x.args[0], shape, x.dtype)
         if not same_product(shape, x.shape):
             for size in (*x.shape, *shape):
                 if isinstance(size, Size):
@@ -143,6 +149,8 @@ class Expressions:
         axes = tuple(axis % x.ndim for axis in axes)
         if axes == tuple(range(x.ndim)):
             return x
+        if x.fn == "filled":
+            return self.filled(x.args[0], tuple(x.shape[axis] for axis in axes), x.dtype)
         if x.fn == "transpose":
             return self.transpose(x.args[0], tuple(x.params["axes"][axis] for axis in axes))
         return self.make("transpose", (x,), {"axes": axes}, tuple(x.shape[axis] for axis in axes), x.dtype)

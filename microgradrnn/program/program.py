@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from microgradrnn.engine import Node, Value
 from microgradrnn.program.sizes import Dimension, Size
@@ -66,6 +67,7 @@ class Program:
         self.source, self.parameters, self.notes = source, dict(parameters), list(notes)
         self._arguments, self._constants = arguments, list(constants.values())
         self._function = _function(source)
+        self._choosing = [(k, x) for k, x in enumerate(arguments) if isinstance(x, Argument) and x.chooses]
         self._fits: Any = None  # the shapes and types that were found right at the last call
         self._lock = threading.Lock()  # its buffers are its own, and not two callers'
 
@@ -88,6 +90,8 @@ class Program:
         if shapes != self._fits or None in shapes:
             arrays = self._checked(arrays)
             self._fits = [(x.shape, x.dtype) if type(x) is np.ndarray else None for x in arrays]
+        for k, argument in self._choosing:
+            argument.check(arrays[k])
         with self._lock:
             return Result(*self._function(*arrays, *[x._data for x in self.parameters.values()], *self._constants))
 
@@ -119,12 +123,24 @@ class Program:
 class Argument:
     """An input of a program: what may be handed in for it."""
 
-    def __init__(self, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+    def __init__(
+        self,
+        name: str,
+        shape: tuple[int, ...],
+        dtype: np.dtype[Any],
+        chooses: bool,
+        least: Mapping[Dimension, int],
+    ) -> None:
         self.name, self.shape, self.dtype = name, shape, dtype
+        self.chooses = chooses  # whether it holds indices or classes, of which none is negative
+        self.least = least  # what a dimension is at least, or a loop would have no step
 
     def checked(self, given: Any, sizes: Sizes) -> Any:
         """The array, if it fits what was recorded and the sizes that the others had."""
-        array = np.asarray(given.data if isinstance(given, Node) else given)
+        try:
+            array = np.asarray(given.data if isinstance(given, Node) else given)
+        except ValueError as error:
+            raise ValueError(f"program: {self.name} is an array of shape {self._text()} ({error})") from error
         if array.dtype != self.dtype:
             if array.dtype.kind not in ("fiub" if self.dtype.kind == "f" else "iub"):
                 raise TypeError(f"program: {self.name} holds {self.dtype}, as when it was recorded, not {array.dtype}")
@@ -140,6 +156,11 @@ class Argument:
                 )
         return array
 
+    def check(self, given: NDArray[Any]) -> None:
+        """Indices and classes are not negative where none was when recorded: NumPy would count them from the end."""
+        if self.chooses and given.size and given.min() < 0:
+            raise ValueError(f"program: {self.name} holds indices or classes, none of them negative")
+
     def _wanted(self, size: int, came: int, axis: int, sizes: Sizes) -> tuple[int, str]:
         """What an axis must be, and why; the first input that has a size says what it is."""
         if not isinstance(size, Size):
@@ -148,6 +169,11 @@ class Argument:
         if root.reason:
             return int(size), root.reason
         base, where = sizes.setdefault(root, (came - offset, f"{self.name} has {came} on axis {axis}"))
+        if base < self.least.get(root, 0):
+            raise ValueError(
+                f"program: {self.name} has {came} on axis {axis}, and with fewer than {self.least[root] + offset} "
+                "a loop would have no step"
+            )
         return base + offset, where
 
     def _text(self) -> str:

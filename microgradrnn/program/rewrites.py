@@ -74,7 +74,7 @@ class Rewriter(AllSteps):
             case "whole":
                 return self.every(x.args[0], x.params["loop"])
             case "total":
-                return self._total(x.args[0], x.params["loop"], x.name)
+                return self._total(x.args[0], x.params["loop"], x.name, x.why)
             case "final":
                 return self._final(x.args[0].args[0])
             case "carry":
@@ -114,7 +114,7 @@ class Rewriter(AllSteps):
             group.finals[carry] = self._stand_in("after", group, carry.update, carry.value.shape)
         return group.finals[carry]
 
-    def _total(self, x: Any, loop: Loop, name: str = "") -> Any:
+    def _total(self, x: Any, loop: Loop, name: str = "", why: str = "") -> Any:
         if not isinstance(x, Expression) or not self.stepped(x):
             return self.once(x) * loop.length
         if "gather" not in self.rewrites:
@@ -122,7 +122,7 @@ class Rewriter(AllSteps):
             if group is not None:
                 if x not in group.totals:
                     group.totals[x] = self._stand_in("after", group, x, x.shape)
-                    group.totals[x].name = name
+                    group.totals[x].name, group.totals[x].why = name, why
                 return group.totals[x]
         found = self._gathered(x, loop)
         return found if found is not None else self.xp.sum(self.every(x, loop), axis=0)
@@ -297,7 +297,11 @@ class Rewriter(AllSteps):
         late = [y for y in terms if reaches(y, members)]
         if len(early) < 2 or not any(self.stepped(y) for y in early) or not late:
             return x
-        return sum([sum(early[1:], start=early[0]), *late[1:]], start=late[0])
+        found = late[0]
+        for y in (sum(early[1:], start=early[0]), *late[1:]):
+            found = found + y
+            members.add(found)  # as the sum was before
+        return found
 
     def _laid_out(self, product: Expression, right: Any) -> Any:
         """A weight that was transposed, as rows that lie one after another, where enough rows meet it at each step."""

@@ -184,12 +184,28 @@ class Recording:
             for skipped in (0, 1):
                 start = i + skipped * period
                 found = self._steps(start, period, count - skipped)
-                if found is not None:
+                if skipped and found is not None:
+                    start, found = self._whole_steps(i, start, period, found)
+                if found is not None and not (found.length == 2 and self._longer_later(start, period)):
                     self._single(range(i, start))
                     self._add(found)
                     return start + found.length * period
         self._single(range(i, i + 1))
         return i + 1
+
+    def _whole_steps(self, i: int, start: int, period: int, found: Rolled) -> tuple[int, Rolled]:
+        """A loop that leaves its first step out, or else as long a one that starts within that step and does not."""
+        for j in range(i + 1, start):
+            for other, count in self.repeats.at(j):
+                earlier = self._steps(j, period, count) if other == period else None
+                if earlier is not None and earlier.length > found.length:
+                    return j, earlier
+        return start, found
+
+    def _longer_later(self, i: int, period: int) -> bool:
+        """Whether a loop of more steps starts within the first of two, and goes farther."""
+        later = ((j, found) for j in range(i + 1, i + period + 1) for found in self.repeats.at(j))
+        return any(count > 2 and j + count * other > i + 2 * period for j, (other, count) in later)
 
     def _single(self, places: range) -> None:
         self.items += [Single(self.nodes[place]) for place in places]
@@ -211,12 +227,12 @@ class Recording:
             for slot in range(len(self.inputs[start + q])):
                 came = [self.inputs[start + k * period + q][slot] for k in range(count)]
                 read, length = self._read(came, start, period)
-                if length < min(count, 3):
+                if length < count and count > 2:
                     self._note(range(start, start + count * period), body[q][length], slot)
                 alike = min(alike, length)
                 slots.append(read)
             reads.append(slots)
-        if alike < 2 or (alike == 2 and period < _WORTH):
+        if alike < 2 or (alike == 2 and (period < _WORTH or count > 2)):
             return None
         loop.body = [instances[:alike] for instances in body]
         loop.reads = [[_cut(read, alike) for read in slots] for slots in reads]
@@ -228,7 +244,8 @@ class Recording:
         why = (
             f"{node.op.name}{name} is written again for each step: what it reads{read} does not go on from step to step"
         )
-        self._broken.append((stretch, why))
+        if len(stretch) > _FEW:
+            self._broken.append((stretch, why))
 
     def _read(self, came: list[Source], start: int, period: int) -> tuple[Any, int]:
         """Where the input of a slot comes from, and for how many steps that holds."""
@@ -268,6 +285,8 @@ class Recording:
     def _carried(self, came: list[Source], start: int, period: int) -> tuple[Any, int] | None:
         offsets = self._offsets(came, start, period)[1:]
         if not self._outside(came[0], start) or offsets[0] is None or not -period <= offsets[0] < 0:
+            return None
+        if _shape(came[0]) != self.nodes[start + period + offsets[0]].shape:  # such as a bias that was broadcast later
             return None
         return Carried(offsets[0] + period, came[0]), 1 + _prefix(offset == offsets[0] for offset in offsets)
 
@@ -352,7 +371,9 @@ class _Repeats:
 
 
 _WORTH = 4
-"""Two steps of fewer nodes than that are no loop: they are easier to read as they are."""
+"""Two steps of fewer nodes than that are no loop, nor are two out of more: they are easier to read as they are."""
+_FEW = 8
+"""So many nodes that are written out nobody would miss a loop for."""
 _TRIED = 64
 """How many periods are tried at a node: a step has fewer nodes of one kind than that."""
 
@@ -370,6 +391,12 @@ def is_row(node: Node) -> bool:
         return False
     key = node.params["key"]
     return len(key) == 1 and isinstance(key[0], (int, np.integer)) and not isinstance(key[0], (bool, np.bool_))
+
+
+def _shape(source: Source) -> tuple[int, ...]:
+    if isinstance(source, Row):
+        return _shape(source.source)[1:]
+    return (len(source), *source[0].shape) if isinstance(source, tuple) else source.shape
 
 
 def _what(node: Node) -> Any:

@@ -21,9 +21,10 @@ from microgradrnn.convert import as_float
 from microgradrnn.engine import Node
 from microgradrnn.ops import Op
 from microgradrnn.program import float_helpers
+from microgradrnn.program.lines import SymbolWriter, count_uses, statement, text_of
 from microgradrnn.program.names import Names
 from microgradrnn.program.program import Program, Sizes
-from microgradrnn.program.symbols import Symbol, Symbols, SymbolWriter, as_number, count_uses, statement, text_of
+from microgradrnn.program.symbols import Symbol, Symbols, as_number
 
 _TITLE = '"""Forward and backward, written by microgradrnn from a recorded graph."""'
 _TAKEN = ("forward_backward", "math", "np", *float_helpers.__all__)
@@ -162,7 +163,7 @@ class _Compiling:
         if not any(type(x) is Symbol for x in xs):
             return node._data
         function = self._function(op)
-        found = self.xp.make("op", function, *xs) if function else traced(op, op.forward, self.xp, *xs)
+        found: Any = self.xp.make("op", function, *xs) if function else traced(op, op.forward, self.xp, *xs)
         if type(found) is not Symbol:
             return float(found)
         if not found.is_float:

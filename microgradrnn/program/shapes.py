@@ -69,9 +69,15 @@ def fancy_shape(shape: Shape, key: tuple[Any, ...]) -> Shape:
         if isinstance(size, Size):
             size.fix("it is indexed with arrays")
     sample = np.broadcast_to(0, tuple(map(int, shape)))
-    where = tuple(
-        np.zeros(tuple(map(int, part.shape)), part.dtype) if isinstance(part, Expression) else part for part in key
-    )
-    if any(part.dtype.kind == "b" for part in where if isinstance(part, np.ndarray)):
-        raise ValueError("how many entries a mask picks depends on data")
+    where = tuple(_sample(part) if isinstance(part, Expression) else part for part in key)
     return tuple(sample[where].shape)
+
+
+def _sample(part: Expression) -> Any:
+    """An index array to try: a constant's own numbers, since how many entries a mask picks depends on them."""
+    shape = tuple(map(int, part.shape))
+    if part.fn == "constant":
+        return part.args[0].value
+    if part.dtype.kind == "b" and part.fn != "filled":
+        raise ValueError("compile: how many entries a mask picks is only known of a mask that is a constant")
+    return np.full(shape, part.args[0] if part.fn == "filled" else 0, part.dtype)

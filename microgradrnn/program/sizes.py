@@ -159,7 +159,7 @@ def unite(a: int, b: int, reason: str) -> int:
     else:
         for size in (a, b):
             if isinstance(size, Size):
-                size.fix(WEIGHT if type(a) is int or type(b) is int else reason)
+                size.fix(reason)
     return a if isinstance(a, Size) else b
 
 

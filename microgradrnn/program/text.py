@@ -65,6 +65,7 @@ class Text:
         self.carried: dict[Any, str] = {}
         self.constants: dict[str, Any] = {}
         self.helpers: set[str] = set()
+        self.kept = Names()  # what arrays are kept under, which is no name in the program
 
     def text(self, x: Any) -> tuple[str, int]:
         """An expression as Python, and how tightly it binds."""
@@ -127,9 +128,9 @@ class Text:
             update = of.args[0].update if of.fn == "carry" else of
             later = self.has_first(group, update) and (of.fn == "carry") == group.loop.reverse
             return f"{self.buffer[group, update]}[{moved('t', first + int(later))}]"
-        if sign == -1 and first == int(rows.shape[0]) - 1:
-            return f"{self.within(rows, ATOM)}[-1 - t]"
-        return f"{self.within(rows, ATOM)}[{moved('t', first) if sign == 1 else f'{first} - t'}]"
+        # What is read in reverse is counted from the end, whose place is known whatever the length is.
+        place = moved("t", first) if sign == 1 else f"{first - int(rows.shape[0])} - t"
+        return f"{self.within(rows, ATOM)}[{place}]"
 
     def _index(self, x: Expression) -> str:
         return f"{self.within(x.args[0], ATOM)}[{self.key(x.args[1])}]"
@@ -152,8 +153,8 @@ class Text:
         inner, shape = self.within(x.args[0], ATOM), x.params["shape"]
         if len(shape) == 2 and str(shape[1]) == str(x.args[0].shape[-1]):
             return f"{inner}.reshape(-1, {shape[1]})"
-        if len(shape) == 1:
-            return f"{inner}.reshape(-1)"
+        if len(shape) < 2:
+            return f"{inner}.reshape({-1 if shape else ()})"
         return f"{inner}.reshape({', '.join(map(str, shape))})"
 
     def _reduction(self, x: Expression) -> str:
@@ -177,12 +178,13 @@ class Text:
 
     def _pick(self, x: Expression) -> str:
         self.helpers.add("pick")
-        return f"pick({self.text(x.args[0])[0]}, {self.text(x.args[1])[0]})"
+        rows, classes = (self.text(arg)[0] for arg in x.args)
+        return f"pick({rows}, {classes if x.args[1].ndim else f'np.array({classes})'})"
 
     def _product(self, x: Expression) -> str:
         self.helpers |= {"buffer", "product"}
         left, right = (self.text(arg)[0] for arg in x.args)
-        return f'product("{self.names.new(word(x))}", {left}, {right})'
+        return f'product("{self.kept.new(word(x))}", {left}, {right})'
 
     def _contiguous(self, x: Expression) -> str:
         return f"np.ascontiguousarray({self.text(x.args[0])[0]})"
@@ -223,6 +225,8 @@ class Text:
         if array.ndim == 0:
             text, level = number(array.item())
             return text if level == ATOM else f"({text})"
+        if array.size == 0:
+            return f"np.zeros({shape_of(array.shape)}{dtype_of(array.dtype)})"
         if array.ndim == 1 and array.dtype.kind in "iu" and np.array_equal(array, np.arange(len(array))):
             return f"np.arange({len(array)})"
         if array.ndim == 2 and array.shape[0] == array.shape[1] > 1 and np.array_equal(array, np.eye(len(array))):

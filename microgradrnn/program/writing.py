@@ -196,7 +196,8 @@ class Writer(Text):
         for key, values in zip(parts[::2], parts[1::2], strict=True):
             added = self.text(values)[0] if isinstance(values, Expression) else repr(values)
             if any(isinstance(part, Expression) and part.dtype.kind != "b" for part in key):
-                self.line(f"np.add.at({name}, {self.key(key)}, {added})")
+                place = self.key(key) if len(key) == 1 else f"np.s_[{self.key(key)}]"
+                self.line(f"np.add.at({name}, {place}, {added})")
             else:
                 self.line(f"{name}[{self.key(key)}] += {added}")
 
@@ -241,7 +242,7 @@ class Writer(Text):
         name = self.buffer[group, x] = self.names.new(x.name or word(x))
         if self.buffers:
             self.helpers.add("buffer")
-            self.line(f'{name} = buffer("{name}", {shape_of((length, *x.shape))}{dtype_of(x.dtype)})')
+            self.line(f'{name} = buffer("{self.kept.new(name)}", {shape_of((length, *x.shape))}{dtype_of(x.dtype)})')
         else:
             self.line(f"{name} = [None] * {length if length.isidentifier() or length.isdigit() else f'({length})'}")
         return name
@@ -272,7 +273,8 @@ class Writer(Text):
                 self.line(f"{place} = {self._fitting(x)}", x.why)
             self.named[x] = place
         elif original is not None and original in group.totals:
-            self.line(f"{self.named[group.totals[original]]} += {self._fitting(x)}", x.why)
+            after = group.totals[original]
+            self.line(f"{self.named[after]} += {self._fitting(x)}", x.why or after.why)
         elif self._has_line(x) or self._is_deep(x):
             self._assign(x)
 
