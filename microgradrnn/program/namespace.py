@@ -57,8 +57,13 @@ class Expressions:
         simple = _simplified(fn, args)
         if simple is not None:
             return simple
-        shapes = [x.shape for x in args if isinstance(x, Expression)]
-        return self.make(fn, args, {}, broadcast(shapes, f"{fn} broadcasts it"), _dtype(fn, args))
+        shape = broadcast([x.shape for x in args if isinstance(x, Expression)], f"{fn} broadcasts it")
+        if all(x.fn == "filled" for x in args if isinstance(x, Expression)):
+            numbers = [np.asarray(x.args[0], x.dtype) if isinstance(x, Expression) else x for x in args]
+            with np.errstate(all="ignore"):
+                found = np.asarray((OPERATORS.get(fn) or getattr(np, fn))(*numbers))
+            return self.filled(found.item(), shape, found.dtype)
+        return self.make(fn, args, {}, shape, _dtype(fn, args))
 
     def call(self, op: Op, xs: Sequence[Any], like: Expression) -> Expression:
         """A function of a name of its own: what an elementwise op does, with all its steps."""
@@ -226,12 +231,13 @@ def _simplified(fn: str, args: tuple[Any, ...]) -> Any:
     if fn == "multiply":
         for number, other in ((x, y), (y, x)):
             if isinstance(number, (int, float)) and not isinstance(number, bool) and isinstance(other, Expression):
-                if number == 1:
+                if number == 1 and other.dtype.kind == "f":
                     return other
-                if number == -1:
+                if number == -1 and other.dtype.kind == "f":
                     return -other
             if _is_one(number) and isinstance(other, Expression) and _fits_in(number.shape, other.shape):
-                return other
+                if np.result_type(number.dtype, other.dtype) == other.dtype:
+                    return other
     if fn == "negative" and isinstance(x, Expression) and x.fn == "negative":
         return x.args[0]
     if (

@@ -1,0 +1,1 @@
+"""Tests of recorded graphs as NumPy source."""
