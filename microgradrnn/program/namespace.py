@@ -235,9 +235,8 @@ def _simplified(fn: str, args: tuple[Any, ...]) -> Any:
                     return other
                 if number == -1 and other.dtype.kind == "f":
                     return -other
-            if _is_one(number) and isinstance(other, Expression) and _fits_in(number.shape, other.shape):
-                if np.result_type(number.dtype, other.dtype) == other.dtype:
-                    return other
+            if _is_one(number) and isinstance(other, Expression) and _fits_in(number, other):
+                return other
     if fn == "negative" and isinstance(x, Expression) and x.fn == "negative":
         return x.args[0]
     if (
@@ -258,8 +257,8 @@ def _is_one(x: Any) -> bool:
     return isinstance(x, Expression) and x.fn == "filled" and x.args[0] == 1
 
 
-def _fits_in(shape: Shape, other: Shape) -> bool:
-    """Whether an array of one shape broadcasts to another."""
-    return len(shape) <= len(other) and all(
-        one == 1 or one == size for one, size in zip(shape[::-1], other[::-1], strict=False)
-    )
+def _fits_in(x: Expression, other: Expression) -> bool:
+    """Whether one array broadcasts to another, and its type with it."""
+    sizes = zip(x.shape[::-1], other.shape[::-1], strict=False)
+    fits = x.ndim <= other.ndim and all(one == 1 or one == size for one, size in sizes)
+    return fits and np.result_type(x.dtype, other.dtype) == other.dtype
