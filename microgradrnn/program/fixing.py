@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from microgradrnn.engine import Node
 from microgradrnn.program.expressions import Expression
 from microgradrnn.program.rolling import Recording, Source
-from microgradrnn.program.sizes import WEIGHT, Size
+from microgradrnn.program.sizes import WEIGHT, Dimension, Size
 
 
 def fix_rows(recording: Recording, value: Callable[[Source], Any]) -> None:
@@ -46,3 +46,13 @@ def reasons(arguments: Sequence[Expression]) -> list[str]:
             if reason and reason != WEIGHT:
                 found[f"axis {axis} of {argument.name} is {int(size)}: {reason}"] = None
     return list(found)
+
+
+def least_sizes(lengths: Iterable[int]) -> dict[Dimension, int]:
+    """What dimensions are at least, for every loop to have a step."""
+    found: dict[Dimension, int] = {}
+    for length in lengths:
+        if isinstance(length, Size) and length.dimension is not None:
+            root, offset = length.dimension.root()
+            found[root] = max(found.get(root, 1), 1 - offset - length.factors[0][1])
+    return found

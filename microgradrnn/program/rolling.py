@@ -19,6 +19,7 @@ import numpy as np
 
 from microgradrnn import ops
 from microgradrnn.engine import Node
+from microgradrnn.program.names import identifier
 
 
 @dataclass(frozen=True)
@@ -240,10 +241,9 @@ class Recording:
 
     def _note(self, stretch: range, node: Node, slot: int) -> None:
         assert node.op is not None
-        name, read = (f" ({x.label})" if x.label else "" for x in (node, node.inputs[slot]))
-        why = (
-            f"{node.op.name}{name} is written again for each step: what it reads{read} does not go on from step to step"
-        )
+        name, read = (f" ({identifier(x.label)})" if x.label else "" for x in (node, node.inputs[slot]))
+        op = identifier(node.op.name)
+        why = f"{op}{name} is written again for each step: what it reads{read} does not go on from step to step"
         if len(stretch) > _FEW:
             self._broken.append((stretch, why))
 

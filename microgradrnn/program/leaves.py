@@ -1,0 +1,130 @@
+"""What stands for the leaves of a recorded graph in its program.
+
+- `Leaves`: the inputs, which are given at each call; the parameters, which are read as they stand; constants.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from microgradrnn.engine import Node
+from microgradrnn.program.expressions import Expression
+from microgradrnn.program.names import identifier
+from microgradrnn.program.namespace import Expressions
+from microgradrnn.program.rolling import Row
+from microgradrnn.program.sizes import WEIGHT, Dimension, Size
+from microgradrnn.program.text import LITERAL
+
+
+class Leaves:
+    """The leaves of a graph.
+
+    Args:
+        graph: all nodes, oldest first.
+        inputs: leaves that are given anew at each call, or lists of them.
+        xp: where expressions are made, and names.
+
+    Attributes:
+        values: what stands for each leaf, and for each list of them (by the tuple of it).
+        given: the inputs; for those that were given as a list, which of it each is.
+        inputs, weights: the arguments of the program, in order.
+        parameters: the leaves that the weights stand for, by their names.
+        recorded: the data of leaves when they were recorded, since which they may have moved on.
+    """
+
+    def __init__(self, graph: Sequence[Node], inputs: Sequence[Any], xp: Expressions) -> None:
+        self.graph, self.xp, self.names = graph, xp, xp.names
+        self.values: dict[Any, Any] = {}
+        self.given: dict[Node, Row | None] = {}
+        self.inputs: list[Expression] = []
+        self.weights: list[Expression] = []
+        self.parameters: dict[str, Node] = {}
+        self.recorded: dict[Node, Any] = {}
+        for node in graph:
+            for x, data in zip(node.inputs, node.xs, strict=True):
+                self.recorded.setdefault(x, data)
+        for number, given in enumerate(inputs):
+            self._input(number, given)
+        for leaf in graph:
+            if leaf.op is None and leaf not in self.given:
+                self._leaf(leaf)
+
+    def _input(self, number: int, given: Any) -> None:
+        several = isinstance(given, (list, tuple))
+        leaves = list(given) if several else [given]
+        if not leaves:
+            raise ValueError(f"compile: inputs[{number}] is a leaf, or a list of leaves, and not an empty one")
+        for leaf in leaves:
+            if not isinstance(leaf, Node) or leaf.op is not None:
+                raise TypeError(f"compile: inputs[{number}] is a leaf, or a list of leaves, not {leaf!r}")
+            if leaf in self.given:
+                raise ValueError(f"compile: inputs[{number}] was named before: {leaf!r}")
+        if not any(leaf in self.recorded for leaf in leaves):
+            raise ValueError(
+                f"compile: inputs[{number}] is not read by the graph: {leaves[0]!r}. A network copies an array that it "
+                "is called with: call it with this Tensor instead"
+            )
+        first = leaves[0]
+        shape = (len(leaves), *first.shape) if several else first.shape
+        name = self.names.new(_plain_label(first, several) or f"input_{number + 1}")
+        dtype = np.asarray(self.recorded.get(first, first._data)).dtype
+        argument = self._argument(name, tuple(Size.of(Dimension(size)) for size in shape), dtype)
+        self.inputs.append(argument)
+        self.values[tuple(leaves) if several else first] = argument
+        self.given |= {leaf: Row(tuple(leaves), k) if several else None for k, leaf in enumerate(leaves)}
+
+    def _argument(self, name: str, shape: tuple[int, ...], dtype: Any) -> Expression:
+        argument = self.xp.make("argument", (name,), {}, shape, dtype)
+        argument.name = name
+        return argument
+
+    def _leaf(self, leaf: Node) -> None:
+        data = self.recorded.get(leaf, leaf._data)
+        if leaf.requires_grad:
+            name = self.names.new(leaf.label or "parameter")
+            self.values[leaf] = self._argument(name, fixed_shape(leaf.shape, WEIGHT), leaf.dtype)
+            self.weights.append(self.values[leaf])
+            self.parameters[name] = leaf
+        elif isinstance(leaf._data, (bool, int, float)):
+            self.values[leaf] = leaf._data
+        else:
+            self.values[leaf] = self._constant(np.asarray(data), leaf)
+
+    def _constant(self, array: Any, leaf: Node) -> Expression:
+        """A constant; one of a single number throughout may be as large as what it meets."""
+        if array.ndim and array.size and (array == array.flat[0]).all():
+            shape = tuple(Size.of(Dimension(size)) for size in array.shape)
+            return self.xp.filled(array.flat[0].item(), shape, array.dtype)
+        found = self.xp.constant(array)
+        found.name = found.name or leaf.label or "constant"
+        if found.ndim and array.size > LITERAL:
+            found.shape = fixed_shape(array.shape, f"the constant {identifier(found.name)} has that size")
+        return found
+
+    def chooses(self, argument: Expression) -> bool:
+        """Whether an input holds indices or classes, none of them negative, as far as can be seen."""
+        data = [
+            self.recorded[leaf] for leaf in self.given if leaf in self.recorded and self.stands_for(leaf) is argument
+        ]
+        ignoring = any(node.params.get("ignore_index") is not None for node in self.graph)
+        return argument.dtype.kind in "iu" and not ignoring and all(np.min(x, initial=0) >= 0 for x in data)
+
+    def stands_for(self, leaf: Node) -> Any:
+        """The argument that an input is, or is a row of."""
+        row = self.given[leaf]
+        return self.values[leaf if row is None else row.source]
+
+
+def fixed_shape(shape: Sequence[int], reason: str) -> tuple[int, ...]:
+    """Sizes that cannot change, for a reason."""
+    sizes = [Size.of(Dimension(size)) for size in shape]
+    for size in sizes:
+        size.fix(reason)
+    return tuple(sizes)
+
+
+def _plain_label(leaf: Node, several: bool) -> str:
+    return leaf.label.rsplit("_", 1)[0] if several else leaf.label
