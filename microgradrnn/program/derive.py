@@ -24,6 +24,7 @@ from microgradrnn.program.rolling import (
     Body,
     Carried,
     Leaves,
+    Listed,
     Member,
     Recording,
     Rolled,
@@ -144,7 +145,7 @@ class Derivation(Forward):
         elif isinstance(to, Node) and to in self.recording.member:
             loop, q, k = self.recording.member[to]
             self.sent.setdefault((loop, q, "at", k), []).append((downstream, why))
-        elif isinstance(to, tuple) or to._requires_grad:
+        elif isinstance(to, Listed) or to._requires_grad:
             self.sent.setdefault(to, []).append((downstream, why))
 
     def _dense(self, downstream: Any, like: Expression) -> Any:

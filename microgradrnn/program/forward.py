@@ -38,7 +38,7 @@ class Forward:
 
     Args:
         recording: the graph, its loops found.
-        leaves: the expression of each leaf, and of each list of leaves (by the tuple of them).
+        leaves: the expression of each leaf, and of each list of leaves.
         xp: the namespace that all expressions are made in.
 
     Attributes:

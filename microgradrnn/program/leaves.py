@@ -14,7 +14,7 @@ from microgradrnn.engine import Node
 from microgradrnn.program.expressions import Expression
 from microgradrnn.program.names import identifier
 from microgradrnn.program.namespace import Expressions
-from microgradrnn.program.rolling import Row
+from microgradrnn.program.rolling import Listed, Row
 from microgradrnn.program.sizes import WEIGHT, Dimension, Size
 from microgradrnn.program.text import LITERAL
 
@@ -28,7 +28,7 @@ class Leaves:
         xp: where expressions are made, and names.
 
     Attributes:
-        values: what stands for each leaf, and for each list of them (by the tuple of it).
+        values: what stands for each leaf, and for each list of them.
         given: the inputs; for those that were given as a list, which of it each is.
         inputs, weights: the arguments of the program, in order.
         parameters: the leaves that the weights stand for, by their names.
@@ -73,8 +73,9 @@ class Leaves:
         dtype = np.asarray(self.recorded.get(first, first._data)).dtype
         argument = self._argument(name, tuple(Size.of(Dimension(size)) for size in shape), dtype)
         self.inputs.append(argument)
-        self.values[tuple(leaves) if several else first] = argument
-        self.given |= {leaf: Row(tuple(leaves), k) if several else None for k, leaf in enumerate(leaves)}
+        listed = Listed(tuple(leaves)) if several else None
+        self.values[first if listed is None else listed] = argument
+        self.given |= {leaf: None if listed is None else Row(listed, k) for k, leaf in enumerate(leaves)}
 
     def _argument(self, name: str, shape: tuple[int, ...], dtype: Any) -> Expression:
         argument = self.xp.make("argument", (name,), {}, shape, dtype)

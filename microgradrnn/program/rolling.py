@@ -22,15 +22,22 @@ from microgradrnn.engine import Node
 from microgradrnn.program.names import identifier
 
 
+@dataclass(frozen=True, eq=False)
+class Listed:
+    """Leaves that are given as a list, one a step."""
+
+    leaves: tuple[Node, ...]
+
+
 @dataclass(frozen=True)
 class Row:
-    """``source[index]``, for a plain integer; the source may be leaves that are given as a list, one a step."""
+    """``source[index]``, for a plain integer."""
 
-    source: Node | Row | tuple[Node, ...]
+    source: Node | Row | Listed
     index: int
 
 
-Source = Node | Row | tuple[Node, ...]
+Source = Node | Row | Listed
 
 
 @dataclass(frozen=True)
@@ -259,7 +266,7 @@ class Recording:
         """Whether it was made before the loop."""
         while isinstance(x, Row):
             x = x.source
-        return isinstance(x, tuple) or self.place.get(x, -1) < start
+        return isinstance(x, Listed) or self.place.get(x, -1) < start
 
     def _equal_constants(self, x: Source, y: Source) -> bool:
         """Whether two leaves are the same number or array that nobody will give anew, such as the 1 in 1 - z."""
@@ -396,7 +403,9 @@ def is_row(node: Node) -> bool:
 def _shape(source: Source) -> tuple[int, ...]:
     if isinstance(source, Row):
         return _shape(source.source)[1:]
-    return (len(source), *source[0].shape) if isinstance(source, tuple) else source.shape
+    if isinstance(source, Listed):
+        return len(source.leaves), *source.leaves[0].shape
+    return source.shape
 
 
 def _what(node: Node) -> Any:
