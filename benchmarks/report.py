@@ -2,8 +2,12 @@
 
 import importlib.metadata
 import platform
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
 
 NOT_INSTALLED = "not installed: pip install -r benchmarks/requirements.txt"
 
@@ -16,11 +20,21 @@ def installed(package: str) -> str | None:
         return None
 
 
-def versions() -> str:
-    """The line at the top: what was measured, on what."""
-    packages = ("microgradrnn", "numpy", "torch", "micrograd")
-    parts = [f"Python {platform.python_version()}", *(f"{name} {installed(name) or '(none)'}" for name in packages)]
-    return ", ".join([*parts, f"{platform.system()} {platform.machine()}", "one thread, medians"])
+def versions() -> dict[str, str]:
+    """What was measured, on what."""
+    packages = ("microgradrnn", "numpy", "torch", "jax", "jaxlib", "autograd", "mygrad", "micrograd")
+    blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
+    found = {"Python": platform.python_version()}
+    found |= {name: installed(name) or "(none)" for name in packages}
+    found["numpy"] += f" with {blas['name']} {blas['version']}"
+    return found | {"system": f"{platform.system()} {platform.machine()}", "processor": processor()}
+
+
+def processor() -> str:
+    """Its model, where the system tells."""
+    told = Path("/proc/cpuinfo")
+    found = re.search(r"model name\s*: (.+)", told.read_text()) if told.exists() else None
+    return found[1] if found else platform.processor() or platform.machine()
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
