@@ -57,6 +57,10 @@ def train(
         int | None, _option("patience", "Stop after so many epochs without a better loss there; 0: never.")
     ] = None,
     seed: Annotated[int | None, _option("seed", "Of all random numbers.")] = None,
+    compiled: Annotated[
+        bool | None,
+        typer.Option("--compiled/--recorded", help="Run programs, or record every step.", show_default="compiled"),
+    ] = None,
     save_every: Annotated[int, typer.Option(min=1, help="Save after so many steps, and each epoch.")] = SAVE_EVERY,
 ) -> None:
     """Train a character model on a text by truncated backpropagation through time.

@@ -22,7 +22,8 @@ class Replay:
 
     For each combination of shapes the loss is recorded, twice. Where both recordings are the same, but for what was
     handed in, it is compiled (`microgradrnn.compile`) and the program used, this time and from then on. Where they
-    differ, as with dropout, or where it cannot be compiled, it is recorded every time, as without this.
+    differ, as with dropout, or where it takes no nodes for its arrays or cannot be compiled, it is recorded every time,
+    as without this.
 
     An ``if`` or ``while`` of Python's that goes another way only later is not seen: do not replay such a loss.
 
@@ -58,14 +59,14 @@ class Replay:
 
     def _compile(self, arrays: list[Any], state: Any) -> _Compiled | None:
         """The program, if two recordings with all that was handed in as inputs of the graph are the same."""
-        (loss, inputs, after), (again, others, _) = self._recorded(arrays, state), self._recorded(arrays, state)
-        if _digest(loss, inputs) != _digest(again, others):
-            return None
-        consumed = {x for node in ancestors(loss) for x in node.inputs}
-        read = [k for k, x in enumerate(inputs) if x in consumed]
         try:
+            (loss, inputs, after), (again, others, _) = self._recorded(arrays, state), self._recorded(arrays, state)
+            if _digest(loss, inputs) != _digest(again, others):
+                return None
+            consumed = {x for node in ancestors(loss) for x in node.inputs}
+            read = [k for k, x in enumerate(inputs) if x in consumed]
             return _Compiled(compile(loss, [inputs[k] for k in read], _leaves(after)), read, detach(after))
-        except (TypeError, ValueError):  # some graphs cannot be compiled: they go on being recorded
+        except Exception:  # a loss that takes arrays and no nodes, or a graph that cannot be compiled: as without this
             return None
 
     def _recorded(self, arrays: list[Any], state: Any) -> tuple[Node, list[Node], Any]:
