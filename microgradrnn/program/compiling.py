@@ -11,7 +11,7 @@ from typing import Any
 from microgradrnn.engine import Node, Value, ancestors
 from microgradrnn.program.derive import Derivation
 from microgradrnn.program.expressions import Expression
-from microgradrnn.program.fixing import fix_numbers, fix_rows, least_sizes, reasons
+from microgradrnn.program.fixing import fix_numbers, fix_rows, fix_untied, least_sizes, reasons
 from microgradrnn.program.functions import HELPERS, written_function
 from microgradrnn.program.leaves import Leaves
 from microgradrnn.program.names import Names
@@ -34,8 +34,12 @@ def compile(  # noqa: A001 - a graph's, as in PyTorch and re
     """Write a recorded graph out as plain NumPy source, forward and backward, that runs without nodes.
 
     Steps that are alike become loops. Parameters, the leaves that want a gradient, are read as they stand at each call.
-    All else is as it was recorded: Python's own control flow (an ``if``, a ``while``) is not captured, and neither is a
-    dropout's mask drawn anew.
+    All else is as it was recorded, numbers too: Python's own control flow (an ``if``, a ``while``) is not captured, and
+    neither is a dropout's mask drawn anew.
+
+    A program takes other sizes, such as another number of steps, where the graph shows what would follow from them;
+    where it may not, the size is fixed (`Program.notes` says why). A graph cannot show everything: write ``x[-1]`` for
+    the last row, and compare once with a fresh recording at other sizes.
 
     Args:
         loss: the root, with one entry.
@@ -51,7 +55,7 @@ def compile(  # noqa: A001 - a graph's, as in PyTorch and re
     >>> from microgradrnn import Tensor
     >>> x, W = Tensor([[1.0, 2.0]], label="x", requires_grad=False), Tensor([[3.0], [4.0]], label="W")
     >>> program = compile((x @ W).tanh().sum(), inputs=[x])
-    >>> value, grads = program(np.array([[0.0, 0.0]]))
+    >>> value, grads = program([[0.0, 0.0]])
     >>> float(value), grads["W"].tolist()
     (0.0, [[0.0], [0.0]])
     """
@@ -91,10 +95,12 @@ class _Compiling:
         self.derivation = Derivation(self.recording, self.leaves.values, self.xp)
         self.derivation.backward(loss)
         fix_rows(self.recording, self.derivation.value)
-        fix_numbers(graph, self.leaves.inputs)
+        fix_numbers(graph, self.leaves.inputs, self.leaves.given)
+        lengths = [forward.length for forward, _ in self.derivation.loops.values()]
+        fix_untied(self.leaves.uniform, self.leaves.inputs, lengths)
         self.rewriter = Rewriter(self.xp, rewrites)
         self.value = self.rewriter.once(self.derivation.value(loss))
-        self.outputs = [self.rewriter.once(self.derivation.value(node)) for node in outputs]
+        self.outputs = [self.rewriter.once(self.derivation.value(self.recording.source(node))) for node in outputs]
         self.grads = self._grads()
 
     def _grads(self) -> dict[str, Any]:

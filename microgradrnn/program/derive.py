@@ -23,9 +23,9 @@ from microgradrnn.program.namespace import Expressions
 from microgradrnn.program.rolling import (
     Body,
     Carried,
-    Leaves,
     Listed,
     Member,
+    OnePerStep,
     Recording,
     Rolled,
     Row,
@@ -239,5 +239,5 @@ class Derivation(Forward):
                 part = each_row(each, sign, first, self.whole(other, q))
                 dense = part if not isinstance(part, Scattered) else scattered(None, [part], self.whole(other, q))
                 self.sent.setdefault((other, q), []).append((step(dense, self.loops[other][1]), why))
-            case Leaves(leaves):
+            case OnePerStep(leaves):
                 self.sent.setdefault(leaves, []).append((whole(self._dense(downstream, x), backward), why))

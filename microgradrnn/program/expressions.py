@@ -118,6 +118,8 @@ class Expression:
 
     def astype(self, dtype: Any) -> Any:
         """The same entries as another type."""
+        if self.fn == "filled":
+            return self.home.filled(self.args[0], self.shape, dtype)
         return self if self.dtype == dtype else self.home.make("astype", (self, np.dtype(dtype)), {}, self.shape, dtype)
 
     def __getitem__(self, key: Any) -> Any:

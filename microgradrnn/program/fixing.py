@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import itertools
+import math
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
+from microgradrnn import ops
 from microgradrnn.engine import Node
 from microgradrnn.program.expressions import Expression
-from microgradrnn.program.rolling import Recording, Source
+from microgradrnn.program.rolling import Recording, Rows, Source
 from microgradrnn.program.sizes import WEIGHT, Dimension, Size
 
 
@@ -20,21 +25,65 @@ def fix_rows(recording: Recording, value: Callable[[Source], Any]) -> None:
     for source in {**alone, **ranges}:
         size, loops = value(source).shape[0], ranges.get(source, set())
         rows = alone.get(source, set()).union(*(range(*ends) for ends in loops))
-        if isinstance(size, Size) and (len(loops) != 1 or len(rows) < int(size) - 1):
-            size.fix("its rows are read one by one, or by several loops")
+        unread = int(size) - len(rows)
+        if isinstance(size, Size) and (len(loops) != 1 or unread > _leftover(recording, ranges, source, value)):
+            size.fix("its rows are read one by one, or by several loops, or some by none")
 
 
-def fix_numbers(graph: Sequence[Node], arguments: Sequence[Expression]) -> None:
-    """A number that may have been computed from a size, or two, must not stay while the size changes."""
-    sizes = [size for argument in arguments for size in argument.shape if isinstance(size, Size) and size > 1]
-    numbers = {abs(leaf._data) for leaf in graph if leaf.op is None and isinstance(leaf._data, (int, float))}
-    for one in sizes:
-        for other in [1, *sizes]:
-            for number in numbers:
-                if other is not one and number and (number == one * other or number * int(one) * int(other) == 1):
-                    for size in (one, other):
-                        if isinstance(size, Size):
-                            size.fix(f"the constant {number:g} may have been computed from it")
+def _leftover(
+    recording: Recording, ranges: Mapping[Source, Any], source: Source, value: Callable[[Source], Any]
+) -> int:
+    """How many rows may be left unread: one, if the loop that reads the others reads all rows of something else."""
+    items = {item for item, read in recording.reads() if isinstance(read, Rows) and read.source is source}
+    others = {r.source for item, r in recording.reads() if item in items and isinstance(r, Rows)} - {source}
+    alone = recording.alone()
+    for other in others:
+        rows = alone.get(other, set()).union(*(range(*ends) for ends in ranges[other]))
+        if len(rows) == int(value(other).shape[0]):
+            return 1
+    return 0
+
+
+def fix_numbers(graph: Sequence[Node], arguments: Sequence[Expression], given: Collection[Node]) -> None:
+    """A number that may have been computed from sizes must not stay while they change.
+
+    A number may be anything, so this is a guess, on the safe side: T, N, T N, 1 / T, T - 1, sqrt(T) and the like.
+    """
+    squared = {node.inputs[1] for node in graph if node.op is ops.POW and _number(node.inputs[1]) == 2}
+    leaves = [x for x in graph if x.op is None and not x.requires_grad and x not in given and x not in squared]
+    numbers = {number for number in map(_number, leaves) if number not in (None, 0.0, 1.0)}
+    for argument in arguments:
+        sizes = [size for size in argument.shape if isinstance(size, Size)]
+        for count in range(1, len(sizes) + 1):
+            for some in itertools.combinations(sizes, count):
+                product = math.prod(map(int, some))
+                found = {float(product), product - 1.0, product + 1.0, math.sqrt(product)} - {0.0, 1.0}
+                found |= {1 / x for x in found}
+                for number in (x for x in numbers if any(math.isclose(x, y, rel_tol=1e-6) for y in found)):
+                    for size in some:
+                        size.fix(f"the constant {number:g} may have been computed from it")
+
+
+def _number(leaf: Node) -> float | None:
+    """The one number that a constant holds, throughout."""
+    array = np.asarray(leaf._data)
+    return abs(float(array.flat[0])) if array.size and (array == array.flat[0]).all() else None
+
+
+def fix_untied(constants: Sequence[Size], arguments: Sequence[Expression], lengths: Iterable[int]) -> None:
+    """What stays as large as it was recorded, and may have been so because an input was, holds that input fast."""
+    sizes = [size for argument in arguments for size in argument.shape if isinstance(size, Size)]
+    tied = {size.factors[0][0].root()[0] for size in sizes}
+    roots = [(size.factors[0][0].root()[0], int(size)) for size in constants]
+    stays = {value for root, value in roots if root not in tied and not root.reason and value > 1}
+    for size in sizes:
+        if int(size) in stays:
+            size.fix("a constant is as large, and goes with no input")
+    for argument in arguments:
+        for length in lengths:
+            first = argument.shape[0] if argument.shape else 0
+            if type(length) is int and isinstance(first, Size) and int(first) == length:
+                first.fix("a loop of as many steps reads nothing that could say how many there are")
 
 
 def reasons(arguments: Sequence[Expression]) -> list[str]:

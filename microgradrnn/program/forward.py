@@ -17,8 +17,8 @@ from microgradrnn.program.namespace import Expressions
 from microgradrnn.program.rolling import (
     Body,
     Carried,
-    Leaves,
     Member,
+    OnePerStep,
     Recording,
     Rolled,
     Row,
@@ -62,7 +62,7 @@ class Forward:
         if source in self.values:
             return self.values[source]
         if isinstance(source, Row):
-            found = self.xp.index(self.value(source.source), (self._from_end(source),))
+            found = self.xp.row(self.value(source.source), self._from_end(source))
         else:
             assert isinstance(source, Node)
             loop, q, k = self.recording.member[source]
@@ -77,9 +77,13 @@ class Forward:
 
     def _from_end(self, row: Row) -> int:
         """The index of a row that is read on its own: what comes after a loop is counted from the end."""
-        size = int(self.value(row.source).shape[0])
+        size = self.value(row.source).shape[0]
         stops = [max(ends) for ends in self.ranges.get(row.source, ())]
-        return row.index - size if stops and row.index >= max(stops) else row.index
+        if row.last or (stops and row.index >= max(stops)):
+            return row.index - int(size)
+        if isinstance(size, Size) and 0 < row.index == int(size) - 1:
+            size.fix(f"row {row.index}, which is its last, is read by its number")
+        return row.index
 
     def leaves(self, leaves: tuple[Node, ...]) -> Expression:
         """Constants that a loop reads one a step, one below the other."""
@@ -173,7 +177,7 @@ class Forward:
                     size = self.value(source).shape[0]
                 case Member(loop, _, _, _):
                     size = self.loops[loop][0].length
-                case Leaves(leaves):
+                case OnePerStep(leaves):
                     size, differs = self.leaves(leaves).shape[0], True
                 case _:
                     continue
@@ -204,6 +208,6 @@ class Forward:
                 return step(self.value(source), loop, sign, first)
             case Member(other, q, sign, first):
                 return step(self.whole(other, q), loop, sign, first)
-            case Leaves(leaves):
+            case OnePerStep(leaves):
                 return step(self.leaves(leaves), loop)
         raise AssertionError(read)

@@ -31,6 +31,7 @@ class Leaves:
         values: what stands for each leaf, and for each list of them.
         given: the inputs; for those that were given as a list, which of it each is.
         inputs, weights: the arguments of the program, in order.
+        uniform: the sizes of constants of one number throughout, which follow what they meet.
         parameters: the leaves that the weights stand for, by their names.
         recorded: the data of leaves when they were recorded, since which they may have moved on.
     """
@@ -42,6 +43,7 @@ class Leaves:
         self.inputs: list[Expression] = []
         self.weights: list[Expression] = []
         self.parameters: dict[str, Node] = {}
+        self.uniform: list[Size] = []
         self.recorded: dict[Node, Any] = {}
         for node in graph:
             for x, data in zip(node.inputs, node.xs, strict=True):
@@ -98,6 +100,7 @@ class Leaves:
         """A constant; one of a single number throughout may be as large as what it meets."""
         if array.ndim and array.size and (array == array.flat[0]).all():
             shape = tuple(Size.of(Dimension(size)) for size in array.shape)
+            self.uniform += shape
             return self.xp.filled(array.flat[0].item(), shape, array.dtype)
         found = self.xp.constant(array)
         found.name = found.name or leaf.label or "constant"

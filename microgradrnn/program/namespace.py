@@ -54,11 +54,11 @@ class Expressions:
     def elementwise(self, fn: str, *args: Any) -> Any:
         """A function of NumPy's, entry by entry, with broadcasting."""
         args = tuple(map(self._lifted, args))
+        shape = broadcast([x.shape for x in args if isinstance(x, Expression)], f"{fn} broadcasts it")
         simple = _simplified(fn, args)
         if simple is not None:
             return simple
-        shape = broadcast([x.shape for x in args if isinstance(x, Expression)], f"{fn} broadcasts it")
-        if all(x.fn == "filled" for x in args if isinstance(x, Expression)):
+        if all(not isinstance(x, Size) and (not isinstance(x, Expression) or x.fn == "filled") for x in args):
             numbers = [np.asarray(x.args[0], x.dtype) if isinstance(x, Expression) else x for x in args]
             with np.errstate(all="ignore"):
                 found = np.asarray((OPERATORS.get(fn) or getattr(np, fn))(*numbers))
@@ -202,6 +202,12 @@ class Expressions:
         """The entry of each row of the last axis that its class names; see `microgradrnn.arrays.pick`."""
         return self.make("pick", (x, self._lifted(classes)), {}, x.shape[:-1], x.dtype)
 
+    def row(self, x: Expression, k: int) -> Expression:
+        """One row of an array whose length is looked after by `microgradrnn.program.fixing`."""
+        if x.fn == "filled":
+            return self.filled(x.args[0], x.shape[1:], x.dtype)
+        return self.make("index", (x, (k,)), {}, x.shape[1:], x.dtype)
+
     def index(self, x: Any, key: tuple[Any, ...]) -> Any:
         """NumPy's indexing: integers, slices, None, ..., and integer or boolean arrays."""
         key = tuple(self._lifted(part) if isinstance(part, np.ndarray) else part for part in key)
@@ -230,7 +236,8 @@ def _simplified(fn: str, args: tuple[Any, ...]) -> Any:
     x, y = args[0], args[-1]
     if fn == "multiply":
         for number, other in ((x, y), (y, x)):
-            if isinstance(number, (int, float)) and not isinstance(number, bool) and isinstance(other, Expression):
+            plain = isinstance(number, (int, float)) and not isinstance(number, (bool, Size))
+            if plain and isinstance(other, Expression):
                 if number == 1 and other.dtype.kind == "f":
                     return other
                 if number == -1 and other.dtype.kind == "f":

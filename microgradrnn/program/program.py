@@ -144,7 +144,9 @@ class Argument:
         if array.dtype != self.dtype:
             if array.dtype.kind not in ("fiub" if self.dtype.kind == "f" else "iub"):
                 raise TypeError(f"program: {self.name} holds {self.dtype}, as when it was recorded, not {array.dtype}")
-            array = array.astype(self.dtype)
+            given, array = array, array.astype(self.dtype)
+            if self.dtype.kind != "f" and not np.array_equal(given, array):
+                raise ValueError(f"program: {self.name} holds {self.dtype}, and what came has numbers that are none")
         if array.ndim != len(self.shape):
             raise ValueError(f"program: {self.name} has shape {self._text()}, and what came is {array.shape}")
         for axis, (size, came) in enumerate(zip(self.shape, array.shape, strict=True)):

@@ -5,7 +5,7 @@ is seen from what their nodes do and read, never from scopes or labels:
 
 - `Single`: a node on its own. `Rolled`: a loop, with the nodes of its step, each as its instances.
 - Where an input of a step comes from: `Same` for every step, from within the step (`Body`), from the step before
-  (`Carried`), or one for `Each` step, in order or in reverse.
+  (`Carried`), or another one for each step, in order or in reverse.
 - `Row`: one row of a node, ``x[t]``. It is no node of its own here, so the rows of a sequence are not a loop.
 """
 
@@ -24,7 +24,7 @@ from microgradrnn.program.names import identifier
 
 @dataclass(frozen=True, eq=False)
 class Listed:
-    """Leaves that are given as a list, one a step."""
+    """OnePerStep that are given as a list, one a step."""
 
     leaves: tuple[Node, ...]
 
@@ -35,6 +35,8 @@ class Row:
 
     source: Node | Row | Listed
     index: int
+    last: bool = False
+    """Whether it was counted from the end."""
 
 
 Source = Node | Row | Listed
@@ -90,7 +92,7 @@ class Member:
 
 
 @dataclass(frozen=True)
-class Leaves:
+class OnePerStep:
     """In step k, the k-th of these leaves."""
 
     leaves: tuple[Node, ...]
@@ -183,7 +185,8 @@ class Recording:
         if listed is not None:
             return listed
         if is_row(node) and node not in self.keep:
-            return Row(self.source(node.inputs[0]), int(node.params["key"][0]))
+            index = int(node.params["key"][0])
+            return Row(self.source(node.inputs[0]), index % node.inputs[0].shape[0], last=index < 0)
         return node
 
     def _loop_at(self, i: int) -> int:
@@ -309,7 +312,7 @@ class Recording:
         source = first.source
         if not self._outside(source, start):
             return None
-        expected = (Row(source, sign * k + first.index) for k in range(len(came)))
+        expected = (Row(source, sign * k + first.index, first.last) for k in range(len(came)))
         return Rows(source, sign, first.index), _prefix(x == y for x, y in zip(came, expected, strict=True))
 
     def _member(self, came: list[Source], start: int, period: int) -> tuple[Any, int] | None:
@@ -326,12 +329,12 @@ class Recording:
     def _row_of(self, came: list[Source], start: int, period: int) -> tuple[Any, int] | None:
         if not isinstance(came[0], Row):
             return None
-        index = came[0].index
-        length = _prefix(isinstance(x, Row) and x.index == index for x in came)
+        index, last = came[0].index, came[0].last
+        length = _prefix(isinstance(x, Row) and (x.index, x.last) == (index, last) for x in came)
         if length < 2:
             return None
         source, alike = self._read([x.source for x in came[:length] if isinstance(x, Row)], start, period)
-        return RowOf(source, index), alike
+        return RowOf(source, index - _shape(came[0].source)[0] if last else index), alike
 
     def _leaves(self, came: list[Source], start: int, period: int) -> tuple[Any, int] | None:
         first = came[0]
@@ -343,7 +346,7 @@ class Recording:
                 return False
             return x not in self.given and not x.requires_grad
 
-        return Leaves(tuple(x for x in came if isinstance(x, Node))), _prefix(map(fits, came))
+        return OnePerStep(tuple(x for x in came if isinstance(x, Node))), _prefix(map(fits, came))
 
 
 class _Repeats:
@@ -425,4 +428,4 @@ def _prefix(holds: Any) -> int:
 
 
 def _cut(read: Any, length: int) -> Any:
-    return Leaves(read.leaves[:length]) if isinstance(read, Leaves) else read
+    return OnePerStep(read.leaves[:length]) if isinstance(read, OnePerStep) else read

@@ -46,6 +46,8 @@ def basic_shape(shape: Shape, key: tuple[Any, ...]) -> Shape:
         size = next(sizes)
         if isinstance(part, slice):
             found.append(_sliced(size, part))
+        elif isinstance(size, Size) and part not in (0, -1):
+            size.fix("one entry of it is read by its number")
     return tuple(found)
 
 

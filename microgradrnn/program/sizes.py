@@ -32,11 +32,6 @@ class Dimension:
             dimension = dimension.parent
         return dimension, offset
 
-    @property
-    def fixed(self) -> bool:
-        """Whether it must be what it was when recorded."""
-        return bool(self.root()[0].reason)
-
     def fix(self, reason: str) -> None:
         """It can be nothing else; the first reason is kept."""
         root, _ = self.root()
@@ -98,7 +93,19 @@ class Size(int):
         if type(other) is int and self.dimension is not None:
             ((dimension, more),) = self.factors
             return Size.made(int(self) + other, [(dimension, more + other)], 1)
-        return self.fix(_COMPUTED) + other
+        return self.fix(_COMPUTED) + (other.fix(_COMPUTED) if isinstance(other, Size) else other)
+
+    def __radd__(self, other: Any) -> Any:
+        return self if type(other) is int and other == 0 else self + other  # what `sum` starts from
+
+    def __rsub__(self, other: Any) -> Any:
+        return other - self.fix(_COMPUTED)
+
+    def __rfloordiv__(self, other: Any) -> Any:
+        return other // self.fix(_COMPUTED)
+
+    def __rmod__(self, other: Any) -> Any:
+        return other % self.fix(_COMPUTED)
 
     def __sub__(self, other: Any) -> Any:
         return self + -other if type(other) is int else self.fix(_COMPUTED) - other

@@ -25,7 +25,9 @@ class Replay:
     differ, as with dropout, or where it takes no nodes for its arrays or cannot be compiled, it is recorded every time,
     as without this.
 
-    An ``if`` or ``while`` of Python's that goes another way only later is not seen: do not replay such a loss.
+    The second recording is made of the same numbers in another order, so that what is computed from them outside the
+    graph shows. What changes only later does not, such as an ``if`` of Python's or a schedule: such a loss is not to be
+    replayed.
 
     Args:
         loss: of arrays and a state (None, or nodes in tuples and lists), gives (the loss, the state after it), as
@@ -60,18 +62,21 @@ class Replay:
     def _compile(self, arrays: list[Any], state: Any) -> _Compiled | None:
         """The program, if two recordings with all that was handed in as inputs of the graph are the same."""
         try:
-            (loss, inputs, after), (again, others, _) = self._recorded(arrays, state), self._recorded(arrays, state)
-            if _digest(loss, inputs) != _digest(again, others):
-                return None
+            loss, inputs, after = self._recorded(arrays, state, lambda x: x)
+            again, others, _ = self._recorded(arrays, state, lambda x: np.roll(x, 1))
             consumed = {x for node in ancestors(loss) for x in node.inputs}
             read = [k for k, x in enumerate(inputs) if x in consumed]
+            if _digest(loss, inputs) != _digest(again, others) or not set(inputs[: len(arrays)]) <= consumed:
+                return None
             return _Compiled(compile(loss, [inputs[k] for k in read], _leaves(after)), read, detach(after))
         except Exception:  # a loss that takes arrays and no nodes, or a graph that cannot be compiled: as without this
             return None
 
-    def _recorded(self, arrays: list[Any], state: Any) -> tuple[Node, list[Node], Any]:
-        before = [constant(leaf._data, leaf.label) for leaf in _leaves(state)]
-        inputs = [Tensor(array, label=f"input_{k}", requires_grad=False) for k, array in enumerate(arrays, start=1)]
+    def _recorded(self, arrays: list[Any], state: Any, ordered: Callable[[Any], Any]) -> tuple[Node, list[Node], Any]:
+        before = [constant(ordered(leaf._data), leaf.label) for leaf in _leaves(state)]
+        inputs = [
+            Tensor(ordered(array), label=f"input_{k}", requires_grad=False) for k, array in enumerate(arrays, start=1)
+        ]
         loss, after = self.loss(*inputs, _rebuilt(state, iter(before)))
         return loss, [*inputs, *before], after
 

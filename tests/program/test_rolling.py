@@ -95,7 +95,7 @@ def test_states_that_cross_over_roll(rewrites):
 
     def record(T, N):
         x = sequence(T, N)
-        a, b = (Tensor(np.full((N, SIZE), number), requires_grad=False) for number in (0.0, 0.5))
+        a, b = (Tensor(np.full((N, SIZE), number), requires_grad=False) for number in (0.0, 0.7))
         for t in range(T):
             a, b = (b @ W + x[t]).tanh(), (a @ U).sigmoid()
         return (a * b).sum(), [x]

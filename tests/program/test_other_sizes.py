@@ -1,0 +1,113 @@
+"""At other sizes than those of its recording a program is right, or says that it does not take them."""
+
+import numpy as np
+import pytest
+
+from microgradrnn import Parameter, Tensor, functional
+from microgradrnn.program import REWRITES
+from microgradrnn.program import compile as compile_graph
+
+rng = np.random.default_rng(0)
+W = Parameter(rng.normal(size=(3, 4)), "W")
+W_hh = Parameter(rng.normal(size=(4, 4)), "W_hh")
+
+
+def sequence(T, N):
+    return Tensor(np.random.default_rng(T).normal(size=(T, N, 3)), "x", requires_grad=False)
+
+
+def loop(x, places):
+    h = None
+    for t in places:
+        z = x[t] @ W
+        h = (z if h is None else z + h @ W_hh).tanh()
+    return h.sum()
+
+
+def steps(x):
+    return range(x.shape[0])
+
+
+def constant(array):
+    return Tensor(array, requires_grad=False)
+
+
+TAKES_OTHERS = {
+    "a mean": lambda x: (x @ W).tanh().mean(),
+    "means of means": lambda x: (x @ W).mean(axis=0).mean(axis=0).sum(),
+    "rows from the last, counted from the end": lambda x: loop(x, [-1 - t for t in steps(x)]),
+    "the last row once more": lambda x: loop(x, steps(x)) + (x[-1] @ W).sum(),
+    "ones as large as what they meet": lambda x: ((x @ W).tanh() * np.ones((x.shape[1], 4))).sum(),
+}
+REFUSES_OTHERS = {
+    "sequences one by one": lambda x: functional.add_n([(x[:, n] @ W).tanh().sum() for n in range(x.shape[1])]),
+    "entries one by one": lambda x: functional.add_n([(x[t, 1] @ W).tanh().sum() for t in steps(x)]),
+    "1 / T as an array": lambda x: loop(x, steps(x)) * constant(1 / x.shape[0]),
+    "1 / T as float32": lambda x: loop(x, steps(x)) * constant(np.float32(1 / x.shape[0])),
+    "1 / T throughout an array": lambda x: loop(x, steps(x)) * constant(np.full((1, 1), 1 / x.shape[0])).sum(),
+    "a division by the number of entries": lambda x: loop(x, steps(x)) / x.size,
+    "a division by T - 1": lambda x: loop(x, steps(x)) / (x.shape[0] - 1),
+    "a division by sqrt(T)": lambda x: loop(x, steps(x)) / x.shape[0] ** 0.5,
+    "rows counted from the end, in order": lambda x: loop(x, [t - x.shape[0] for t in steps(x)]),
+    "a row and the one before it, around the end": lambda x: functional.add_n(
+        [((x[t] - x[t - 1]) @ W).tanh().sum() for t in steps(x)]
+    ),
+    "ones as large as an input, that meet none": lambda x: (
+        loop(x, steps(x)) + (constant(np.ones((x.shape[1], 4))) @ W_hh).sum()
+    ),
+    "the last row by its number": lambda x: loop(x, steps(x)) + (x[x.shape[0] - 1] @ W).sum(),
+    "the first rows alone": lambda x: loop(x, range(2)),
+    "a step in the middle": lambda x: (
+        functional.add_n([(x[t] @ W).tanh().sum() for t in steps(x)]) + x[2].sum() * W.sum()
+    ),
+}
+
+
+def agrees(program, record, T, N):
+    x = sequence(T, N)
+    loss = record(x)
+    for p in (W, W_hh):
+        p.zero_grad()
+    loss.backward()
+    value, grads = program(x.data)
+    assert value == pytest.approx(loss.item(), rel=1e-11)
+    for name, leaf in program.parameters.items():
+        np.testing.assert_allclose(grads[name], leaf.grad, rtol=1e-9, atol=1e-12)
+
+
+def refusal(program, record, T, N):
+    """Why it does not take these sizes; nothing if it does, and then it is right."""
+    try:
+        agrees(program, record, T, N)
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
+@pytest.mark.parametrize("rewrites", [REWRITES, ()], ids=["all", "none"])
+@pytest.mark.parametrize("record", TAKES_OTHERS.values(), ids=TAKES_OTHERS)
+def test_it_is_right_at_other_sizes(record, rewrites):
+    x = sequence(5, 2)
+    program = compile_graph(record(x), [x], rewrites=rewrites)
+    for T, N in [(5, 2), (7, 3), (3, 4), (2, 1)]:
+        agrees(program, record, T, N)
+
+
+@pytest.mark.parametrize("rewrites", [REWRITES, ()], ids=["all", "none"])
+@pytest.mark.parametrize("record", REFUSES_OTHERS.values(), ids=REFUSES_OTHERS)
+def test_what_does_not_follow_from_sizes_keeps_them_and_says_so(record, rewrites):
+    x = sequence(5, 2)
+    program = compile_graph(record(x), [x], rewrites=rewrites)
+    agrees(program, record, 5, 2)
+    refused = [refusal(program, record, T, N) for T, N in [(7, 2), (3, 2), (5, 3), (7, 3)]]
+    assert any(refused)
+    assert all(why.startswith("program: x has shape (") for why in refused if why)
+    assert all(f"# Fixed: {note}" in program.source for note in program.notes)
+    assert program.notes
+
+
+def test_integers_that_do_not_fit_their_type_are_refused():
+    tokens = Tensor(np.array([0, 2], np.uint8), "tokens")
+    program = compile_graph(W[tokens].sum(), [tokens])
+    with pytest.raises(ValueError, match="program: tokens holds uint8"):
+        program(np.array([256, 257]))
