@@ -66,6 +66,7 @@ class Text:
         self.constants: dict[str, Any] = {}
         self.helpers: set[str] = set()
         self.kept = Names()  # what arrays are kept under, which is no name in the program
+        self.keeps: dict[Expression, str] = {}
 
     def text(self, x: Any) -> tuple[str, int]:
         """An expression as Python, and how tightly it binds."""
@@ -184,7 +185,9 @@ class Text:
     def _product(self, x: Expression) -> str:
         self.helpers |= {"buffer", "product"}
         left, right = (self.text(arg)[0] for arg in x.args)
-        return f'product("{self.kept.new(word(x))}", {left}, {right})'
+        if x not in self.keeps:
+            self.keeps[x] = self.kept.new(word(x))
+        return f'product("{self.keeps[x]}", {left}, {right})'
 
     def _contiguous(self, x: Expression) -> str:
         return f"np.ascontiguousarray({self.text(x.args[0])[0]})"
