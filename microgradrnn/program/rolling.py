@@ -243,7 +243,7 @@ class Recording:
                 alike = min(alike, length)
                 slots.append(read)
             reads.append(slots)
-        if alike < 2 or (alike == 2 and (period < _WORTH or count > 2)):
+        if alike < 2 or (alike == 2 and (period < _WORTH or count > 2)) or not _agree(reads):
             return None
         loop.body = [instances[:alike] for instances in body]
         loop.reads = [[_cut(read, alike) for read in slots] for slots in reads]
@@ -425,6 +425,12 @@ def _prefix(holds: Any) -> int:
             break
         count += 1
     return count
+
+
+def _agree(reads: list[list[Any]]) -> bool:
+    """Whether what the first step finds in place of a step before it is one thing for each node, not two."""
+    carried = {(r.q, r.initial) for slots in reads for r in map(inner, slots) if isinstance(r, Carried)}
+    return len({q for q, _ in carried}) == len(carried)
 
 
 def _cut(read: Any, length: int) -> Any:

@@ -379,3 +379,29 @@ def test_a_program_of_any_cell_agrees_at_all_sizes_or_says_why_not(cell, rewrite
             assert "axis 0 must be 6, since" in str(error)  # noqa: PT017
             assert "weight" not in str(error)  # noqa: PT017 - none has as many rows as there are steps
             assert T != 6
+
+
+@every_set_of_rewrites
+def test_one_node_read_as_what_two_different_things_were_before_is_not_mixed_up(rewrites):
+    x, s = sequence(1, 2), Tensor(np.full((2, SIZE), 0.3), requires_grad=False)
+    (w,) = parameters(1)
+    first = x[0].sigmoid() * (x[0] @ w)
+    other = s.sigmoid() * (x[0] @ w)
+    second = x[0].sigmoid() * (first @ w)
+    last = first.sigmoid() * (x[0] @ w)
+    loss = functional.add_n([first.sum(), other.sum(), second.sum(), last.sum()])
+    assert_agrees(compile_graph(loss, [x], rewrites=rewrites), loss, [x])
+
+
+@every_set_of_rewrites
+def test_a_cell_that_reads_one_state_in_two_roles_is_right(rewrites):
+    cell = RandomCell(3, (("gate", 0, 0, 0), ("gate", 1, 0, 0), ("gate", 0, 4, 0), ("gate", 4, 0, 0)), 1)
+    (w,) = parameters(1)
+
+    def record(T, N):
+        x, states = sequence(T, N), tuple(Tensor(np.full((N, SIZE), 0.1 * k), requires_grad=False) for k in range(3))
+        for t in range(T):
+            states = cell.step(x[t], states, [w])
+        return (functional.add_n([state.sum() for state in states]) * w.sum()), [x]
+
+    assert_agrees(compile_graph(*record(6, 2), rewrites=rewrites), *record(6, 2))
