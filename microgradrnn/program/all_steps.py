@@ -72,6 +72,8 @@ class AllSteps:
             return xp.broadcast_to(_widened(args[0], x.args[0].ndim, x.ndim), (length, *x.shape))
         if x.fn == "pick":
             return xp.pick(args[0], args[1]) if all(moved) else None
+        if x.fn == "same":
+            return args[0]
         if x.fn == "astype":
             return args[0].astype(x.dtype)
         if x.fn == "scattered":

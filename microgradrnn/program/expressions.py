@@ -166,7 +166,7 @@ class Carry:
         self.loop, self.initial = loop, initial
         self.value = Expression(initial.home, "carry", (), {}, initial.shape, initial.dtype, loop)
         self.value.args = (self,)
-        self.update: Expression
+        self.update: Expression = self.value  # until the step has made something of it
         loop.carries.append(self)
 
 

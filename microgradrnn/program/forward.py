@@ -153,7 +153,13 @@ class Forward:
         for q, expression in enumerate(self.bodies[item]):
             if (item, q) in self.carries:
                 carry = self.carries[item, q]
-                carry.update = expression
+                taken = any(other.update is expression for other in forward.carries if other is not carry)
+                # Two states that are computed alike, but start apart, are two.
+                carry.update = (
+                    self.xp.make("same", (expression,), {"of": q}, expression.shape, expression.dtype)
+                    if taken
+                    else expression
+                )
                 carry.value.name = expression.name
                 for one, other in zip(carry.initial.shape, expression.shape, strict=True):
                     unite(one, other, "it is the size of a state")

@@ -189,6 +189,9 @@ class Text:
             self.keeps[x] = self.kept.new(word(x))
         return f'product("{self.keeps[x]}", {left}, {right})'
 
+    def _same(self, x: Expression) -> str:
+        return self.within(x.args[0], ATOM)
+
     def _contiguous(self, x: Expression) -> str:
         return f"np.ascontiguousarray({self.text(x.args[0])[0]})"
 
