@@ -1,4 +1,4 @@
-"""What `shared/ERRATA.md` says of the seed on computational graphs, point by point (10 to 13)."""
+"""What the errata say of the seed on computational graphs, point by point (10 to 13)."""
 
 import numpy as np
 import pytest
