@@ -9,7 +9,7 @@ import typer
 from microgradrnn.cli.common import app, examples, refuse, trained
 from microgradrnn.cli.expressions import SETTINGS, ExpressionOrRun, Values, root_of
 from microgradrnn.engine import Tensor
-from microgradrnn.program import REWRITES, Program, compile  # noqa: A004
+from microgradrnn.program import REWRITES, Program, compile  # noqa: A004 - a graph's, as in PyTorch and re
 
 
 @app.command(

@@ -22,7 +22,7 @@ from microgradrnn.engine import Tensor
 from microgradrnn.interop import to_torch
 from microgradrnn.messages import forward_messages, synchronized
 from microgradrnn.nn import RNNLM, ManyToMany
-from microgradrnn.program import compile  # noqa: A004
+from microgradrnn.program import compile  # noqa: A004 - a graph's, as in PyTorch and re
 from microgradrnn.training import Checkpoint
 
 Array = NDArray[Any]

@@ -14,7 +14,7 @@ import numpy as np
 
 from microgradrnn.engine import Node, Tensor, ancestors, constant
 from microgradrnn.nn.unrolled import detach
-from microgradrnn.program import Program, Result, compile  # noqa: A004
+from microgradrnn.program import Program, Result, compile  # noqa: A004 - a graph's, as in PyTorch and re
 
 
 class Replay:
