@@ -14,8 +14,9 @@ from microgradrnn.program.expressions import OPERATORS, REDUCTIONS, Carry, Expre
 from microgradrnn.program.namespace import Expressions
 
 CACHED = 2**18
-"""Bytes that stay near the processor. A cheap function of larger arrays is computed step by step, where it is used, and
-a product as large goes into an array that is kept."""
+"""Bytes that stay near the processor. A product as large goes into an array that is kept."""
+SMALL = 2**14
+"""Bytes from which on NumPy takes longer for the numbers than for the call."""
 
 
 class AllSteps:
@@ -78,7 +79,7 @@ class AllSteps:
             return args[0].astype(x.dtype)
         if x.fn == "scattered":
             return self._all_scattered(x, args, moved, length)
-        if x.fn in OPERATORS or x.fn == "where" or _is_ufunc(x.fn):
+        if x.fn in OPERATORS or x.fn == "where" or is_ufunc(x.fn):
             wide = [
                 _widened(new, old.ndim, x.ndim) if yes else new
                 for new, old, yes in zip(args, x.args, moved, strict=True)
@@ -163,5 +164,11 @@ def _alike(x: Expression) -> bool:
     return all(not isinstance(arg, Expression) or arg.ndim in (0, x.ndim) for arg in x.args)
 
 
-def _is_ufunc(name: str) -> bool:
+def is_better_at_once(x: Expression, loop: Loop) -> bool:
+    """Whether a cheap function is quicker for all steps at once than in each, where what it reads is near anyway."""
+    return size_in_bytes(x) < SMALL or int(loop.length) * size_in_bytes(x) <= CACHED
+
+
+def is_ufunc(name: str) -> bool:
+    """Whether a function of NumPy's computes entry by entry."""
     return isinstance(getattr(np, name, None), np.ufunc)

@@ -121,7 +121,7 @@ class _Compiling:
     def program(self) -> Program:
         """The program."""
         sizes = self._name_sizes()
-        writer = Writer(self.rewriter, self.names, "buffers" in self.rewrites)
+        writer = Writer(self.rewriter, self.names)
         results = [x for x in (self.value, *self.outputs, *self.grads.values()) if isinstance(x, Expression)]
         writer.reserve(results)
         writer.named |= {argument: argument.name for argument in (*self.leaves.inputs, *self.leaves.weights)}
@@ -149,9 +149,7 @@ class _Compiling:
         """Forward, backward, and what is returned."""
         for x in (self.value, *self.outputs):
             writer.write(x)
-        if not isinstance(self.value, Expression) or self.value not in writer.named:
-            writer.line(f"{self.names.new('loss')} = {writer.text(self.value)[0]}")
-        loss = writer.named.get(self.value, "loss") if isinstance(self.value, Expression) else "loss"
+        loss = writer.named.get(self.value) or writer.write_as("loss", self.value)
         split = len(writer.lines)
         for x in self.grads.values():
             writer.write(x)

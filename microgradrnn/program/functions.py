@@ -33,6 +33,15 @@ HELPERS = {
         "",
         "",
     ],
+    "less_one": [
+        "def less_one(rows, classes):",
+        '    """S - 1[m], in place of S: 1 taken off the entry of each row that its class names."""',
+        "    flat = rows.reshape(-1, rows.shape[-1])",
+        "    flat[np.arange(classes.size), classes.reshape(-1)] -= 1.0",
+        "    return flat.reshape(rows.shape)",
+        "",
+        "",
+    ],
     "product": [
         "def product(name, a, b):",
         '    """a @ b, in an array that is the same one at every call."""',
@@ -48,7 +57,7 @@ def written_function(op: Op, name: str, rewrites: Collection[str]) -> list[str]:
     """The lines that define what an elementwise op does."""
     xp = Expressions()
     xs = [xp.make("argument", (letter,), {}, (), np.float64) for letter in "xyabcdefg"[: len(op.local or ())]]
-    writer = Writer(Rewriter(xp), Names("np", *"xyabcdefg"), buffers=True)
+    writer = Writer(Rewriter(xp), Names("np", *"xyabcdefg"))
     writer.named |= {x: str(x.args[0]) for x in xs}
     found = 0.5 * xp.tanh(0.5 * xs[0]) + 0.5 if op is SIGMOID and "tanh" in rewrites else op.forward(xp, *xs)
     writer.count([found])

@@ -31,7 +31,11 @@ class Expressions:
         self, fn: str, args: tuple[Any, ...], params: Mapping[str, Any], shape: Shape, dtype: Any, loop: Any = None
     ) -> Expression:
         """The expression, which is the one that was made before where it is equal."""
-        key = (fn, tuple(map(identity, args)), tuple((name, identity(value)) for name, value in params.items()), loop)
+        if params == _KEPT_LAST:
+            without = self.known.get(_key(fn, args, {"axis": -1}, loop))
+            if without is not None:
+                return self.index(without, (Ellipsis, None))  # type: ignore[no-any-return]
+        key = _key(fn, args, params, loop)
         if key not in self.known:
             loops = {x.loop for x in inputs_of(args) if x.loop is not None}
             assert len(loops) <= 1
@@ -221,6 +225,15 @@ class Expressions:
         if key[0] is arrays[0] and len(key) == 1 and arrays[0].dtype.kind in "iu":
             return self.make("index", (x, key), {}, arrays[0].shape + x.shape[1:], x.dtype)
         return self.make("index", (x, key), {}, fancy_shape(x.shape, key), x.dtype)
+
+
+_KEPT_LAST = {"axis": -1, "keepdims": True}
+"""What a reduction has that keeps the last axis; where there is one without, it is that with an axis more."""
+
+
+def _key(fn: str, args: tuple[Any, ...], params: Mapping[str, Any], loop: Any) -> Any:
+    """What equal expressions have in common."""
+    return fn, tuple(map(identity, args)), tuple((name, identity(value)) for name, value in params.items()), loop
 
 
 def _dtype(fn: str, args: Iterable[Any]) -> np.dtype[Any]:

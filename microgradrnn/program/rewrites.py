@@ -8,6 +8,9 @@ rounding, and each can be switched off:
 - gather: a weight's gradient is one matrix product after the loop in place of a sum of one a step.
 - buffers: what a loop makes in its steps goes into arrays that are kept from call to call, not into lists that are
   stacked; a transposed weight that every step multiplies by is laid out once.
+- in_place: results are written where there is room: a step's into its row, and large ones over arrays that nobody reads
+  any more. The S - 1[m] of softmax with cross-entropy takes 1 off one entry a row.
+- dot: a step's product is ``h.dot(W)``, which NumPy starts on sooner than on ``h @ W``.
 - tanh: sigmoid(x) is (1 + tanh(x / 2)) / 2, one function of NumPy's where there were two exponentials. Its error is as
   small beside 1; beside a sigmoid of 1e-9 it is not.
 
@@ -19,15 +22,13 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from microgradrnn.program.all_steps import CACHED, AllSteps, axes, keepdims, size_in_bytes
+from microgradrnn.program.all_steps import AllSteps, axes, is_better_at_once, keepdims
 from microgradrnn.program.expressions import Carry, Expression, Loop, inputs_of
 from microgradrnn.program.groups import Group, cycles, reaches, unturned
 from microgradrnn.program.namespace import Expressions
 from microgradrnn.program.sizes import product
 
-REWRITES = ("together", "gather", "buffers", "tanh")
-_ROWS = 8
-"""From so many rows on a product with a transposed weight gains more than laying it out costs."""
+REWRITES = ("together", "gather", "buffers", "in_place", "dot", "tanh")
 _CHEAP = ("add", "subtract", "multiply", "negative")
 
 
@@ -192,7 +193,7 @@ class Rewriter(AllSteps):
 
     def _is_quick(self, x: Expression, loop: Loop) -> bool:
         """Whether it is less to compute it again, from what is saved for all steps, than to save it too."""
-        if x.fn not in _CHEAP or x.name or int(loop.length) * size_in_bytes(x) > CACHED:
+        if x.fn not in _CHEAP or x.name or not is_better_at_once(x, loop):
             return False
         return "together" in self.rewrites and all(y.name or not self.stepped(y) for y in inputs_of(x.args))
 
@@ -264,19 +265,21 @@ class Rewriter(AllSteps):
             return x if self.group_of(x) is group else _at(self.every(x, group.loop), group.loop, 1, 0)
         if not self._stays(x, group):
             return _at(self.every(x, group.loop), group.loop, 1, 0)
-        if x.fn == "add" and group.members is not None and int(group.loop.length) * size_in_bytes(x) <= CACHED:
+        at_once = "in_place" in self.rewrites or is_better_at_once(x, group.loop)
+        if x.fn == "add" and group.members is not None and at_once:
             x = self._regrouped(x, group.members)
         args = tuple(self.inside(arg, group) for arg in x.args)
         if x.fn == "matmul" and "buffers" in self.rewrites:
-            args = (args[0], self._laid_out(x, args[1]))
+            args = (args[0], self._laid_out(args[1]))
         params = {} if x.fn == "index" else x.params
-        return self._like(self.xp.make(x.fn, args, params, x.shape, x.dtype, group.loop), x)
+        dot = x.fn == "matmul" and "dot" in self.rewrites and all(arg.ndim == 2 for arg in args)
+        return self._like(self.xp.make("dot" if dot else x.fn, args, params, x.shape, x.dtype, group.loop), x)
 
     def _stays(self, x: Expression, group: Group) -> bool:
         """Whether an expression is computed in the steps of a loop that reads it."""
         if group.members is None or x in group.members or x in group.totals or unturned(x) is not x:
             return True
-        if x in self.rows or x.fn not in _CHEAP or int(group.loop.length) * size_in_bytes(x) <= CACHED:
+        if x in self.rows or x.fn not in _CHEAP or is_better_at_once(x, group.loop):
             return False
         return all(not self.stepped(y) or self._near(y, group) or self._stays(y, group) for y in inputs_of(x.args))
 
@@ -303,10 +306,9 @@ class Rewriter(AllSteps):
             members.add(found)  # as the sum was before
         return found
 
-    def _laid_out(self, product: Expression, right: Any) -> Any:
-        """A weight that was transposed, as rows that lie one after another, where enough rows meet it at each step."""
-        rows = int(product.args[0].size) // max(int(product.args[0].shape[-1]), 1)
-        if right.fn != "transpose" or right.loop is not None or right.ndim != 2 or rows < _ROWS:
+    def _laid_out(self, right: Any) -> Any:
+        """A weight that was transposed, as rows that lie one after another; anything else as it is."""
+        if right.fn != "transpose" or right.loop is not None or right.ndim != 2:
             return right
         found = self.xp.make("contiguous", (right,), {}, right.shape, right.dtype)
         found.hint = f"{right.args[0].name or 'weight'}_T"

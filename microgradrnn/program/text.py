@@ -48,7 +48,6 @@ class Text:
     Args:
         rewriter: whose expressions these are.
         names: the names that are taken.
-        buffers: whether loops fill arrays; otherwise lists, which are stacked.
 
     Attributes:
         named: the name of each expression that has a line of its own.
@@ -58,8 +57,8 @@ class Text:
         helpers: the functions that the program has to define.
     """
 
-    def __init__(self, rewriter: Rewriter, names: Names, buffers: bool) -> None:
-        self.rewriter, self.names, self.buffers = rewriter, names, buffers
+    def __init__(self, rewriter: Rewriter, names: Names) -> None:
+        self.rewriter, self.names = rewriter, names
         self.named: dict[Expression, str] = {}
         self.buffer: dict[tuple[Group, Expression], str] = {}
         self.carried: dict[Any, str] = {}
@@ -189,6 +188,9 @@ class Text:
             self.keeps[x] = self.kept.new(word(x))
         return f'product("{self.keeps[x]}", {left}, {right})'
 
+    def _dot(self, x: Expression) -> str:
+        return f"{self.within(x.args[0], ATOM)}.dot({self.text(x.args[1])[0]})"
+
     def _same(self, x: Expression) -> str:
         return self.within(x.args[0], ATOM)
 
@@ -298,7 +300,14 @@ def word(x: Expression) -> str:
     if x.hint:
         return x.hint
     words = {"matmul": "product", "multiply": "product", "divide": "quotient", "subtract": "difference", "add": "total"}
-    words |= {"concatenate": "joined", "index": "part", "reshape": "reshaped", "negative": "minus", "max": "largest"}
+    words |= {
+        "concatenate": "joined",
+        "index": "part",
+        "reshape": "reshaped",
+        "negative": "minus",
+        "max": "largest",
+        "sum": "sums",
+    }
     word = words.get(x.fn, x.fn)
     names = [arg.name for arg in x.args if isinstance(arg, Expression) and arg.name]
     return f"{word}_{names[0]}" if len(x.args) == 1 and names else word

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import Any
 
 from microgradrnn.program.expressions import Expression, inputs_of
 from microgradrnn.program.groups import Group
+from microgradrnn.program.in_place import InPlace, Readers, is_elementwise, is_large, one_hot
 from microgradrnn.program.names import Names
 from microgradrnn.program.rewrites import Rewriter
-from microgradrnn.program.text import Text, dtype_of, moved, shape_of, word, words, zeros
+from microgradrnn.program.text import dtype_of, moved, shape_of, word, words, zeros
 
 WIDTH = 96
 """How long a line gets before a part of it is given a line of its own."""
@@ -25,11 +27,13 @@ _PLAIN = ("argument", "carry", "saved", "after", "constant", "step", "filled")
 """What is written where it is used, since it is no more than a name, an index or a number."""
 
 
-class Writer(Text):
+class Writer(InPlace):
     """The lines of a function; arguments as of `Text`."""
 
-    def __init__(self, rewriter: Rewriter, names: Names, buffers: bool) -> None:
-        super().__init__(rewriter, names, buffers)
+    def __init__(self, rewriter: Rewriter, names: Names) -> None:
+        super().__init__(rewriter, names)
+        self.buffers, self.in_place = ("buffers" in rewriter.rewrites), ("in_place" in rewriter.rewrites)
+        self.readers = Readers()
         self.reserved: dict[Expression, str] = {}
         self.lines: list[str] = []
         self.indent = 1
@@ -44,13 +48,15 @@ class Writer(Text):
         """How often each expression is read, and which are read in a loop that they don't belong to."""
         seen: set[Any] = set()
         todo: list[tuple[Any, Any]] = [(root, None) for root in roots]
+        self.readers.keep(x for x, _ in todo)
         while todo:
             x, place = todo.pop()
             if isinstance(x, Group):
                 if x not in seen:
                     seen.add(x)
-                    todo += [(initial, None) for initial in self._initials(x)]
-                    todo += [(inside, x) for inside in self._inside(x)]
+                    initials, inside = self._initials(x), self._inside(x)
+                    self.readers.keep([*initials, *inside])
+                    todo += [*((y, None) for y in initials), *((y, x) for y in inside)]
                 continue
             self.uses[x] += 1
             if place is not None and x.loop is None:
@@ -58,6 +64,7 @@ class Writer(Text):
             if x in seen:
                 continue
             seen.add(x)
+            self.readers.add(x)
             if "group" in x.params:
                 todo.append((x.params["group"], None))
             todo += [(y, place if x.loop is not None else None) for y in self._inputs(x)]
@@ -110,6 +117,14 @@ class Writer(Text):
             elif self._has_line(x) or self._is_deep(x):
                 self._assign(x)
 
+    def write_as(self, name: str, x: Any) -> str:
+        """A line for what needs none to be read, and the name that it has got."""
+        name = self.names.new(name)
+        self.line(f"{name} = {self.text(x)[0]}")
+        if isinstance(x, Expression):
+            self._give(x, name)
+        return name
+
     def _is_deep(self, x: Expression) -> bool:
         """Whether too much would stand within x, were it not given a line."""
         below = [self.depth.get(y, 0) for y in self._inputs(x) if y not in self.named]
@@ -141,7 +156,9 @@ class Writer(Text):
     def _has_line(self, x: Expression) -> bool:
         if x in self.named or x.fn in _PLAIN or self._is_view(x):
             return False
-        return bool(x.name) or self.uses[x] > 1 or x in self.across or x.fn == "scattered"
+        if x.name or self.uses[x] > 1 or x in self.across or x.fn == "scattered":
+            return True
+        return self.in_place and one_hot(x) is not None
 
     def _is_view(self, x: Expression) -> bool:
         """Whether it is no more than another look at something that has a name, such as W_hh.T or h[1:]."""
@@ -155,13 +172,58 @@ class Writer(Text):
         return x in self.named or x.fn in ("argument", "saved", "step", "carry", "after") or self._has_line(x)
 
     def _assign(self, x: Expression) -> None:
-        """Give an expression a line and a name."""
+        """Give an expression a line and a name; several, where it is written step by step into one array."""
+        path = self._path_in_place(x)
+        if path:
+            self._assign_in_place(x, path)
+            return
         name = self._name(x)
         if x.fn == "scattered":
             self._scatter(x, name)
+        elif self.in_place and one_hot(x) is not None and len(self.path(x)) > 1:
+            self.line(f"{name} = {self.less_one(x, self._fitting(x.args[0]))}", x.why)
         else:
             self.line(f"{name} = {self._fitting(x)}", x.why)
+        self._give(x, name)
+
+    def _give(self, x: Expression, name: str) -> None:
+        """The name of what now stands in a line, and that all that stands within it has been read."""
+        self.readers.done.update(self._within(x))
         self.named[x] = name
+
+    def _path_in_place(self, x: Expression) -> list[Expression]:
+        """The operations that are to be written one after another on one array; none where a line does."""
+        if not self.in_place or self.indent > 1 or not is_elementwise(x):
+            return []
+        path = self.path(x)
+        return path if is_large(x) and (len(path) > 1 or x not in self.readers.kept) else []
+
+    def _assign_in_place(self, x: Expression, path: Sequence[Expression]) -> None:
+        first, why = path[0], x.why
+        room = self.room(first, self.readers) if is_elementwise(first) and x not in self.readers.kept else None
+        if room is not None and not (x.name or x.hint):  # nobody would call it anything else
+            name = self.named[room]
+            self.line(self.onto(first, room, name), why)
+        else:
+            name = self._name(x)
+            self.line(f"{name} = {self._first(first, room, name, x)}", why)
+        for before, y in pairwise(path):
+            self._give(before, name)
+            self.line(self.onto(y, before, name), "S - 1[m]" if one_hot(y) is not None else "")
+        self._give(x, name)
+
+    def _first(self, first: Expression, room: Expression | None, name: str, x: Expression) -> str:
+        """The first of several operations on one array, which says where that is."""
+        if room is not None:
+            return self.into(first, self.named[room])
+        if is_elementwise(first) and is_large(first) and self.buffers and x not in self.readers.kept:
+            return self.into(first, self._buffer(name, first.shape, first.dtype))
+        return self._fitting(first)
+
+    def _buffer(self, name: str, shape: Sequence[Any], dtype: Any) -> str:
+        """An array that is kept from call to call."""
+        self.helpers.add("buffer")
+        return f'buffer("{self.kept.new(name)}", {shape_of(shape)}{dtype_of(dtype)})'
 
     def _fitting(self, x: Expression) -> str:
         """The text of an expression; where it is long, after lines for parts of it."""
@@ -241,8 +303,7 @@ class Writer(Text):
     def _make_buffer(self, group: Group, x: Expression, length: str) -> str:
         name = self.buffer[group, x] = self.names.new(x.name or word(x))
         if self.buffers:
-            self.helpers.add("buffer")
-            self.line(f'{name} = buffer("{self.kept.new(name)}", {shape_of((length, *x.shape))}{dtype_of(x.dtype)})')
+            self.line(f"{name} = {self._buffer(name, (length, *x.shape), x.dtype)}")
         else:
             self.line(f"{name} = [None] * {length if length.isidentifier() or length.isdigit() else f'({length})'}")
         return name
@@ -270,13 +331,25 @@ class Writer(Text):
             if x.fn == "scattered":
                 self._scatter(x, place)
             else:
-                self.line(f"{place} = {self._fitting(x)}", x.why)
-            self.named[x] = place
+                self._fill(x, place)
+            self._give(x, place)
         elif original is not None and original in group.totals:
             after = group.totals[original]
+            if x.fn == "scattered":
+                self._assign(x)
             self.line(f"{self.named[after]} += {self._fitting(x)}", x.why or after.why)
+            self.readers.done.update(self._within(x))
         elif self._has_line(x) or self._is_deep(x):
             self._assign(x)
+
+    def _fill(self, x: Expression, place: str) -> None:
+        """Write x into its row of an array."""
+        text = self._fitting(x)
+        direct = is_elementwise(x) or x.fn in ("dot", "concatenate")
+        if self.in_place and self.buffers and direct and x.ndim:
+            self.line(self.into(x, place), x.why)
+        else:
+            self.line(f"{place} = {text}", x.why)
 
     def _hand_on(self, group: Group, carries: Sequence[Any]) -> None:
         """What the next step finds; all at once where one needs what another replaces."""

@@ -54,7 +54,7 @@ def test_alone_it_changes_nothing_but_rounding(name, rewrite):
         close(same[key], grad, name=key)
 
 
-@pytest.mark.parametrize("rewrite", ["together", "gather", "buffers"])
+@pytest.mark.parametrize("rewrite", ["together", "gather", "buffers", "dot"])
 @every_network
 def test_alone_it_is_to_be_seen_in_the_source(name, rewrite):
     (plain, rewritten), _ = programs(name, (), (rewrite,))
@@ -89,6 +89,21 @@ def test_buffers_take_the_place_of_lists_that_are_stacked(name):
     assert "buffer(" not in plain.source
     assert "np.stack(" not in buffered.source
     assert 'buffer("' in buffered.source
+
+
+@every_network
+def test_in_place_a_step_writes_its_results_into_their_rows(name):
+    (buffered, in_place), _ = programs(name, ("buffers",), ("buffers", "in_place"))
+    assert "out=" not in buffered.source.split("def forward_backward")[1]
+    assert any(re.search(r"^np\.\w+\(.*out=\w+\[t( \+ 1)?\]\)$", line) for line in in_loops(in_place.source))
+
+
+@every_network
+def test_with_dot_no_step_multiplies_matrices_by_a_sign(name):
+    (plain, dot), _ = programs(name, ("together",), ("together", "dot"))
+    assert any(" @ " in line for line in in_loops(plain.source))
+    assert not any(" @ " in line for line in in_loops(dot.source))
+    assert any(".dot(W_hh" in line for line in in_loops(dot.source))
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if not name.startswith("rnn")])
@@ -132,5 +147,5 @@ def test_a_gradient_of_data_that_is_asked_for_is_there():
 
 def test_an_unknown_rewrite_is_named_beside_those_that_there_are():
     W = Parameter(np.ones(2), "W")
-    with pytest.raises(ValueError, match=r"together, gather, buffers, tanh, not \['fast'\]"):
+    with pytest.raises(ValueError, match=r"together, gather, buffers, in_place, dot, tanh, not \['fast'\]"):
         compile_graph(W.sum(), rewrites=("gather", "fast"))

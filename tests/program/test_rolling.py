@@ -89,6 +89,21 @@ def test_a_sequence_read_in_reverse_rolls(rewrites):
 
 
 @every_set_of_rewrites
+def test_a_weight_that_each_step_reads_in_reverse_rolls(rewrites):
+    """Each step adds its part of the gradient to rows in another order."""
+    (W,) = parameters(1)
+
+    def record(T, N):
+        x = sequence(T, N)
+        h = Tensor(np.zeros((N, SIZE)), requires_grad=False)
+        for t in range(T):
+            h = (x[t] + h @ W[::-1]).tanh()
+        return (h * h).sum(), [x]
+
+    assert_rolls(record, rewrites)
+
+
+@every_set_of_rewrites
 def test_states_that_cross_over_roll(rewrites):
     """Each becomes the other's past."""
     W, U = parameters(2)
@@ -337,6 +352,17 @@ class RandomCell:
             made.append(_KINDS[kind](a, b, weights[which % len(weights)]))
         return tuple(state + x for state in made[-self.states :])
 
+    def record(self, weights, x, backwards=False, every_step=False):
+        """The loss: through x forward or backwards, counted in every step or at the end alone."""
+        T, N, _ = x.shape
+        states, losses = tuple(Tensor(np.full((N, SIZE), 0.1 * k), requires_grad=False) for k in range(self.states)), []
+        for t in reversed(range(T)) if backwards else range(T):
+            states = self.step(x[t], states, weights)
+            losses.append((states[0] * states[0]).sum())
+        anchor = functional.add_n([(w * w).sum() for w in weights])  # so that there always are a gradient and an input
+        last = functional.add_n([state.sum() for state in states]) + (x * x).sum()
+        return anchor + last + (functional.add_n(losses) if every_step else 0.0)
+
 
 _KINDS = {
     "matmul": lambda a, b, W: (a @ W + b).tanh(),
@@ -363,13 +389,7 @@ def test_a_program_of_any_cell_agrees_at_all_sizes_or_says_why_not(cell, rewrite
 
     def record(T, N):
         x = sequence(T, N, seed=T)
-        states, losses = tuple(Tensor(np.full((N, SIZE), 0.1 * k), requires_grad=False) for k in range(cell.states)), []
-        for t in reversed(range(T)) if backwards else range(T):
-            states = cell.step(x[t], states, weights)
-            losses.append((states[0] * states[0]).sum())
-        anchor = functional.add_n([(w * w).sum() for w in weights])  # so that there always are a gradient and an input
-        last = functional.add_n([state.sum() for state in states]) + (x * x).sum()
-        return anchor + last + (functional.add_n(losses) if every_step else 0.0), [x]
+        return cell.record(weights, x, backwards, every_step), [x]
 
     program = compile_graph(*record(6, 2), rewrites=rewrites)
     for T, N in ((6, 2), (9, 1), (4, 3)):
