@@ -14,6 +14,7 @@ Every function takes as ``xp`` the namespace to compute in: `microgradrnn.floats
 """
 
 import functools
+import math
 import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -335,11 +336,18 @@ def _as_matrices(u: Any, x: Any, y: Any) -> tuple[Any, Any, Any]:
     return u, x, y
 
 
+def _rows(x: Any) -> Any:
+    """The rows of a stack of matrices below one another. Times one matrix, that is one product, not one for each."""
+    return x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
+
+
 # Of two matrices by dot: matmul is several times slower for a column times a row, which is what weights of a single
 # sequence get.
 def _matmul_pull_x(xp: Any, u: Any, z: Any, x: Any, y: Any) -> Any:
     if x.ndim == y.ndim == 2:
         return xp.dot(u, y.T)
+    if x.ndim > y.ndim == 2:
+        return xp.dot(_rows(u), y.T).reshape(*u.shape[:-1], y.shape[0])
     u, _, columns = _as_matrices(u, x, y)
     downstream = xp.matmul(u, columns.swapaxes(-1, -2))
     return downstream[..., 0, :] if x.ndim == 1 else downstream
@@ -348,6 +356,8 @@ def _matmul_pull_x(xp: Any, u: Any, z: Any, x: Any, y: Any) -> Any:
 def _matmul_pull_y(xp: Any, u: Any, z: Any, x: Any, y: Any) -> Any:
     if x.ndim == y.ndim == 2:
         return xp.dot(x.T, u)
+    if x.ndim > y.ndim == 2:
+        return xp.dot(_rows(x).T, _rows(u))
     u, rows, _ = _as_matrices(u, x, y)
     downstream = xp.matmul(rows.swapaxes(-1, -2), u)
     return downstream[..., 0] if y.ndim == 1 else downstream

@@ -52,16 +52,23 @@ def fix_numbers(graph: Sequence[Node], arguments: Sequence[Expression], given: C
     squared = {node.inputs[1] for node in graph if node.op is ops.POW and _number(node.inputs[1]) == 2}
     leaves = [x for x in graph if x.op is None and not x.requires_grad and x not in given and x not in squared]
     numbers = {number for number in map(_number, leaves) if number not in (None, 0.0, 1.0)}
+    if any(x.size == 1 and _number(x) == 1.0 for node in graph for x in _scales(node) if x in leaves):
+        numbers.add(1.0)  # nobody multiplies by 1, but by 1 / N, which a batch of one makes 1
     for argument in arguments:
         sizes = [size for size in argument.shape if isinstance(size, Size)]
         for count in range(1, len(sizes) + 1):
             for some in itertools.combinations(sizes, count):
                 product = math.prod(map(int, some))
-                found = {float(product), product - 1.0, product + 1.0, math.sqrt(product)} - {0.0, 1.0}
+                found = {float(product), product - 1.0, product + 1.0, math.sqrt(product)} - {0.0}
                 found |= {1 / x for x in found}
                 for number in (x for x in numbers if any(math.isclose(x, y, rel_tol=1e-6) for y in found)):
                     for size in some:
                         size.fix(f"the constant {number:g} may have been computed from it")
+
+
+def _scales(node: Node) -> Sequence[Node]:
+    """What it multiplies or divides by."""
+    return node.inputs if node.op is ops.MUL else node.inputs[1:] if node.op is ops.DIV else ()
 
 
 def _number(leaf: Node) -> float | None:

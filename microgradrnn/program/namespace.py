@@ -16,7 +16,7 @@ from microgradrnn.ops import Op
 from microgradrnn.program.expressions import OPERATORS, Expression, Opaque, identity, inputs_of
 from microgradrnn.program.names import Names
 from microgradrnn.program.shapes import basic_shape, fancy_shape, same, same_product
-from microgradrnn.program.sizes import Shape, Size, broadcast, unite
+from microgradrnn.program.sizes import Shape, Size, broadcast, product, unite
 
 
 class Expressions:
@@ -136,13 +136,7 @@ class Expressions:
         """The same entries in another shape; one size may be -1."""
         shape = tuple(shape) if isinstance(shape, (tuple, list)) else (shape,)
         if -1 in shape:
-            rest = math.prod(int(size) for size in shape if size != -1)
-            known = [size for size in x.shape if isinstance(size, Size)]
-            missing: int = int(x.size) // max(rest, 1)
-            like = [size for size in x.shape if int(size) == missing and isinstance(size, Size)]
-            if like and len(known) == 1:
-                missing = like[0]
-            shape = tuple(missing if size == -1 else size for size in shape)
+            shape = _completed(x.shape, shape)
         if same(shape, x.shape):
             return x
         if x.fn == "filled":
@@ -150,7 +144,7 @@ class Expressions:
         if not same_product(shape, x.shape):
             for size in (*x.shape, *shape):
                 if isinstance(size, Size):
-                    size.fix("it is reshaped to sizes that were numbers when recorded")
+                    size.fix(_RESHAPED)
         return self.make("reshape", (x,), {"shape": shape}, shape, x.dtype)
 
     def transpose(self, x: Any, axes: Any) -> Any:
@@ -225,6 +219,25 @@ class Expressions:
         if key[0] is arrays[0] and len(key) == 1 and arrays[0].dtype.kind in "iu":
             return self.make("index", (x, key), {}, arrays[0].shape + x.shape[1:], x.dtype)
         return self.make("index", (x, key), {}, fancy_shape(x.shape, key), x.dtype)
+
+
+def _completed(old: Shape, new: Shape) -> Shape:
+    """A new shape with the size that -1 stands for in it."""
+    front = len(old) - len(new) + 1
+    if new[0] == -1 and front >= 0 and tuple(map(int, old[front:])) == tuple(map(int, new[1:])):
+        for one, other in zip(old[front:], new[1:], strict=True):  # the last axes stay, and those before become one
+            if isinstance(one, Size) and not same([one], [other]):
+                one.fix(_RESHAPED)
+        return product(old[:front]), *old[front:]
+    rest = math.prod(int(size) for size in new if size != -1)
+    missing = math.prod(map(int, old)) // max(rest, 1)
+    known = [size for size in old if isinstance(size, Size)]
+    if len(known) == 1 and int(known[0]) == missing:
+        missing = known[0]
+    return tuple(missing if size == -1 else size for size in new)
+
+
+_RESHAPED = "it is reshaped to sizes that were numbers when recorded"
 
 
 _KEPT_LAST = {"axis": -1, "keepdims": True}

@@ -36,6 +36,8 @@ TAKES_OTHERS = {
     "a mean": lambda x: (x @ W).tanh().mean(),
     "means of means": lambda x: (x @ W).mean(axis=0).mean(axis=0).sum(),
     "rows from the last, counted from the end": lambda x: loop(x, [-1 - t for t in steps(x)]),
+    "all rows below one another": lambda x: (x.reshape(-1, 3) @ W).tanh().sum(),
+    "a stack of matrices times one": lambda x: ((x @ W).tanh() @ W_hh).tanh().sum(),
     "the last row once more": lambda x: loop(x, steps(x)) + (x[-1] @ W).sum(),
     "ones as large as what they meet": lambda x: ((x @ W).tanh() * np.ones((x.shape[1], 4))).sum(),
 }
@@ -104,6 +106,38 @@ def test_what_does_not_follow_from_sizes_keeps_them_and_says_so(record, rewrites
     assert all(why.startswith("program: x has shape (") for why in refused if why)
     assert all(f"# Fixed: {note}" in program.source for note in program.notes)
     assert program.notes
+
+
+@pytest.mark.parametrize("rewrites", [REWRITES, ()], ids=["all", "none"])
+@pytest.mark.parametrize(
+    ("T", "N", "record"),
+    [
+        (5, 1, lambda x: loop(x, steps(x)) * (1.0 / x.shape[1])),
+        (5, 1, lambda x: loop(x, steps(x)) / x.shape[1]),
+        (5, 2, lambda x: loop(x, steps(x)) / (x.shape[1] - 1)),
+    ],
+    ids=["times 1 / N", "over N", "over N - 1"],
+)
+def test_a_size_that_makes_a_factor_one_is_kept(T, N, record, rewrites):
+    """A factor of 1 tells nothing of where it came from, and nobody writes one."""
+    x = sequence(T, N)
+    program = compile_graph(record(x), [x], rewrites=rewrites)
+    agrees(program, record, T, N)
+    assert "the constant 1 may have been computed from it" in " ".join(program.notes)
+    assert refusal(program, record, T, N + 2).startswith("program: x has shape (")
+
+
+def test_a_batch_of_one_without_a_factor_of_one_is_as_good_as_any():
+    """A 1 that something is subtracted from, or that is divided by something, is no size."""
+
+    def record(x):
+        z = (1.0 - loop(x, steps(x)).sigmoid()) * 0.3
+        return 1.0 / (z + 2.5)
+
+    x = sequence(5, 1)
+    program = compile_graph(record(x), [x])
+    for T, N in [(5, 1), (7, 3)]:
+        agrees(program, record, T, N)
 
 
 def test_integers_that_do_not_fit_their_type_are_refused():
