@@ -12,6 +12,7 @@ import numpy as np
 
 from microgradrnn.program.expressions import OPERATORS, REDUCTIONS, Carry, Expression, Loop
 from microgradrnn.program.namespace import Expressions
+from microgradrnn.program.sizes import product
 
 CACHED = 2**18
 """Bytes that stay near the processor. A product as large goes into an array that is kept."""
@@ -35,10 +36,6 @@ class AllSteps:
 
     def stepped(self, x: Any) -> bool:
         """Whether it differs from step to step."""
-        raise NotImplementedError
-
-    def below(self, x: Expression, loop: Loop) -> Any:
-        """The rows of all steps below one another, as one matrix."""
         raise NotImplementedError
 
     def all_steps(self, x: Expression, loop: Loop) -> Any:
@@ -96,12 +93,20 @@ class AllSteps:
         if moved[0]:
             if left.ndim < 2 or right.ndim != 2:
                 return self.xp.matmul(*args) if right.ndim <= 2 else None
-            product = self.xp.matmul(self.below(left, loop), args[1])
-            if "buffers" in self.rewrites and size_in_bytes(product) > CACHED:
-                product = self.xp.make("product", product.args, {}, product.shape, product.dtype)
-                product.hint = x.hint
-            return self.xp.reshape(product, (loop.length, *x.shape))
+            return self.xp.reshape(self.rows_times(self.every(left, loop), args[1], x.hint), (loop.length, *x.shape))
         return self.xp.matmul(*args) if right.ndim == 2 and left.ndim <= 2 else None
+
+    def rows_times(self, stack: Expression, right: Expression, hint: str = "") -> Expression:
+        """The rows of all matrices below one another, times a matrix: one product for all of them."""
+        found = self.xp.matmul(self.below(stack), right)
+        if "buffers" in self.rewrites and size_in_bytes(found) > CACHED:
+            found = self.xp.make("product", found.args, {}, found.shape, found.dtype)
+            found.hint = hint
+        return found
+
+    def below(self, stack: Expression) -> Any:
+        """The rows of all matrices below one another, as one matrix."""
+        return self.xp.reshape(stack, (product(stack.shape[:-1]), stack.shape[-1]))
 
     def _picked(self, x: Expression, args: list[Any], moved: list[bool]) -> Any:
         key = x.args[1]

@@ -4,7 +4,8 @@
 rounding, and each can be switched off:
 
 - together: what does not wait for the step before is computed for all steps at once, before or after the loop. What
-  is left in a loop is what hands on to itself, such as h_t from h_(t-1).
+  is left in a loop is what hands on to itself, such as h_t from h_(t-1). A stack of matrices times one matrix is one
+  product of all their rows.
 - gather: a weight's gradient is one matrix product after the loop in place of a sum of one a step.
 - buffers: what a loop makes in its steps goes into arrays that are kept from call to call, not into lists that are
   stacked; a transposed weight that every step multiplies by is laid out once.
@@ -26,7 +27,6 @@ from microgradrnn.program.all_steps import AllSteps, axes, is_better_at_once, ke
 from microgradrnn.program.expressions import Carry, Expression, Loop, inputs_of
 from microgradrnn.program.groups import Group, cycles, reaches, unturned
 from microgradrnn.program.namespace import Expressions
-from microgradrnn.program.sizes import product
 
 REWRITES = ("together", "gather", "buffers", "in_place", "dot", "tanh")
 _CHEAP = ("add", "subtract", "multiply", "negative")
@@ -90,6 +90,8 @@ class Rewriter(AllSteps):
             return x
         if x.fn == "index":
             return self.xp.index(args[0], args[1])
+        if x.fn == "matmul" and args[0].ndim > args[1].ndim == 2 and "together" in self.rewrites:
+            return self.xp.reshape(self.rows_times(*args), x.shape)
         return self.xp.make(x.fn, args, x.params, x.shape, x.dtype)
 
     def _like(self, found: Any, x: Expression) -> Any:
@@ -133,7 +135,7 @@ class Rewriter(AllSteps):
         if x.fn == "matmul" and all(isinstance(arg, Expression) and arg.ndim == 2 for arg in x.args):
             left, right = x.args
             if left.fn == "transpose" and self.stepped(left) and self.stepped(right):
-                return self.below(left.args[0], loop).T @ self.below(right, loop)
+                return self.below(self.every(left.args[0], loop)).T @ self.below(self.every(right, loop))
             if not self.stepped(left):
                 return self.once(left) @ self._total(right, loop)
             if not self.stepped(right):
@@ -147,11 +149,6 @@ class Rewriter(AllSteps):
         if x.fn == "reshape":
             return self.xp.reshape(self._total(x.args[0], loop), x.shape)
         return None
-
-    def below(self, x: Expression, loop: Loop) -> Any:
-        """The rows of all steps below one another, as one matrix."""
-        every = self.every(x, loop)
-        return self.xp.reshape(every, (product(every.shape[:-1]), x.shape[-1]))
 
     # ---- For every step at once -------------------------------------------------------------------------------------
 
