@@ -47,6 +47,7 @@ def compile(  # noqa: A001 - a graph's, as in PyTorch and re
             a step, stands for one array with a row for each.
         outputs: nodes of the same graph whose values are wanted too, such as the last state; see `Program.run`.
         rewrites: what is done to loops, of `microgradrnn.program.REWRITES`; () leaves them as they were recorded.
+            Without "buffers" and "in_place" the source also runs with ``jax.numpy`` in NumPy's place.
 
     Raises:
         TypeError: loss is no node, or needs no gradient; an input is no leaf.

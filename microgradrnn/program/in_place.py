@@ -40,14 +40,23 @@ class Readers:
 
     def keep(self, xs: Iterable[Expression]) -> None:
         """These are handed out, or on to the next step: they, and what they are a look at, must stay as they are."""
-        for x in xs:
-            self.kept.add(x)
+        self.kept.update(xs)
 
     def are_done(self, x: Expression, now: Collection[Expression]) -> bool:
-        """Whether nobody will read x once those that read it now have."""
-        return x not in self.kept and all(
-            self.are_done(y, now) if y.fn in _VIEWS else y in self.done or y in now for y in self.of[x]
-        )
+        """Whether nobody will read x, or a look at it, once those that read it now have."""
+        looks, seen = [x], {x}
+        while looks:
+            look = looks.pop()
+            if look in self.kept:
+                return False
+            for reader in self.of[look]:
+                if reader.fn not in _VIEWS:
+                    if reader not in self.done and reader not in now:
+                        return False
+                elif reader not in seen:
+                    seen.add(reader)
+                    looks.append(reader)
+        return True
 
 
 class InPlace(Text):
