@@ -2,7 +2,8 @@
 
 - `compiling`: `compile`. `program`: what it gives.
 - `rolling`: unrolled steps as loops again. `derive`: both passes, from the op table, as `expressions`.
-- `rewrites`: what is done for all steps at once. `in_place`: what is written over what. `statements`, `writing`: the text.
+- `rewrites`: what is done for all steps at once. `in_place`: what is written over what.
+- `statements`, `writing`: the text.
 - `scalars`: graphs of `microgradrnn.Value`, as Python on floats.
 """
 
