@@ -3,8 +3,9 @@
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 
-from microgradrnn import jvp
+from microgradrnn import Tensor, jvp
 from tests import witnesses
 from tests.op_cases import calls, every_elementwise_op, every_op
 
@@ -47,6 +48,19 @@ def test_float32_stays_float32_in_output_gradients_and_tangents(op, data):
     for single, double in zip(*results, strict=True):
         assert single.dtype == np.float32
         witnesses.assert_close(single, double, tolerance=1e-4)
+
+
+@given(data=st.data(), dtype=st.sampled_from([np.float32, np.float64]))
+def test_rows_that_are_read_many_times_get_the_sum_of_what_their_readers_send(data, dtype):
+    """Sums of whole numbers are exact, in whatever order, and one-hot rows say which go where."""
+    V, F = data.draw(st.integers(1, 5)), data.draw(st.integers(1, 3))
+    shape = data.draw(st.sampled_from([(3,), (40,), (8, 5), (2, 20, 1)]))
+    rows = data.draw(hnp.arrays(int, shape, elements=st.integers(-V, V - 1)))
+    upstream = data.draw(hnp.arrays(dtype, (*shape, F), elements=st.integers(-9, 9)))
+    W = Tensor(np.ones((V, F)), dtype=dtype)
+    W[rows].backward(upstream)
+    np.testing.assert_array_equal(W.grad, np.eye(V)[rows.ravel()].T @ upstream.reshape(-1, F))
+    assert W.grad.dtype == dtype
 
 
 @every_op

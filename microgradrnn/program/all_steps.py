@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from microgradrnn.program.expressions import OPERATORS, REDUCTIONS, Carry, Expression, Loop
+from microgradrnn.program.expressions import OPERATORS, REDUCTIONS, Carry, Expression, Loop, is_identity
 from microgradrnn.program.namespace import Expressions
 from microgradrnn.program.sizes import product
 
@@ -93,16 +93,18 @@ class AllSteps:
         if moved[0]:
             if left.ndim < 2 or right.ndim != 2:
                 return self.xp.matmul(*args) if right.ndim <= 2 else None
-            return self.xp.reshape(self.rows_times(self.every(left, loop), args[1], x.hint), (loop.length, *x.shape))
+            return self.stack_times(self.every(left, loop), args[1], (loop.length, *x.shape), x.hint)
         return self.xp.matmul(*args) if right.ndim == 2 and left.ndim <= 2 else None
 
-    def rows_times(self, stack: Expression, right: Expression, hint: str = "") -> Expression:
-        """The rows of all matrices below one another, times a matrix: one product for all of them."""
+    def stack_times(self, stack: Expression, right: Expression, shape: Any, hint: str = "") -> Any:
+        """A stack of matrices times one matrix: one product of all their rows, or no more than some rows of it."""
+        if "lookup" in self.rewrites and _are_rows_of_the_identity(stack) and stack.dtype == right.dtype:
+            return self.xp.index(right, stack.args[1])
         found = self.xp.matmul(self.below(stack), right)
         if "buffers" in self.rewrites and size_in_bytes(found) > CACHED:
             found = self.xp.make("product", found.args, {}, found.shape, found.dtype)
             found.hint = hint
-        return found
+        return self.xp.reshape(found, shape)
 
     def below(self, stack: Expression) -> Any:
         """The rows of all matrices below one another, as one matrix."""
@@ -131,6 +133,11 @@ class AllSteps:
         first = self.once(carry.initial)[None]
         every = self.every(carry.update, loop)
         return self.xp.concatenate([every[1:], first] if loop.reverse else [first, every[:-1]])
+
+
+def _are_rows_of_the_identity(x: Expression) -> bool:
+    """Whether x is one-hot rows that integers pick: ``np.eye(V)[tokens]``."""
+    return x.fn == "index" and len(x.args[1]) == 1 and isinstance(x.args[1][0], Expression) and is_identity(x.args[0])
 
 
 def axes(x: Expression) -> tuple[int, ...]:

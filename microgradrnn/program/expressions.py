@@ -203,6 +203,13 @@ def inputs_of(args: Iterable[Any]) -> Iterable[Expression]:
             yield from inputs_of(x)
 
 
+def is_identity(x: Any) -> bool:
+    """Whether x is a constant, the identity matrix."""
+    if not isinstance(x, Expression) or x.fn != "constant" or x.ndim != 2 or x.shape[0] != x.shape[1]:
+        return False
+    return np.array_equal(x.args[0].value, np.eye(int(x.shape[0])))
+
+
 def is_composed(x: Any, xs: Iterable[Any]) -> bool:
     """Whether more than one function lies between x and xs, so that it deserves a name."""
     return isinstance(x, Expression) and any(

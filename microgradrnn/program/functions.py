@@ -13,6 +13,17 @@ from microgradrnn.program.rewrites import Rewriter
 from microgradrnn.program.writing import Writer
 
 HELPERS = {
+    "add_rows": [
+        "def add_rows(grad, rows, values):",
+        '    """Add each of the values to its row; those of one row are added up first, side by side once sorted."""',
+        "    rows = rows.reshape(-1) % len(grad)",
+        '    order = np.argsort(rows, kind="stable")',
+        "    rows = rows[order]",
+        "    starts = np.flatnonzero(np.diff(rows, prepend=-1))",
+        "    grad[rows[starts]] += np.add.reduceat(values.reshape(-1, *grad.shape[1:])[order], starts)",
+        "",
+        "",
+    ],
     "buffer": [
         "kept = {}",
         "",

@@ -82,7 +82,8 @@ class InPlace(Text):
         """Whether the line that reads x makes the array for it."""
         if x.fn == "reshape":
             return x not in self.named and x.args[0].fn in ("matmul", "product") and self._is_new(x.args[0])
-        return x not in self.named and (is_elementwise(x) or x.fn in _NEW)
+        picked = x.fn == "index" and any(isinstance(part, Expression) for part in x.args[1])
+        return x not in self.named and (picked or is_elementwise(x) or x.fn in _NEW)
 
     def room(self, x: Expression, readers: Readers) -> Expression | None:
         """An array that x reads, entry by entry, and nobody after it; x may be written over it."""

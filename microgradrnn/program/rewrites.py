@@ -6,6 +6,8 @@ rounding, and each can be switched off:
 - together: what does not wait for the step before is computed for all steps at once, before or after the loop. What
   is left in a loop is what hands on to itself, such as h_t from h_(t-1). A stack of matrices times one matrix is one
   product of all their rows.
+- lookup: one-hot rows times a matrix are rows of the matrix, ``W[tokens]``. (Of a matrix that holds inf or nan the
+  product is nan in every row.)
 - gather: a weight's gradient is one matrix product after the loop in place of a sum of one a step.
 - buffers: what a loop makes in its steps goes into arrays that are kept from call to call, not into lists that are
   stacked; a transposed weight that every step multiplies by is laid out once.
@@ -28,7 +30,7 @@ from microgradrnn.program.expressions import Carry, Expression, Loop, inputs_of
 from microgradrnn.program.groups import Group, cycles, reaches, unturned
 from microgradrnn.program.namespace import Expressions
 
-REWRITES = ("together", "gather", "buffers", "in_place", "dot", "tanh")
+REWRITES = ("together", "lookup", "gather", "buffers", "in_place", "dot", "tanh")
 _CHEAP = ("add", "subtract", "multiply", "negative")
 
 
@@ -91,7 +93,7 @@ class Rewriter(AllSteps):
         if x.fn == "index":
             return self.xp.index(args[0], args[1])
         if x.fn == "matmul" and args[0].ndim > args[1].ndim == 2 and "together" in self.rewrites:
-            return self.xp.reshape(self.rows_times(*args), x.shape)
+            return self.stack_times(args[0], args[1], x.shape)
         return self.xp.make(x.fn, args, x.params, x.shape, x.dtype)
 
     def _like(self, found: Any, x: Expression) -> Any:

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
+
 from microgradrnn.program.expressions import Expression, inputs_of
 from microgradrnn.program.in_place import InPlace, Readers, is_elementwise, is_large, one_hot
 from microgradrnn.program.names import Names
@@ -192,7 +194,11 @@ class Statements(InPlace):
         self.line(f"{name} = {start}", x.why)
         for key, values in zip(parts[::2], parts[1::2], strict=True):
             added = self.text(values)[0] if isinstance(values, Expression) else repr(values)
-            if any(isinstance(part, Expression) and part.dtype.kind != "b" for part in key):
+            picked = [part for part in key if isinstance(part, Expression) and part.dtype.kind != "b"]
+            if picked and len(key) == 1 and np.shape(values) == (*picked[0].shape, *x.shape[1:]):
+                self.helpers.add("add_rows")
+                self.line(f"add_rows({name}, {self.key(key)}, {added})")
+            elif picked:
                 place = self.key(key) if len(key) == 1 else f"np.s_[{self.key(key)}]"
                 self.line(f"np.add.at({name}, {place}, {added})")
             else:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from microgradrnn.program.expressions import REDUCTIONS, Expression
+from microgradrnn.program.expressions import REDUCTIONS, Expression, is_identity
 from microgradrnn.program.groups import Group
 from microgradrnn.program.names import Names
 from microgradrnn.program.rewrites import Rewriter
@@ -237,7 +237,7 @@ class Text:
             return f"np.zeros({shape_of(array.shape)}{dtype_of(array.dtype)})"
         if array.ndim == 1 and array.dtype.kind in "iu" and np.array_equal(array, np.arange(len(array))):
             return f"np.arange({len(array)})"
-        if array.ndim == 2 and array.shape[0] == array.shape[1] > 1 and np.array_equal(array, np.eye(len(array))):
+        if len(array) > 1 and is_identity(x):
             return f"np.eye({len(array)}{dtype_of(array.dtype)})"
         if array.size <= LITERAL and np.isfinite(array).all():
             return f"np.array({array.tolist()}{dtype_of(array.dtype) if array.dtype != int else ''})"

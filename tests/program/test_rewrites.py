@@ -91,6 +91,18 @@ def test_buffers_take_the_place_of_lists_that_are_stacked(name):
     assert 'buffer("' in buffered.source
 
 
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
+def test_lookup_takes_the_place_of_the_product_with_one_hot_rows(cell):
+    (product, lookup), arrays = programs(f"{cell}: language model", ("together",), ("together", "lookup"))
+    assert " @ W_xh)" in product.source
+    assert " @ W_xh)" not in lookup.source
+    assert "W_xh[tokens]" in lookup.source
+    (value, grads), (again, same) = product(*arrays), lookup(*arrays)
+    close(again, value)
+    for key, grad in grads.items():
+        close(same[key], grad, name=key)
+
+
 @every_network
 def test_in_place_a_step_writes_its_results_into_their_rows(name):
     (buffered, in_place), _ = programs(name, ("buffers",), ("buffers", "in_place"))
@@ -147,5 +159,5 @@ def test_a_gradient_of_data_that_is_asked_for_is_there():
 
 def test_an_unknown_rewrite_is_named_beside_those_that_there_are():
     W = Parameter(np.ones(2), "W")
-    with pytest.raises(ValueError, match=r"together, gather, buffers, in_place, dot, tanh, not \['fast'\]"):
+    with pytest.raises(ValueError, match=r"together, lookup, gather, buffers, in_place, dot, tanh, not \['fast'\]"):
         compile_graph(W.sum(), rewrites=("gather", "fast"))
