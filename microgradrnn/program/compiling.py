@@ -100,9 +100,13 @@ class _Compiling:
         lengths = [forward.length for forward, _ in self.derivation.loops.values()]
         fix_untied(self.leaves.uniform, self.leaves.inputs, lengths)
         self.rewriter = Rewriter(self.xp, rewrites)
-        self.value = self.rewriter.once(self.derivation.value(loss))
-        self.outputs = [self.rewriter.once(self.derivation.value(self.recording.source(node))) for node in outputs]
+        self.value, *self.outputs = (self._value(node) for node in (loss, *outputs))
         self.grads = self._grads()
+
+    def _value(self, node: Node) -> Expression:
+        """What is handed out for a node."""
+        found = self.rewriter.once(self.derivation.value(self.recording.source(node)))
+        return found if isinstance(found, Expression) else self.xp.filled(found, (), node.dtype)
 
     def _grads(self) -> dict[str, Any]:
         """The gradients that are wanted, in the order in which a backward pass has them."""
@@ -150,7 +154,7 @@ class _Compiling:
         """Forward, backward, and what is returned."""
         for x in (self.value, *self.outputs):
             writer.write(x)
-        loss = writer.named.get(self.value) or writer.write_as("loss", self.value)
+        loss = writer.result(self.value) if self.value in writer.named else writer.write_as("loss", self.value)
         split = len(writer.lines)
         for x in self.grads.values():
             writer.write(x)

@@ -141,7 +141,7 @@ class Derivation(Forward):
     def _send(self, to: Source, downstream: Any, why: str) -> None:
         """A contribution to a node outside all loops, to a row of one, or to one step of a loop's."""
         if isinstance(to, Row):
-            self._send(to.source, Scattered((to.index,), self._dense(downstream, self.value(to))), why)
+            self._send(to.source, Scattered((self.from_end(to),), self._dense(downstream, self.value(to))), why)
         elif isinstance(to, Node) and to in self.recording.member:
             loop, q, k = self.recording.member[to]
             self.sent.setdefault((loop, q, "at", k), []).append((downstream, why))

@@ -62,7 +62,7 @@ class Forward:
         if source in self.values:
             return self.values[source]
         if isinstance(source, Row):
-            found = self.xp.row(self.value(source.source), self._from_end(source))
+            found = self.xp.row(self.value(source.source), self.from_end(source))
         else:
             assert isinstance(source, Node)
             loop, q, k = self.recording.member[source]
@@ -75,7 +75,7 @@ class Forward:
         self.values[source] = found
         return found
 
-    def _from_end(self, row: Row) -> int:
+    def from_end(self, row: Row) -> int:
         """The index of a row that is read on its own: what comes after a loop is counted from the end."""
         size = self.value(row.source).shape[0]
         stops = [max(ends) for ends in self.ranges.get(row.source, ())]

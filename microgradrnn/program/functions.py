@@ -56,7 +56,7 @@ HELPERS = {
     "product": [
         "def product(name, a, b):",
         '    """a @ b, in an array that is the same one at every call."""',
-        "    return np.matmul(a, b, out=buffer(name, (a.shape[0], b.shape[1]), a.dtype))",
+        "    return np.matmul(a, b, out=buffer(name, (a.shape[0], b.shape[1]), np.result_type(a, b)))",
         "",
         "",
     ],

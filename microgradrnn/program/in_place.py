@@ -13,6 +13,7 @@ import numpy as np
 
 from microgradrnn.program.all_steps import is_ufunc, size_in_bytes
 from microgradrnn.program.expressions import OPERATORS, Expression, inputs_of
+from microgradrnn.program.groups import Group
 from microgradrnn.program.shapes import same
 from microgradrnn.program.text import SIGNS, Text
 
@@ -26,21 +27,30 @@ _VIEWS = ("index", "transpose", "reshape", "broadcast_to", "step", "same", "cont
 
 
 class Readers:
-    """Who reads each expression, and who has done so."""
+    """Who reads each expression, and who has done so.
+
+    Attributes:
+        of: what reads an expression.
+        kept: what is handed out, or on to the next step, and must stay as it is.
+        done: what has been computed for the last time.
+        loops: what the loops that are still to come compute in each step.
+    """
 
     def __init__(self) -> None:
         self.of: dict[Expression, list[Expression]] = defaultdict(list)
         self.kept: set[Expression] = set()
         self.done: set[Expression] = set()
+        self.loops: dict[Group, set[Expression]] = {}
 
     def add(self, x: Expression) -> None:
         """x reads its arguments."""
         for y in inputs_of(x.args) if x.fn != "carry" else ():
             self.of[y].append(x)
 
-    def keep(self, xs: Iterable[Expression]) -> None:
-        """These are handed out, or on to the next step: they, and what they are a look at, must stay as they are."""
-        self.kept.update(xs)
+    def end(self, group: Group) -> None:
+        """A loop is over; what another will compute again is not."""
+        steps = self.loops.pop(group)
+        self.done.update(steps.difference(*self.loops.values()))
 
     def are_done(self, x: Expression, now: Collection[Expression]) -> bool:
         """Whether nobody will read x, or a look at it, once those that read it now have."""
@@ -62,14 +72,16 @@ class Readers:
 class InPlace(Text):
     """The text of operations that write into an array; arguments as of `Text`."""
 
-    def path(self, x: Expression) -> list[Expression]:
+    def path(self, x: Expression, handed_out: bool) -> list[Expression]:
         """The operations that give x one after another on one array, if that is new with the first of them.
 
-        What an operation reads besides may be anything; of operations on two new arrays one is on the path.
+        What an operation reads besides may be anything; of operations on two new arrays one is on the path. What is
+        handed out must not be on an array that is kept.
         """
         path = [x]
         while is_elementwise(path[-1]):
-            inner = next((y for y in path[-1].args if self._is_like(y, x) and self._is_new(y)), None)
+            new = (y for y in path[-1].args if self._is_like(y, x) and self._is_new(y))
+            inner = next((y for y in new if not (handed_out and _is_kept(y))), None)
             if inner is None:
                 break
             path.append(inner)
@@ -126,6 +138,11 @@ class InPlace(Text):
 def is_elementwise(x: Expression) -> bool:
     """Whether x is floats that a function of NumPy's which can write into an array computes, entry by entry."""
     return x.dtype.kind == "f" and x.fn not in _NEW and (x.fn in OPERATORS or is_ufunc(x.fn))
+
+
+def _is_kept(x: Expression) -> bool:
+    """Whether the array is the same one at every call."""
+    return x.fn == "product" or (x.fn == "reshape" and _is_kept(x.args[0]))
 
 
 def is_large(x: Expression) -> bool:

@@ -67,7 +67,19 @@ class Expressions:
             with np.errstate(all="ignore"):
                 found = np.asarray((OPERATORS.get(fn) or getattr(np, fn))(*numbers))
             return self.filled(found.item(), shape, found.dtype)
-        return self.make(fn, args, {}, shape, _dtype(fn, args))
+        return self.make(fn, self._typed(fn, args), {}, shape, _dtype(fn, args))
+
+    def _typed(self, fn: str, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        """The same, numbers with their type where a plain number would make the result another one."""
+        plain = tuple(x.args[0] if isinstance(x, Expression) and _is_number(x) else x for x in args)
+        if _dtype(fn, plain) == _dtype(fn, args):
+            return args
+        return tuple(
+            self.make("typed", x.args, {"dtype": x.dtype}, (), x.dtype)
+            if isinstance(x, Expression) and _is_number(x)
+            else x
+            for x in args
+        )
 
     def call(self, op: Op, xs: Sequence[Any], like: Expression) -> Expression:
         """A function of a name of its own: what an elementwise op does, with all its steps."""
@@ -284,6 +296,10 @@ def _simplified(fn: str, args: tuple[Any, ...]) -> Any:
         function = OPERATORS.get(fn) or getattr(np, fn)
         return np.asarray(function(*args)).item()
     return None
+
+
+def _is_number(x: Expression) -> bool:
+    return x.fn == "filled" and not x.shape
 
 
 def _is_one(x: Any) -> bool:

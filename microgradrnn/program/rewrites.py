@@ -25,7 +25,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from microgradrnn.program.all_steps import AllSteps, axes, is_better_at_once, keepdims
+from microgradrnn.program.all_steps import AllSteps, axes, is_better_at_once
 from microgradrnn.program.expressions import Carry, Expression, Loop, inputs_of
 from microgradrnn.program.groups import Group, cycles, reaches, unturned
 from microgradrnn.program.namespace import Expressions
@@ -92,6 +92,10 @@ class Rewriter(AllSteps):
             return x
         if x.fn == "index":
             return self.xp.index(args[0], args[1])
+        if x.fn == "broadcast_to":
+            return self.xp.broadcast_to(args[0], x.params["shape"])
+        if x.fn == "astype":
+            return args[0].astype(x.dtype)
         if x.fn == "matmul" and args[0].ndim > args[1].ndim == 2 and "together" in self.rewrites:
             return self.stack_times(args[0], args[1], x.shape)
         return self.xp.make(x.fn, args, x.params, x.shape, x.dtype)
@@ -143,9 +147,9 @@ class Rewriter(AllSteps):
             if not self.stepped(right):
                 return self._total(left, loop) @ self.once(right)
         if x.fn == "sum":
-            return self.xp.make(
-                "sum", (self.every(x.args[0], loop),), {"axis": (0, *axes(x)), **keepdims(x)}, x.shape, x.dtype
-            )
+            shape = tuple(size for i, size in enumerate(x.args[0].shape, start=1) if i not in _counted(x))
+            found = self.xp.make("sum", (self.every(x.args[0], loop),), {"axis": (0, *axes(x))}, shape, x.dtype)
+            return self.xp.reshape(found, x.shape)
         if x.fn == "negative":
             return -self._total(x.args[0], loop)
         if x.fn == "reshape":
@@ -312,6 +316,11 @@ class Rewriter(AllSteps):
         found = self.xp.make("contiguous", (right,), {}, right.shape, right.dtype)
         found.hint = f"{right.args[0].name or 'weight'}_T"
         return found
+
+
+def _counted(x: Expression) -> set[int]:
+    """The axes of a reduction, counted from the left."""
+    return {axis % (x.args[0].ndim + 1) for axis in axes(x)}
 
 
 def _added(carry: Carry) -> Expression | None:

@@ -298,6 +298,8 @@ class Recording:
             return None
         if _shape(came[0]) != self.nodes[start + period + offsets[0]].shape:  # such as a bias that was broadcast later
             return None
+        if _is_wanted(came[0]) and not self.nodes[start + period + offsets[0]]._requires_grad:
+            return None
         return Carried(offsets[0] + period, came[0]), 1 + _prefix(offset == offsets[0] for offset in offsets)
 
     def _same(self, came: list[Source], start: int, period: int) -> tuple[Any, int] | None:
@@ -409,6 +411,13 @@ def _shape(source: Source) -> tuple[int, ...]:
     if isinstance(source, Listed):
         return len(source.leaves), *source.leaves[0].shape
     return source.shape
+
+
+def _is_wanted(source: Source) -> bool:
+    """Whether it gets a gradient."""
+    if isinstance(source, Row):
+        return _is_wanted(source.source)
+    return source.requires_grad if isinstance(source, Node) else any(leaf.requires_grad for leaf in source.leaves)
 
 
 def _what(node: Node) -> Any:

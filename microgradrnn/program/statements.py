@@ -22,7 +22,7 @@ WIDTH = 96
 """How long a line gets before a part of it is given a line of its own."""
 _DEPTH = 10
 """How many operations may stand within one another on a line."""
-_PLAIN = ("argument", "carry", "saved", "after", "constant", "step", "filled")
+_PLAIN = ("argument", "carry", "saved", "after", "constant", "step", "filled", "typed")
 """What is written where it is used, since it is no more than a name, an index or a number."""
 
 
@@ -67,7 +67,7 @@ class Statements(InPlace):
     def write_as(self, name: str, x: Any) -> str:
         """A line for what needs none to be read, and the name that it has got."""
         name = self.names.new(name)
-        self.line(f"{name} = {self.text(x)[0]}")
+        self.line(f"{name} = {self.result(x)}")
         if isinstance(x, Expression):
             self._give(x, name)
         return name
@@ -112,22 +112,23 @@ class Statements(InPlace):
         name = self._name(x)
         if x.fn == "scattered":
             self._scatter(x, name)
-        elif self.in_place and one_hot(x) is not None and len(self.path(x)) > 1:
+        elif self.in_place and one_hot(x) is not None and len(self.path(x, x in self.readers.kept)) > 1:
             self.line(f"{name} = {self.less_one(x, self._fitting(x.args[0]))}", x.why)
         else:
             self.line(f"{name} = {self._fitting(x)}", x.why)
         self._give(x, name)
 
     def _give(self, x: Expression, name: str) -> None:
-        """The name of what now stands in a line, and that all that stands within it has been read."""
-        self.readers.done.update(self._within(x))
+        """The name of what now stands in a line, and that all that stands within it is computed."""
+        if self.indent == 1:
+            self.readers.done.update(self._within(x))
         self.named[x] = name
 
     def _path_in_place(self, x: Expression) -> list[Expression]:
         """The operations that are to be written one after another on one array; none where a line does."""
         if not self.in_place or self.indent > 1 or not is_elementwise(x):
             return []
-        path = self.path(x)
+        path = self.path(x, x in self.readers.kept)
         return path if is_large(x) and (len(path) > 1 or x not in self.readers.kept) else []
 
     def _assign_in_place(self, x: Expression, path: Sequence[Expression]) -> None:

@@ -38,6 +38,8 @@ COMPARE, OR, AND, SUM, PRODUCT, SIGN, POWER, ATOM = range(8)
 
 LEVELS = {"add": SUM, "subtract": SUM, "multiply": PRODUCT, "divide": PRODUCT, "matmul": PRODUCT, "power": POWER}
 LEVELS |= {"bitwise_and": AND, "bitwise_or": OR}
+_SHARED = ("product", "saved", "after", "index", "transpose", "reshape", "broadcast_to", "argument", "step", "filled")
+"""What may be a look at an array that others hold too."""
 LITERAL = 16
 """Arrays of so many entries stand in the source; larger ones are handed in."""
 
@@ -66,6 +68,7 @@ class Text:
         self.helpers: set[str] = set()
         self.kept = Names()  # what arrays are kept under, which is no name in the program
         self.keeps: dict[Expression, str] = {}
+        self.handed_out: set[Expression] = set()
 
     def text(self, x: Any) -> tuple[str, int]:
         """An expression as Python, and how tightly it binds."""
@@ -151,7 +154,7 @@ class Text:
 
     def _reshape(self, x: Expression) -> str:
         inner, shape = self.within(x.args[0], ATOM), x.params["shape"]
-        if len(shape) == 2 and str(shape[1]) == str(x.args[0].shape[-1]):
+        if len(shape) == 2 and shape[1] != 0 and str(shape[1]) == str(x.args[0].shape[-1]):
             return f"{inner}.reshape(-1, {shape[1]})"
         if len(shape) < 2:
             return f"{inner}.reshape({-1 if shape else ()})"
@@ -198,21 +201,15 @@ class Text:
         return f"np.ascontiguousarray({self.text(x.args[0])[0]})"
 
     def result(self, x: Any) -> str:
-        """What is handed out: never a part of what is kept."""
+        """What is handed out: never a part of what is kept, nor the same array twice."""
         text = self.text(x)[0]
-        views = (
-            "product",
-            "saved",
-            "after",
-            "index",
-            "transpose",
-            "reshape",
-            "broadcast_to",
-            "argument",
-            "step",
-            "filled",
-        )
-        return f"np.array({text})" if isinstance(x, Expression) and x.fn in views and x.ndim else text
+        if not isinstance(x, Expression):
+            return text
+        if x.fn == "filled" and not x.shape:
+            return f"{type_of(x.dtype)}({text})"
+        shared = x.fn in _SHARED or (x.fn == "constant" and x in self.named) or x in self.handed_out
+        self.handed_out.add(x)
+        return f"np.array({text})" if shared and x.ndim else text
 
     def _astype(self, x: Expression) -> str:
         return f"{self.within(x.args[0], ATOM)}.astype({type_of(x.dtype)})"
@@ -227,6 +224,9 @@ class Text:
         if value in (0, 1):
             return f"np.{'ones' if value else 'zeros'}({shape_of(shape)}{dtype_of(x.dtype)})"
         return f"np.full({shape_of(shape)}, {number(value)[0]}{dtype_of(x.dtype)})"
+
+    def _typed(self, x: Expression) -> str:
+        return f"{type_of(x.dtype)}({number(x.args[0])[0]})"
 
     def _constant(self, x: Expression) -> str:
         array = x.args[0].value

@@ -30,14 +30,15 @@ class Writer(Statements):
         """How often each expression is read, and which are read in a loop that they don't belong to."""
         seen: set[Any] = set()
         todo: list[tuple[Any, Any]] = [(root, None) for root in roots]
-        self.readers.keep(x for x, _ in todo)
+        self.readers.kept.update(x for x, _ in todo)
         while todo:
             x, place = todo.pop()
             if isinstance(x, Group):
                 if x not in seen:
                     seen.add(x)
                     initials, inside = self._initials(x), self._inside(x)
-                    self.readers.keep([*initials, *inside])
+                    self.readers.kept.update(initials, inside)
+                    self.readers.loops[x] = self._of_steps(x, inside)
                     todo += [*((y, None) for y in initials), *((y, x) for y in inside)]
                 continue
             self.uses[x] += 1
@@ -57,6 +58,17 @@ class Writer(Statements):
 
     def _inside(self, group: Group) -> list[Expression]:
         return [self.rewriter.inside(x, group) for x in group.wanted()]
+
+    def _of_steps(self, group: Group, inside: Iterable[Expression]) -> set[Expression]:
+        """All that a step of a loop computes."""
+        found: set[Expression] = set()
+        todo = list(inside)
+        while todo:
+            x = todo.pop()
+            if x not in found and x.loop is group.loop:
+                found.add(x)
+                todo += self._inputs(x)
+        return found
 
     # ---- In which order ---------------------------------------------------------------------------------------------
 
@@ -119,12 +131,19 @@ class Writer(Statements):
         self.indent += 1
         self._steps(group, wanted, carries)
         self.indent -= 1
+        self._forget(group)
         for carry, after in group.finals.items():
             self.named[after] = self._at_end(group, carry)
         if not self.buffers:
             for x in group.saved:
                 name = self.buffer[group, x]
                 self.line(f"{name} = np.stack({name})")
+
+    def _forget(self, group: Group) -> None:
+        """What a loop's last step has left in variables is no other loop's; rows of arrays are."""
+        self.readers.end(group)
+        for x in [x for x, name in self.named.items() if x.loop is group.loop and name.isidentifier()]:
+            del self.named[x]
 
     def _before(self, group: Group, carry: Any, first: set[Expression]) -> None:
         """What the first step finds: in the row before its own, or in a variable."""
@@ -176,7 +195,6 @@ class Writer(Statements):
             if x.fn == "scattered":
                 self._assign(x)
             self.line(f"{self.named[after]} += {self._fitting(x)}", x.why or after.why)
-            self.readers.done.update(self._within(x))
         elif self._has_line(x) or self._is_deep(x):
             self._assign(x)
 
