@@ -50,10 +50,10 @@ def fix_numbers(graph: Sequence[Node], arguments: Sequence[Expression], given: C
     A number may be anything, so this is a guess, on the safe side: T, N, T N, 1 / T, T - 1, sqrt(T) and the like.
     """
     squared = {node.inputs[1] for node in graph if node.op is ops.POW and _number(node.inputs[1]) == 2}
-    leaves = [x for x in graph if x.op is None and not x.requires_grad and x not in given and x not in squared]
+    leaves = {x for x in graph if x.op is None and not x.requires_grad and x not in given and x not in squared}
     numbers = {number for number in map(_number, leaves) if number not in (None, 0.0, 1.0)}
-    if any(x.size == 1 and _number(x) == 1.0 for node in graph for x in _scales(node) if x in leaves):
-        numbers.add(1.0)  # nobody multiplies by 1, but by 1 / N, which a batch of one makes 1
+    if _scales_by_one(graph, leaves):
+        numbers.add(1.0)
     for argument in arguments:
         sizes = [size for size in argument.shape if isinstance(size, Size)]
         for count in range(1, len(sizes) + 1):
@@ -66,9 +66,14 @@ def fix_numbers(graph: Sequence[Node], arguments: Sequence[Expression], given: C
                         size.fix(f"the constant {number:g} may have been computed from it")
 
 
-def _scales(node: Node) -> Sequence[Node]:
-    """What it multiplies or divides by."""
-    return node.inputs if node.op is ops.MUL else node.inputs[1:] if node.op is ops.DIV else ()
+def _scales_by_one(graph: Sequence[Node], leaves: Collection[Node]) -> bool:
+    """Whether something is multiplied or divided by 1: by 1 / N, that is, of a batch of one, since nobody writes 1."""
+    factors = (x for node in graph for x in (node.inputs if node.op is ops.MUL else node.inputs[1:]) if _scales(node))
+    return any(x in leaves and x.size == 1 and _number(x) == 1.0 for x in factors)
+
+
+def _scales(node: Node) -> bool:
+    return node.op in (ops.MUL, ops.DIV)
 
 
 def _number(leaf: Node) -> float | None:
@@ -89,7 +94,8 @@ def fix_untied(constants: Sequence[Size], arguments: Sequence[Expression], lengt
     for argument in arguments:
         for length in lengths:
             first = argument.shape[0] if argument.shape else 0
-            if type(length) is int and isinstance(first, Size) and int(first) == length:
+            # A first or last step may stand outside the loop.
+            if type(length) is int and isinstance(first, Size) and 0 <= int(first) - length <= 1:
                 first.fix("a loop of as many steps reads nothing that could say how many there are")
 
 

@@ -46,6 +46,7 @@ class Forward:
         loops: for each loop of the recording, the one that runs forward and the one that runs back.
         bodies: for each loop, its nodes' values at one step.
         carries: what it hands on of its q-th node.
+        alone: which of its steps are read by themselves, of each node.
     """
 
     def __init__(self, recording: Recording, leaves: dict[Any, Expression], xp: Expressions) -> None:
@@ -54,6 +55,7 @@ class Forward:
         self.loops: dict[Rolled, tuple[Loop, Loop]] = {}
         self.bodies: dict[Rolled, list[Expression]] = {}
         self.carries: dict[tuple[Rolled, int], Carry] = {}
+        self.alone: dict[tuple[Rolled, int], set[int]] = {}
         for item in recording.items:
             self._forward(item) if isinstance(item, Single) else self._forward_loop(item)
 
@@ -69,9 +71,10 @@ class Forward:
             last = k == loop.length - 1
             carry = self.carries.get((loop, q))
             found = final(carry) if last and carry else self.whole(loop, q)[-1 if last else k]
-            length = self.loops[loop][0].length
-            if 0 < k < loop.length - 1 and isinstance(length, Size):
-                length.fix(f"step {k + 1} of {loop.length} is read by itself")
+            alone = self.alone.setdefault((loop, q), set())
+            alone.add(k)
+            if 0 < k < loop.length - 1 or len(alone) == loop.length:
+                self._fix(loop, f"step {k + 1} of {loop.length} is read by itself")
         self.values[source] = found
         return found
 
@@ -103,6 +106,8 @@ class Forward:
         if joined is not None:
             found = self._join(node, joined)
         else:
+            if node.op.any_number:
+                self._fix_steps_among(node)
             found = self._applied(node, list(map(self._value_of, node.inputs)))
         self.values[node] = named(self.xp, found, node)
 
@@ -130,6 +135,17 @@ class Forward:
                 alone = len(places) == loop.length
                 return (loop, q, slot) if node.op is ops.ADD_N or alone else None
         return None
+
+    def _fix_steps_among(self, node: Node) -> None:
+        """What joins a step of a loop with others, as many as it has steps or one more, had them from all steps."""
+        for loop in {self.recording.member[x][0] for x in node.inputs if x in self.recording.member}:
+            if 0 <= len(node.inputs) - loop.length <= 1:
+                self._fix(loop, f"{len(node.inputs)} things are joined where there are {loop.length} steps")
+
+    def _fix(self, loop: Rolled, reason: str) -> None:
+        length = self.loops[loop][0].length
+        if isinstance(length, Size):
+            length.fix(reason)
 
     def _join(self, node: Node, joined: tuple[Rolled, int, int]) -> Any:
         loop, q, slot = joined

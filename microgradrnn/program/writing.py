@@ -28,6 +28,7 @@ class Writer(Statements):
 
     def count(self, roots: Iterable[Expression]) -> None:
         """How often each expression is read, and which are read in a loop that they don't belong to."""
+        self._settle()
         seen: set[Any] = set()
         todo: list[tuple[Any, Any]] = [(root, None) for root in roots]
         self.readers.kept.update(x for x, _ in todo)
@@ -51,6 +52,15 @@ class Writer(Statements):
             if "group" in x.params:
                 todo.append((x.params["group"], None))
             todo += [(y, place if x.loop is not None else None) for y in self._inputs(x)]
+
+    def _settle(self) -> None:
+        """Work out what is left to each loop: what one reads of another that one must save, until no more is asked."""
+        asked: list[int] = []
+        while asked != (now := [len(group.wanted()) for group in self.rewriter.all]):
+            asked = now
+            for group in list(self.rewriter.all):
+                self._initials(group)
+                self._inside(group)
 
     def _initials(self, group: Group) -> list[Expression]:
         found = [self.rewriter.once(carry.initial) for carry in group.carries()]
