@@ -3,7 +3,7 @@
 - `compiling`: `compile`. `program`: what it gives.
 - `rolling`: unrolled steps as loops again. `derive`: both passes, from the op table, as `expressions`.
 - `rewrites`: what is done for all steps at once. `in_place`: what is written over what.
-- `statements`, `writing`: the text.
+- `text`, `statements`, `writing`: expressions, their lines, and loops.
 - `scalars`: graphs of `microgradrnn.Value`, as Python on floats.
 """
 

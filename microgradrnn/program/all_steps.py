@@ -15,7 +15,8 @@ from microgradrnn.program.namespace import Expressions
 from microgradrnn.program.sizes import product
 
 CACHED = 2**18
-"""Bytes that stay near the processor. A product as large goes into an array that is kept."""
+"""Bytes that fit into the processor's cache. A larger product goes into an array that is kept, and cheap functions of
+more are computed step by step, where what they read has just been (`is_better_at_once`)."""
 SMALL = 2**14
 """Bytes from which on NumPy takes longer for the numbers than for the call."""
 
@@ -96,7 +97,7 @@ class AllSteps:
             return self.stack_times(self.every(left, loop), args[1], (loop.length, *x.shape), x.hint)
         return self.xp.matmul(*args) if right.ndim == 2 and left.ndim <= 2 else None
 
-    def stack_times(self, stack: Expression, right: Expression, shape: Any, hint: str = "") -> Any:
+    def stack_times(self, stack: Expression, right: Expression, shape: Any, hint: str) -> Any:
         """A stack of matrices times one matrix: one product of all their rows, or no more than some rows of it."""
         if "lookup" in self.rewrites and _are_rows_of_the_identity(stack) and stack.dtype == right.dtype:
             return self.xp.index(right, stack.args[1])

@@ -46,7 +46,7 @@ def compile(  # noqa: A001 - a graph's, as in PyTorch and re
         inputs: the leaves that are given anew at each call: data, integer targets, first states. A list of leaves, one
             a step, stands for one array with a row for each.
         outputs: nodes of the same graph whose values are wanted too, such as the last state; see `Program.run`.
-        rewrites: what is done to loops, of `microgradrnn.program.REWRITES`; () leaves them as they were recorded.
+        rewrites: which of `microgradrnn.program.REWRITES` to do; () writes the loops as they were recorded.
             Without "buffers" and "in_place" the source also runs with ``jax.numpy`` in NumPy's place.
 
     Raises:

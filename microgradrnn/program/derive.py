@@ -187,7 +187,7 @@ class Derivation(Forward):
             sent = handed_on.get(q, [])
             if sent:
                 found = self._summed(sent, carry.value)
-                carry.update = found if isinstance(found, Expression) else self._filled(found, carry.value)
+                self.hand_on(carry, found if isinstance(found, Expression) else self._filled(found, carry.value), q)
                 if not carry.update.why:
                     carry.update.why = "; ".join(dict.fromkeys(why for _, why in sent if why))
             initial = next(

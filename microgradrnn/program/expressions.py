@@ -203,6 +203,11 @@ def inputs_of(args: Iterable[Any]) -> Iterable[Expression]:
             yield from inputs_of(x)
 
 
+def read_by(x: Expression) -> list[Expression]:
+    """What has to be computed before x. A carry's value is handed to it."""
+    return [] if x.fn == "carry" else list(inputs_of(x.args))
+
+
 def is_identity(x: Any) -> bool:
     """Whether x is a constant, the identity matrix."""
     if not isinstance(x, Expression) or x.fn != "constant" or x.ndim != 2 or x.shape[0] != x.shape[1]:

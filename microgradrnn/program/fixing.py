@@ -94,8 +94,8 @@ def fix_untied(constants: Sequence[Size], arguments: Sequence[Expression], lengt
     for argument in arguments:
         for length in lengths:
             first = argument.shape[0] if argument.shape else 0
-            # A first or last step may stand outside the loop.
-            if type(length) is int and isinstance(first, Size) and 0 <= int(first) - length <= 1:
+            # The first and the last step may stand outside the loop.
+            if type(length) is int and isinstance(first, Size) and 0 <= int(first) - length <= 2:
                 first.fix("a loop of as many steps reads nothing that could say how many there are")
 
 

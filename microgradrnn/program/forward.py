@@ -137,8 +137,12 @@ class Forward:
         return None
 
     def _fix_steps_among(self, node: Node) -> None:
-        """What joins a step of a loop with others, as many as it has steps or one more, had them from all steps."""
-        for loop in {self.recording.member[x][0] for x in node.inputs if x in self.recording.member}:
+        """What joins a step of a loop with others, as many as it has steps or one more, had them from all steps.
+
+        So has a stack of as many, whatever it is of.
+        """
+        members = {self.recording.member[x][0] for x in node.inputs if x in self.recording.member}
+        for loop in self.loops if node.op is ops.STACK else members:
             if 0 <= len(node.inputs) - loop.length <= 1:
                 self._fix(loop, f"{len(node.inputs)} things are joined where there are {loop.length} steps")
 
@@ -169,16 +173,15 @@ class Forward:
         for q, expression in enumerate(self.bodies[item]):
             if (item, q) in self.carries:
                 carry = self.carries[item, q]
-                taken = any(other.update is expression for other in forward.carries if other is not carry)
-                # Two states that are computed alike, but start apart, are two.
-                carry.update = (
-                    self.xp.make("same", (expression,), {"of": q}, expression.shape, expression.dtype)
-                    if taken
-                    else expression
-                )
+                self.hand_on(carry, expression, q)
                 carry.value.name = expression.name
                 for one, other in zip(carry.initial.shape, expression.shape, strict=True):
                     unite(one, other, "it is the size of a state")
+
+    def hand_on(self, carry: Carry, x: Expression, q: int) -> None:
+        """What a step makes of a state. Two states that are computed alike, but start apart, are two."""
+        taken = any(other.update is x for other in carry.loop.carries if other is not carry)
+        carry.update = self.xp.make("same", (x,), {"of": q}, x.shape, x.dtype) if taken else x
 
     def _make_carries(self, item: Rolled, read: Any, loop: Loop) -> None:
         if isinstance(read, RowOf):

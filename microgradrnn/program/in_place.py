@@ -1,6 +1,6 @@
-"""Results that are written where there is room already, so that no new array is made for them.
+"""Results that are written over arrays that are there already, so that no new array is made for them.
 
-- `Readers`: which expressions are still to be read.
+- `Liveness`: which expressions are still to be read.
 - `InPlace`: the text of operations that write into an array.
 """
 
@@ -12,8 +12,10 @@ from collections.abc import Collection, Iterable
 import numpy as np
 
 from microgradrnn.program.all_steps import is_ufunc, size_in_bytes
-from microgradrnn.program.expressions import OPERATORS, Expression, inputs_of
+from microgradrnn.program.expressions import OPERATORS, Expression, read_by
 from microgradrnn.program.groups import Group
+from microgradrnn.program.names import Names
+from microgradrnn.program.rewrites import Rewriter
 from microgradrnn.program.shapes import same
 from microgradrnn.program.text import SIGNS, Text
 
@@ -21,128 +23,135 @@ LARGE = 2**16
 """Bytes of an array for which fewer new ones are worth a line more."""
 _AUGMENTED = ("add", "subtract", "multiply", "divide")
 _NEW = ("matmul", "dot", "product", "call", "where", "power", "concatenate", "stack")
-"""What makes a new array, other than entry by entry."""
+"""What makes a new array and is not written over an old one: where cannot be, and ``x ** 2`` is quicker than power."""
 _VIEWS = ("index", "transpose", "reshape", "broadcast_to", "step", "same", "contiguous")
-"""What may be no more than another look at the array that it reads."""
+"""What is a view of the array that it reads, or may be one."""
 
 
-class Readers:
-    """Who reads each expression, and who has done so.
+class Liveness:
+    """Which expressions are still to be read, as lines are written one after another.
 
     Attributes:
-        of: what reads an expression.
-        kept: what is handed out, or on to the next step, and must stay as it is.
-        done: what has been computed for the last time.
+        readers: what reads an expression.
+        live_out: what is handed out, or on to the next step, and must stay as it is.
+        computed: what is not computed again.
         loops: what the loops that are still to come compute in each step.
     """
 
     def __init__(self) -> None:
-        self.of: dict[Expression, list[Expression]] = defaultdict(list)
-        self.kept: set[Expression] = set()
-        self.done: set[Expression] = set()
+        self.readers: dict[Expression, list[Expression]] = defaultdict(list)
+        self.live_out: set[Expression] = set()
+        self.computed: set[Expression] = set()
         self.loops: dict[Group, set[Expression]] = {}
 
     def add(self, x: Expression) -> None:
         """x reads its arguments."""
-        for y in inputs_of(x.args) if x.fn != "carry" else ():
-            self.of[y].append(x)
+        for y in read_by(x):
+            self.readers[y].append(x)
 
     def end(self, group: Group) -> None:
-        """A loop is over; what another will compute again is not."""
+        """A loop is over; what another computes too is not."""
         steps = self.loops.pop(group)
-        self.done.update(steps.difference(*self.loops.values()))
+        self.computed.update(steps.difference(*self.loops.values()))
 
-    def are_done(self, x: Expression, now: Collection[Expression]) -> bool:
-        """Whether nobody will read x, or a look at it, once those that read it now have."""
-        looks, seen = [x], {x}
-        while looks:
-            look = looks.pop()
-            if look in self.kept:
+    def is_dead_after(self, x: Expression, now: Collection[Expression]) -> bool:
+        """Whether nobody will read x, or a view of it, once what is computed now has been."""
+        views, seen = [x], {x}
+        while views:
+            view = views.pop()
+            if view in self.live_out:
                 return False
-            for reader in self.of[look]:
+            for reader in self.readers[view]:
                 if reader.fn not in _VIEWS:
-                    if reader not in self.done and reader not in now:
+                    if reader not in self.computed and reader not in now:
                         return False
                 elif reader not in seen:
                     seen.add(reader)
-                    looks.append(reader)
+                    views.append(reader)
         return True
 
 
 class InPlace(Text):
     """The text of operations that write into an array; arguments as of `Text`."""
 
-    def path(self, x: Expression, handed_out: bool) -> list[Expression]:
-        """The operations that give x one after another on one array, if that is new with the first of them.
+    def __init__(self, rewriter: Rewriter, names: Names) -> None:
+        super().__init__(rewriter, names)
+        self.live = Liveness()
 
-        What an operation reads besides may be anything; of operations on two new arrays one is on the path. What is
-        handed out must not be on an array that is kept.
+    def chain(self, x: Expression) -> list[Expression]:
+        """The operations that give x one after another on one array; found from the last, x, back to the first.
+
+        The first may make the array anew. What an operation reads besides may be anything: of two operands that are new
+        arrays one is on the chain.
         """
-        path = [x]
-        while is_elementwise(path[-1]):
-            new = (y for y in path[-1].args if self._is_like(y, x) and self._is_new(y))
-            inner = next((y for y in new if not (handed_out and _is_kept(y))), None)
-            if inner is None:
+        chain = [x]
+        while is_elementwise(chain[-1]):
+            new = (y for y in chain[-1].args if _is_alike(y, x) and self._is_new(y))
+            # What is handed out must not lie on an array that the next call writes into.
+            operand = next((y for y in new if not (x in self.live.live_out and _is_kept(y))), None)
+            if operand is None:
                 break
-            path.append(inner)
-        return path[::-1]
-
-    def _is_like(self, y: object, x: Expression) -> bool:
-        return isinstance(y, Expression) and y.dtype == x.dtype and y.ndim == x.ndim and same(y.shape, x.shape)
+            chain.append(operand)
+        return chain[::-1]
 
     def _is_new(self, x: Expression) -> bool:
         """Whether the line that reads x makes the array for it."""
+        if x in self.named:
+            return False
         if x.fn == "reshape":
-            return x not in self.named and x.args[0].fn in ("matmul", "product") and self._is_new(x.args[0])
+            return x.args[0].fn in ("matmul", "product") and self._is_new(x.args[0])
         picked = x.fn == "index" and any(isinstance(part, Expression) for part in x.args[1])
-        return x not in self.named and (picked or is_elementwise(x) or x.fn in _NEW)
+        return picked or is_elementwise(x) or x.fn in _NEW
 
-    def room(self, x: Expression, readers: Readers) -> Expression | None:
-        """An array that x reads, entry by entry, and nobody after it; x may be written over it."""
-        within = set(self._within(x))
+    def reusable(self, x: Expression) -> Expression | None:
+        """An operand of x, of its shape, that nobody reads after it; x may be written over it."""
+        within = set(self.written_with(x))
         for y in x.args:
-            owned = self._is_like(y, x) and y in self.named and (is_elementwise(y) or y.fn in ("matmul", "product"))
-            if owned and readers.are_done(y, within):
+            owned = _is_alike(y, x) and y in self.named and (is_elementwise(y) or y.fn in ("matmul", "product"))
+            if owned and self.live.is_dead_after(y, within):
                 return y  # type: ignore[no-any-return]
         return None
 
-    def _within(self, x: Expression) -> Iterable[Expression]:
+    def written_with(self, x: Expression) -> Iterable[Expression]:
         """x, and all that is written where x is."""
         todo = [x]
         while todo:
             y = todo.pop()
             yield y
-            todo += [z for z in inputs_of(y.args) if z not in self.named] if y.fn != "carry" else []
+            todo += [z for z in read_by(y) if z not in self.named]
 
-    def into(self, x: Expression, place: str) -> str:
-        """x, written into an array."""
+    def with_out(self, x: Expression, place: str) -> str:
+        """x, written into an array by the function that computes it."""
         if x.fn == "concatenate":
-            return f"{self.text(x)[0][:-1]}, out={place})"
+            return self.concatenated(x, f", out={place}")
         return f"np.{x.fn}({', '.join(self.text(arg)[0] for arg in x.args)}, out={place})"
 
-    def onto(self, x: Expression, made: Expression, name: str) -> str:
-        """x, written over the array that holds one of its arguments."""
+    def overwrite(self, x: Expression, operand: Expression, name: str) -> str:
+        """x, written over the array that holds one of its operands."""
         left, right = x.args[0], x.args[-1]
         if one_hot(x) is not None:
-            return f"{name} = {self.less_one(x, name)}"
-        if x.fn in _AUGMENTED and (left is made or x.fn in ("add", "multiply")):
-            return f"{name} {SIGNS[x.fn]}= {self.text(right if left is made else left)[0]}"
-        return f"np.{x.fn}({', '.join(name if arg is made else self.text(arg)[0] for arg in x.args)}, out={name})"
+            return f"{name} = {self.minus_one_hot(x, name)}"
+        if x.fn in _AUGMENTED and (left is operand or x.fn in ("add", "multiply")):
+            return f"{name} {SIGNS[x.fn]}= {self.text(right if left is operand else left)[0]}"
+        return f"np.{x.fn}({', '.join(name if arg is operand else self.text(arg)[0] for arg in x.args)}, out={name})"
 
-    def less_one(self, x: Expression, array: str) -> str:
+    def minus_one_hot(self, x: Expression, array: str) -> str:
         """x, which is S - 1[m], written over the array that holds S."""
-        self.helpers.add("less_one")
-        return f"less_one({array}, {self.text(one_hot(x))[0]})"
+        self.helpers.add("minus_one_hot")
+        return f"minus_one_hot({array}, {self.text(one_hot(x))[0]})"
 
 
 def is_elementwise(x: Expression) -> bool:
-    """Whether x is floats that a function of NumPy's which can write into an array computes, entry by entry."""
+    """Whether x can be written over an operand: floats that a ufunc of NumPy's computes, entry by entry."""
     return x.dtype.kind == "f" and x.fn not in _NEW and (x.fn in OPERATORS or is_ufunc(x.fn))
 
 
-def _is_kept(x: Expression) -> bool:
-    """Whether the array is the same one at every call."""
-    return x.fn == "product" or (x.fn == "reshape" and _is_kept(x.args[0]))
+def is_written_into_its_row(x: Expression) -> bool:
+    """Whether a step writes x into its row by ``out=``. Formulas of small arrays are easier to read as they are."""
+    if not x.ndim:  # a row of numbers is no array
+        return False
+    function = x.fn in ("dot", "concatenate") or (is_elementwise(x) and x.fn not in OPERATORS)
+    return function or (is_elementwise(x) and is_large(x))
 
 
 def is_large(x: Expression) -> bool:
@@ -150,23 +159,33 @@ def is_large(x: Expression) -> bool:
     return x.ndim > 0 and size_in_bytes(x) >= LARGE
 
 
+def _is_alike(y: object, x: Expression) -> bool:
+    return isinstance(y, Expression) and y.dtype == x.dtype and y.ndim == x.ndim and same(y.shape, x.shape)
+
+
+def _is_kept(x: Expression) -> bool:
+    """Whether the array is the same one at every call."""
+    return x.fn == "product" or (x.fn == "reshape" and _is_kept(x.args[0]))
+
+
 def one_hot(x: Expression) -> Expression | None:
-    """m where x is S - 1[m], a class m for each row of S; None if x is something else."""
+    """m where x is S - 1[m], the class m of each row of S, and in range, as cross-entropy's are; None otherwise."""
     if x.fn != "subtract":
         return None
     equal = x.args[1]
     if not isinstance(equal, Expression) or equal.fn != "equal":
         return None
-    numbers, classes = sorted(equal.args, key=lambda arg: getattr(arg, "fn", "") == "index")
+    classes, numbers = equal.args
+    if _is_range(classes, x.shape[-1]):
+        classes, numbers = numbers, classes
     if not (_is_range(numbers, x.shape[-1]) and isinstance(classes, Expression) and classes.fn == "index"):
         return None
     m, key = classes.args
     widened = len(key) == 2 and key[0] is Ellipsis and key[1] is None
-    return m if widened and m.ndim == x.ndim - 1 and same(m.shape, x.shape[:-1]) else None
+    of_each_row = m.dtype.kind in "iu" and m.ndim == x.ndim - 1 and same(m.shape, x.shape[:-1])
+    return m if widened and of_each_row else None
 
 
 def _is_range(x: object, length: int) -> bool:
     """Whether x is 0, 1, ... length - 1."""
-    if not isinstance(x, Expression) or x.fn != "constant":
-        return False
-    return np.array_equal(x.args[0].value, np.arange(length))
+    return isinstance(x, Expression) and x.fn == "constant" and np.array_equal(x.args[0].value, np.arange(length))

@@ -18,6 +18,9 @@ from microgradrnn.program.names import Names
 from microgradrnn.program.shapes import basic_shape, fancy_shape, same, same_product
 from microgradrnn.program.sizes import Shape, Size, broadcast, product, unite
 
+_KEEPDIMS = {"axis": -1, "keepdims": True}
+_RESHAPED = "it is reshaped to sizes that were numbers when recorded"
+
 
 class Expressions:
     """NumPy's functions over expressions; see `Expression`. Any other elementwise function goes by its NumPy name."""
@@ -31,10 +34,11 @@ class Expressions:
         self, fn: str, args: tuple[Any, ...], params: Mapping[str, Any], shape: Shape, dtype: Any, loop: Any = None
     ) -> Expression:
         """The expression, which is the one that was made before where it is equal."""
-        if params == _KEPT_LAST:
-            without = self.known.get(_key(fn, args, {"axis": -1}, loop))
-            if without is not None:
-                return self.index(without, (Ellipsis, None))  # type: ignore[no-any-return]
+        if params == _KEEPDIMS:
+            # Where x.sum(axis=-1) is there already: that with a new axis, in place of a second sum.
+            found = self.known.get(_key(fn, args, {"axis": -1}, loop))
+            if found is not None:
+                return self.index(found, (Ellipsis, None))  # type: ignore[no-any-return]
         key = _key(fn, args, params, loop)
         if key not in self.known:
             loops = {x.loop for x in inputs_of(args) if x.loop is not None}
@@ -57,7 +61,7 @@ class Expressions:
 
     def elementwise(self, fn: str, *args: Any) -> Any:
         """A function of NumPy's, entry by entry, with broadcasting."""
-        args = tuple(map(self._lifted, args))
+        args = self._without_axes(tuple(map(self._lifted, args)))
         shape = broadcast([x.shape for x in args if isinstance(x, Expression)], f"{fn} broadcasts it")
         simple = _simplified(fn, args)
         if simple is not None:
@@ -69,17 +73,24 @@ class Expressions:
             return self.filled(found.item(), shape, found.dtype)
         return self.make(fn, self._typed(fn, args), {}, shape, _dtype(fn, args))
 
+    def _without_axes(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        """The same, arrays of one number and one entry as that number, where another has the axes."""
+        most = max(x.ndim for x in args if isinstance(x, Expression)) if any(map(_is_expression, args)) else 0
+
+        def plain(x: Any) -> Any:
+            one = _is_expression(x) and x.fn == "filled" and all(type(size) is int and size == 1 for size in x.shape)
+            return self.filled(x.args[0], (), x.dtype) if one and x.ndim < most else x
+
+        return tuple(map(plain, args))
+
     def _typed(self, fn: str, args: tuple[Any, ...]) -> tuple[Any, ...]:
         """The same, numbers with their type where a plain number would make the result another one."""
         plain = tuple(x.args[0] if isinstance(x, Expression) and _is_number(x) else x for x in args)
-        if _dtype(fn, plain) == _dtype(fn, args):
-            return args
-        return tuple(
-            self.make("typed", x.args, {"dtype": x.dtype}, (), x.dtype)
-            if isinstance(x, Expression) and _is_number(x)
-            else x
-            for x in args
-        )
+        return args if _dtype(fn, plain) == _dtype(fn, args) else tuple(map(self._with_type, args))
+
+    def _with_type(self, x: Any) -> Any:
+        number = isinstance(x, Expression) and _is_number(x)
+        return self.make("typed", x.args, {"dtype": x.dtype}, (), x.dtype) if number else x
 
     def call(self, op: Op, xs: Sequence[Any], like: Expression) -> Expression:
         """A function of a name of its own: what an elementwise op does, with all its steps."""
@@ -202,7 +213,7 @@ class Expressions:
 
     def stack(self, xs: Iterable[Any], axis: int = 0) -> Expression:
         """Arrays joined along a new axis."""
-        xs = tuple(xs)
+        xs = tuple(map(self._with_type, xs))
         axis %= xs[0].ndim + 1
         shape = list(broadcast([x.shape for x in xs], "arrays are stacked"))
         shape.insert(axis, len(xs))
@@ -233,27 +244,28 @@ class Expressions:
         return self.make("index", (x, key), {}, fancy_shape(x.shape, key), x.dtype)
 
 
+def _merged_front(old: Shape, new: Shape) -> Shape | None:
+    """A new shape whose last axes are the old ones, and all before them one, as of ``reshape(-1, 3)``; or None."""
+    front = len(old) - len(new) + 1
+    if new[0] != -1 or front < 0 or tuple(map(int, old[front:])) != tuple(map(int, new[1:])):
+        return None
+    for one, other in zip(old[front:], new[1:], strict=True):
+        if isinstance(one, Size) and not same([one], [other]):
+            one.fix(_RESHAPED)
+    return product(old[:front]), *old[front:]
+
+
 def _completed(old: Shape, new: Shape) -> Shape:
     """A new shape with the size that -1 stands for in it."""
-    front = len(old) - len(new) + 1
-    if new[0] == -1 and front >= 0 and tuple(map(int, old[front:])) == tuple(map(int, new[1:])):
-        for one, other in zip(old[front:], new[1:], strict=True):  # the last axes stay, and those before become one
-            if isinstance(one, Size) and not same([one], [other]):
-                one.fix(_RESHAPED)
-        return product(old[:front]), *old[front:]
+    merged = _merged_front(old, new)
+    if merged is not None:
+        return merged
     rest = math.prod(int(size) for size in new if size != -1)
     missing = math.prod(map(int, old)) // max(rest, 1)
     known = [size for size in old if isinstance(size, Size)]
     if len(known) == 1 and int(known[0]) == missing:
         missing = known[0]
     return tuple(missing if size == -1 else size for size in new)
-
-
-_RESHAPED = "it is reshaped to sizes that were numbers when recorded"
-
-
-_KEPT_LAST = {"axis": -1, "keepdims": True}
-"""What a reduction has that keeps the last axis; where there is one without, it is that with an axis more."""
 
 
 def _key(fn: str, args: tuple[Any, ...], params: Mapping[str, Any], loop: Any) -> Any:
@@ -263,7 +275,9 @@ def _key(fn: str, args: tuple[Any, ...], params: Mapping[str, Any], loop: Any) -
 
 def _dtype(fn: str, args: Iterable[Any]) -> np.dtype[Any]:
     """What NumPy makes of these types; Python's numbers take the type of what they meet."""
-    samples = [np.ones((1, 1), x.dtype) if isinstance(x, Expression) else x for x in args]
+    samples = [
+        np.ones((1, 1), x.dtype) if isinstance(x, Expression) else int(x) if type(x) is Size else x for x in args
+    ]
     with np.errstate(all="ignore"):
         function = OPERATORS.get(fn) or getattr(np, fn)
         return np.asarray(function(*samples)).dtype
@@ -296,6 +310,10 @@ def _simplified(fn: str, args: tuple[Any, ...]) -> Any:
         function = OPERATORS.get(fn) or getattr(np, fn)
         return np.asarray(function(*args)).item()
     return None
+
+
+def _is_expression(x: Any) -> bool:
+    return isinstance(x, Expression)
 
 
 def _is_number(x: Expression) -> bool:

@@ -12,7 +12,7 @@ rounding, and each can be switched off:
 - buffers: what a loop makes in its steps goes into arrays that are kept from call to call, not into lists that are
   stacked; a transposed weight that every step multiplies by is laid out once.
 - in_place: results are written where there is room: a step's into its row, and large ones over arrays that nobody reads
-  any more. The S - 1[m] of softmax with cross-entropy takes 1 off one entry a row.
+  any more, or over arrays that are kept. The S - 1[m] of softmax with cross-entropy takes 1 off one entry a row.
 - dot: a step's product is ``h.dot(W)``, which NumPy starts on sooner than on ``h @ W``.
 - tanh: sigmoid(x) is (1 + tanh(x / 2)) / 2, one function of NumPy's where there were two exponentials. Its error is as
   small beside 1; beside a sigmoid of 1e-9 it is not.
@@ -26,7 +26,7 @@ from collections.abc import Collection
 from typing import Any
 
 from microgradrnn.program.all_steps import AllSteps, axes, is_better_at_once
-from microgradrnn.program.expressions import Carry, Expression, Loop, inputs_of
+from microgradrnn.program.expressions import Carry, Expression, Loop, inputs_of, read_by
 from microgradrnn.program.groups import Group, cycles, reaches, unturned
 from microgradrnn.program.namespace import Expressions
 
@@ -69,7 +69,7 @@ class Rewriter(AllSteps):
             y = todo.pop()
             if y not in self.done and y not in found:
                 found.add(y)
-                todo += [arg for arg in inputs_of(y.args) if arg.loop is None] if y.fn != "carry" else []
+                todo += [arg for arg in read_by(y) if arg.loop is None]
         return sorted(found, key=lambda y: y.serial)
 
     def _once(self, x: Expression) -> Any:
@@ -97,7 +97,7 @@ class Rewriter(AllSteps):
         if x.fn == "astype":
             return args[0].astype(x.dtype)
         if x.fn == "matmul" and args[0].ndim > args[1].ndim == 2 and "together" in self.rewrites:
-            return self.stack_times(args[0], args[1], x.shape)
+            return self.stack_times(args[0], args[1], x.shape, x.hint)
         return self.xp.make(x.fn, args, x.params, x.shape, x.dtype)
 
     def _like(self, found: Any, x: Expression) -> Any:
@@ -268,6 +268,7 @@ class Rewriter(AllSteps):
             return x if self.group_of(x) is group else _at(self.every(x, group.loop), group.loop, 1, 0)
         if not self._stays(x, group):
             return _at(self.every(x, group.loop), group.loop, 1, 0)
+        # What comes early is then added to an array that is there, such as a product, and costs no new one.
         at_once = "in_place" in self.rewrites or is_better_at_once(x, group.loop)
         if x.fn == "add" and group.members is not None and at_once:
             x = self._regrouped(x, group.members)

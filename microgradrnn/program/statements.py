@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from microgradrnn.program.expressions import Expression, inputs_of
-from microgradrnn.program.in_place import InPlace, Readers, is_elementwise, is_large, one_hot
+from microgradrnn.program.expressions import Expression, read_by
+from microgradrnn.program.in_place import InPlace, is_elementwise, is_large, one_hot
 from microgradrnn.program.names import Names
 from microgradrnn.program.rewrites import Rewriter
 from microgradrnn.program.text import dtype_of, shape_of, word
@@ -32,8 +32,8 @@ class Statements(InPlace):
     Attributes:
         lines: what has been written.
         indent: how deep the next line stands.
+        buffers, in_place: whether these rewrites are done.
         uses, across: how often each expression is read, and which are read in a loop that they don't belong to.
-        readers: who reads each.
     """
 
     def __init__(self, rewriter: Rewriter, names: Names) -> None:
@@ -43,7 +43,6 @@ class Statements(InPlace):
         self.indent = 1
         self.uses: Counter[Expression] = Counter()
         self.across: set[Expression] = set()
-        self.readers = Readers()
         self.reserved: dict[Expression, str] = {}
         self.depth: dict[Expression, int] = {}
 
@@ -65,7 +64,7 @@ class Statements(InPlace):
         self.lines.append(f"{start}{text}  # {why}" if why else f"{start}{text}")
 
     def write_as(self, name: str, x: Any) -> str:
-        """A line for what needs none to be read, and the name that it has got."""
+        """Give a line, and this name, to what would otherwise be written where it is used; the name that it has got."""
         name = self.names.new(name)
         self.line(f"{name} = {self.result(x)}")
         if isinstance(x, Expression):
@@ -79,10 +78,10 @@ class Statements(InPlace):
             return False
         if x.name or self.uses[x] > 1 or x in self.across or x.fn == "scattered":
             return True
-        return self.in_place and one_hot(x) is not None
+        return self.in_place and one_hot(x) is not None  # it is written over S
 
     def _is_view(self, x: Expression) -> bool:
-        """Whether it is no more than another look at something that has a name, such as W_hh.T or h[1:]."""
+        """Whether it is no more than a view of something that has a name, such as W_hh.T or h[1:]."""
         if x.fn in ("transpose", "reshape") or (
             x.fn == "index" and not any(isinstance(part, Expression) for part in x.args[1])
         ):
@@ -94,26 +93,23 @@ class Statements(InPlace):
 
     def _is_deep(self, x: Expression) -> bool:
         """Whether too much would stand within x, were it not given a line."""
-        below = [self.depth.get(y, 0) for y in self._inputs(x) if y not in self.named]
+        below = [self.depth.get(y, 0) for y in read_by(x) if y not in self.named]
         self.depth[x] = 1 + max(below, default=0)
         return self.depth[x] > _DEPTH and x.fn not in _PLAIN and not self._is_view(x)
-
-    def _inputs(self, x: Expression) -> list[Expression]:
-        return [] if x.fn == "carry" else list(inputs_of(x.args))
 
     # ---- Its line ---------------------------------------------------------------------------------------------------
 
     def _assign(self, x: Expression) -> None:
-        """Give an expression a line and a name; several, where it is written step by step into one array."""
-        path = self._path_in_place(x)
-        if path:
-            self._assign_in_place(x, path)
+        """Give an expression a line and a name; several, where it is written operation by operation over one array."""
+        if self.in_place and one_hot(x) is not None and self._assign_minus_one_hot(x):
+            return
+        chain = self._chain_in_place(x)
+        if chain:
+            self._assign_chain(x, chain)
             return
         name = self._name(x)
         if x.fn == "scattered":
             self._scatter(x, name)
-        elif self.in_place and one_hot(x) is not None and len(self.path(x, x in self.readers.kept)) > 1:
-            self.line(f"{name} = {self.less_one(x, self._fitting(x.args[0]))}", x.why)
         else:
             self.line(f"{name} = {self._fitting(x)}", x.why)
         self._give(x, name)
@@ -121,52 +117,75 @@ class Statements(InPlace):
     def _give(self, x: Expression, name: str) -> None:
         """The name of what now stands in a line, and that all that stands within it is computed."""
         if self.indent == 1:
-            self.readers.done.update(self._within(x))
+            self.live.computed.update(self.written_with(x))
         self.named[x] = name
 
-    def _path_in_place(self, x: Expression) -> list[Expression]:
-        """The operations that are to be written one after another on one array; none where a line does."""
+    def _assign_minus_one_hot(self, x: Expression) -> bool:
+        """S - 1[m] over S, where S is new, or nobody reads it any more."""
+        S, once = x.args[0], self.indent == 1
+        if len(self.chain(x)) > 1 and is_large(S) and once:
+            S.hint = S.hint or "S"
+            self._assign(S)
+        is_free = once and x not in self.live.live_out and self.reusable(x) is S
+        if len(self.chain(x)) == 1 and not is_free:
+            return False
+        x.hint = x.hint or "rows"
+        name, text = self._name(x), self._fitting(S)
+        self.line(f"{name} = {self.minus_one_hot(x, text)}", x.why)
+        self._give(x, name)
+        return True
+
+    def _chain_in_place(self, x: Expression) -> list[Expression]:
+        """The operations that are to be written one after another over one array; none where a line does."""
         if not self.in_place or self.indent > 1 or not is_elementwise(x):
             return []
-        path = self.path(x, x in self.readers.kept)
-        return path if is_large(x) and (len(path) > 1 or x not in self.readers.kept) else []
+        chain = self.chain(x)
+        return chain if is_large(x) and (len(chain) > 1 or x not in self.live.live_out) else []
 
-    def _assign_in_place(self, x: Expression, path: Sequence[Expression]) -> None:
-        """Lines that give x, the last on a path of operations on one array."""
-        first, why = path[0], x.why
-        room = self.room(first, self.readers) if is_elementwise(first) and x not in self.readers.kept else None
-        if room is not None and not (x.name or x.hint):  # nobody would call it anything else
-            name = self.named[room]
-            self.line(self.onto(first, room, name), why)
+    def _assign_chain(self, x: Expression, chain: Sequence[Expression]) -> None:
+        """Lines that give x, the last of a chain of operations."""
+        first = chain[0]
+        operand = self.reusable(first) if is_elementwise(first) and x not in self.live.live_out else None
+        if operand is not None and not (x.name or x.hint):  # x has no name of its own: the array keeps the one it has
+            name = self.named[operand]
+            self._overwrite(first, operand, name)
         else:
             name = self._name(x)
-            self.line(f"{name} = {self._first(first, room, name, x)}", why)
-        for before, y in pairwise(path):
+            self.line(f"{name} = {self._start(first, operand, name, x)}", first.why)
+        for before, y in pairwise(chain):
             self._give(before, name)
-            for other in y.args:
-                if isinstance(other, Expression) and other is not before:
-                    self._fitting(other)
-            self.line(self.onto(y, before, name), "S - 1[m]" if one_hot(y) is not None else "")
+            self._overwrite(y, before, name)
         self._give(x, name)
 
-    def _first(self, first: Expression, room: Expression | None, name: str, x: Expression) -> str:
-        """The first of several operations on one array, which says where that is."""
-        if room is not None:
-            return self.into(first, self.named[room])
-        text = self._fitting(first)
-        if is_elementwise(first) and is_large(first) and self.buffers and x not in self.readers.kept:
-            return self.into(first, self._buffer(name, first.shape, first.dtype))
-        return text
+    def _overwrite(self, x: Expression, operand: Expression, name: str) -> None:
+        """A line that writes x over one of its operands, after lines for what would be long within it."""
+        self._fit_operands(x, operand)
+        self.line(self.overwrite(x, operand, name), x.why)
+
+    def _start(self, first: Expression, operand: Expression | None, name: str, x: Expression) -> str:
+        """The first operation of a chain that ends with x: over an operand, into a kept array, or into a new one."""
+        if operand is not None:
+            self._fit_operands(first, operand)
+            return self.with_out(first, self.named[operand])
+        if is_elementwise(first) and is_large(first) and self.buffers and x not in self.live.live_out:
+            self._fit_operands(first)
+            return self.with_out(first, self._buffer(name, first.shape, first.dtype))
+        return self._fitting(first)
+
+    def _fit_operands(self, x: Expression, besides: Expression | None = None) -> None:
+        for y in x.args:
+            if isinstance(y, Expression) and y is not besides:
+                self._fitting(y, WIDTH // 2)
 
     def _buffer(self, name: str, shape: Sequence[Any], dtype: Any) -> str:
         """An array that is kept from call to call."""
         self.helpers.add("buffer")
         return f'buffer("{self.kept.new(name)}", {shape_of(shape)}{dtype_of(dtype)})'
 
-    def _fitting(self, x: Expression) -> str:
+    def _fitting(self, x: Expression, width: int = WIDTH) -> str:
         """The text of an expression; where it is long, after lines for parts of it."""
         text, _ = self.text(x)
-        while len(text) > WIDTH:
+        while len(text) > width:
             parts = [y for y in self._parts(x) if len(self.text(y)[0]) < len(text)]
             if not parts:
                 break
@@ -179,14 +198,14 @@ class Statements(InPlace):
 
     def _parts(self, x: Expression) -> list[Expression]:
         """What would be written inside x, at any depth."""
-        found, todo = [], self._inputs(x)
+        found, todo = [], read_by(x)
         while todo:
             y = todo.pop()
             if y in self.named or y.fn in _PLAIN:
                 continue
             if not self._is_view(y):
                 found.append(y)
-            todo += self._inputs(y)
+            todo += read_by(y)
         return found
 
     def _scatter(self, x: Expression, name: str) -> None:

@@ -40,8 +40,8 @@ LEVELS = {"add": SUM, "subtract": SUM, "multiply": PRODUCT, "divide": PRODUCT, "
 LEVELS |= {"bitwise_and": AND, "bitwise_or": OR}
 _SHARED = ("product", "saved", "after", "index", "transpose", "reshape", "broadcast_to", "argument", "step", "filled")
 """What may be a look at an array that others hold too."""
-LITERAL = 16
-"""Arrays of so many entries stand in the source; larger ones are handed in."""
+LITERAL, LITERAL_WIDTH = 16, 72
+"""Arrays of so many entries and characters stand in the source; larger ones are handed in."""
 
 
 class Text:
@@ -171,9 +171,13 @@ class Text:
         return f"np.broadcast_to({self.text(x.args[0])[0]}, {shape_of(x.params['shape'])})"
 
     def _concatenate(self, x: Expression) -> str:
+        return self.concatenated(x)
+
+    def concatenated(self, x: Expression, out: str = "") -> str:
+        """Arrays joined, perhaps into another."""
         parts = ", ".join(self.text(arg)[0] for arg in x.args)
         axis = x.params["axis"]
-        return f"np.concatenate([{parts}], axis={axis if axis != x.ndim - 1 else -1})"
+        return f"np.concatenate([{parts}], axis={axis if axis != x.ndim - 1 else -1}{out})"
 
     def _stack(self, x: Expression) -> str:
         axis = f", axis={x.params['axis']}" if x.params["axis"] else ""
@@ -239,8 +243,9 @@ class Text:
             return f"np.arange({len(array)})"
         if len(array) > 1 and is_identity(x):
             return f"np.eye({len(array)}{dtype_of(array.dtype)})"
-        if array.size <= LITERAL and np.isfinite(array).all():
-            return f"np.array({array.tolist()}{dtype_of(array.dtype) if array.dtype != int else ''})"
+        literal = f"{array.tolist()}" if array.size <= LITERAL and np.isfinite(array).all() else ""
+        if literal and len(literal) <= LITERAL_WIDTH:
+            return f"np.array({literal}{dtype_of(array.dtype) if array.dtype != int else ''})"
         name = self.named[x] = self.names.new(x.name or "constant")
         self.constants[name] = array
         return name

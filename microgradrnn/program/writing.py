@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from microgradrnn.program.expressions import Expression
+from microgradrnn.program.expressions import Expression, read_by
 from microgradrnn.program.groups import Group
-from microgradrnn.program.in_place import is_elementwise
+from microgradrnn.program.in_place import is_written_into_its_row
 from microgradrnn.program.names import Names
 from microgradrnn.program.rewrites import Rewriter
 from microgradrnn.program.statements import Statements
@@ -31,15 +31,15 @@ class Writer(Statements):
         self._settle()
         seen: set[Any] = set()
         todo: list[tuple[Any, Any]] = [(root, None) for root in roots]
-        self.readers.kept.update(x for x, _ in todo)
+        self.live.live_out.update(x for x, _ in todo)
         while todo:
             x, place = todo.pop()
             if isinstance(x, Group):
                 if x not in seen:
                     seen.add(x)
                     initials, inside = self._initials(x), self._inside(x)
-                    self.readers.kept.update(initials, inside)
-                    self.readers.loops[x] = self._of_steps(x, inside)
+                    self.live.live_out.update(initials, inside)
+                    self.live.loops[x] = self._of_steps(x, inside)
                     todo += [*((y, None) for y in initials), *((y, x) for y in inside)]
                 continue
             self.uses[x] += 1
@@ -48,10 +48,10 @@ class Writer(Statements):
             if x in seen:
                 continue
             seen.add(x)
-            self.readers.add(x)
+            self.live.add(x)
             if "group" in x.params:
                 todo.append((x.params["group"], None))
-            todo += [(y, place if x.loop is not None else None) for y in self._inputs(x)]
+            todo += [(y, place if x.loop is not None else None) for y in read_by(x)]
 
     def _settle(self) -> None:
         """Work out what is left to each loop: what one reads of another that one must save, until no more is asked."""
@@ -77,7 +77,7 @@ class Writer(Statements):
             x = todo.pop()
             if x not in found and x.loop is group.loop:
                 found.add(x)
-                todo += self._inputs(x)
+                todo += read_by(x)
         return found
 
     # ---- In which order ---------------------------------------------------------------------------------------------
@@ -105,7 +105,7 @@ class Writer(Statements):
         if isinstance(x, Group):
             return [*self._initials(x), *self._outside_of(x)]
         groups = [x.params["group"]] if "group" in x.params else []
-        return groups + [y for y in self._inputs(x) if y.loop is None]
+        return groups + [y for y in read_by(x) if y.loop is None]
 
     def _outside_of(self, group: Group) -> list[Expression]:
         """What the steps of a loop read that was made outside."""
@@ -120,7 +120,7 @@ class Writer(Statements):
             if x.loop is None:
                 found[x] = None
             else:
-                todo += reversed(self._inputs(x))
+                todo += reversed(read_by(x))
         return list(found)
 
     # ---- Loops ------------------------------------------------------------------------------------------------------
@@ -151,7 +151,7 @@ class Writer(Statements):
 
     def _forget(self, group: Group) -> None:
         """What a loop's last step has left in variables is no other loop's; rows of arrays are."""
-        self.readers.end(group)
+        self.live.end(group)
         for x in [x for x, name in self.named.items() if x.loop is group.loop and name.isidentifier()]:
             del self.named[x]
 
@@ -182,7 +182,7 @@ class Writer(Statements):
             todo = [target]
             while todo:
                 x = todo[-1]
-                needed = [] if x in done else [y for y in self._inputs(x) if y.loop is group.loop and y not in done]
+                needed = [] if x in done else [y for y in read_by(x) if y.loop is group.loop and y not in done]
                 if needed:
                     todo += reversed(needed)
                     continue
@@ -194,28 +194,32 @@ class Writer(Statements):
 
     def _step_line(self, group: Group, x: Expression, original: Expression | None) -> None:
         if original is not None and original in group.saved:
-            place = f"{self.buffer[group, original]}[{moved('t', self._offset(group, original))}]"
-            if x.fn == "scattered":
-                self._scatter(x, place)
-            else:
-                self._fill(x, place)
-            self._give(x, place)
-        elif original is not None and original in group.totals:
-            after = group.totals[original]
-            if x.fn == "scattered":
-                self._assign(x)
-            self.line(f"{self.named[after]} += {self._fitting(x)}", x.why or after.why)
+            self._save(group, x, original)
         elif self._has_line(x) or self._is_deep(x):
             self._assign(x)
+        if original is not None and original in group.totals:
+            after = group.totals[original]
+            if x.fn == "scattered" and x not in self.named:
+                self._assign(x)
+            self.line(f"{self.named[after]} += {self._fitting(x)}", x.why or after.why)
+
+    def _save(self, group: Group, x: Expression, original: Expression) -> None:
+        """Write x into its row of the array that has a row for each step."""
+        place = f"{self.buffer[group, original]}[{moved('t', self._offset(group, original))}]"
+        if x.fn == "scattered":
+            self._scatter(x, place)
+        else:
+            self._fill(x, place)
+        self._give(x, place)
 
     def _fill(self, x: Expression, place: str) -> None:
         """Write x into its row of an array."""
         text = self._fitting(x)
-        direct = is_elementwise(x) or x.fn in ("dot", "concatenate")
-        if self.in_place and self.buffers and direct and x.ndim:
-            self.line(self.into(x, place), x.why)
+        if self.in_place and self.buffers and is_written_into_its_row(x):
+            text = self.with_out(x, place)
         else:
-            self.line(f"{place} = {text}", x.why)
+            text = f"{place} = {text}"
+        self.line(text, x.why)
 
     def _hand_on(self, group: Group, carries: Sequence[Any]) -> None:
         """What the next step finds; all at once where one needs what another replaces."""

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from microgradrnn import Parameter, functional
+from microgradrnn import Op, Parameter, functional, nn, record
 from microgradrnn.backprop import gradients
-from microgradrnn.program import REWRITES, in_place
+from microgradrnn.program import REWRITES, all_steps, in_place
 from microgradrnn.program import compile as compile_graph
 from tests.op_cases import every_op
 from tests.program.agreement import array_of, assert_agrees, close
@@ -77,7 +77,7 @@ def test_any_cell_agrees(cell, rewrites, backwards, every_step):
     assert_agrees(program, *record(1), tolerance=1e-9)
 
 
-LOOKS = {
+VIEWS = {
     "itself": lambda y: y,
     "transposed": lambda y: y.transpose().transpose(),
     "in reverse": lambda y: y[::-1],
@@ -86,7 +86,7 @@ LOOKS = {
     "a row": lambda y: y[0],
     "reshaped": lambda y: y.reshape(-1).reshape(*y.shape),
 }
-"""What an operation may read besides: other looks at an array that is about to be written over."""
+"""What an operation may read besides: other views of an array that is about to be written over."""
 OPERATIONS = {
     "add": lambda a, b: a + b,
     "subtract": lambda a, b: a - b,
@@ -102,12 +102,12 @@ OPERATIONS = {
 
 @st.composite
 def straight_graphs(draw):
-    """Which operation to do next, on which of the arrays that there are, and on which look at another."""
+    """Which operation to do next, on which of the arrays that there are, and on which view of another."""
     steps = draw(st.integers(2, 10))
-    names, looks = st.sampled_from(sorted(OPERATIONS)), st.sampled_from(sorted(LOOKS))
+    names, views = st.sampled_from(sorted(OPERATIONS)), st.sampled_from(sorted(VIEWS))
     # Mostly the latest arrays: what is read once, and by the next line, is what can be written over.
     back = st.integers(1, 3)
-    return [(draw(names), draw(looks), draw(back), draw(back)) for _ in range(steps)]
+    return [(draw(names), draw(views), draw(back), draw(back)) for _ in range(steps)]
 
 
 @given(graph=straight_graphs(), rewrites=st.sampled_from(SETS), asked=st.sets(st.integers(0, 9)))
@@ -116,7 +116,7 @@ def test_any_straight_graph_agrees_in_value_gradients_and_outputs(graph, rewrite
     arrays = [x * Parameter(np.linspace(-1, 1, SIZE), "w") + Parameter(np.full((4, SIZE), 0.3), "b")]
     for name, look, one, other in graph:
         a, b = arrays[-min(one, len(arrays))], arrays[-min(other, len(arrays))]
-        arrays.append(OPERATIONS[name](a, LOOKS[look](b)))
+        arrays.append(OPERATIONS[name](a, VIEWS[look](b)))
     loss = (arrays[-1] * arrays[-1]).sum()
     outputs = [arrays[k] for k in sorted(asked) if k < len(arrays)]
     program = compile_graph(loss, [x], outputs=outputs, rewrites=rewrites)
@@ -132,9 +132,9 @@ def test_any_straight_graph_agrees_in_value_gradients_and_outputs(graph, rewrite
 def test_what_is_handed_out_stays_as_it_is_at_the_next_call(rewrites):
     x, (W,) = x_and_weights()
     x.requires_grad = True
-    y = (x @ W) * 2.0 + 1.0
-    loss = (y * y).sum()
-    program = compile_graph(loss, [x], outputs=[y], rewrites=rewrites)
+    y, z = (x @ W) * 2.0 + 1.0, (x * 3.0) * 2.0 + 1.0  # a new array at first, or one that could be kept
+    loss = (y * y).sum() + (z * z).sum()
+    program = compile_graph(loss, [x], outputs=[y, z], rewrites=rewrites)
     first = program.run(x.data)
     before = [np.array(found) for found in (*first.grads.values(), *first.outputs)]
     program.run(-x.data)
@@ -188,12 +188,22 @@ def test_a_step_writes_into_its_row():
     assert any(".dot(W_0)" in line for line in lines)
 
 
+def test_a_product_of_all_steps_is_added_to_where_it_lies():
+    """In an array that is kept, since it is large: the bias, and what the logits' softmax takes off."""
+    model = nn.RNNLM(SIZE, 64, seed=0)
+    tokens = as_input(np.zeros((80, 8), int), "tokens")
+    with mock.patch.object(all_steps, "CACHED", 0):
+        lines = lines_of(model.loss(tokens, tokens, reduction="sum")[0], tokens)
+    assert any(re.match(r"y = product\(.*\)\.reshape\(T, N, 3\)$", line) for line in lines)
+    assert "y += b_y" in lines
+
+
 def test_softmax_with_cross_entropy_takes_one_off_an_entry_a_row():
     x, (W,) = x_and_weights()
     targets = as_input(np.random.default_rng(1).integers(SIZE, size=(T, N)), "targets")
     loss = functional.cross_entropy(x @ W, targets, reduction="sum")
     lines = lines_of(loss, x, targets)
-    assert any("less_one(" in line for line in lines)
+    assert any("minus_one_hot(" in line for line in lines)
     assert not any("np.arange" in line for line in lines)
     close(compile_graph(loss, [x, targets])(array_of(x), array_of(targets))[1]["W_0"], gradients(loss)[W])
 
@@ -205,6 +215,53 @@ def test_the_exponentials_are_summed_once():
     assert sum(line.count("exp.sum(") for line in lines) == 1
 
 
+def test_no_line_is_longer_than_a_screen_is_wide():
+    x, (W, V) = x_and_weights(2)
+    x.requires_grad = True
+    c = np.random.default_rng(0).normal(size=(T, 1, 1))
+    y = ((x * c) @ W * (x * c + 1.0).tanh() / (V.sum() ** 2 + 1.0) - x.mean(axis=0) * c * 3.0).exp() * (x @ V - c)
+    source = compile_graph((y * y).sum(), [x]).source
+    assert max(map(len, source.splitlines())) <= 120
+
+
+def test_float32_is_not_written_over_by_float64_nor_the_other_way_round():
+    x, w = as_input(np.linspace(-1, 1, 6).reshape(2, 3), "x"), Parameter(np.ones(3, np.float32), "w")
+    y = Parameter(np.full((2, 3), 0.1, np.float32), "v") * w
+    z = (y * 3.0 + x) * y
+    loss = (z * z).sum()
+    assert_agrees(compile_graph(loss, [x]), loss, [x], tolerance=1e-6)
+    close(compile_graph(loss, [x])(x.data)[0], loss.data)
+
+
+LOOKALIKES = {
+    "classes in another order": lambda m: m[..., None] == np.array([1, 0, 2]),
+    "classes along the rows": lambda m: m[None, :] == np.arange(SIZE)[:, None],
+    "the same classes for all": lambda m: m[:1, None] == np.arange(SIZE),
+    "floats": lambda m: (m * 1.0)[..., None] == np.arange(SIZE),
+}
+
+
+@pytest.mark.parametrize("compare", LOOKALIKES.values(), ids=LOOKALIKES)
+def test_what_only_looks_like_one_hot_rows_is_subtracted(compare):
+    op = Op(
+        name="less",
+        symbol="less",
+        latex="x",
+        rule="passes: as it is",
+        forward=lambda xp, x, m: xp.exp(x) - compare(m),
+        pull=(lambda xp, u, z, x, m: u * (z + compare(m)),),
+        push=(lambda xp, v, z, x, m: v * (z + compare(m)),),
+        formula=("upstream * exp(x)",),
+        needs="classes",
+    )
+    w, m = Parameter(np.linspace(-1, 1, 9).reshape(3, SIZE), "w"), as_input(np.array([2, 0, 1]), "m")
+    z = record(op, w, m)
+    loss = (z * z).sum()
+    program = compile_graph(loss, [m])
+    assert_agrees(program, loss, [m])
+    assert "minus_one_hot(" not in program.source
+
+
 @pytest.mark.parametrize("op", ["multiply", "tanh"])
 def test_a_function_of_numbers_is_left_alone(op):
     """A number of NumPy's is no array to write into."""
@@ -214,7 +271,9 @@ def test_a_function_of_numbers_is_left_alone(op):
 
 
 def test_small_arrays_stay_on_their_line():
+    x, (W,) = x_and_weights()
+    y = (x @ W) * 2.0
+    loss = (y + y.mean(axis=0)).tanh().sum()
+    assert any("out=" in line for line in lines_of(loss, x))
     with mock.patch.object(in_place, "LARGE", 2**16):
-        x, (W,) = x_and_weights()
-        lines = lines_of(((x @ W) * 2.0 + 1.0).sum(), x)
-    assert not any(" += " in line or "out=" in line for line in lines)
+        assert not any("out=" in line for line in lines_of(loss, x))

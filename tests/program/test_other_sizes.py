@@ -127,6 +127,14 @@ def test_a_size_that_makes_a_factor_one_is_kept(T, N, record, rewrites):
     assert refusal(program, record, T, N + 2).startswith("program: x has shape (")
 
 
+def test_a_last_axis_that_is_reshaped_to_a_number_is_kept():
+    """Three columns when recorded, as reshape was told; of four others would come next to each other."""
+    x = Tensor(rng.normal(size=(2, 4, 3)), "x", requires_grad=False)
+    w = Parameter(np.linspace(1, 2, 8)[:, None], "w")
+    program = compile_graph((x.reshape(-1, 3) * w).sum(), [x])
+    assert "axis 2 of x is 3: it is reshaped to sizes that were numbers when recorded" in program.notes
+
+
 def test_a_batch_of_one_without_a_factor_of_one_is_as_good_as_any():
     """A 1 that something is subtracted from, or that is divided by something, is no size."""
 

@@ -89,21 +89,6 @@ def test_a_sequence_read_in_reverse_rolls(rewrites):
 
 
 @every_set_of_rewrites
-def test_a_weight_that_each_step_reads_in_reverse_rolls(rewrites):
-    """Each step adds its part of the gradient to rows in another order."""
-    (W,) = parameters(1)
-
-    def record(T, N):
-        x = sequence(T, N)
-        h = Tensor(np.zeros((N, SIZE)), requires_grad=False)
-        for t in range(T):
-            h = (x[t] + h @ W[::-1]).tanh()
-        return (h * h).sum(), [x]
-
-    assert_rolls(record, rewrites)
-
-
-@every_set_of_rewrites
 def test_states_that_cross_over_roll(rewrites):
     """Each becomes the other's past."""
     W, U = parameters(2)
