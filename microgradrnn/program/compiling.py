@@ -134,16 +134,15 @@ class _Compiling:
         body = self._body(writer)
         fixed, straight = reasons(self.leaves.inputs), self.recording.notes
         said = [*(f"    # Fixed: {why}" for why in fixed), *(f"    # Not rolled: {why}" for why in straight)]
-        source = [*self._head(writer), *said, *(f"    {size}" for size in sizes), *body]
+        source = [*_title(body), *self._head(writer), *said, *(f"    {size}" for size in sizes), *body]
         least = least_sizes(loop.length for loop, _ in self.derivation.loops.values())
         inputs = [Argument(x.name, x.shape, x.dtype, self.leaves.chooses(x), least) for x in self.leaves.inputs]
         return Program("\n".join([*source, ""]), inputs, self.leaves.parameters, writer.constants, [*fixed, *straight])
 
     def _head(self, writer: Writer) -> list[str]:
-        """All that stands before the function's own lines."""
+        """All that stands between the title and the function's own lines."""
         arguments = [x.name for x in (*self.leaves.inputs, *self.leaves.weights)] + list(writer.constants)
-        title = '"""Forward and backward, written by microgradrnn from a recorded graph."""'
-        lines = [title, "", "import numpy as np", "", ""]
+        lines = ["import numpy as np", "", ""]
         for helper in sorted(writer.helpers):
             lines += HELPERS[helper]
         for op, name in self.xp.functions.items():
@@ -178,6 +177,17 @@ class _Compiling:
                 found = f"len({argument.name})" if axis == 0 else f"{argument.name}.shape[{axis}]"
                 lines.append(f"{root.name} = {moved(found, -offset)}")
         return lines
+
+
+def _title(body: Sequence[str]) -> list[str]:
+    """The docstring of the file, with a word on what may puzzle a reader of the function."""
+    title = '"""Forward and backward, written by microgradrnn from a recorded graph.'
+    puzzles = {
+        ".dot(": "``h.dot(W)`` is ``h @ W``, sooner started.",
+        "out=": "``out=`` and ``+=`` write into arrays that are there: rows to fill, or what nobody reads any more.",
+    }
+    said = [word for sign, word in puzzles.items() if any(sign in line for line in body)]
+    return [title, "", *said, '"""', ""] if said else [f'{title}"""', ""]
 
 
 def _returned(loss: str, grads: Sequence[str], outputs: str) -> list[str]:
