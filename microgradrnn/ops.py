@@ -377,6 +377,8 @@ def _matmul_formula_y(x: Any, y: Any) -> str:
         return "upstream * x" if y.ndim == 1 else "outer(x, upstream)" if y.ndim == 2 else stacked
     if y.ndim == 1 and x.ndim > 2:
         return "(x.mT @ upstream[..., None])[..., 0]"
+    if x.ndim > y.ndim == 2:
+        return "sum(x.mT @ upstream)"  # over the stack
     return f"x.{_transposed(x, y)} @ upstream"
 
 

@@ -298,6 +298,7 @@ class Recording:
             return None
         if _shape(came[0]) != self.nodes[start + period + offsets[0]].shape:  # such as a bias that was broadcast later
             return None
+        # A start that wants a gradient before states that want none would be sent nothing: its step stands alone.
         if _is_wanted(came[0]) and not self.nodes[start + period + offsets[0]]._requires_grad:
             return None
         return Carried(offsets[0] + period, came[0]), 1 + _prefix(offset == offsets[0] for offset in offsets)

@@ -39,7 +39,7 @@ COMPARE, OR, AND, SUM, PRODUCT, SIGN, POWER, ATOM = range(8)
 LEVELS = {"add": SUM, "subtract": SUM, "multiply": PRODUCT, "divide": PRODUCT, "matmul": PRODUCT, "power": POWER}
 LEVELS |= {"bitwise_and": AND, "bitwise_or": OR}
 _SHARED = ("product", "saved", "after", "index", "transpose", "reshape", "broadcast_to", "argument", "step", "filled")
-"""What may be a look at an array that others hold too."""
+"""What may be a view of an array that others hold too."""
 LITERAL, LITERAL_WIDTH = 16, 72
 """Arrays of so many entries and characters stand in the source; larger ones are handed in."""
 
