@@ -14,28 +14,22 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from microgradrnn.accumulation import add, fit, own
 from microgradrnn.context import here
 from microgradrnn.convert import as_array, as_float
-from microgradrnn.engine import Node, Value, serial
+from microgradrnn.engine import Node, Value
 from microgradrnn.errors import edge_name
+from microgradrnn.graph import ancestors
 from microgradrnn.ops import Scattered
 
-Array = NDArray[Any]
 Watch = Callable[[Node, int, Any, Any, Any], None]
 """Is told of every edge: node, slot, downstream, and the sum of its input's contributions before and after it."""
 
 
 def order(root: Node) -> list[Node]:
     """The nodes that a backward pass from ``root`` visits: those that need a gradient, newest first."""
-    found, todo = {root}, [root]
-    while todo:
-        for node in todo.pop().inputs:
-            if node._requires_grad and node not in found:
-                found.add(node)
-                todo.append(node)
-    return sorted(found, key=serial, reverse=True)
+    return ancestors(root, needing_grad=True)[::-1]
 
 
 def visit(nodes: Iterable[Node], grads: dict[Node, Any], watch: Watch | None = None) -> None:
@@ -58,15 +52,15 @@ def visit(nodes: Iterable[Node], grads: dict[Node, Any], watch: Watch | None = N
                 local = op.local[slot]
                 downstream = upstream * (local(xp, z, *xs) if callable(local) else local)
             if type(downstream) is not float:
-                downstream = _fit(downstream, x)
+                downstream = fit(downstream, x)
             before = grads.get(x)
             if before is None:
-                after = downstream if op.local is not None else _own(downstream, x, node, upstream)
+                after = downstream if op.local is not None else own(downstream, x, node, upstream)
             elif watch is None and type(downstream) is not Scattered:
                 before += downstream
                 after = before
             else:
-                after = _add(before, downstream, in_place=watch is None)
+                after = add(before, downstream, in_place=watch is None)
             grads[x] = after
             if watch is not None:
                 watch(node, slot, downstream, before, after)
@@ -78,58 +72,6 @@ def local_gradient(node: Node, slot: int) -> Any:
     assert node.op.local is not None
     local, xs = node.op.local[slot], (node.xs,) if node.op.any_number else node.xs
     return local(node.xp, node._data, *xs) if callable(local) else local
-
-
-def _fit(downstream: Any, x: Node) -> Any:
-    """Undo broadcasting and casting: the contribution in its input's shape and dtype."""
-    if type(x) is Value:
-        return float(np.sum(downstream))
-    if type(downstream) is Scattered:
-        return downstream
-    data = x._data
-    if type(downstream) is not np.ndarray:
-        downstream = np.asarray(downstream)
-    if downstream.shape != data.shape:
-        downstream = unbroadcast(downstream, data.shape)
-    if downstream.dtype is not data.dtype:
-        downstream = downstream.astype(data.dtype)
-    return downstream
-
-
-def _own(downstream: Any, x: Node, node: Node, upstream: Any) -> Any:
-    """What a pull returned, as an array that nobody else holds: it may be upstream, a view of it, or the graph's."""
-    if type(downstream) is float:
-        return downstream
-    if type(downstream) is Scattered:
-        return downstream.dense(x._data.shape, x._data.dtype)
-    held = downstream.base is not None or downstream is upstream or downstream is node._data
-    return downstream.copy() if held or id(downstream) in map(id, node.xs) else downstream
-
-
-def unbroadcast(array: Array, shape: tuple[int, ...]) -> Array:
-    """Sum ``array`` over every axis along which broadcasting had repeated an array of ``shape``.
-
-    >>> unbroadcast(np.ones((4, 2, 3)), (2, 1))
-    array([[12.],
-           [12.]])
-    """
-    extra = array.ndim - len(shape)
-    if extra > 0:
-        array = np.asarray(np.add.reduce(array, axis=tuple(range(extra))))
-    if array.shape == shape:
-        return array
-    stretched = tuple(i for i, size in enumerate(shape) if size == 1 and array.shape[i] != 1)
-    array = array.sum(axis=stretched, keepdims=True)
-    return array if array.shape == shape else np.broadcast_to(array, shape)
-
-
-def _add(before: Any, downstream: Any, in_place: bool) -> Any:
-    """The contributions so far and one more."""
-    if type(downstream) is Scattered:
-        after = before if in_place else before.copy()
-        downstream.add_into(after)
-        return after
-    return np.asarray(before + downstream) if isinstance(before, np.ndarray) else before + downstream
 
 
 def backward(root: Node, upstream: Any = None) -> None:

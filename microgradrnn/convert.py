@@ -1,31 +1,73 @@
-"""What a node may hold, from what people hand in: copies, so that no caller's array is ever ours."""
+"""What a node may hold, from what people hand in: copies, so that no caller's array is ever ours.
 
+This is the one door for data: constructors, setters, operands, upstream gradients, tangents, the arguments of programs
+and the arrays of state dicts come in here, and what is no real number is refused before any cast could make it one.
+
+What counts as an array is the same everywhere: NumPy's, lists and tuples, and what has ``__array__`` or ``__dlpack__``
+(tensors of PyTorch and JAX, columns of pandas).
+"""
+
+from numbers import Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+NUMBERS = "fiub"
+"""NumPy's kinds of real numbers: floats, integers with and without a sign, booleans."""
+
+
+def is_numeric(x: Any) -> bool:
+    """Whether x is a real number or counts as an array (of whatever).
+
+    >>> [is_numeric(x) for x in (2, np.float32(2), [1.0], "2", None, 1j)]
+    [True, True, True, False, False, False]
+    """
+    if isinstance(x, (np.ndarray, list, tuple, Real)):
+        return True
+    if isinstance(x, np.generic):
+        return x.dtype.kind in NUMBERS
+    return not isinstance(x, type) and (hasattr(x, "__array__") or hasattr(x, "__dlpack__"))
+
+
+def as_numbers(data: Any) -> NDArray[Any]:
+    """An array of real numbers, copied or not. Raises TypeError for text, None, dates, complex numbers, objects."""
+    if hasattr(data, "__dlpack__") and not hasattr(data, "__array__"):
+        data = np.from_dlpack(data)
+    array = np.asarray(data)
+    if array.dtype.kind not in NUMBERS:
+        raise TypeError(f"real numbers are needed, not {type(data).__name__} of {array.dtype}")
+    return array
 
 
 def as_float(number: Any) -> float:
     """One real number as a Python float. Raises TypeError for anything else."""
     if type(number) is float:
         return number
-    if not isinstance(number, (str, bytes)) and np.ndim(number) == 0:
-        try:
-            return float(number)
-        except TypeError:
-            pass
+    if isinstance(number, Real) or (is_numeric(number) and np.ndim(number) == 0 and _holds_numbers(number)):
+        return float(number)
     raise TypeError(f"Value takes one real number, not {type(number).__name__}; an array makes a Tensor")
 
 
 def as_array(data: Any, dtype: Any = None) -> NDArray[Any]:
-    """A copy as an array of floats, integers or booleans; Python's own integers become floats."""
-    array = np.array(data, dtype=dtype)
-    if array.dtype.kind not in "fiub":
-        raise TypeError(f"Tensor takes real numbers, not {type(data).__name__} of {array.dtype}")
-    if dtype is None and array.dtype.kind in "iu" and not isinstance(data, (np.ndarray, np.generic)):
-        return array.astype(np.float64)
-    return array
+    """A copy as an array of floats, integers or booleans, in C order; Python's own integers become floats."""
+    try:
+        array = as_numbers(data)
+    except TypeError as error:
+        raise TypeError(f"Tensor takes real numbers: {error}") from error
+    if dtype is None and array.dtype.kind in "iu" and isinstance(data, (int, list, tuple)):
+        dtype = np.float64
+    if np.dtype(dtype or float).kind not in NUMBERS:
+        raise TypeError(f"Tensor holds real numbers, so its dtype cannot be {np.dtype(dtype)}")
+    return np.array(array, dtype, order="C")
+
+
+def as_like(new: Any, like: NDArray[Any], name: str) -> NDArray[Any]:
+    """A copy in the dtype of ``like``. Raises TypeError for floats where that holds integers, which would be cut."""
+    array = as_array(new)
+    if array.dtype.kind == "f" != like.dtype.kind and not np.array_equal(array, array.astype(like.dtype)):
+        raise TypeError(f"{name} holds {like.dtype}, got numbers with a fraction: make a new Tensor of floats")
+    return array.astype(like.dtype)
 
 
 def as_index(key: Any) -> NDArray[Any]:
@@ -52,3 +94,7 @@ def as_axis(axis: Any) -> Any:
 def as_shape(sizes: tuple[Any, ...]) -> tuple[int, ...]:
     """``(2, 3)`` whether it came as ``f(2, 3)`` or as ``f((2, 3))``."""
     return tuple(sizes[0]) if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)) else sizes
+
+
+def _holds_numbers(x: Any) -> bool:
+    return np.asarray(x).dtype.kind in NUMBERS

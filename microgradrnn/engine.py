@@ -13,9 +13,6 @@ array is either the graph's or the user's: see `Tensor._hand_out`.
 
 from __future__ import annotations
 
-import copy
-import itertools
-import operator
 from collections.abc import Iterator, Mapping, Sequence
 from types import ModuleType
 from typing import Any
@@ -23,22 +20,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from microgradrnn import arrays, floats, ops
+from microgradrnn import arrays, copying, floats
 from microgradrnn.context import here
-from microgradrnn.convert import as_array, as_axis, as_float, as_grad, as_index, as_shape
+from microgradrnn.convert import as_array, as_float, as_grad, is_numeric
 from microgradrnn.errors import describe, misfit
+from microgradrnn.graph import ancestors, next_serial, serial
+from microgradrnn.methods import Methods
+from microgradrnn.operators import Operators
 from microgradrnn.ops import Op
 
+__all__ = ["Node", "Tensor", "Value", "ancestors", "constant", "record", "serial"]
+
 Array = NDArray[Any]
-_next_serial = itertools.count().__next__
 _new = object.__new__
-serial = operator.attrgetter("_serial")
-"""When a node was created, among all nodes: the key to sort by."""
 _NO_PARAMS: Mapping[str, Any] = {}
 
 
-class Node:
-    """One number or array in the graph, and how it was made. Nodes compare and hash by identity.
+class Node(Operators):
+    """One number or array in the graph, and how it was made. Nodes hash by identity; ``==`` compares their entries.
 
     Attributes:
         inputs: the nodes that ``op`` read; empty for a leaf.
@@ -68,7 +67,7 @@ class Node:
     def __init__(self, data: Any, label: str, requires_grad: bool) -> None:
         self._data, self._grad, self._requires_grad, self.label = data, None, requires_grad, label
         self.inputs, self.op, self.params, self.xs = (), None, {}, ()
-        self.place, self._serial = here(), _next_serial()
+        self.place, self._serial = here(), next_serial()
 
     @property
     def data(self) -> Any:
@@ -106,6 +105,11 @@ class Node:
     def requires_grad(self, wanted: bool) -> None:
         if wanted and self.dtype.kind != "f":
             raise TypeError(f"{self._name()} holds {self.dtype}: only floats get a gradient")
+        if self.op is not None and not wanted:
+            raise AttributeError(
+                f"{self._name()} is the output of {self.op.name}, which gets a gradient because its inputs do: "
+                "set requires_grad of leaves, or cut the graph with detach()"
+            )
         self._requires_grad = bool(wanted)
 
     @property
@@ -183,8 +187,13 @@ class Node:
     def _as_grad(self, new: Any) -> Any:
         raise NotImplementedError
 
+    def _write(self, new: Any) -> None:
+        raise NotImplementedError
+
     def _lend_to_graph(self) -> None:
         raise NotImplementedError
+
+    __reduce__, __deepcopy__ = copying.reduce, copying.deepcopy
 
     def _name(self) -> str:
         return repr(self.label) if self.label else f"this {type(self).__name__}"
@@ -194,69 +203,9 @@ class Node:
         label = f", label={self.label!r}" if self.label else ""
         return f"{type(self).__name__}({body}{op}{label})"
 
-    def __float__(self) -> float:
-        return float(self.item())
-
-    def __bool__(self) -> bool:
-        return bool(self.item())
-
-    def __format__(self, spec: str) -> str:
-        return format(self.item(), spec) if spec else str(self)
-
-    def __array__(self, *_: Any, **__: Any) -> Array:
-        raise TypeError(
-            f"NumPy cannot take a {type(self).__name__}, whose history it would lose: use node.data for the numbers, "
-            "or microgradrnn.functional (stack, where, ...) for a result that is recorded"
-        )
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Leaves can be pickled, as modules of them are; their place in the order of creation is made anew."""
-        if self.op is not None:
-            raise TypeError(f"{self._name()} is the output of {self.op.name}, and graphs are not pickled: detach() it")
-        return _leaf, (type(self), self._data, self._grad, self.label, self._requires_grad)
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Node:
-        """Copy the graph behind this node, one node at a time: a long chain needs no deep stack."""
-        for node in ancestors(self):
-            if id(node) not in memo:
-                twin = memo[id(node)] = _new(type(node))
-                twin._data, twin._grad, twin._serial = copy.copy(node._data), copy.copy(node._grad), _next_serial()
-                twin.inputs = tuple(memo[id(x)] for x in node.inputs)
-                twin.op, twin.params, twin.xs = node.op, node.params, node.xs
-                twin._requires_grad, twin.label, twin.place = node._requires_grad, node.label, node.place
-                if isinstance(twin, Tensor):
-                    twin._lent = False
-        return memo[id(self)]  # type: ignore[no-any-return]
-
-    # One line an operator; the reflected ones meet numbers and arrays on the left.
-    # fmt: off
-    def __add__(self, other: Any) -> Any: return record(ops.ADD, self, other)
-    def __radd__(self, other: Any) -> Any: return record(ops.ADD, other, self)
-    def __sub__(self, other: Any) -> Any: return record(ops.SUB, self, other)
-    def __rsub__(self, other: Any) -> Any: return record(ops.SUB, other, self)
-    def __mul__(self, other: Any) -> Any: return record(ops.MUL, self, other)
-    def __rmul__(self, other: Any) -> Any: return record(ops.MUL, other, self)
-    def __truediv__(self, other: Any) -> Any: return record(ops.DIV, self, other)
-    def __rtruediv__(self, other: Any) -> Any: return record(ops.DIV, other, self)
-    def __pow__(self, other: Any) -> Any: return record(ops.POW, self, other)
-    def __rpow__(self, other: Any) -> Any: return record(ops.POW, other, self)
-    def __matmul__(self, other: Any) -> Any: return record(ops.MATMUL, self, other)
-    def __rmatmul__(self, other: Any) -> Any: return record(ops.MATMUL, other, self)
-    def __neg__(self) -> Any: return record(ops.NEG, self)
-    def __abs__(self) -> Any: return record(ops.ABS, self)
-    # And one a function of one number: relu and abs have slope 0 at 0.
-    def exp(self) -> Any: return record(ops.EXP, self)
-    def log(self) -> Any: return record(ops.LOG, self)
-    def sqrt(self) -> Any: return record(ops.SQRT, self)
-    def abs(self) -> Any: return record(ops.ABS, self)
-    def tanh(self) -> Any: return record(ops.TANH, self)
-    def sigmoid(self) -> Any: return record(ops.SIGMOID, self)
-    def relu(self) -> Any: return record(ops.RELU, self)
-    # fmt: on
-
 
 class Value(Node):
-    """A scalar node: one Python float.
+    """A scalar node: one Python float; or a bool, in what a comparison of Values gives.
 
     >>> a = Value(2.0, label="a")
     >>> b = a * a + 1
@@ -276,6 +225,8 @@ class Value(Node):
     def _take(self, new: Any) -> None:
         self._data = as_float(new)
 
+    _write = _take
+
     def _as_grad(self, new: Any) -> float:
         return as_float(new)
 
@@ -283,7 +234,7 @@ class Value(Node):
         return self._repr(f"data={self._data}, grad={self._grad}")
 
 
-class Tensor(Node):
+class Tensor(Node, Methods):
     """A node that holds an n-dimensional array. Lists become float64; float arrays keep their dtype; both are copied.
 
     >>> x = Tensor([[1.0, 2.0]], label="x")
@@ -317,6 +268,12 @@ class Tensor(Node):
     def _lend_to_graph(self) -> None:
         self._data, self._lent = self._data.copy(), False
 
+    def _write(self, new: Any) -> None:
+        """Change the array in place: whoever holds it, from ``data``, sees the new numbers."""
+        if np.shape(new) != self._data.shape:
+            raise ValueError(f"{self._name()} has shape {self.shape} and keeps it in place, got {np.shape(new)}")
+        np.copyto(self._hand_out(), new, casting="same_kind")
+
     def _take(self, new: Any) -> None:
         if new is self._data:  # `leaf.data -= step` hands back the array that it changed in place
             return
@@ -327,47 +284,6 @@ class Tensor(Node):
 
     def _as_grad(self, new: Any) -> Array:
         return as_grad(new, self._data, self._name())
-
-    @property
-    def T(self) -> Any:
-        """All axes in reverse order."""
-        return self.transpose()
-
-    def sum(self, axis: Any = None, keepdims: bool = False) -> Any:
-        """The sum over an axis, several, or all."""
-        return record(ops.SUM, self, axis=as_axis(axis), keepdims=keepdims)
-
-    def mean(self, axis: Any = None, keepdims: bool = False) -> Any:
-        """The mean over an axis, several, or all."""
-        return record(ops.MEAN, self, axis=as_axis(axis), keepdims=keepdims)
-
-    def max(self, axis: Any = None, keepdims: bool = False) -> Any:
-        """The largest entry over an axis, several, or all; ties share the gradient evenly."""
-        return record(ops.MAX, self, axis=as_axis(axis), keepdims=keepdims)
-
-    def min(self, axis: Any = None, keepdims: bool = False) -> Any:
-        """The smallest entry over an axis, several, or all; ties share the gradient evenly."""
-        return record(ops.MIN, self, axis=as_axis(axis), keepdims=keepdims)
-
-    def reshape(self, *shape: Any) -> Any:
-        """The same entries in another shape: ``reshape(2, 3)`` or ``reshape((2, 3))``; one size may be -1."""
-        return record(ops.RESHAPE, self, shape=as_shape(shape))
-
-    def transpose(self, *axes: Any) -> Any:
-        """The axes in the given order, or all reversed."""
-        return record(ops.TRANSPOSE, self, axes=as_shape(axes) or tuple(reversed(range(self.ndim))))
-
-    def __getitem__(self, key: Any) -> Any:
-        """NumPy's indexing: integers, slices, None, ..., integer arrays (repeats add up) and boolean masks."""
-        parts = key if isinstance(key, tuple) else (key,)
-        is_array = [isinstance(part, (Node, np.ndarray, list, tuple)) for part in parts]
-        arrays = [
-            part if isinstance(part, Node) else constant(as_index(part))
-            for part, yes in zip(parts, is_array, strict=True)
-            if yes
-        ]
-        template = tuple(ops.ARRAY if yes else part for part, yes in zip(parts, is_array, strict=True))
-        return record(ops.INDEX, self, *arrays, key=template)
 
     def __len__(self) -> int:
         if self.ndim == 0:
@@ -391,10 +307,11 @@ def record(op: Op, *operands: Any, **params: Any) -> Any:
         TypeError: an operand is neither a node nor a number nor an array of numbers.
         ValueError, IndexError: the shapes don't fit; the error names the op and the shapes, and says what fits.
 
-    >>> record(ops.MUL, Value(3.0), 2).data
+    >>> from microgradrnn.ops import MUL
+    >>> record(MUL, Value(3.0), 2).data
     6.0
     """
-    structural = op.local is None
+    structural, place = op.local is None, here()
     if params and not structural:
         raise TypeError(f"{op.name} works entry by entry and takes inputs only, not {', '.join(params)}")
     kind: type[Node] = Tensor if structural else Value
@@ -404,7 +321,7 @@ def record(op: Op, *operands: Any, **params: Any) -> Any:
         if type(x) is not Value:
             if isinstance(x, Tensor):
                 kind = Tensor
-                if x._lent:
+                if x._lent and place.recording:
                     x._lend_to_graph()
             elif not isinstance(x, Node):
                 return record(op, *_lift(op, operands), **params)
@@ -416,7 +333,6 @@ def record(op: Op, *operands: Any, **params: Any) -> Any:
     except (ValueError, IndexError) as error:
         raise misfit(op, operands, params, error) from error
 
-    place = here()
     if place.nan_is_error and np.isnan(data).any():
         raise FloatingPointError(f"NaN came up in {op.name}{place}, from " + ", ".join(map(describe, operands)))
     if not place.recording:
@@ -429,7 +345,7 @@ def record(op: Op, *operands: Any, **params: Any) -> Any:
     node._data = data
     node._grad = None
     node._requires_grad = requires_grad
-    node._serial = _next_serial()
+    node._serial = next_serial()
     node.inputs = operands
     node.op = op
     node.params = params or _NO_PARAMS
@@ -440,26 +356,15 @@ def record(op: Op, *operands: Any, **params: Any) -> Any:
 
 
 def constant(data: Any, label: str = "") -> Any:
-    """A leaf that gets no gradient: a `Value` of a number, a `Tensor` of an array or a list (copied)."""
+    """A leaf that gets no gradient: a `Value` of a number or a bool, a `Tensor` of an array or a list (copied)."""
     kind = Value if isinstance(data, (bool, int, float)) else Tensor
-    return kind(data, label, requires_grad=False)
+    node = kind(data, label, requires_grad=False)
+    if type(data) is bool:
+        node._data = data
+    return node
 
 
-def _leaf(kind: Any, data: Any, grad: Any, label: str, requires_grad: bool) -> Any:
-    leaf = kind(data, label=label, requires_grad=requires_grad)
-    leaf.grad = grad
-    return leaf
-
-
-def ancestors(root: Node) -> list[Node]:
-    """``root`` and every node that it was computed from, oldest first: inputs come before what reads them."""
-    found, todo = {root}, [root]
-    while todo:
-        for node in todo.pop().inputs:
-            if node not in found:
-                found.add(node)
-                todo.append(node)
-    return sorted(found, key=serial)
+Node._record, Node._constant = staticmethod(record), staticmethod(constant)
 
 
 def _lift(op: Op, operands: tuple[Any, ...]) -> Iterator[Node]:
@@ -469,12 +374,12 @@ def _lift(op: Op, operands: tuple[Any, ...]) -> Iterator[Node]:
     for x in operands:
         if isinstance(x, Node):
             yield x
-        elif isinstance(x, plain) and not isinstance(x, np.complexfloating):
+        elif not is_numeric(x):
+            raise TypeError(f"{op.name} takes nodes, real numbers and arrays of them, not {type(x).__name__}")
+        elif isinstance(x, plain):
             node = constant(float(x))
             # Beside a Tensor a number keeps its own type, so that float32 stays float32 and integers stay integers.
             node._data = node._data if scalar else x.item() if isinstance(x, np.generic) else x
             yield node
-        elif isinstance(x, (np.ndarray, list, tuple)):
-            yield constant(x)
         else:
-            raise TypeError(f"{op.name} takes nodes, real numbers and arrays of them, not {type(x).__name__}")
+            yield constant(x)

@@ -219,8 +219,8 @@ def test_gradient_descent_by_hand_while_every_old_loss_is_alive(kind):
         p.grad = 0
         loss.backward()
         p.data -= 0.1 * p.grad
-    assert float(p) == pytest.approx(3.0 + 2.0 * 0.8**10, rel=1e-14)
-    assert [float(loss) for loss in losses] == pytest.approx([(2.0 * 0.8**k) ** 2 for k in range(10)], rel=1e-13)
+    assert p.item() == pytest.approx(3.0 + 2.0 * 0.8**10, rel=1e-14)
+    assert [loss.item() for loss in losses] == pytest.approx([(2.0 * 0.8**k) ** 2 for k in range(10)], rel=1e-13)
     p.grad = None
     losses[0].backward()
     assert p.grad == 4.0

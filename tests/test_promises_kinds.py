@@ -1,12 +1,13 @@
 """Promise: what kind of node comes of which operands, in which dtype, and which nodes get a gradient."""
 
+import math
 import operator
 from typing import Any
 
 import numpy as np
 import pytest
 
-from microgradrnn import Backprop, Parameter, Tensor, Value, functional
+from microgradrnn import Backprop, Parameter, Tensor, Value, functional, no_grad
 
 BINARY = [operator.add, operator.sub, operator.mul, operator.truediv, operator.pow]
 every_operator = pytest.mark.parametrize("operate", BINARY, ids=lambda f: f.__name__)
@@ -208,17 +209,134 @@ def test_nothing_to_differentiate_is_an_error():
         Tensor(np.array([1, 2])).sum().backward()
 
 
-# ---- Identity -------------------------------------------------------------------------------------------------------
+# ---- Comparing: entry by entry; hashing: by identity ----------------------------------------------------------------
+
+COMPARISONS = [operator.eq, operator.ne, operator.lt, operator.le, operator.gt, operator.ge]
+every_comparison = pytest.mark.parametrize("compare", COMPARISONS, ids=lambda f: f.__name__)
+
+
+@every_comparison
+@pytest.mark.parametrize("swap", [False, True], ids=["on the right", "on the left"])
+@pytest.mark.parametrize("other", [2, 2.0, np.float32(2.0), True, Value(2.0), Value(np.nan)], ids=repr)
+def test_a_value_is_compared_as_its_number_is(compare, swap, other):
+    x = Value(2.0)
+    found = apply(compare, x, other, swap)
+    number = other.data if isinstance(other, Value) else other
+    assert (type(found), found.data, found.requires_grad, found.op) == (
+        Value,
+        apply(compare, 2.0, number, swap),
+        False,
+        None,
+    )
+
+
+@every_comparison
+@pytest.mark.parametrize("swap", [False, True], ids=["on the right", "on the left"])
+@pytest.mark.parametrize(
+    "other", [2, np.array([1.0, 2.0]), [1.0, 2.0], Value(2.0), Tensor([[2.0], [1.0]]), np.array([1, 2])], ids=repr
+)
+def test_a_tensor_is_compared_entry_by_entry_as_its_array_is(compare, swap, other):
+    x = Tensor([1.0, 2.0])
+    found = apply(compare, x, other, swap)
+    array = np.asarray(other.data if isinstance(other, (Value, Tensor)) else other)
+    assert (type(found), found.dtype, found.requires_grad, found.op) == (Tensor, np.bool_, False, None)
+    np.testing.assert_array_equal(found.data, apply(compare, x.data, array, swap))
+
+
+@every_comparison
+def test_shapes_that_do_not_broadcast_are_not_compared(compare):
+    with pytest.raises(ValueError, match=r"(eq|ne|lt|le|gt|ge) got shapes \(2,\) and \(3,\)"):
+        compare(Tensor([1.0, 2.0]), Tensor([1.0, 2.0, 3.0]))
+
+
+@pytest.mark.parametrize("other", [None, "2", {}, 1j, Tensor], ids=repr)
+@pytest.mark.parametrize("make", [Value, Tensor])
+def test_what_is_no_number_is_unequal_and_has_no_order(make, other):
+    assert (make(2.0) == other) is False
+    assert (make(2.0) != other) is True
+    with pytest.raises(TypeError):
+        _ = make(2.0) < other
 
 
 @pytest.mark.parametrize("make", [Value, Tensor])
-def test_nodes_compare_and_hash_by_identity(make):
+def test_nodes_hash_by_identity(make):
     x, same_number = make(2.0), make(2.0)
-    assert x == x
-    assert x != same_number
-    assert len({x, same_number}) == 2
-    assert same_number not in [x]
-    assert {x: "found"}[x] == "found"
+    assert len({x, same_number, x}) == 2
+    assert {x: "found", same_number: "other"}[x] == "found"
+    assert same_number in [x]  # a list compares numbers, as lists of PyTorch's tensors do
+    assert same_number not in {x}
+
+
+def test_a_comparison_is_a_mask_that_where_and_indexing_take():
+    x = Tensor([-1.0, 0.0, 2.0])
+    loss = functional.where(x == 0, 5.0, x * 3.0).sum() + x[x > 0].sum()
+    loss.backward()
+    assert loss.item() == -3.0 + 5.0 + 6.0 + 2.0
+    np.testing.assert_array_equal(x.grad, [3.0, 0.0, 4.0])
+
+
+def test_an_accuracy_is_a_mean_of_a_comparison():
+    assert np.asarray(Tensor([1.0, 2.0, 3.0, 4.0]) == np.array([1, 2, 0, 0])).mean() == 0.5
+
+
+# ---- Becoming a number ----------------------------------------------------------------------------------------------
+
+AS_NUMBERS = [
+    float,
+    int,
+    complex,
+    math.exp,
+    math.floor,
+    "%f".__mod__,
+    lambda x: np.zeros(1).__setitem__(0, x),
+    lambda x: np.zeros(1).fill(x),
+    lambda x: np.asarray(x),
+    lambda x: np.array([x, 1.0]),
+    lambda x: np.full(2, x),
+    lambda x: Tensor([x, x]),
+]
+every_number = pytest.mark.parametrize("as_number", AS_NUMBERS)
+
+
+@every_number
+@pytest.mark.parametrize("make", [Value, Tensor, lambda x: Value(x) * 1.0, lambda x: Tensor([x]).sum()])
+def test_a_node_that_needs_a_gradient_does_not_become_a_number_in_silence(make, as_number):
+    with pytest.raises((TypeError, ValueError)) as caught:
+        as_number(make(2.0))
+    chain = f"{caught.value} {caught.value.__cause__}"
+    assert "gradient" in chain
+    assert any(remedy in chain for remedy in ("item()", "node.data", "functional"))
+
+
+def test_nor_by_a_format_that_python_words_the_error_of():
+    with pytest.raises(TypeError):
+        "%d".__mod__(Value(2.0))
+
+
+@every_number
+@pytest.mark.parametrize("make", [Value, Tensor])
+def test_constants_and_detached_nodes_and_all_under_no_grad_do(make, as_number):
+    as_number(make(2.0, requires_grad=False))
+    as_number((make(2.0) * 1.0).detach())
+    x = make(2.0)
+    with no_grad():
+        as_number(x)
+        as_number(x * 2.0)
+
+
+@pytest.mark.parametrize("make", [Value, Tensor])
+def test_item_print_format_and_round_always_work(make):
+    x = make(2.25) * 1.0
+    assert (x.item(), round(x), round(x, 1), f"{x:.1f}", format(x, "5.2f")) == (2.25, 2, 2.2, "2.2", " 2.25")
+    assert "2.25" in f"{x}"
+    assert "2.25" in str(x)
+    assert bool(x)
+
+
+def test_an_integer_constant_is_an_index_of_lists():
+    assert "abc"[Tensor(np.array(2))] == "c"
+    with pytest.raises(TypeError):
+        "abc"[Tensor(2.0, requires_grad=False)]  # as Python's own floats
 
 
 def test_the_truth_of_a_node_is_that_of_its_number():

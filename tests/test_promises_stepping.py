@@ -30,10 +30,12 @@ def bits(nodes):
 
 def behind(root):
     """Every node of the graph, always in the same order."""
-    nodes = [root]
-    for node in nodes:
-        nodes += [x for x in node.inputs if x not in nodes]
-    return nodes
+    nodes = {root: None}
+    for node in (queue := [root]):
+        new = [x for x in dict.fromkeys(node.inputs) if x not in nodes]
+        nodes |= dict.fromkeys(new)
+        queue += new
+    return list(nodes)
 
 
 def all_bits_after(walk, root):

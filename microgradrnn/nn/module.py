@@ -20,6 +20,7 @@ class Parameter(Tensor):
     """
 
     __slots__ = ()
+    _rebinds = False
 
 
 class Module:
