@@ -30,8 +30,9 @@ def deepcopy(root: Node, memo: dict[int, Any]) -> Any:
     for node in ancestors(root):
         if id(node) in memo:
             continue
-        twin = memo[id(node)] = object.__new__(type(node))
-        for name in _slots(type(node)):
+        kind: Any = type(node)
+        twin = memo[id(node)] = object.__new__(kind)
+        for name in _slots(kind):
             setattr(twin, name, getattr(node, name))
         twin._data, twin._grad, twin._serial = copy.copy(node._data), copy.copy(node._grad), next_serial()
         twin.inputs = tuple(memo[id(x)] for x in node.inputs)
