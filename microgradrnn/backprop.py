@@ -17,7 +17,7 @@ import numpy as np
 
 from microgradrnn.accumulation import add, fit, own
 from microgradrnn.context import here
-from microgradrnn.convert import as_array, as_float
+from microgradrnn.convert import as_array
 from microgradrnn.engine import Node, Value
 from microgradrnn.errors import edge_name
 from microgradrnn.graph import ancestors
@@ -113,9 +113,10 @@ def seed(root: Node, upstream: Any) -> Any:
         if root.size != 1:
             raise ValueError(f"a root of shape {root.shape} needs an upstream of that shape; or sum it to a scalar")
         upstream = np.ones(root.shape)
-    if np.shape(upstream) != root.shape:
-        raise ValueError(f"upstream has shape {np.shape(upstream)}, root has {root.shape}: they must be equal")
-    return as_float(upstream) if type(root) is Value else as_array(upstream, root.dtype)
+    found = as_array(upstream, root.dtype)
+    if found.shape != root.shape:
+        raise ValueError(f"upstream has shape {found.shape}, root has {root.shape}: they must be equal")
+    return float(found) if type(root) is Value else found
 
 
 def store(grads: Mapping[Node, Any], earlier: Mapping[Node, Any] | None = None) -> None:

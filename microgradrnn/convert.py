@@ -7,6 +7,7 @@ What counts as an array is the same everywhere: NumPy's, lists and tuples, and w
 (tensors of PyTorch and JAX, columns of pandas).
 """
 
+from decimal import Decimal
 from numbers import Real
 from typing import Any
 
@@ -23,7 +24,7 @@ def is_numeric(x: Any) -> bool:
     >>> [is_numeric(x) for x in (2, np.float32(2), [1.0], "2", None, 1j)]
     [True, True, True, False, False, False]
     """
-    if isinstance(x, (np.ndarray, list, tuple, Real)):
+    if isinstance(x, (np.ndarray, list, tuple, Real, Decimal)):
         return True
     if isinstance(x, np.generic):
         return x.dtype.kind in NUMBERS
@@ -35,6 +36,8 @@ def as_numbers(data: Any) -> NDArray[Any]:
     if hasattr(data, "__dlpack__") and not hasattr(data, "__array__"):
         data = np.from_dlpack(data)
     array = np.asarray(data)
+    if array.dtype.kind == "O" and isinstance(data, (Real, Decimal)):  # such as a Fraction
+        array = np.asarray(float(data))
     if array.dtype.kind not in NUMBERS:
         raise TypeError(f"real numbers are needed, not {type(data).__name__} of {array.dtype}")
     return array
@@ -44,8 +47,10 @@ def as_float(number: Any) -> float:
     """One real number as a Python float. Raises TypeError for anything else."""
     if type(number) is float:
         return number
-    if isinstance(number, Real) or (is_numeric(number) and np.ndim(number) == 0 and _holds_numbers(number)):
+    if isinstance(number, (Real, Decimal)):
         return float(number)
+    if is_numeric(number) and (array := np.asarray(number)).ndim == 0 and array.dtype.kind in NUMBERS:
+        return float(array)
     raise TypeError(f"Value takes one real number, not {type(number).__name__}; an array makes a Tensor")
 
 
@@ -94,7 +99,3 @@ def as_axis(axis: Any) -> Any:
 def as_shape(sizes: tuple[Any, ...]) -> tuple[int, ...]:
     """``(2, 3)`` whether it came as ``f(2, 3)`` or as ``f((2, 3))``."""
     return tuple(sizes[0]) if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)) else sizes
-
-
-def _holds_numbers(x: Any) -> bool:
-    return np.asarray(x).dtype.kind in NUMBERS

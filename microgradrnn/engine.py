@@ -14,6 +14,8 @@ array is either the graph's or the user's: see `Tensor._hand_out`.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
+from numbers import Real
 from types import ModuleType
 from typing import Any
 
@@ -22,7 +24,7 @@ from numpy.typing import NDArray
 
 from microgradrnn import arrays, copying, floats
 from microgradrnn.context import here
-from microgradrnn.convert import as_array, as_float, as_grad, is_numeric
+from microgradrnn.convert import as_array, as_float, as_grad, as_like, is_numeric
 from microgradrnn.errors import describe, misfit
 from microgradrnn.graph import ancestors, next_serial, serial
 from microgradrnn.methods import Methods
@@ -252,13 +254,13 @@ class Tensor(Node, Methods):
         self._lent = False
 
     def _hand_out(self) -> Array:
-        """The array that a reader of ``data`` gets. An op's is read-only.
+        """The array that a reader of ``data`` gets, in C order. An op's is read-only.
 
         A leaf's array is either the graph's or the user's, never both. Handing it out leaves the old one to the graph
         and makes a copy the leaf's own; recording after that (`_lend_to_graph`) leaves it to the user, and so on.
         """
         if self.op is not None:
-            view: Array = self._data.view()
+            view: Array = np.asarray(self._data, order="C").view()
             view.flags.writeable = False
             return view
         if not self._lent:
@@ -277,21 +279,13 @@ class Tensor(Node, Methods):
     def _take(self, new: Any) -> None:
         if new is self._data:  # `leaf.data -= step` hands back the array that it changed in place
             return
-        array = as_array(new, self._data.dtype)
+        array = as_like(new, self._data, f"data of {self._name()}")
         if array.shape != self._data.shape:
             raise ValueError(f"data of {self._name()} has shape {self.shape}, not {array.shape}: make a new Tensor")
         self._data, self._lent = array, False
 
     def _as_grad(self, new: Any) -> Array:
         return as_grad(new, self._data, self._name())
-
-    def __len__(self) -> int:
-        if self.ndim == 0:
-            raise TypeError(f"{self._name()} has shape (): it has no length")
-        return self.shape[0]
-
-    def __iter__(self) -> Iterator[Any]:
-        return (self[i] for i in range(len(self)))
 
     def __repr__(self) -> str:
         body = np.array2string(self._data, separator=", ", prefix="Tensor(", threshold=60)
@@ -367,19 +361,22 @@ def constant(data: Any, label: str = "") -> Any:
 Node._record, Node._constant = staticmethod(record), staticmethod(constant)
 
 
+_NUMBERS = (bool, int, float, np.floating, np.integer, np.bool_, Real, Decimal)
+
+
 def _lift(op: Op, operands: tuple[Any, ...]) -> Iterator[Node]:
     """The operands as nodes: numbers and arrays among them become constants."""
-    plain = (bool, int, float, np.number, np.bool_)
-    scalar = all(isinstance(x, (Value, *plain)) for x in operands)
+    scalar = all(isinstance(x, (Value, *_NUMBERS)) for x in operands)
     for x in operands:
         if isinstance(x, Node):
             yield x
-        elif not is_numeric(x):
-            raise TypeError(f"{op.name} takes nodes, real numbers and arrays of them, not {type(x).__name__}")
-        elif isinstance(x, plain):
+        elif isinstance(x, _NUMBERS):
             node = constant(float(x))
-            # Beside a Tensor a number keeps its own type, so that float32 stays float32 and integers stay integers.
-            node._data = node._data if scalar else x.item() if isinstance(x, np.generic) else x
+            if not scalar:  # Beside a Tensor a number keeps its own type: float32 and integers stay what they are.
+                own = x.item() if isinstance(x, np.generic) else x
+                node._data = own if isinstance(own, (bool, int)) else node._data
             yield node
-        else:
+        elif is_numeric(x):
             yield constant(x)
+        else:
+            raise TypeError(f"{op.name} takes nodes, real numbers and arrays of them, not {type(x).__name__}")

@@ -32,9 +32,10 @@ def jvp(root: Node, tangents: Mapping[Node, Any]) -> Any:
     """
     moves: dict[Node, Any] = {}
     for node, tangent in tangents.items():
-        if not node._requires_grad or np.shape(tangent) != node.shape:
-            raise ValueError(f"a tangent of shape {np.shape(tangent)} does not fit {node!r}")
-        moves[node] = as_array(tangent, node.dtype)
+        move = as_array(tangent, node.dtype)
+        if not node._requires_grad or move.shape != node.shape:
+            raise ValueError(f"a tangent of shape {move.shape} does not fit {node!r}")
+        moves[node] = move
     for node in ancestors(root):
         moving = [slot for slot, x in enumerate(node.inputs) if x in moves]
         if moving and node not in tangents:

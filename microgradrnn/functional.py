@@ -157,12 +157,12 @@ def mse_loss(prediction: Any, target: Any, reduction: str = "mean") -> Any:
 
 
 def perplexity(loss: Any) -> float:
-    """exp of a mean cross-entropy in nats a token: |V| for a model that knows nothing.
+    """exp of a mean cross-entropy, a node or a number, in nats a token: |V| for a model that knows nothing.
 
     >>> round(perplexity(cross_entropy(np.zeros((3, 10)), [1, 5, 9])), 9)
     10.0
     """
-    return float(np.exp(float(loss)))
+    return float(np.exp(loss.item() if isinstance(loss, Node) else float(loss)))
 
 
 def _checked(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,6 +24,9 @@ class Methods:
 
         @property
         def ndim(self) -> int: ...  # noqa: D102 - declared only
+        @property
+        def shape(self) -> tuple[int, ...]: ...  # noqa: D102
+        def _name(self) -> str: ...
 
     @property
     def T(self) -> Any:
@@ -65,3 +68,11 @@ class Methods:
         ]
         template = tuple(ops.ARRAY if yes else part for part, yes in zip(parts, is_array, strict=True))
         return self._record(ops.INDEX, self, *arrays, key=template)
+
+    def __len__(self) -> int:
+        if self.ndim == 0:
+            raise TypeError(f"{self._name()} has shape (): it has no length")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Any]:
+        return (self[i] for i in range(len(self)))

@@ -4,6 +4,7 @@ Each does what PyTorch's of that name does, to the last bits. ``g`` is the gradi
 the parameter's own steps from 1.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -297,7 +298,7 @@ def _leaves(params: Iterable[Any], name: str) -> list[Any]:
     for p in leaves:
         if not isinstance(p, Node) or p.op is not None:
             raise TypeError(f"{name} takes leaves, and {p!r} is none")
-    if len(set(leaves)) < len(leaves):
-        twice = next(p for k, p in enumerate(leaves) if p in leaves[:k])
+    twice = next((p for p, count in Counter(leaves).items() if count > 1), None)
+    if twice is not None:
         raise ValueError(f"{name} takes each parameter once, and {twice.label or repr(twice)} came twice")
     return leaves

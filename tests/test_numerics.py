@@ -19,7 +19,7 @@ def value_and_slope(function, kind, x):
     y.backward()
     assert isinstance(y.data, float if kind is Value else np.ndarray)
     assert y.dtype == np.float64
-    return float(y), float(leaf.grad)
+    return y.item(), float(leaf.grad)
 
 
 # ---- Squashing ------------------------------------------------------------------------------------------------------
@@ -132,7 +132,7 @@ def test_powers_are_numpys(kind, base, exponent, power):
     with np.errstate(all="ignore"):
         for y in (kind(base) ** exponent, base ** kind(exponent), kind(base) ** kind(exponent)):
             assert y.dtype == np.float64
-            np.testing.assert_equal(float(y), power)
+            np.testing.assert_equal(y.item(), power)
             np.testing.assert_equal(float(np.power(base, exponent)), power)
             y.backward()
 

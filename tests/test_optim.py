@@ -14,7 +14,7 @@ def test_sgd_walks_against_the_gradient(kind):
     p = kind(5.0)
     p.grad = 4.0
     optim.SGD([p], lr=0.1).step()
-    assert float(p) == pytest.approx(5.0 - 0.1 * 4.0, rel=1e-15)
+    assert p.item() == pytest.approx(5.0 - 0.1 * 4.0, rel=1e-15)
 
 
 @both_classes
@@ -31,7 +31,7 @@ def test_adam_is_its_sums_written_out(kind):
         m = np.sum(b1**ages * g) / np.sum(b1**ages)
         v = np.sum(b2**ages * g**2) / np.sum(b2**ages)
         expected -= lr * m / (np.sqrt(v) + eps)
-        assert float(p) == pytest.approx(expected, rel=1e-13)
+        assert p.item() == pytest.approx(expected, rel=1e-13)
 
 
 def test_adams_first_step_is_the_learning_rate_whatever_the_gradients_size():
@@ -62,8 +62,8 @@ def test_a_parameter_without_gradient_is_passed_over(make, kind):
     reached, unreached = kind(1.0), kind(1.0)
     reached.grad = 1.0
     make([reached, unreached], lr=0.1).step()
-    assert float(unreached) == 1.0
-    assert float(reached) < 1.0
+    assert unreached.item() == 1.0
+    assert reached.item() < 1.0
 
 
 @every_optimizer
@@ -112,7 +112,7 @@ def test_they_find_the_bottom_of_a_bowl(make, kind):
         optimizer.zero_grad()
         ((p - 0.25) ** 2).backward()
         optimizer.step()
-    assert float(p) == pytest.approx(0.25, abs=1e-3)
+    assert p.item() == pytest.approx(0.25, abs=1e-3)
 
 
 # ---- Clipping -------------------------------------------------------------------------------------------------------

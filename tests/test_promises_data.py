@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from microgradrnn import Tensor, Value, functional, jvp, lower
+from microgradrnn import Tensor, Value, functional, jvp, lower, no_grad
 from tests.op_cases import every_op, example
 
 
@@ -52,8 +52,18 @@ def stepped(leaf, record):
     return node
 
 
+def changed_in_place(leaf, record):
+    """Update the leaf by an in-place operator, as PyTorch's users do."""
+    with no_grad():
+        leaf *= np.ones((), leaf.dtype)
+    node = record()
+    with no_grad():
+        leaf *= np.zeros((), leaf.dtype)
+    return node
+
+
 @every_op
-@pytest.mark.parametrize("change", [held_before, read_after, held_and_read, assigned, stepped])
+@pytest.mark.parametrize("change", [held_before, read_after, held_and_read, assigned, stepped, changed_in_place])
 def test_no_op_sees_a_leaf_that_changed_after_it(op, change):
     """Value, gradient and tangent stay bit for bit what they were; also where integers and masks are what changes."""
     call = example(op)

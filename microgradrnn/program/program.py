@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from microgradrnn.convert import as_numbers
 from microgradrnn.engine import Node, Value
 from microgradrnn.program.sizes import Dimension, Size
 
@@ -138,9 +139,9 @@ class Argument:
     def checked(self, given: Any, sizes: Sizes) -> Any:
         """The array, if it fits what was recorded and the sizes that the others had."""
         try:
-            array = np.asarray(given.data if isinstance(given, Node) else given)
-        except ValueError as error:
-            raise ValueError(f"program: {self.name} is an array of shape {self._text()} ({error})") from error
+            array = as_numbers(given.data if isinstance(given, Node) else given)
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"program: {self.name} is an array of shape {self._text()} ({error})") from error
         if array.dtype != self.dtype:
             if array.dtype.kind not in ("fiub" if self.dtype.kind == "f" else "iub"):
                 raise TypeError(f"program: {self.name} holds {self.dtype}, as when it was recorded, not {array.dtype}")

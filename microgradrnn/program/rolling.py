@@ -306,7 +306,7 @@ class Recording:
     def _same(self, came: list[Source], start: int, period: int) -> tuple[Any, int] | None:
         if not self._outside(came[0], start):
             return None
-        return Same(came[0]), _prefix(x == came[0] or self._equal_constants(x, came[0]) for x in came)
+        return Same(came[0]), _prefix(_one(x, came[0]) or self._equal_constants(x, came[0]) for x in came)
 
     def _rows(self, came: list[Source], start: int, period: int) -> tuple[Any, int] | None:
         first, second = came[:2]
@@ -316,7 +316,7 @@ class Recording:
         if not self._outside(source, start):
             return None
         expected = (Row(source, sign * k + first.index, first.last) for k in range(len(came)))
-        return Rows(source, sign, first.index), _prefix(x == y for x, y in zip(came, expected, strict=True))
+        return Rows(source, sign, first.index), _prefix(map(_one, came, expected))
 
     def _member(self, came: list[Source], start: int, period: int) -> tuple[Any, int] | None:
         found = [self.member.get(x) if isinstance(x, Node) else None for x in came]
@@ -350,6 +350,13 @@ class Recording:
             return x not in self.given and not x.requires_grad
 
         return OnePerStep(tuple(x for x in came if isinstance(x, Node))), _prefix(map(fits, came))
+
+
+def _one(x: Source, y: Source) -> bool:
+    """Whether two sources are the same one; ``==`` on nodes would compare their entries."""
+    while isinstance(x, Row) and isinstance(y, Row) and (x.index, x.last) == (y.index, y.last):
+        x, y = x.source, y.source
+    return x is y
 
 
 class _Repeats:
