@@ -4,6 +4,7 @@
 - `skeleton`: sizes and arrows only, for `viz.layout` to have positions of.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from viz.numbers import brief
@@ -23,13 +24,20 @@ _STYLE = {
 
 
 def quote(text: str) -> str:
-    r"""A DOT string: labels are data.
+    r"""A DOT string: labels are data. Graphviz would take an ampersand for an entity, and a backslash for an escape.
 
-    >>> print(quote('say "hi"\\n'))
-    "say \"hi\"\\n"
+    >>> print(quote('say "hi" \\ & go'))
+    "say \"hi\" \\ &amp; go"
     """
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\0", "")
-    return '"' + escaped.replace("\r", " ").replace("\n", "\\n") + '"'
+    return '"' + re.sub(r'[&"\\\0\r\n]', lambda found: _ESCAPES[found[0]], text) + '"'
+
+
+_ESCAPES = {"&": "&amp;", '"': '\\"', "\\": "\\\\", "\0": "", "\r": " ", "\n": "\\n"}
+
+
+def _tooltip(text: str) -> str:
+    r"""A tooltip as a DOT string: there Graphviz unescapes twice, and would take even ``\\N`` for the node's name."""
+    return re.sub(r"\\\\(?=[NGETHL])", r"\\\\\\\\", quote(text))
 
 
 def source(view: View, rankdir: str) -> str:
@@ -57,12 +65,12 @@ def _node(box: Box) -> str:
         known = [] if box.value is None else [brief(box.value)]
         parts += ["   ".join(known + [f"∇ {brief(box.grad)}"] * box.differentiable)]
     style = f" {_STYLE[box.role]}" if _STYLE[box.role] else ""
-    return f"  b{box.key} [label={quote(chr(10).join(parts))} tooltip={quote(box.tooltip)}{style}]"
+    return f"  b{box.key} [label={quote(chr(10).join(parts))} tooltip={_tooltip(box.tooltip)}{style}]"
 
 
 def _edge(arrow: Arrow) -> str:
     label = "" if arrow.contribution is None else f" label={quote(brief(arrow.contribution))}"
-    return f"  b{arrow.tail} -> b{arrow.head} [tooltip={quote(arrow.tooltip)}{label}]"
+    return f"  b{arrow.tail} -> b{arrow.head} [tooltip={_tooltip(arrow.tooltip)}{label}]"
 
 
 def skeleton(

@@ -1,187 +1,51 @@
 """The op table as formulas: its functions, given symbols in place of numbers, write themselves out.
 
-- `Symbol`: an expression, as text and as LaTeX. `Symbols`: the namespace that makes more of them.
 - `local`: d(node)/d(one of its inputs). `output`: a node as a function of its inputs.
+- `structural`, `in_names`: what the op table says in letters, in the names of the nodes.
 - `latex_name`: a label for LaTeX. Labels are data, and escaped.
 """
 
 from __future__ import annotations
 
+import inspect
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from microgradrnn.engine import Node
-from viz.numbers import number
+from microgradrnn.ops import Op
+from viz.symbols import ATOM, Symbol, Symbols, lift
 
-SUM, PRODUCT, SIGN, POWER, ATOM = range(5)
-"""How tightly an expression holds together: one that holds less tightly than its place asks for gets brackets."""
-
-
-@dataclass(frozen=True, eq=False)
-class Symbol:
-    """An expression: how it looks, how tightly it holds together, and its value where that is known."""
-
-    text: str
-    latex: str
-    level: int = ATOM
-    value: Any = None
-    constant: bool = False
-
-    __array_ufunc__ = None  # NumPy's numbers leave the arithmetic to us
-
-    # fmt: off
-    def __add__(self, other: Any) -> Any: return _add(self, lift(other))
-    def __radd__(self, other: Any) -> Any: return _add(lift(other), self)
-    def __sub__(self, other: Any) -> Any: return _subtract(self, lift(other))
-    def __rsub__(self, other: Any) -> Any: return _subtract(lift(other), self)
-    def __mul__(self, other: Any) -> Any: return _multiply(self, lift(other))
-    def __rmul__(self, other: Any) -> Any: return _multiply(lift(other), self)
-    def __neg__(self) -> Any: return _subtract(lift(0.0), self)
-    def __lt__(self, other: Any) -> Any: return _compare(self, lift(other), "<", "<", lambda a, b: a < b)
-    def __gt__(self, other: Any) -> Any: return _compare(self, lift(other), ">", ">", lambda a, b: a > b)
-    def __le__(self, other: Any) -> Any: return _compare(self, lift(other), "≤", r"\le", lambda a, b: a <= b)
-    def __ge__(self, other: Any) -> Any: return _compare(self, lift(other), "≥", r"\ge", lambda a, b: a >= b)
-    def __eq__(self, other: Any) -> Any: return _compare(self, lift(other), "=", "=", lambda a, b: a == b)
-    def __ne__(self, other: Any) -> Any: return _compare(self, lift(other), "≠", r"\ne", lambda a, b: a != b)
-    def __and__(self, other: Any) -> Any: return _both(self, lift(other))
-    def __rand__(self, other: Any) -> Any: return _both(lift(other), self)
-    def __or__(self, other: Any) -> Any: return _either(self, lift(other))
-    def __ror__(self, other: Any) -> Any: return _either(lift(other), self)
-    # fmt: on
-
-    def within(self, level: int) -> tuple[str, str]:
-        """Text and LaTeX for a place that asks for a level, in brackets where this one is lower."""
-        if self.level >= level:
-            return self.text, self.latex
-        return f"({self.text})", rf"\left({self.latex}\right)"
-
-
-def lift(x: Any) -> Symbol:
-    """A number of the table's own, such as the 1 in 1 − z²: it takes part in arithmetic right away."""
-    if isinstance(x, Symbol):
-        return x
-    x = float(x)
-    return Symbol(number(x), number(x).replace("−", "-"), ATOM if x >= 0 else SIGN, x, constant=True)
-
-
-def numeral(x: float) -> Symbol:
-    """A number that was recorded: it stays to be seen, as it is printed."""
-    return Symbol(number(x), number(x).replace("−", "-"), ATOM if x >= 0 or x != x else SIGN, float(x))
-
-
-def _is(symbol: Symbol, x: float) -> bool:
-    return symbol.constant and symbol.value == x
-
-
-def _fold(a: Symbol, b: Symbol, f: Callable[[Any, Any], Any]) -> Symbol | None:
-    return lift(f(a.value, b.value)) if a.constant and b.constant else None
-
-
-def _add(a: Symbol, b: Symbol) -> Symbol:
-    if _is(a, 0):
-        return b
-    if _is(b, 0):
-        return a
-    right, latex = b.within(PRODUCT) if b.level != SIGN else b.within(ATOM)
-    return _fold(a, b, lambda x, y: x + y) or Symbol(f"{a.text} + {right}", f"{a.latex} + {latex}", SUM)
-
-
-def _subtract(a: Symbol, b: Symbol) -> Symbol:
-    folded = _fold(a, b, lambda x, y: x - y)
-    if folded or _is(b, 0):
-        return folded or a
-    right, latex = b.within(PRODUCT) if b.level != SIGN else b.within(ATOM)
-    if _is(a, 0):
-        return Symbol(f"−{right}", f"-{latex}", SIGN)
-    return Symbol(f"{a.text} − {right}", f"{a.latex} - {latex}", SUM)
-
-
-def _multiply(a: Symbol, b: Symbol) -> Symbol:
-    if _is(a, 0) or _is(b, 0):
-        return lift(0)
-    if _is(a, 1) or _is(b, 1):
-        return b if _is(a, 1) else a
-    if a is b:
-        return _raise(a, lift(2))
-    (left, left_latex), (right, right_latex) = a.within(PRODUCT), b.within(POWER)
-    return _fold(a, b, lambda x, y: x * y) or Symbol(f"{left} × {right}", rf"{left_latex} \cdot {right_latex}", PRODUCT)
-
-
-def _divide(a: Symbol, b: Symbol) -> Symbol:
-    if _is(b, 1):
-        return a
-    folded = _fold(a, b, lambda x, y: x / y) if not _is(b, 0) else None
-    return folded or Symbol(
-        f"{a.within(PRODUCT)[0]} / {b.within(POWER)[0]}", rf"\frac{{{a.latex}}}{{{b.latex}}}", PRODUCT
-    )
-
-
-def _raise(a: Symbol, b: Symbol) -> Symbol:
-    if _is(b, 1) or _is(b, 0):
-        return a if _is(b, 1) else lift(1)
-    base, base_latex = a.within(ATOM)
-    if _is(b, 2) and not re.search("[²³]$", base):
-        return Symbol(f"{base}²", f"{{{base_latex}}}^2", POWER)
-    return Symbol(f"{base}^{b.within(ATOM)[0]}", f"{{{base_latex}}}^{{{b.latex}}}", POWER)
-
-
-def _compare(a: Symbol, b: Symbol, sign: str, latex: str, holds: Callable[[Any, Any], bool]) -> Any:
-    if a.value is not None and b.value is not None:
-        return lift(holds(a.value, b.value))
-    if a.text == b.text:
-        return lift(sign in "=≤≥")  # a name stands for itself
-    return Symbol(f"[{a.text} {sign} {b.text}]", rf"[{a.latex} {latex} {b.latex}]")
-
-
-def _both(a: Symbol, b: Symbol) -> Symbol:
-    if a.constant or b.constant:
-        known, other = (a, b) if a.constant else (b, a)
-        return other if known.value else known
-    return Symbol(f"{a.text}{b.text}", f"{a.latex}{b.latex}", PRODUCT)
-
-
-def _either(a: Symbol, b: Symbol) -> Symbol:
-    if a.constant or b.constant:
-        known, other = (a, b) if a.constant else (b, a)
-        return known if known.value else other
-    return Symbol(f"max({a.text}, {b.text})", rf"\max({a.latex}, {b.latex})")
-
-
-class Symbols:
-    """NumPy's functions over symbols: the namespace that op records compute in to be read."""
-
-    # fmt: off
-    divide = staticmethod(lambda a, b: _divide(lift(a), lift(b)))
-    power = staticmethod(lambda a, b: _raise(lift(a), lift(b)))
-    # fmt: on
-
-    @staticmethod
-    def where(condition: Any, x: Any, y: Any) -> Symbol:
-        """x or y, where it is known which; else the choice, in words."""
-        c, a, b = lift(condition), lift(x), lift(y)
-        if c.value is not None:
-            return a if c.value else b
-        return Symbol(f"where({c.text}, {a.text}, {b.text})", rf"\mathrm{{where}}({c.latex}, {a.latex}, {b.latex})")
-
-    def __getattr__(self, name: str) -> Callable[..., Symbol]:
-        """Any other function, by its name."""
-        if name.startswith("_"):
-            raise AttributeError(name)
-
-        def function(*arguments: Any) -> Symbol:
-            symbols = [lift(x) for x in arguments]
-            shown, latex = ", ".join(s.text for s in symbols), ", ".join(s.latex for s in symbols)
-            command = rf"\{name}" if name in _COMMANDS else rf"\operatorname{{{name}}}"
-            return Symbol(f"{name}({shown})", rf"{command}\left({latex}\right)")
-
-        return function
-
-
-_COMMANDS = {"exp", "log", "tanh", "max", "min", "sin", "cos"}
 _INFIX = {"add", "sub", "mul", "div", "pow", "neg", "add_n"}
 """Ops whose forward is written with operators; the others are known by their names."""
+
+
+MOST_INPUTS = 8
+"""A formula names so many inputs of one op; of more it names the first ones and the last one."""
+
+_DOTS = Symbol("…", r"\dots")
+
+
+class _Inputs(Sequence[Symbol]):
+    """Any number of inputs as an op's functions see them: each by its place, few on a walk along them.
+
+    So a formula of 2,000 inputs is no longer than one of 8, and 2,000 such formulas are written in linear time.
+    """
+
+    def __init__(self, node: Node, named: Mapping[Node, Symbol]) -> None:
+        self.inputs, self.named = node.inputs, named
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+    def __getitem__(self, slot: Any) -> Any:
+        return self.named[self.inputs[slot]]
+
+    def __iter__(self) -> Iterator[Symbol]:
+        if len(self) <= MOST_INPUTS:
+            return (self.named[x] for x in self.inputs)
+        return iter([*(self.named[x] for x in self.inputs[:3]), _DOTS, self.named[self.inputs[-1]]])
 
 
 def local(node: Node, slot: int, named: Mapping[Node, Symbol]) -> Symbol | None:
@@ -196,37 +60,52 @@ def local(node: Node, slot: int, named: Mapping[Node, Symbol]) -> Symbol | None:
     op = node.op
     if op is None or op.local is None:
         return None
-    gradient = op.local[slot]
-    xs: Any = [named[x] for x in node.inputs]
-    found = gradient(Symbols(), named[node], *([xs] if op.any_number else xs)) if callable(gradient) else gradient
-    return lift(found)
+    gradient, xs = op.local[slot], _Inputs(node, named)
+    if not callable(gradient):
+        return lift(gradient)
+    try:
+        return lift(gradient(Symbols(), named[node], *([xs] if op.any_number else xs)))
+    except Exception:  # an op of the user's own whose function computes with numbers only, by math or by a branch
+        return Symbol("local", r"\mathrm{local}")
 
 
 def output(node: Node, named: Mapping[Node, Symbol]) -> Symbol | None:
     """The node's op applied to the names, or numbers, of its inputs; None for a structural op or a leaf."""
-    op, xs = node.op, [named[x] for x in node.inputs]
+    op, xs = node.op, list(_Inputs(node, named))
     if op is None or op.local is None:
         return None
     if op.name in _INFIX:
         return lift(op.forward(Symbols(), *xs))
-    symbols: Any = Symbols()
-    called: Symbol = getattr(symbols, op.name)(*xs)
-    return Symbol(
-        called.text,
-        called.latex if op.name in ("maximum", "minimum") else typeset(op.latex, [x.within(ATOM)[1] for x in xs]),
-    )
+    called = Symbols().call(op.name, *xs)
+    return Symbol(called.text, called.latex if op.any_number else typeset(op, [x.within(ATOM)[1] for x in xs]))
 
 
-def typeset(latex: str, inputs: list[str]) -> str:
-    r"""An op's LaTeX with its inputs put in for x, y and, of a condition, c.
+def typeset(op: Op, inputs: Sequence[str]) -> str:
+    r"""An op's LaTeX with its inputs put in for the letters that stand for them.
 
-    >>> typeset(r"\\tanh x", ["z_{2}"])
-    '\\\\tanh {z_{2}}'
+    >>> from microgradrnn.ops import TANH
+    >>> typeset(TANH, ["z_{2}"])
+    '\\tanh {z_{2}}'
     """
-    letters = ["c", "x", "y"] if re.search(r"\bc\b", latex) else ["x", "y"]
-    known = dict(zip(letters, inputs, strict=False))
-    pattern = r"\\text\{[^}]*\}|\\[a-zA-Z]+|(?<![a-zA-Z])[cxy](?![a-zA-Z])"
-    return re.sub(pattern, lambda found: f"{{{known[found[0]]}}}" if found[0] in known else found[0], latex)
+    known = dict(zip(_letters(op, len(inputs)), inputs, strict=False))
+    if len(inputs) > len(known) and op.any_number:
+        shown = inputs if len(inputs) <= MOST_INPUTS else [*inputs[:3], r"\dots", inputs[-1]]
+        return rf"\mathrm{{{op.name}}}\left({', '.join(shown)}\right)"
+    pattern = rf"\\text\{{[^}}]*\}}|\\[a-zA-Z]+|(?<![a-zA-Z])(?:{'|'.join(known)})(?![a-zA-Z])"
+    return re.sub(pattern, lambda found: f"{{{known[found[0]]}}}" if found[0] in known else found[0], op.latex)
+
+
+@lru_cache
+def _letters(op: Op, count: int) -> tuple[str, ...]:
+    """What the record of an op calls so many inputs: the parameters of its ``forward``, after the namespace."""
+    try:
+        parameters = [*inspect.signature(op.forward).parameters.values()][1:]
+    except ValueError:  # a function of C that doesn't say
+        parameters = []
+    named = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)][:count]
+    if not named:
+        return ("x", "y")[:count] if count <= 2 else ()
+    return tuple(named)
 
 
 def structural(pull: str, node: Node, named: Mapping[Node, Symbol]) -> Symbol:
@@ -234,7 +113,7 @@ def structural(pull: str, node: Node, named: Mapping[Node, Symbol]) -> Symbol:
 
     ``upstream`` stays a word in the text; in LaTeX it is g, as people write it on paper.
     """
-    known = _letters(node, named)
+    known = _in_place_of_letters(node, named)
 
     def latex(found: re.Match[str]) -> str:
         word = found[0]
@@ -255,7 +134,7 @@ def in_names(text: str, node: Node, named: Mapping[Node, Symbol]) -> str:
     >>> in_names("the slope 1 − z²", z := x.tanh(), {x: Symbol("h_1", "h_{1}"), z: Symbol("h_2", "h_{2}")})
     'the slope 1 − h_2²'
     """
-    known = _letters(node, named)
+    known = _in_place_of_letters(node, named)
 
     def name(found: re.Match[str]) -> str:
         word = found[0].strip("()")
@@ -266,12 +145,12 @@ def in_names(text: str, node: Node, named: Mapping[Node, Symbol]) -> str:
     return re.sub(r"\([a-z]\)|[A-Za-z]+", name, text)
 
 
-def _letters(node: Node, named: Mapping[Node, Symbol]) -> dict[str, Symbol]:
-    """What the letters of the op table stand for at a node."""
-    known = dict(zip("xy" if len(node.inputs) < 3 else "cxy", (named[x] for x in node.inputs), strict=False))
-    if len(node.inputs) == 2:
-        known["m"] = named[node.inputs[1]]
-    return known | {"z": named[node]}
+def _in_place_of_letters(node: Node, named: Mapping[Node, Symbol]) -> dict[str, Symbol]:
+    """What the letters of the op table stand for at a node. An input called a would hide the English word."""
+    assert node.op is not None
+    letters = _letters(node.op, len(node.inputs))
+    inputs = {letter: named[x] for letter, x in zip(letters, node.inputs, strict=False) if letter != "a"}
+    return {"z": named[node]} | inputs
 
 
 _AS_LATEX = {".T": "^{T}", "upstream": "g", "@": r"\,", "*": r"\odot ", "sum": r"\sum ", "softmax": r"\mathrm{softmax}"}

@@ -18,8 +18,8 @@ from microgradrnn.engine import Node, ancestors
 from microgradrnn.forward import push
 from microgradrnn.stepping import Edge, Visit, walk
 from viz import formula
-from viz.formula import ATOM, PRODUCT, SUM, Symbol
 from viz.names import expression, names, recorded
+from viz.symbols import ATOM, PRODUCT, SUM, Symbol, lift, numeral
 
 
 @dataclass(frozen=True)
@@ -175,7 +175,9 @@ class _Teacher:
     def __init__(self, root: Node, visits: Sequence[Visit]) -> None:
         nodes = ancestors(root)
         self.visits, self.called, self.values = visits, names(nodes), recorded(nodes)
-        self.named = {node: self._name(node) for node in nodes}
+        self.named: dict[Node, Symbol] = {}
+        for node in nodes:  # inputs first: a name is made of the inputs' names, each made once
+            self.named[node] = self._symbol(node)
         uses: dict[Node, list[int]] = {}
         for number, visit in enumerate(visits, start=1):
             for edge in visit.edges:
@@ -184,55 +186,50 @@ class _Teacher:
         self.pending = Pending([(self.called[node], found) for node, found in uses.items() if len(found) > 1])
         self.received: dict[Node, list[Received]] = {}
 
-    def _name(self, node: Node) -> Symbol:
+    def _symbol(self, node: Node) -> Symbol:
         """What formulas call a node; a number without a label, such as the 2 in x², is that number."""
         if _is_plain_number(node):
-            return formula.lift(np.asarray(node.data).item())
+            return lift(np.asarray(node.data).item())
         name = self.called[node]
-        if node.label or node.op is None or len(name) > 20:
+        if node.label or node.op is None or name != expression(node, self.called):
             return Symbol(name, formula.latex_name(name), ATOM if node.label or " " not in name else SUM)
         made = self._output(node)
-        return Symbol(name, made.latex if made else formula.latex_name(name), made.level if made else ATOM)
-
-    def _names(self, node: Node) -> dict[Node, Symbol]:
-        """What formulas call a node and its inputs."""
-        return {x: self._name(x) for x in (node, *node.inputs)}
+        return Symbol(name, made.latex, made.level) if made is not None else Symbol(name, formula.latex_name(name))
 
     def _output(self, node: Node) -> Symbol | None:
         if node.op is None:
             return None
-        inputs = {x: self._name(x) for x in node.inputs}
-        latex = formula.typeset(node.op.latex, [inputs[x].within(ATOM)[1] for x in node.inputs])
-        level = PRODUCT if node.op.name == "matmul" else ATOM
-        return formula.output(node, inputs) or Symbol(expression(node, self.called), latex, level)
+        made = formula.output(node, self.named)
+        if made is not None:
+            return made
+        latex = formula.typeset(node.op, [self.named[x].within(ATOM)[1] for x in node.inputs])
+        return Symbol(expression(node, self.called), latex, PRODUCT if node.op.name == "matmul" else ATOM)
 
     def _numbers(self, node: Node) -> dict[Node, Symbol] | None:
         """The node and its inputs as the numbers that they are, where all of them are scalars."""
         nodes = [node, *node.inputs]
-        if node.op is None or any(x.ndim for x in nodes):
+        if node.op is None or len(node.inputs) > formula.MOST_INPUTS or any(x.ndim for x in nodes):
             return None
-        return {
-            x: self._name(x) if _is_plain_number(x) else formula.numeral(np.asarray(self.values[x]).item())
-            for x in nodes
-        }
+        return {x: self.named[x] if _is_plain_number(x) else numeral(np.asarray(self.values[x]).item()) for x in nodes}
 
     def _output_in_numbers(self, node: Node) -> str:
         numbers = self._numbers(node)
         made = formula.output(node, numbers) if numbers else None
-        return made.text if made else ""
+        return made.text if made is not None else ""
 
     def _hand_down(self, edge: Edge) -> Handed:
         node, x = edge.node, edge.input
         came = self.received.setdefault(x, [])
         numbers = self._numbers(node)
         put_in = formula.local(node, edge.slot, numbers) if numbers else None
-        names = self._names(node)
+        names = self.named
+        in_names = formula.local(node, edge.slot, names)
         handed = Handed(
             edge=edge,
             name=self.called[x],
             label=names[x].within(ATOM)[1],
-            local=formula.local(node, edge.slot, names) or formula.structural(str(edge.local), node, names),
-            numbers=put_in.text if put_in else "",
+            local=formula.structural(str(edge.local), node, names) if in_names is None else in_names,
+            numbers=put_in.text if put_in is not None else "",
             use=len(came) + 1,
             uses=self.uses[x],
         )
@@ -249,17 +246,22 @@ class _Teacher:
                 of=len(self.visits),
                 visit=visit,
                 name=self.called[node],
-                label=self._name(node).within(ATOM)[1],
+                label=self.named[node].within(ATOM)[1],
                 value=self.values[node],
                 made=expression(node, self.called) if node.op else "",
                 output=self._output(node),
                 numbers=self._output_in_numbers(node),
-                rule=formula.in_names(node.op.rule, node, self._names(node)) if node.op else "",
+                rule=formula.in_names(node.op.rule, node, self.named) if node.op else "",
                 received=received,
                 handed=handed,
                 then=self.called[self.visits[number].node] if number < len(self.visits) else None,
                 pending=self.pending,
             )
+
+
+def is_read_twice(edge: Edge) -> bool:
+    """Whether the node reads the same input at several slots, as x * x does."""
+    return sum(x is edge.input for x in edge.node.inputs) > 1
 
 
 def _is_plain_number(node: Node) -> bool:

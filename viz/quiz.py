@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from microgradrnn.expression import ExpressionError, calculate
-from viz.lesson import Entry, Handed, Step
+from viz.lesson import Entry, Handed, Step, is_read_twice
 from viz.numbers import number
 
 TOLERANCE = 1e-2
@@ -169,7 +169,7 @@ def _question(step: Step, handed: Handed, index: tuple[int, ...]) -> Question:
 def _slot(handed: Handed) -> str:
     """Which input it is, where one node is the input twice, as in x * x."""
     edge = handed.edge
-    if edge.node.inputs.count(edge.input) == 1:
+    if not is_read_twice(edge):
         return ""
     return f" as input {edge.slot + 1} of {len(edge.node.inputs)}"
 

@@ -212,7 +212,9 @@ class Stepper:
         if state.help:
             return [[line] for line in HELP.splitlines()]
         step, question = self.steps[state.at], self.question(state)
-        return visit(step, None if question is None else step.handed.index(question.handed))
+        return visit(
+            step, None if question is None else next(i for i, to in enumerate(step.handed) if to is question.handed)
+        )
 
     def _foot(self, state: State, top: int, below: int) -> list[Line]:
         parts = [f"↑ {top} more" if top else "", f"↓ {below} more" if below else "", str(state.score or "")]

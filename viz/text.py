@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from microgradrnn.engine import Node
-from viz.formula import POWER
 from viz.lesson import Entry, Handed, Step, lesson
 from viz.numbers import MAX_ENTRIES, brief, number, signed
+from viz.symbols import POWER
 
 _WIDEST = 40
 

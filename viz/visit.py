@@ -14,7 +14,7 @@ import numpy as np
 from microgradrnn.engine import Node
 from microgradrnn.nn.module import Parameter
 from viz import text
-from viz.lesson import Handed, Received, Step
+from viz.lesson import Handed, Received, Step, is_read_twice
 from viz.numbers import MAX_ENTRIES, brief, number, signed
 from viz.quiz import Question
 from viz.styled import Line, Piece, faint, gradient, plain, strong, value
@@ -59,8 +59,8 @@ def visit(step: Step, told: int | None = None) -> list[Line]:
     if step.handed:
         lines += [[""], [step.rule], [""]] if len(shown) == len(step.handed) else [[""]]
     rows = max(_ROWS // max(len(step.handed), 1), 1)
-    for handed in step.handed:
-        lines += _edge(handed, rows) if handed in shown else [[*_to(handed), "   ?"]]
+    for i, handed in enumerate(step.handed):
+        lines += _edge(handed, rows) if i < len(shown) else [[*_to(handed), "   ?"]]
     norms = any("‖" in plain(line) for line in lines)
     return [[*_number(step), faint("   ‖ ‖ is a norm: entries add, norms do not" if norms else "")], *lines]
 
@@ -110,7 +110,7 @@ def _number(step: Step) -> Line:
 
 def _heading(step: Step) -> list[Line]:
     node = step.node
-    made = step.output.text if step.output else ""
+    made = step.output.text if step.output is not None else ""
     if not made:
         equation: Line = [strong(step.name), faint("   a parameter" if isinstance(node, Parameter) else "   a leaf")]
     elif step.made == step.name:
@@ -178,8 +178,7 @@ def _sums(step: Step) -> list[Line]:
 
 def _to(handed: Handed) -> Line:
     edge = handed.edge
-    twice = edge.node.inputs.count(edge.input) > 1
-    return ["to ", strong(handed.name), faint(f"   as input {edge.slot + 1}" if twice else "")]
+    return ["to ", strong(handed.name), faint(f"   as input {edge.slot + 1}" if is_read_twice(edge) else "")]
 
 
 def _edge(handed: Handed, rows: int) -> list[Line]:

@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 
 from viz import heat, text
-from viz.formula import POWER, latex_name
-from viz.lesson import Handed, Received, Step
+from viz.formula import latex_name
+from viz.lesson import Handed, Received, Step, is_read_twice
 from viz.mathml import mathml
 from viz.numbers import MAX_ENTRIES, brief, number, signed
 from viz.pen import Pen, xml
+from viz.symbols import POWER
 
 ALL, LARGEST = 6, 4
 """How many entries of a contribution are spelled out: all of so many, else so many of the largest."""
@@ -68,8 +69,8 @@ class _Visit:
 
     def _heading(self, called: str) -> str:
         step = self.step
-        latex = step.output.latex if step.output else step.label
-        named = rf"{step.label} = {latex}" if step.output and step.made != step.name else latex
+        latex = step.output.latex if step.output is not None else step.label
+        named = rf"{step.label} = {latex}" if step.output is not None and step.made != step.name else latex
         return f"<h2>{_equation(named, called)}</h2>"
 
     def _about(self) -> str:
@@ -119,7 +120,7 @@ class _Visit:
 
     def _goes_down(self, handed: Handed) -> list[str]:
         edge = handed.edge
-        twice = f" as input {edge.slot + 1}" if edge.node.inputs.count(edge.input) > 1 else ""
+        twice = f" as input {edge.slot + 1}" if is_read_twice(edge) else ""
         return [
             f"<section class=edge><h3>to <b>{xml(_clip(handed.name))}</b>{twice}</h3>",
             f"<p class=formula>{self._formula(handed)}",
