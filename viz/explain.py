@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 
 from microgradrnn.engine import Node, ancestors
-from viz import formula, text
-from viz.lesson import Handed, Step, lesson
-from viz.names import names
-from viz.numbers import entries, number, signed
-from viz.symbols import POWER, numeral
+
+from .names import names
+from .numbers import entries, number, signed
+from .words import as_text as text
+from .words import formula
+from .words.lesson import Handed, Step, lesson
+from .words.symbols import POWER, numeral
 
 MOST = 6
 """So many entries are spelled out; of a larger array only the largest ones."""

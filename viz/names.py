@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from microgradrnn.engine import Node
-from viz.numbers import brief
+
+from .numbers import brief
 
 LONGEST = 28
 """A longer expression is no name: the op's name and which of its kind the node is stand in its place."""

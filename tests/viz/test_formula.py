@@ -11,9 +11,9 @@ from microgradrnn import Value, functional, ops, record
 from microgradrnn.backprop import local_gradient
 from tests.viz.arithmetic import evaluate
 from viz import draw, explain, page
-from viz.formula import in_names, latex_name, local, output, typeset
 from viz.numbers import number
-from viz.symbols import Symbol, lift, numeral
+from viz.words.formula import in_names, latex_name, local, output, typeset
+from viz.words.symbols import Symbol, lift, numeral
 
 x, y, c = Value(0.5, "x"), Value(-2.0, "y"), Value(1.5, "c")
 NODES = [
