@@ -7,12 +7,12 @@
 >>> draw(y).save("square.svg")  # doctest: +SKIP
 """
 
-from viz.drawing import Drawing, draw, draw_dot
-from viz.explain import Explanation, explain
-from viz.flow import Flow, grad_flow
-from viz.frames import frames
-from viz.page import Page, page
-from viz.terminal import step
+from .draw import Drawing, draw, draw_dot
+from .explain import Explanation, explain
+from .flow.grad_flow import Flow, grad_flow
+from .frames import frames
+from .page import Page, page
+from .step import step
 
 __all__ = [
     "Drawing",

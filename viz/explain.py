@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 
 from microgradrnn.engine import Node, ancestors
-from viz import formula, text
-from viz.formula import POWER
-from viz.lesson import Handed, Step, lesson
-from viz.names import names
-from viz.numbers import entries, number, signed
+
+from .names import names
+from .numbers import entries, number, signed
+from .words import as_text as text
+from .words import formula
+from .words.lesson import Handed, Step, lesson
+from .words.symbols import POWER, numeral
 
 MOST = 6
 """So many entries are spelled out; of a larger array only the largest ones."""
@@ -104,7 +106,7 @@ class _Writer:
 
     def _heading(self) -> str:
         step, node = self.step, self.step.node
-        made = step.output.text if step.output else ""
+        made = step.output.text if step.output is not None else ""
         name = f"{step.name} = {made}" if made and node.label else made or step.name
         shape = f"shape {node.shape}" if node.ndim else ""
         about = ", ".join(part for part in (shape, f"t = {node.t}" if node.t is not None else "") if part)
@@ -125,11 +127,11 @@ class _Writer:
         step, node = self.step, self.step.node
         assert node.op is not None
         result = number(float(np.asarray(step.value)[place]))
-        if node.op.local is not None:
+        if node.op.local is not None and len(node.inputs) <= formula.MOST_INPUTS:
             arrays = [np.broadcast_to(np.asarray(x, dtype=float), node.shape) for x in node.xs]
-            xs = {x: formula.numeral(float(a[place])) for x, a in zip(node.inputs, arrays, strict=True)}
+            xs = {x: numeral(float(a[place])) for x, a in zip(node.inputs, arrays, strict=True)}
             made = formula.output(node, xs)
-            return f"{made.text} = {result}" if made else ""
+            return f"{made.text} = {result}" if made is not None else ""
         if node.op.name == "matmul" and node.ndim == 2:
             row, column = node.xs[0][place[0]], node.xs[1][:, place[1]]
             return text.products(list(zip(row.tolist(), column.tolist(), strict=True)), float(step.value[place]))

@@ -6,9 +6,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from microgradrnn.engine import Node
-from viz import raster, svg
-from viz.lesson import Step
-from viz.moving import moving
+
+from .animation import moving
+from .paint import png as raster
+from .paint import svg
+from .words.lesson import Step
 
 FORMATS = ("svg", "png")
 

@@ -1,12 +1,19 @@
 """What to call a node that has no label: the expression that made it, while that is short."""
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
 from microgradrnn.engine import Node
-from viz.numbers import brief
+
+from .numbers import brief
 
 LONGEST = 28
+"""A longer expression is no name: the op's name and which of its kind the node is stand in its place."""
+
+MOST_INPUTS = 4
+"""Of more inputs an expression names the first and the last."""
+
 _INFIX = {"add", "sub", "mul", "div", "pow", "matmul"}
 
 
@@ -20,7 +27,7 @@ def recorded(nodes: Iterable[Node]) -> dict[Node, Any]:
 
 
 def names(nodes: Iterable[Node]) -> dict[Node, str]:
-    """A name for each node, given inputs first: its label, a short expression, or the op with a running number.
+    """A name for each node, given inputs first: its label, a short expression, or the op and its number among those.
 
     >>> from microgradrnn import Value
     >>> from microgradrnn.engine import ancestors
@@ -29,11 +36,12 @@ def names(nodes: Iterable[Node]) -> dict[Node, str]:
     ['x', 'y', 'x + y', '2', '(x + y) * 2']
     """
     found: dict[Node, str] = {}
+    count: Counter[str] = Counter()
     for node in nodes:
+        kind = node.op.name if node.op else "leaf"
+        count[kind] += 1
         name = " ".join(str(node.label).split()) or expression(node, found)
-        if not node.label and len(name) > LONGEST:
-            name = f"{node.op.name if node.op else 'leaf'}#{len(found)}"
-        found[node] = name
+        found[node] = name if node.label or len(name) <= LONGEST else f"{kind}#{count[kind]}"
     return found
 
 
@@ -43,14 +51,18 @@ def expression(node: Node, known: dict[Node, str]) -> str:
     if op is None:
         kind = "leaf" if node.requires_grad else "constant"
         return brief(node.data) if node.size == 1 else f"{kind} {'×'.join(map(str, node.shape))}"
-    parts = [_operand(x, known) for x in node.inputs]
+    many = len(node.inputs) > MOST_INPUTS
+    inputs = [*node.inputs[:1], *node.inputs[-1:]] if many else node.inputs
+    parts = [_operand(x, known) for x in inputs]
     if op.name in _INFIX:
         return f" {op.symbol} ".join(parts)
     if op.name == "neg":
-        return op.symbol + parts[0]
+        return f"−({parts[0]})" if parts[0].startswith("−") else op.symbol + parts[0]
     if op.name == "add_n":
-        return " + ".join(parts) if len(parts) <= 4 else f"{parts[0]} + … + {parts[-1]}"
-    bare = [known.get(x, "…") for x in node.inputs]
+        return " + … + ".join(parts) if many else " + ".join(parts)
+    bare = [known.get(x, "…") for x in inputs]
+    if many:
+        bare.insert(1, "…")
     return f"{op.name}({', '.join(bare)})"
 
 

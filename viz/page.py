@@ -20,18 +20,20 @@ from typing import Any
 import numpy as np
 
 from microgradrnn.engine import Node, ancestors
-from viz import pen, states, svg
-from viz.lesson import Step
-from viz.light import Light
-from viz.moving import Moving, moving
-from viz.names import names
-from viz.numbers import brief, number
-from viz.quiz import TOLERANCE, Question, questions
-from viz.states import State
-from viz.styled import plain
-from viz.view import Box
-from viz.visit import asked
-from viz.visit_html import visit
+
+from .animation import Moving, moving
+from .graph import timeline as states
+from .graph.highlight import Light
+from .graph.timeline import State
+from .graph.view import Box
+from .names import names
+from .numbers import brief, number
+from .paint import pen, svg
+from .words.as_html import visit
+from .words.as_terminal import asked
+from .words.lesson import Step
+from .words.quiz import TOLERANCE, Question, questions
+from .words.styled import plain
 
 MOST_VISITS = 2000
 """Of a longer pass only the visits to nodes that are in the picture are on the page."""
@@ -140,7 +142,7 @@ def _html(root: Node, film: Moving, quiz: bool) -> str:
 
 
 def _asset(name: str) -> str:
-    return resources.files("viz").joinpath("assets", name).read_text(encoding="utf-8")
+    return resources.files(__package__).joinpath("assets", name).read_text(encoding="utf-8")
 
 
 def _short(source: str) -> str:

@@ -43,7 +43,7 @@ def step(expression: Expression, values: Values = None, quiz: Quiz = False) -> N
 
     Operators are + - * / @ ** ^, functions tanh sigmoid relu exp log sqrt abs max min sum.
     """
-    from viz.terminal import step
+    from viz.step import step
 
     root = _record(expression, values or [])
     with np.errstate(all="ignore"):

@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 import sys
+import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
@@ -117,3 +118,30 @@ def test_draw_dot_renders_in_the_format_that_it_was_told(tmp_path):
 def test_only_a_node_can_be_drawn():
     with pytest.raises(TypeError, match="draw takes a node, not list"):
         draw([product()])
+
+
+LABELS = [
+    "&#955;",
+    "&lambda; &amp; &",
+    '"quoted"',
+    "a\nb",
+    r"\n \l \r \N \G \E",
+    "back\\",
+    "<b>bold</b>",
+    "<>",
+    "]]>",
+    "{a|b}",
+]
+
+
+def test_a_label_in_dot_is_what_graphviz_shows_whatever_is_in_it():
+    if not shutil.which("dot"):
+        pytest.skip("needs Graphviz's dot")
+    for label in LABELS:
+        x = Value(2.0, label)
+        source = draw(x * Value(3.0, "b")).source
+        svg = subprocess.run(["dot", "-Tsvg"], input=source.encode(), capture_output=True, check=True).stdout
+        shown = [text.text for text in ET.fromstring(svg).iter("{http://www.w3.org/2000/svg}text")]
+        assert " ".join(label.split()) in " ".join(text.replace("\xa0", " ").strip() for text in shown), label
+        tips = [a.get("{http://www.w3.org/1999/xlink}title", "") for a in ET.fromstring(svg).iter()]
+        assert any(tip.replace("\xa0", " ").startswith(" ".join(label.split())) for tip in tips), label

@@ -1,12 +1,19 @@
 """Formulas that the op table writes itself: put numbers in, and they are the numbers that the op computes."""
 
+import math
+import operator
+import re
+
+import numpy as np
 import pytest
 
 from microgradrnn import Value, functional, ops, record
 from microgradrnn.backprop import local_gradient
 from tests.viz.arithmetic import evaluate
-from viz.formula import Symbol, latex_name, lift, local, numeral, output, typeset
+from viz import draw, explain, page
 from viz.numbers import number
+from viz.words.formula import in_names, latex_name, local, output, typeset
+from viz.words.symbols import Symbol, lift, numeral
 
 x, y, c = Value(0.5, "x"), Value(-2.0, "y"), Value(1.5, "c")
 NODES = [
@@ -78,7 +85,78 @@ def test_no_label_breaks_out_of_its_latex(label):
 
 
 def test_words_and_commands_of_an_ops_latex_are_left_alone():
-    assert typeset(r"x \text{ where } c \text{ else } y", ["q", "a", "b"]) == (
-        r"{a} \text{ where } {q} \text{ else } {b}"
-    )
-    assert typeset(r"\max(0, x)", ["z_{1}"]) == r"\max(0, {z_{1}})"
+    assert typeset(ops.WHERE, ["q", "a", "b"]) == r"{a} \text{ where } {q} \text{ else } {b}"
+    assert typeset(ops.RELU, ["z_{1}"]) == r"\max(0, {z_{1}})"
+
+
+FMA = ops.Op(
+    name="fma", symbol="fma", latex="w x + b", rule="swaps: x gets upstream times w, b gets upstream",
+    forward=lambda xp, x, w, b: x * w + b, local=(lambda xp, z, x, w, b: w, lambda xp, z, x, w, b: x, 1.0),
+)  # fmt: skip
+
+
+def test_an_ops_letters_are_those_of_its_forward():
+    node = record(FMA, x, y, c)
+    named = {n: Symbol(n.label, n.label) for n in node.inputs} | {node: Symbol("f", "f")}
+    assert output(node, named).latex == "{y} {x} + {c}"
+    assert in_names(FMA.rule, node, named) == "swaps: x gets upstream times y, c gets upstream"
+    stacked = functional.stack([x, y, c])
+    assert typeset(stacked.op, ["a", "b", "c"]) == r"\mathrm{stack}\left(a, b, c\right)"
+
+
+OPERATORS = {
+    "+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv, "**": operator.pow,
+    "//": operator.floordiv, "%": operator.mod, "@": operator.matmul,
+    "<": operator.lt, ">": operator.gt, "<=": operator.le, ">=": operator.ge, "==": operator.eq, "!=": operator.ne,
+    "&": operator.and_, "|": operator.or_, "^": operator.xor,
+}  # fmt: skip
+UNARY = (operator.neg, operator.pos, operator.abs, operator.invert)
+
+
+@pytest.mark.parametrize("sign", OPERATORS)
+def test_a_symbol_answers_to_every_operator_from_both_sides(sign):
+    a, apply = Symbol("a", "a"), OPERATORS[sign]
+    texts = [apply(*pair).text for pair in ((a, Symbol("b", "b")), (a, 3.0), (3.0, a), (a, np.float64(3.0)))]
+    if sign in "&|":  # a condition that is known takes part right away
+        assert texts[1:] == (["a"] * 3 if sign == "&" else ["3"] * 3)
+        return
+    assert [text.count("3") for text in texts] == [0, 1, 1, 1]
+    assert texts[0].replace("b", "3") == texts[1] == texts[3]
+
+
+def test_a_symbol_answers_to_every_operator_that_a_float_an_array_or_a_node_answers_to():
+    names = {f"__{op.__name__.strip('_')}__" for op in (*OPERATORS.values(), *UNARY)}
+    for kind in (float, np.ndarray, Value):
+        for name in names & set(dir(kind)):
+            assert name in vars(Symbol), name
+    assert [op(Symbol("a", "a")).text for op in UNARY] == ["−a", "a", "abs(a)", "not(a)"]
+
+
+@pytest.mark.parametrize(
+    ("local", "said"),
+    [
+        (lambda xp, z, x, y: z / y, "z / y"),
+        (lambda xp, z, x, y: 1 / y**2, "1 / y²"),
+        (lambda xp, z, x, y: 2**x * abs(y), "2^x × abs(y)"),
+        (lambda xp, z, x, y: xp.fmin(x, 3.0) // y, "floor(fmin(x, 3) / y)"),
+        (lambda xp, z, x, y: math.exp(x), "local"),  # it computes with numbers only
+        (lambda xp, z, x, y: 1.0 if x > 0 else y, "local"),
+    ],
+)
+def test_an_op_of_ones_own_is_said_in_every_reader_however_its_local_is_written(local, said):
+    op = ops.Op(
+        name="mine", symbol="mine", latex="x y", rule="scales: somehow",
+        forward=lambda xp, x, y: x * y, local=(local, 1.0),
+    )  # fmt: skip
+    node = record(op, Value(0.5, "x"), Value(-2.0, "y"))
+    node.label = "z"
+    node.backward()
+    text = str(explain(node))
+    assert re.search(rf"^dL/dx \+= upstream × \(?{re.escape(said)}\)?$", text, re.M)
+    assert "mine(x, y)" in draw(node).to_text()
+    assert "mine" in page(node).html
+
+
+def test_what_is_not_known_is_no_branch():
+    with pytest.raises(TypeError, match="may not branch on data"):
+        bool(Symbol("a", "a"))

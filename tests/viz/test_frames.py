@@ -94,7 +94,7 @@ def test_each_lights_up_the_node_that_is_visited(tmp_path):
 
 def test_a_shared_weights_own_visit_lights_up_its_aliases_and_its_sum(tmp_path):
     root = rnn_loss(3)
-    weights = [node for node in order(root) if isinstance(node, Parameter)]
+    weights = {node for node in order(root) if isinstance(node, Parameter)}
     for path, node in zip(frames(root, tmp_path), order(root), strict=True):
         svg = path.read_text(encoding="utf-8")
         if node in weights:

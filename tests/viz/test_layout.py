@@ -7,9 +7,10 @@ import pytest
 
 from microgradrnn import Tensor, nn, scope
 from tests.viz.networks import rnn_loss
-from viz import engines, svg
-from viz.layout import arrange
-from viz.view import build
+from viz.graph.view import build
+from viz.layout import engine as engines
+from viz.layout.arrange import arrange
+from viz.paint import svg
 
 
 def arranged(root):

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from viz.formula import latex_name
-from viz.mathml import LONGEST, MOST, mathml
+from viz.words.formula import latex_name
+from viz.words.mathml import LONGEST, MOST, mathml
 
 
 def tags(markup: str) -> set[str]:

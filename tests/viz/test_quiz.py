@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from microgradrnn import Parameter, Tensor, Value, functional
 from tests.op_cases import every_op, example
 from tests.viz.networks import rnn_loss
-from viz.lesson import lesson
 from viz.numbers import number
-from viz.quiz import ALIKE, ENTRIES, TOLERANCE, Score, close, judge, questions
+from viz.words.lesson import lesson
+from viz.words.quiz import ALIKE, ENTRIES, TOLERANCE, Score, close, judge, questions
 
 
 def ask(root, visit=0):

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-import viz.moving as moving_module
+import viz.animation as moving_module
 from microgradrnn import Backprop, Parameter, Value, scope
 from tests.viz.networks import rnn_loss
-from viz import states
-from viz.engines import LayoutTimeoutError
-from viz.moving import moving
+from viz.animation import moving
+from viz.graph import timeline as states
+from viz.layout.engine import LayoutTimeoutError
 
 
 def test_a_boxs_states_are_what_backprop_shows_after_as_many_visits():

@@ -18,10 +18,11 @@ from hypothesis import strategies as st
 
 from microgradrnn import Tensor, Value, scope
 from tests.viz.networks import rnn_loss
-from viz import draw, fonts, svg
-from viz.geometry import overlap
-from viz.layout import arrange
-from viz.pen import Pen
+from viz import draw
+from viz.layout.arrange import arrange
+from viz.paint import fonts, svg
+from viz.paint.geometry import overlap
+from viz.paint.pen import Pen
 
 SVG = "{http://www.w3.org/2000/svg}"
 

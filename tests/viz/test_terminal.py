@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 
 from microgradrnn import Tensor, Value, functional, scope
 from tests.viz.networks import rnn_loss
-from viz.lesson import lesson
-from viz.styled import GRADIENT, VALUE, paint, plain, speakable, value, wrap
-from viz.terminal import State, Stepper, keys, step
-from viz.visit import visit
+from viz.step import State, Stepper, keys, step
+from viz.words.as_terminal import visit
+from viz.words.lesson import lesson
+from viz.words.styled import GRADIENT, VALUE, paint, plain, speakable, value, wrap
 
 KEYS = ["right", "left", "enter", " ", "backspace", "home", "end", "up", "down", "esc", *"tgn/?hb3.-_1x<>"]
 NUMBER = r"−?(?:\d+(?:\.\d+)?(?:e−?\d+)?)"

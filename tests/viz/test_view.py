@@ -8,7 +8,7 @@ import pytest
 from microgradrnn import Backprop, Parameter, Tensor, Value, scope
 from microgradrnn.nn import RNNCell
 from tests.viz.networks import rnn_loss
-from viz.view import View, build
+from viz.graph.view import View, build
 
 
 def backward(root):

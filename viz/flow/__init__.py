@@ -1,0 +1,1 @@
+"""How much gradient arrives at each time step."""

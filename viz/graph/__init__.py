@@ -1,0 +1,1 @@
+"""From a pass to a view of it: boxes, arrows, columns, levels."""

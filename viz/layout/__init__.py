@@ -1,0 +1,1 @@
+"""From a view to positions; the only place that runs Graphviz."""

@@ -1,0 +1,27 @@
+"""The question that Graphviz is asked: boxes of fixed sizes and what joins them, as DOT without any text."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+
+def skeleton(
+    sizes: Mapping[int, tuple[float, float]],
+    edges: Iterable[tuple[int, int, int]],
+    beside: Sequence[tuple[int, int]] = (),
+    rankdir: str = "BT",
+    ranksep: float = 30,
+) -> str:
+    """Boxes of fixed sizes (points), to be laid out.
+
+    Args:
+        sizes: width and height of each box.
+        edges: tail, head and weight of each arrow: the heavier, the straighter.
+        beside: a box, and one to stand at its right on the same level.
+        rankdir: which way arrows run.
+        ranksep: room between levels.
+    """
+    lines = [f"digraph {{ graph [rankdir={rankdir} nodesep=0.22 ranksep={ranksep / 72:.3f}]"]
+    lines.append('  node [shape=box fixedsize=true label=""] edge [arrowhead=none]')
+    lines += [f"  b{key} [width={width / 72:.4f} height={height / 72:.4f}]" for key, (width, height) in sizes.items()]
+    lines += [f"  {{rank=same; b{left} -> b{right} [dir=none]}}" for left, right in beside]
+    lines += [f"  b{tail} -> b{head} [weight={weight}]" for tail, head, weight in edges]
+    return "\n".join([*lines, "}", ""])

@@ -1,0 +1,1 @@
+"""From a view and positions to SVG, PNG, PDF and DOT."""

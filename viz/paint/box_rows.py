@@ -1,0 +1,105 @@
+"""What stands in a box under its title: a line for its value and one for its gradient.
+
+- `Row`: a line, and all the states it goes through. `rows`: those of a box.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..graph import timeline as states
+from ..graph.timeline import State
+from ..graph.view import Box
+from ..numbers import MAX_ENTRIES, brief, number
+from . import heat
+from .pen import DIGITS, FIGURE, Pen
+
+LINE_HEIGHT, CELL = 13.0, 8.0
+MORE = " …"
+"""Behind a gradient that has got some of its contributions and waits for others."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of a box: its value, or, with a sign before it, its gradient."""
+
+    sign: str
+    states: list[State]
+
+    @property
+    def size(self) -> tuple[float, float]:
+        """The width and height that its largest state takes."""
+        found = [_size(state, self.sign) for state in self.states]
+        return max(width for width, _ in found), max(height for _, height in found)
+
+    def paint(self, pen: Pen, x: float, y: float, width: float, grad_scale: float) -> None:
+        """Paint it between two edges; gradients of the whole picture are on one scale."""
+        scale = grad_scale if self.sign else heat.largest([self.states[0].data])
+        pen.changing(self.states, lambda state: _paint(pen, x, y, width, state, self.sign, scale))
+
+
+def rows(box: Box, moving: bool) -> list[Row]:
+    """The lines of a box; ``moving``: with every state of its gradient, not only the last one."""
+    elsewhere = box.value is None or (box.role == "alias" and box.differentiable)  # a weight's stands in the panel
+    says_it_already = elsewhere or box.title == brief(box.value)
+    lines = [] if says_it_already else [Row("", [State(0, box.value)])]
+    grad = states.of_box(box) if moving else [State(0, box.grad)]
+    return [*lines, Row("∇ ", grad)] if box.differentiable else lines
+
+
+def _size(state: State, sign: str) -> tuple[float, float]:
+    data = state.data
+    if _is_text(data):
+        return DIGITS.width(_figure(state, sign)), LINE_HEIGHT
+    lines, columns = heat.shape(data)
+    strip = columns * _cell_width(data)
+    beside = DIGITS.width(_beside(state, sign)) + 8
+    return strip + beside, max(LINE_HEIGHT, lines * 5.0 + 4) + (9 if _spelled_out(data) else 0)
+
+
+def _paint(pen: Pen, x: float, y: float, width: float, state: State, sign: str, scale: float) -> None:
+    """A number, or a strip of cells with the norm beside it."""
+    ends, ink = (heat.GRAD, "orange") if sign else (heat.VALUE, "blue")
+    data = state.data
+    if _is_text(data):
+        pen.text(x, y + 9, _figure(state, sign), ink, DIGITS)
+        return
+    wide = _cell_width(data)
+    if not _spelled_out(data):
+        pen.cells(x, y + 1, data, wide, scale, ends)
+        pen.text(x + width, y + 9, _figure(state, sign), ink, DIGITS, "end")
+        return
+    pen.text(x, y + 9, _beside(state, sign), ink, DIGITS)
+    x += width - heat.shape(data)[1] * wide
+    pen.cells(x, y + 1, data, wide, scale, ends)
+    for i, entry in enumerate(np.ravel(data)):
+        pen.text(x + (i + 0.5) * wide, y + 19, number(entry), ink, FIGURE, "middle")
+
+
+def _is_text(data: Any) -> bool:
+    """Whether a row is just text: a scalar, what is not known, and integers, which choose rather than measure."""
+    return data is None or np.ndim(data) == 0 or np.size(data) == 0 or np.asarray(data).dtype.kind != "f"
+
+
+def _spelled_out(data: Any) -> bool:
+    """Whether each entry stands as a number under its cell."""
+    return np.ndim(data) > 0 and np.size(data) <= MAX_ENTRIES and heat.shape(data)[0] == 1
+
+
+def _cell_width(data: Any) -> float:
+    if not _spelled_out(data):
+        return CELL
+    return max(FIGURE.width(number(x)) for x in np.ravel(data)) + 6
+
+
+def _figure(state: State, sign: str) -> str:
+    return sign + brief(state.data) + ("" if state.complete else MORE)
+
+
+def _beside(state: State, sign: str) -> str:
+    if _spelled_out(state.data):
+        return sign.strip() + ("" if state.complete else MORE)
+    return _figure(state, sign)

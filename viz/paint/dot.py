@@ -1,0 +1,68 @@
+"""View -> DOT text that every Graphviz takes, for people who take the picture elsewhere. Pure: it runs nothing."""
+
+import re
+
+from ..graph.view import Arrow, Box, View
+from ..numbers import brief
+
+_STYLE = {
+    "data": 'style="rounded,filled" fillcolor="#eef5fd"',
+    "leaf": 'style="rounded"',
+    "parameter": 'style="bold"',
+    "alias": 'style="dashed,filled" fillcolor="#fdf6e7"',
+    "op": "",
+    "loss": 'style="filled" fillcolor="#f1edfa"',
+    "root": 'style="filled" fillcolor="#f1edfa" peripheries=2',
+    "gap": 'style="dotted"',
+    "cell": 'style="bold,rounded"',
+}
+
+
+def quote(text: str) -> str:
+    r"""A DOT string: labels are data. Graphviz would take an ampersand for an entity, and a backslash for an escape.
+
+    >>> print(quote('say "hi" \\ & go'))
+    "say \"hi\" \\ &amp; go"
+    """
+    return '"' + re.sub(r'[&"\\\0\r\n]', lambda found: _ESCAPES[found[0]], text) + '"'
+
+
+_ESCAPES = {"&": "&amp;", '"': '\\"', "\\": "\\\\", "\0": "", "\r": " ", "\n": "\\n"}
+
+
+def _tooltip(text: str) -> str:
+    r"""A tooltip as a DOT string: there Graphviz unescapes twice, and would take even ``\\N`` for the node's name."""
+    return re.sub(r"\\\\(?=[NGETHL])", r"\\\\\\\\", quote(text))
+
+
+def source(view: View, rankdir: str) -> str:
+    """The picture as DOT: a box a node, an arrow an edge slot with its contribution, a cluster a time step."""
+    lines = [
+        "digraph {",
+        f'  graph [rankdir={rankdir} fontname="Helvetica"]',
+        '  node [shape=box fontname="Helvetica" fontsize=10 margin="0.08,0.04"]',
+        '  edge [fontname="Helvetica" fontsize=9 fontcolor="#a84300" color="#666666"]',
+    ]
+    for step in view.steps:
+        lines += [
+            f"  subgraph cluster_{step} {{".replace("-", "_"),
+            f'    label={quote(view.caption or f"t = {step}")} color="#cccccc"',
+        ]
+        lines += ["  " + _node(box) for box in view.boxes if box.place == step] + ["  }"]
+    lines += [_node(box) for box in view.boxes if box.place not in view.steps]
+    lines += [_edge(arrow) for arrow in view.arrows]
+    return "\n".join([*lines, "}", ""])
+
+
+def _node(box: Box) -> str:
+    parts = [f"{box.title}  {box.corner}".strip()]
+    if box.role != "gap":
+        known = [] if box.value is None else [brief(box.value)]
+        parts += ["   ".join(known + [f"∇ {brief(box.grad)}"] * box.differentiable)]
+    style = f" {_STYLE[box.role]}" if _STYLE[box.role] else ""
+    return f"  b{box.key} [label={quote(chr(10).join(parts))} tooltip={_tooltip(box.tooltip)}{style}]"
+
+
+def _edge(arrow: Arrow) -> str:
+    label = "" if arrow.contribution is None else f" label={quote(brief(arrow.contribution))}"
+    return f"  b{arrow.tail} -> b{arrow.head} [tooltip={_tooltip(arrow.tooltip)}{label}]"

@@ -1,0 +1,103 @@
+"""Points, paths and rectangles on the picture. A path is a start, then the points of cubic Bézier curves.
+
+- `Way`: a point at a distance from a path's start. `arrowhead`: the triangle at its end.
+- `Occupied`: the rectangles where something stands already.
+"""
+
+import math
+from collections import defaultdict
+from itertools import pairwise
+
+from ..layout.arrange import Point
+
+Rectangle = tuple[float, float, float, float]
+"""Left, top, right, bottom; y points down."""
+
+
+def around(centre: Point, size: tuple[float, float]) -> Rectangle:
+    """The rectangle of a size around a point.
+
+    >>> around((10.0, 10.0), (4.0, 2.0))
+    (8.0, 9.0, 12.0, 11.0)
+    """
+    (x, y), (width, height) = centre, size
+    return x - width / 2, y - height / 2, x + width / 2, y + height / 2
+
+
+def overlap(a: Rectangle, b: Rectangle) -> bool:
+    """Whether two rectangles have more than an edge in common.
+
+    >>> overlap((0, 0, 2, 2), (1, 1, 3, 3)), overlap((0, 0, 2, 2), (2, 0, 3, 2))
+    (True, False)
+    """
+    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
+
+
+class Occupied:
+    """Rectangles where something stands, in the order in which they were added.
+
+    A new one is compared with its neighbours only: each is filed under the squares of a coarse grid that it touches.
+    """
+
+    _SQUARE = 64.0
+
+    def __init__(self) -> None:
+        self.rectangles: list[Rectangle] = []
+        self._filed: defaultdict[tuple[int, int], list[Rectangle]] = defaultdict(list)
+
+    def add(self, rectangle: Rectangle) -> None:
+        """Something stands there now."""
+        self.rectangles.append(rectangle)
+        for square in self._squares(rectangle):
+            self._filed[square].append(rectangle)
+
+    def is_free(self, rectangle: Rectangle) -> bool:
+        """Whether nothing stands there yet."""
+        near = (other for square in self._squares(rectangle) for other in self._filed.get(square, ()))
+        return not any(overlap(rectangle, other) for other in near)
+
+    def _squares(self, rectangle: Rectangle) -> list[tuple[int, int]]:
+        left, top, right, bottom = (math.floor(x / self._SQUARE) for x in rectangle)
+        return [(i, j) for i in range(left, right + 1) for j in range(top, bottom + 1)]
+
+
+class Way:
+    """A path to walk along, as a line through thirteen points of each of its curves.
+
+    >>> Way([(0.0, 0.0), (10.0, 0.0), (20.0, 0.0), (30.0, 0.0)]).at(15.0)
+    (15.0, 0.0)
+    """
+
+    def __init__(self, path: list[Point]) -> None:
+        self.points = [
+            (_bezier(xs, weights), _bezier(ys, weights))
+            for xs, ys in (zip(*path[i : i + 4], strict=True) for i in range(0, len(path) - 3, 3))
+            for weights in _WEIGHTS
+        ]
+        self.lengths = [math.dist(a, b) for a, b in pairwise(self.points)]
+        self.furthest = 0.7 * sum(self.lengths)
+
+    def at(self, distance: float) -> Point:
+        """The point at a distance from the start, or seven tenths of the way along if that is nearer."""
+        distance = min(distance, self.furthest)
+        for length, a, b in zip(self.lengths, self.points[:-1], self.points[1:], strict=True):
+            if distance <= length and length > 0:
+                share = distance / length
+                return a[0] + (b[0] - a[0]) * share, a[1] + (b[1] - a[1]) * share
+            distance -= length
+        return self.points[-1]
+
+
+_WEIGHTS = [((1 - s) ** 3, 3 * s * (1 - s) ** 2, 3 * s * s * (1 - s), s**3) for s in (k / 12 for k in range(13))]
+
+
+def _bezier(p: tuple[float, ...], w: tuple[float, float, float, float]) -> float:
+    return w[0] * p[0] + w[1] * p[1] + w[2] * p[2] + w[3] * p[3]
+
+
+def arrowhead(path: list[Point]) -> tuple[Point, Point, Point]:
+    """The triangle at the end of a path."""
+    (x, y), (px, py) = path[-1], next(p for p in reversed(path[:-1]) if p != path[-1])
+    length = math.dist((x, y), (px, py))
+    ux, uy = (x - px) / length, (y - py) / length
+    return (x, y), (x - 7 * ux - 3 * uy, y - 7 * uy + 3 * ux), (x - 7 * ux + 3 * uy, y - 7 * uy - 3 * ux)

@@ -1,0 +1,214 @@
+"""The pen: rectangles, texts and cells as SVG source, and how each kind of thing looks.
+
+- `Pen`: writes. What changes from visit to visit it writes as it is at one visit, or, ``live``, in every state, for a
+  page to choose from.
+- `style`: the style sheet. A picture that stands alone has its looks as literal attributes too, for renderers that
+  know no style sheets; a live one has them in the style sheet only, which makes it half as long.
+
+Labels are data, and escaped.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+from ..graph.timeline import State, at
+from . import fonts, heat
+
+Ends = tuple[tuple[int, int, int], tuple[int, int, int]]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of text: its name, which is also its class, its size and its font."""
+
+    name: str
+    size: float
+    font: str = fonts.SANS
+    bold: bool = False
+
+    def width(self, text: str) -> float:
+        """How wide a text of this kind is."""
+        return fonts.width(text, self.size, self.font)
+
+    def look(self) -> dict[str, str]:
+        """Size and weight."""
+        return {"font-size": f"{self.size:g}px"} | ({"font-weight": "bold"} if self.bold else {})
+
+
+TITLE, SMALL = Kind("title", 10.5, fonts.BOLD, bold=True), Kind("small", 8.0)
+DIGITS, FIGURE = Kind("digits", 9.0, fonts.MONO), Kind("figure", 8.0, fonts.MONO)
+TOTAL = Kind("total", 8.0, fonts.MONO, bold=True)
+_KINDS = (TITLE, SMALL, DIGITS, FIGURE, TOTAL)
+
+PURPLE, OCHRE, STEEL, ORANGE, AMBER = "#5b3fa8", "#9a7209", "#4a7ba6", "#a84300", "#e69f00"
+_INKS = {"ink": "#1a1a1a", "faint": "#767676", "blue": "#00629b", "orange": ORANGE}
+_SHAPES = {
+    "ground": {"fill": "#ffffff", "stroke": "none"},
+    "band": {"fill": "#fafafa", "stroke": "#dddddd"},
+    "halo": {"fill": "#ffffff", "stroke": "none", "fill-opacity": "0.85"},
+    "wire": {"fill": "none", "stroke": "#6a6a6a", "stroke-width": "1"},
+    "wire across": {"fill": "none", "stroke": "#6a6a6a", "stroke-width": "1.8"},
+    "tip": {"fill": "#6a6a6a"},
+    "cells": {"stroke": "#c4c4c4", "stroke-width": "0.5"},
+    "box op": {"fill": "#ffffff", "stroke": "#555555"},
+    "box gap": {"fill": "#ffffff", "stroke": "#555555", "stroke-dasharray": "1.5 3"},
+    "box cell": {"fill": "#f2f5f2", "stroke": "#3f6b50", "stroke-width": "1.6"},
+    "box data": {"fill": "#eef5fd", "stroke": STEEL},
+    "box leaf": {"fill": "#ffffff", "stroke": STEEL},
+    "box parameter": {"fill": "#fdf6e7", "stroke": OCHRE, "stroke-width": "1.6"},
+    "box alias": {"fill": "#fdf6e7", "stroke": OCHRE, "stroke-dasharray": "4 2.5"},
+    "box loss": {"fill": "#f1edfa", "stroke": PURPLE, "stroke-width": "1.6"},
+    "box root": {"fill": "#f1edfa", "stroke": PURPLE, "stroke-width": "1.6"},
+    "box rim": {"fill": "#f1edfa", "stroke": PURPLE},
+    "box card": {"fill": "#fffdf7", "stroke": OCHRE},
+    "frame": {"fill": "none", "stroke": "none"},
+}
+# What a visit lights up, on top of the look that a thing has anyway.
+_LIT = {
+    "box": {"stroke": AMBER, "stroke-width": "3.5", "stroke-dasharray": "none"},
+    "frame": {"stroke": AMBER, "stroke-width": "2.5"},
+    "wire": {"stroke": AMBER, "stroke-width": "2.6"},
+    "tip": {"fill": AMBER},
+}
+_DARK = {
+    "ground": {"fill": "#16181d"},
+    "band": {"fill": "#1e2127", "stroke": "#3a3f4a"},
+    "box": {"fill": "#22262e"},
+    "ink": {"fill": "#e8e8e8"},
+    "faint": {"fill": "#a0a0a0"},
+    "blue": {"fill": "#6cbcf0"},
+    "orange": {"fill": "#ff9a57"},
+    "wire": {"stroke": "#9a9a9a"},
+    "tip": {"fill": "#9a9a9a"},
+    "halo": {"fill": "#16181d"},
+}
+
+
+def style(live: bool = False) -> str:
+    """The style sheet: fonts and the dark theme, and for a live picture all other looks as well.
+
+    In a web page a style sheet reaches everything on it, so each rule names our own pictures. A class stands twice
+    where a rule is to win over the usual look of a thing.
+    """
+    mono = "{ font-family: 'DejaVu Sans Mono', Menlo, Consolas, monospace; }"
+    rules = ["text { font-family: 'DejaVu Sans', Verdana, sans-serif; }"]
+    rules += [f".{kind.name} {mono}" for kind in _KINDS if kind.font == fonts.MONO]
+    dark = [_rule(f".{name}.{name}", look) for name, look in _DARK.items()]
+    lit: list[str] = []
+    if live:
+        rules += [_rule(f".{kind.name}", kind.look()) for kind in _KINDS]
+        rules += [_rule(f".{name}", {"fill": colour}) for name, colour in _INKS.items()]
+        rules += [_rule("." + name.replace(" ", "."), look) for name, look in _SHAPES.items()]
+        lit = [_rule(f".lit .{name}:not(.root)", look) for name, look in _LIT.items()]  # the root's rim is enough
+    dark = ["@media (prefers-color-scheme: dark) {", *(f".microgradrnn {rule}" for rule in dark), "}"]
+    return "\n".join([*(f".microgradrnn {r}" for r in rules), *dark, *(f".microgradrnn {r}" for r in lit)])
+
+
+def _rule(selector: str, look: dict[str, str]) -> str:
+    return f"{selector} {{ {'; '.join(f'{name}: {value}' for name, value in look.items())}; }}"
+
+
+class Pen:
+    """Writes SVG source into `out`.
+
+    Args:
+        visit: the visit whose state is painted; None paints the last one.
+        live: paint every state, each in a group that says from which visit on it holds, and the first one of class
+            ``on``. Which is seen is the style sheet's matter.
+    """
+
+    def __init__(self, visit: int | None = None, live: bool = False) -> None:
+        self.visit, self.live = visit, live
+        self.out: list[str] = []
+
+    def changing(self, states: Sequence[State], draw: Callable[[State], None]) -> None:
+        """Draw what changes from visit to visit."""
+        if not self.live or len(states) == 1:
+            draw(at(states, self.visit))
+            return
+        with self.group('class="changing"'):
+            for state in states:
+                shown = ' class="on"' if state is states[0] else ""
+                with self.group(f'data-from="{state.since}"{shown}'):
+                    draw(state)
+
+    @contextmanager
+    def group(self, attributes: str, title: str = "", tag: str = "g") -> Iterator[None]:
+        """A group around what is drawn meanwhile; its title is a tooltip."""
+        self.out.append(f"<{tag} {attributes}>" + (f"<title>{xml(title)}</title>" if title else ""))
+        yield
+        self.out.append(f"</{tag}>")
+
+    def rectangle(self, x: float, y: float, w: float, h: float, look: str, rx: float = 0, lit: bool = False) -> None:
+        """A rectangle, with rounded corners where ``rx`` says so."""
+        rounded = f' rx="{rx:g}"' if rx else ""
+        place = f'x="{short(x)}" y="{short(y)}" width="{short(w)}" height="{short(h)}"{rounded}'
+        self.out.append(f'<rect class="{look}" {place}{self._look(look, lit)}/>')
+
+    def path(self, d: str, look: str, lit: bool = False) -> None:
+        """A line or an area."""
+        self.out.append(f'<path class="{look}" d="{d}"{self._look(look, lit)}/>')
+
+    def text(self, x: float, y: float, text: str, ink: str, kind: Kind, anchor: str = "start") -> None:
+        """A text; with anchor middle or end it stands around x or before it."""
+        if not text:
+            return
+        aligned = "" if anchor == "start" else f' text-anchor="{anchor}"'
+        look = "" if self.live else _attributes({"fill": _INKS[ink]} | _family(kind) | kind.look())
+        place = f'x="{short(x)}" y="{short(y)}"{aligned}'
+        self.out.append(f'<text class="{ink} {kind.name}" {place}{look}>{xml(text)}</text>')
+
+    def cells(self, x: float, y: float, data: Any, wide: float, scale: float, ends: Ends) -> None:
+        """An array as a heat strip, or a grid: cells of one colour are one path."""
+        cells = heat.grid(data)
+        tall = 9.0 if cells.shape[0] == 1 else 5.0
+        places: dict[str, list[str]] = {}
+        for r, row in enumerate(cells):
+            for c, entry in enumerate(row):
+                corner = f"M{short(x + c * wide)},{short(y + r * tall)}"
+                square = f"{corner}h{short(wide)}v{short(tall)}h{short(-wide)}z"
+                places.setdefault(heat.colour(float(entry), scale, ends), []).append(square)
+        with self.group(f'class="cells"{self._look("cells")}'):
+            self.out += [f'<path fill="{colour}" d="{"".join(squares)}"/>' for colour, squares in places.items()]
+
+    def _look(self, look: str, lit: bool = False) -> str:
+        if self.live:
+            return ""
+        return _attributes(_SHAPES[look] | (_LIT[look.split()[0]] if lit else {}))
+
+
+def _family(kind: Kind) -> dict[str, str]:
+    return {"font-family": "DejaVu Sans Mono"} if kind.font == fonts.MONO else {}
+
+
+def _attributes(look: dict[str, str]) -> str:
+    return "".join(f' {name}="{value}"' for name, value in look.items())
+
+
+def short(x: float) -> str:
+    """A length with at most one decimal.
+
+    >>> short(12.0), short(-0.04), short(3.25)
+    ('12', '0', '3.2')
+    """
+    text = f"{x:.1f}".removesuffix(".0")
+    return "0" if text == "-0" else text
+
+
+_FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def clean(text: str) -> str:
+    """A text without characters that XML, and UTF-8, cannot hold, and no more than 2,000 of them."""
+    return _FORBIDDEN.sub("\ufffd", text[:2000])
+
+
+def xml(text: str) -> str:
+    """Text for XML or HTML: clean, and markup escaped."""
+    return escape(clean(text))

@@ -1,0 +1,309 @@
+"""View + positions -> SVG. Pure: it paints what it is given.
+
+- `sizes`: how large each box must be for what stands in it.
+- `paint`: the picture, once the pass is over or as it is at one visit (`Frame`).
+- `live`: the picture in pieces and with all its states, for a page that shows one after the other.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..graph import timeline as states
+from ..graph.highlight import Light
+from ..graph.timeline import State
+from ..graph.view import Arrow, Box, Place, View
+from ..layout.arrange import Layout, Point
+from ..numbers import UNKNOWN, brief, norm, number
+from . import fonts, heat
+from .box_rows import rows
+from .geometry import Occupied, Way, around, arrowhead
+from .panel import Panel
+from .pen import FIGURE, SMALL, TITLE, TOTAL, Pen, short, style, xml
+
+MARGIN = 24.0
+
+Sizes = Mapping[int, tuple[float, float]]
+
+
+def sizes(view: View, moving: bool = False) -> dict[int, tuple[float, float]]:
+    """Width and height of each box, in points; ``moving``: with room for every state, not only for the last one."""
+    return {box.key: _size(box, moving) for box in view.boxes}
+
+
+def _size(box: Box, moving: bool) -> tuple[float, float]:
+    title = TITLE.width(_title(box)) + SMALL.width(box.corner) + 26
+    lines = [row.size for row in rows(box, moving)]
+    width = max([title, 54.0] + [w + 14 for w, _ in lines])
+    height = 20 + sum(h for _, h in lines) + (4 if lines else 0)
+    return width + 2 * _border(box), height + 2 * _border(box)
+
+
+def _border(box: Box) -> float:
+    """Room for the root's second border."""
+    return 3.0 if box.role == "root" else 0.0
+
+
+def _title(box: Box) -> str:
+    return fonts.clip(box.title, 150, TITLE.size, TITLE.font)
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One visit of the pass: which, what it lights up, and what the foot says: its name, and its rule in words."""
+
+    visit: int
+    light: Light
+    caption: str
+    rule: str
+
+
+@dataclass(frozen=True)
+class Live:
+    """The pieces of a picture for a page: SVG of the graph and of the panel (empty without sums), the legend."""
+
+    graph: str
+    panel: str
+    legend: tuple[str, ...]
+    grad_scale: float
+
+
+def paint(view: View, layout: Layout, box_sizes: Sizes, prefix: str, frame: Frame | None = None) -> str:
+    """The picture as one SVG element; ids begin with ``prefix``, so that two pictures can stand on one page.
+
+    With a ``frame`` it is painted as it is at that visit, in boxes sized for a picture that moves; else as at the end.
+    """
+    return _Painter(view, layout, box_sizes, prefix, Pen(frame.visit if frame else None), frame).svg()
+
+
+def live(view: View, layout: Layout, box_sizes: Sizes, prefix: str) -> Live:
+    """The picture for a page; see `viz.pen.Pen` for how the states are marked. ``prefix`` is as for `paint`."""
+    painter = _Painter(view, layout, box_sizes, prefix, Pen(live=True), None)
+    return Live(painter.graph(), painter.sums(), tuple(painter.legend()), painter.grad_scale)
+
+
+class _Painter:
+    def __init__(
+        self, view: View, layout: Layout, box_sizes: Sizes, prefix: str, pen: Pen, frame: Frame | None
+    ) -> None:
+        self.view, self.layout, self.sizes, self.prefix, self.pen = view, layout, box_sizes, prefix, pen
+        self.moving = pen.live or frame is not None
+        self.frame = frame
+        self.light = frame.light if frame else Light()
+        self.rows = {box.key: rows(box, self.moving) for box in view.boxes}
+        self.grads = [state for lines in self.rows.values() for row in lines if row.sign for state in row.states]
+        self.grad_scale = heat.largest(state.data for state in self.grads if np.ndim(state.data) > 0)
+        room = (
+            math.inf if pen.live else max(layout.height, layout.width / 8, 300.0)
+        )  # a page's panel stands by itself, and scrolls
+        self.panel = Panel(view.sums if view.steps else (), self.grad_scale, prefix, self.moving, room)
+        self.taken = Occupied()
+        for key, size in box_sizes.items():
+            self.taken.add(around(layout.boxes[key], size))
+        self.figures = self._place_figures()
+
+    def _place_figures(self) -> dict[int, Point]:
+        """Where contributions stand, one after the other: near the tail, clear of boxes and of what stands already."""
+        fan_out = Counter(arrow.tail for arrow in self.view.arrows)
+        found = {}
+        for i, arrow in enumerate(self.view.arrows):
+            tail = self.view.boxes[arrow.tail]
+            if tail.role != "alias" and (arrow.contribution is not None or tail.differentiable):
+                half = FIGURE.width(_short(arrow.contribution)) / 2 + 2
+                found[i] = self._free_place(self.layout.arrows[i], half, fan_out[arrow.tail] > 1)
+        return found
+
+    def _free_place(self, path: list[Point], half: float, fan_out: bool) -> Point:
+        way = Way(path)
+        (x0, y0), (x1, y1) = way.at(0.0), way.at(20.0)
+        level = abs(x1 - x0) / max(float(np.hypot(x1 - x0, y1 - y0)), 1e-9)
+        nearest = 9.0 + level * half + 12.0 * fan_out  # where several leave, far enough out for them to part
+        on_it = [way.at(nearest + further) for further in (0, 6, 12, 20, 30, 42, 56, 72)]
+        beside = [(x + side * half, y + side * lift) for lift in range(0, 42, 6) for x, y in on_it for side in (-1, 1)]
+        places = on_it + beside  # where the arrow is too short for its neighbours
+        rectangles = [(x - half, y - 5.5, x + half, y + 5.5) for x, y in places]
+        best = next((k for k, mine in enumerate(rectangles) if self.taken.is_free(mine)), 0)
+        self.taken.add(rectangles[best])
+        return places[best]
+
+    # -- the whole --
+
+    def svg(self) -> str:
+        """Panel, graph and legend as one picture."""
+        pen, panel = self.pen, self.panel
+        left = MARGIN + (panel.width + 16 if panel.sums else 0)
+        height = max(self.layout.height, panel.height if panel.sums else 0)
+        width = max(left + self.layout.width + MARGIN, 320.0)
+        foot = fonts.wrap(self.legend(), width - 2 * MARGIN, SMALL.size)
+        total = height + 2 * MARGIN + 14 * len(foot) + (30 if self.frame else 0)
+        pen.rectangle(0, 0, width, total, "ground")
+        if panel.sums:
+            panel.paint(pen, MARGIN, MARGIN + max(0.0, (height - panel.height) / 2), self.light.sum)
+        with pen.group(f'transform="translate({short(left)} {short(MARGIN)})"'):
+            self._graph()
+        y = height + 2 * MARGIN
+        if self.frame:
+            for line, kind in ((self.frame.caption, TITLE), (self.frame.rule, SMALL)):
+                pen.text(MARGIN, y, fonts.clip(line, width - 2 * MARGIN, kind.size, kind.font), "ink", kind)
+                y += 15
+        for i, line in enumerate(foot):
+            pen.text(MARGIN, y + 14 * i, line, "faint", SMALL)
+        return self._element("title", width, total, self._about(), f"<style>{style()}</style>")
+
+    def graph(self) -> str:
+        """The graph alone, for a page whose style sheet knows it."""
+        self.pen.out.clear()
+        with self.pen.group(f'transform="translate({short(MARGIN)} {short(MARGIN)})"'):
+            self._graph()
+        return self._element("title", self.layout.width + 2 * MARGIN, self.layout.height + 2 * MARGIN, self._about())
+
+    def sums(self) -> str:
+        """The shared weights' panel alone; empty without shared weights."""
+        if not self.panel.sums:
+            return ""
+        self.pen.out.clear()
+        self.panel.paint(self.pen, 1, 1)
+        return self._element("panel", self.panel.width + 2, self.panel.height + 2, "Shared weights: each grad is a sum")
+
+    def _element(self, name: str, width: float, height: float, title: str, sheet: str = "") -> str:
+        # Literal numbers first: PNG renderers and slide programs size the picture by them.
+        name = self.prefix + name
+        head = (
+            f'<svg xmlns="http://www.w3.org/2000/svg" class="microgradrnn" width="{width:.0f}" height="{height:.0f}" '
+            f'viewBox="0 0 {width:.1f} {height:.1f}" role="img" aria-labelledby="{name}">'
+            f'<title id="{name}">{xml(title)}</title>{sheet}'
+        )
+        return ("" if self.pen.live else "\n").join([head, *self.pen.out, "</svg>"]) + "\n"
+
+    def _about(self) -> str:
+        root = next((box.title for box in self.view.boxes if box.role == "root"), "a node")[:200]
+        return f"Computational graph of {root}: values, gradients and what each edge contributes"
+
+    def legend(self) -> list[str]:
+        """What the colours and signs mean, as far as they are there, and what was left out."""
+        boxes = self.view.boxes
+        legend = ["blue: value", "orange: gradient ∇, and on an arrow what it contributes"]
+        if self.moving:
+            legend.append("–: not known yet")
+        elif any(state.data is None for state in self.grads):
+            legend.append("–: not known yet, no backward pass has been here")
+        if not all(state.complete for state in self.grads):
+            legend.append("…: more contributions are to come")
+        if any(np.ndim(data) > 0 for box in boxes for data in (box.value, box.grad)):
+            legend += ["‖ ‖: a norm (entries add, norms do not)", "cells below 0: purple ∇ teal, above: blue ∇ orange"]
+            legend.append(f"gradients on one scale, ±{number(self.grad_scale)}")
+        if any(_holds_nan(data) for box in boxes for data in (box.value, box.grad)):
+            legend.append("black: nan")
+        return [*legend, *(f"⋯ {note}" for note in self.view.notes)]
+
+    # -- pieces --
+
+    def _graph(self) -> None:
+        """What leads from place to place, and then the places one after the other, each a group of its own."""
+        view, place = self.view, {box.key: box.place for box in self.view.boxes}
+        gaps = {box.place for box in view.boxes if box.role == "gap" and box.corner}
+        for step, (x, y, w, h) in self.layout.columns.items():
+            self.pen.rectangle(x, y, w, h, "band", rx=8)
+            if step not in gaps:
+                self.pen.text(x + w / 2, y + h - 9, view.caption or f"t = {step}", "ink", TITLE, "middle")
+        places: list[Place] = ["before", *view.steps, "after"]
+        inner: dict[Place, list[int]] = {here: [] for here in places}
+        leaving: dict[Place, list[int]] = {here: [] for here in places}
+        for i, arrow in enumerate(view.arrows):
+            leaving[place[arrow.tail]].append(i)
+            if place[arrow.tail] == place[arrow.head]:
+                inner[place[arrow.tail]].append(i)
+            else:
+                self._arrow(i)
+        for here in places:
+            with self._place(here):
+                for i in inner[here]:
+                    self._arrow(i)
+                for box in view.boxes:
+                    if box.place == here:
+                        self._box(box)
+                for i in leaving[here]:
+                    self._contribution(i)
+
+    def _place(self, place: Place) -> AbstractContextManager[None]:
+        """A place's group; a column on a page says how far it reaches, and is left out while it is out of sight."""
+        if not self.pen.live or place not in self.layout.columns:
+            return self.pen.group('class="place"')
+        x, _, width, _ = self.layout.columns[place]
+        ends = f'data-left="{x + MARGIN:.0f}" data-right="{x + width + MARGIN:.0f}"'
+        # Chromium lays a hidden <g> out all the same, for what may be referred to in it, but not a hidden <svg>.
+        return self.pen.group(f'class="place" overflow="visible" {ends}', tag="svg")
+
+    def _arrow(self, i: int) -> None:
+        arrow, path, lit = self.view.arrows[i], self.layout.arrows[i], i in self.light.arrows
+        (x0, y0), *rest = path
+        curve = " ".join(f"{short(x)},{short(y)}" for x, y in rest)
+        a, b, c = (f"{short(x)},{short(y)}" for x, y in arrowhead(path))
+        tooltip = arrow.tooltip.split("\n")[0].rstrip(":") if self.moving else arrow.tooltip
+        # While numbers are still coming in, no tooltip gives them away.
+        with self.pen.group(f'id="{self.prefix}a{i}" class="arrow"', tooltip):
+            self.pen.path(f"M{short(x0)},{short(y0)}C{curve}", "wire across" if self._crosses(arrow) else "wire", lit)
+            self.pen.path(f"M{a}L{b}L{c}z", "tip", lit)
+
+    def _crosses(self, arrow: Arrow) -> bool:
+        """Whether the arrow carries a state from one time step to another."""
+        tail, head = (self.view.boxes[key].place for key in (arrow.tail, arrow.head))
+        return arrow.back or (isinstance(head, int) and tail != head)
+
+    def _contribution(self, i: int) -> None:
+        """The number at the arrow's tail. An alias shows it itself: its grad is this contribution."""
+        if i not in self.figures:
+            return
+        arrow, lit, (x, y) = self.view.arrows[i], i in self.light.arrows, self.figures[i]
+
+        def figure(state: State) -> None:
+            if (
+                state.data is not None or not self.pen.live
+            ):  # on a page the outline of a dash sets it off from the arrow
+                half = FIGURE.width(_short(state.data)) / 2 + 2
+                self.pen.rectangle(x - half, y - 5.5, 2 * half, 11, "halo", rx=2)
+            self.pen.text(x, y + 3, _short(state.data), "orange", TOTAL if lit else FIGURE, "middle")
+
+        with self.pen.group(f'id="{self.prefix}n{i}" class="contribution"'):
+            self.pen.changing(states.of_arrow(arrow) if self.moving else [State(0, arrow.contribution)], figure)
+
+    def _box(self, box: Box) -> None:
+        x, y, right, bottom = around(self.layout.boxes[box.key], self.sizes[box.key])
+        w, h, lit = right - x, bottom - y, box.key in self.light.boxes
+        rx = 10 if box.role in ("data", "leaf") else 3
+        tooltip = _words(box.tooltip) if self.moving else box.tooltip
+        with self.pen.group(f'id="{self.prefix}b{box.key}" class="node {box.role}"', tooltip):
+            if box.role == "root":
+                self.pen.rectangle(x, y, w, h, "box rim", rx=5, lit=lit)
+            x, y, w, h = x + _border(box), y + _border(box), w - 2 * _border(box), h - 2 * _border(box)
+            self.pen.rectangle(x, y, w, h, f"box {box.role}", rx, lit and box.role != "root")
+            self.pen.text(x + 7, y + 14, _title(box), "ink", TITLE)
+            self.pen.text(x + w - 7, y + 13.5, box.corner, "faint", SMALL, "end")
+            top = y + 20
+            for row in self.rows[box.key]:
+                row.paint(self.pen, x + 7, top, w - 14, self.grad_scale)
+                top += row.size[1]
+
+
+def _words(tooltip: str) -> str:
+    """A box's tooltip without its numbers, for a picture in which they are still coming in."""
+    return "\n".join(line for line in tooltip.split("\n") if not line.startswith(("value ", "grad ")))
+
+
+def _holds_nan(data: Any) -> bool:
+    return np.ndim(data) > 0 and bool(np.isnan(np.asarray(data, dtype=float)).any())
+
+
+def _short(data: Any) -> str:
+    """A contribution for an arrow, where there is less room than in a box."""
+    if data is None:
+        return UNKNOWN
+    entries = brief(data)
+    return norm(data) if np.ndim(data) > 0 and len(entries) > 12 else entries
