@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from microgradrnn.convert import as_array, as_numbers
+from microgradrnn.convert import as_array, as_numpy
 from microgradrnn.engine import Node, constant
 
 Shape = tuple[Any, ...]
@@ -85,7 +85,7 @@ def integers(taker: object, claim: str, x: Any) -> Any:
 
 
 def weights(
-    taker: str, state: Any, expected: Mapping[str, Any], convert: Callable[[Any], Any] = as_numbers
+    taker: str, state: Any, expected: Mapping[str, Any], convert: Callable[[Any], Any] = as_numpy
 ) -> dict[str, NDArray[Any]]:
     """The arrays of a state dict that has the expected names, and no others.
 
@@ -105,7 +105,7 @@ def weights(
         try:
             found[name] = convert(state[name])
         except (TypeError, ValueError) as error:
-            raise ValueError(f"{taker}: {claim}, and what came is {_came(state[name])} ({error})") from error
+            raise _unreadable(taker, claim, state[name], error) from error
         if found[name].dtype.kind not in "fiu":
             raise ValueError(f"{taker}: {claim}, and what came is {found[name].dtype}")
     return found

@@ -31,11 +31,16 @@ def is_numeric(x: Any) -> bool:
     return not isinstance(x, type) and (hasattr(x, "__array__") or hasattr(x, "__dlpack__"))
 
 
-def as_numbers(data: Any) -> NDArray[Any]:
-    """An array of real numbers, copied or not. Raises TypeError for text, None, dates, complex numbers, objects."""
+def as_numpy(data: Any) -> NDArray[Any]:
+    """A NumPy array of whatever counts as an array, copied or not, of whatever dtype."""
     if hasattr(data, "__dlpack__") and not hasattr(data, "__array__"):
         data = np.from_dlpack(data)
-    array = np.asarray(data)
+    return np.asarray(data)
+
+
+def as_numbers(data: Any) -> NDArray[Any]:
+    """An array of real numbers, copied or not. Raises TypeError for text, None, dates, complex numbers, objects."""
+    array = as_numpy(data)
     if array.dtype.kind == "O" and isinstance(data, (Real, Decimal)):  # such as a Fraction
         array = np.asarray(float(data))
     if array.dtype.kind not in NUMBERS:
