@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Collection, Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ from microgradrnn.engine import Node, Value, ancestors
 from microgradrnn.program.derive import Derivation
 from microgradrnn.program.expressions import Expression
 from microgradrnn.program.fixing import fix_numbers, fix_rows, fix_untied, least_sizes, reasons
+from microgradrnn.program.frozen import frozen
 from microgradrnn.program.functions import HELPERS, written_function
 from microgradrnn.program.leaves import Leaves
 from microgradrnn.program.names import Names
@@ -88,7 +90,7 @@ class _Compiling:
     def __init__(
         self, loss: Node, graph: list[Node], inputs: Sequence[Any], outputs: Sequence[Node], rewrites: Collection[str]
     ) -> None:
-        self.rewrites = rewrites
+        self.graph, self.rewrites = graph, rewrites
         self.names = Names("np", "math", "t", "kept", "forward_backward", *HELPERS)
         self.xp = Expressions(self.names)
         self.leaves = Leaves(graph, inputs, self.xp)
@@ -132,12 +134,17 @@ class _Compiling:
         writer.named |= {argument: argument.name for argument in (*self.leaves.inputs, *self.leaves.weights)}
         writer.count(results)
         body = self._body(writer)
-        fixed, straight = reasons(self.leaves.inputs), self.recording.notes
-        said = [*(f"    # Fixed: {why}" for why in fixed), *(f"    # Not rolled: {why}" for why in straight)]
+        notes = {
+            "Fixed": reasons(self.leaves.inputs),
+            "Constant": frozen(self.graph, self.leaves.given),
+            "Not rolled": self.recording.notes,
+        }
+        said = [f"    # {kind}: {why}" for kind, found in notes.items() for why in found]
         source = [*_title(body), *self._head(writer), *said, *(f"    {size}" for size in sizes), *body]
         least = least_sizes(loop.length for loop, _ in self.derivation.loops.values())
         inputs = [Argument(x.name, x.shape, x.dtype, self.leaves.chooses(x), least) for x in self.leaves.inputs]
-        return Program("\n".join([*source, ""]), inputs, self.leaves.parameters, writer.constants, [*fixed, *straight])
+        every_note = list(itertools.chain(*notes.values()))
+        return Program("\n".join([*source, ""]), inputs, self.leaves.parameters, writer.constants, every_note)
 
     def _head(self, writer: Writer) -> list[str]:
         """All that stands between the title and the function's own lines."""

@@ -54,7 +54,8 @@ class Program:
     Attributes:
         source: the file; it runs alone with NumPy, or, of a scalar graph, with Python.
         parameters: the leaves that it reads as they stand at each call, by their names in the source.
-        notes: what about the source may surprise: which sizes are fixed, and what was not rolled, and why.
+        notes: what about the source may surprise: which sizes are fixed, which constants may depend on the
+            inputs, what was not rolled, and why.
     """
 
     def __init__(

@@ -21,6 +21,7 @@ from microgradrnn.convert import as_float
 from microgradrnn.engine import Node
 from microgradrnn.ops import Op
 from microgradrnn.program import float_helpers
+from microgradrnn.program.frozen import frozen
 from microgradrnn.program.lines import FROM_MATH, SymbolWriter, count_uses, statement, text_of
 from microgradrnn.program.names import Names
 from microgradrnn.program.program import Program, Sizes
@@ -70,13 +71,17 @@ class _Argument:
         wanted = "one real number" if self.length is None else f"{self.length} real numbers"
         try:
             if self.length is None:
-                return as_float(given)
-            found = [as_float(x) for x in given]
+                return _number(given)
+            found = [_number(x) for x in given]
         except TypeError as error:
             raise TypeError(f"program: {self.name} is {wanted}, and what came is {given!r}") from error
         if len(found) != self.length:
             raise ValueError(f"program: {self.name} is {wanted}, and what came is {len(found)}")
         return found
+
+
+def _number(given: Any) -> float:
+    return as_float(given.data if isinstance(given, Node) else given)
 
 
 class _Edge(NamedTuple):
@@ -102,6 +107,7 @@ class _Compiling:
         leaves = {node for node in graph if node.op is None}
         for number, given in enumerate(inputs):
             self._input(number, given, leaves)
+        self.notes = frozen(graph, set(self.values))
         for leaf in graph:
             if leaf.op is None and leaf.requires_grad and leaf not in self.values:
                 self.parameters[self._leaf(leaf, leaf.label or self._numbered("w"))] = leaf
@@ -119,9 +125,10 @@ class _Compiling:
         grads = {text_of(x)[0]: found[leaf] for leaf, x in self.values.items() if leaf.op is None and leaf in found}
         outputs = [self.values.get(node, node._data) for node in self.outputs]
         count_uses(self.xp.made, [value, *outputs, *grads.values()])
-        body = [*self.unpacked, "# Forward", *self._lines(self.xp.made[:split])]
+        said = [f"# Constant: {note}" for note in self.notes]
+        body = [*said, *self.unpacked, "# Forward", *self._lines(self.xp.made[:split])]
         body += ["", "# Backward", *self._lines(self.xp.made[split:]), *self._return(value, grads, outputs)]
-        return Program(self._source(body), self.arguments, self.parameters, {}, [])
+        return Program(self._source(body), self.arguments, self.parameters, {}, self.notes)
 
     def _input(self, number: int, given: Any, leaves: set[Node]) -> None:
         several = isinstance(given, (list, tuple)) and len(given) > 0
