@@ -30,7 +30,7 @@ from microgradrnn.ops import Op
 LONGEST, DEEPEST = 10_000, 100
 """How many characters an expression may have, and how many brackets, signs and powers may stand in one another."""
 
-FUNCTIONS = ("tanh", "sigmoid", "relu", "exp", "log", "sqrt", "abs", "max", "min", "sum")
+FUNCTIONS = ("tanh", "sigmoid", "relu", "exp", "log", "sqrt", "abs", "sin", "cos", "max", "min", "sum")
 
 _TOKEN = re.compile(
     r"(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)|(?P<name>[^\W\d²³][^\W²³]*)"

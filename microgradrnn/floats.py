@@ -26,7 +26,12 @@ log = _as_numpy(math.log, np.log)
 sqrt = _as_numpy(math.sqrt, np.sqrt)
 power = _as_numpy(math.pow, np.power)
 divide = _as_numpy(lambda x, y: x / y, np.divide)
+sin = _as_numpy(math.sin, np.sin)
+cos = _as_numpy(math.cos, np.cos)
+log1p = _as_numpy(math.log1p, np.log1p)
+expm1 = _as_numpy(math.expm1, np.expm1)
 tanh = math.tanh
+erf = math.erf
 abs = abs
 
 

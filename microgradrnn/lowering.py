@@ -6,7 +6,9 @@ An elementwise op becomes a node of its own kind for every entry. A structural o
 
 from __future__ import annotations
 
+import functools
 import math
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -94,8 +96,17 @@ def _elementwise(op: Op) -> Callable[..., Nodes]:
     return lambda *arrays: _each(lambda *xs: record(op, *xs), *arrays)
 
 
-def _along(op: Op, array: Nodes, axis: Any, keepdims: bool) -> Nodes:
-    """One n-ary node for all the entries along ``axis``."""
+def _n_ary(op: Op) -> Callable[..., Any]:
+    """One node of all the numbers; 0 of none."""
+    return lambda *xs: record(op, *xs) if xs else constant(0.0)
+
+
+def _product(*xs: Any) -> Any:
+    return functools.reduce(operator.mul, xs) if xs else constant(1.0)
+
+
+def _along(function: Callable[..., Any], array: Nodes, axis: Any, keepdims: bool) -> Nodes:
+    """``function`` of all the entries along ``axis``."""
     array = _array(array)
     axes = tuple(range(array.ndim)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
     last = np.moveaxis(array, axes, range(-len(axes), 0))
@@ -103,7 +114,7 @@ def _along(op: Op, array: Nodes, axis: Any, keepdims: bool) -> Nodes:
     rows = last.reshape((*kept, math.prod(last.shape[len(kept) :])))
     reduced = np.empty(rows.shape[:-1], dtype=object)
     for index in np.ndindex(reduced.shape):
-        reduced[index] = record(op, *rows[index]) if rows.shape[-1] else constant(0.0)
+        reduced[index] = function(*rows[index])
     return np.expand_dims(reduced, axes) if keepdims else reduced
 
 
@@ -118,6 +129,11 @@ class ScalarNodes:
     sqrt = _elementwise(ops.SQRT)
     abs = _elementwise(ops.ABS)
     tanh = _elementwise(ops.TANH)
+    sin = _elementwise(ops.SIN)
+    cos = _elementwise(ops.COS)
+    log1p = _elementwise(ops.LOG1P)
+    expm1 = _elementwise(ops.EXPM1)
+    erf = _elementwise(ops.ERF)
     divide = _elementwise(ops.DIV)
     power = _elementwise(ops.POW)
     maximum = _elementwise(ops.MAXIMUM)
@@ -130,27 +146,33 @@ class ScalarNodes:
     squeeze = staticmethod(np.squeeze)
     stack = staticmethod(np.stack)
     concatenate = staticmethod(np.concatenate)
+    cumsum = staticmethod(np.cumsum)  # NumPy adds entries of any kind
 
     @staticmethod
     def sum(array: Nodes, axis: Any = None, keepdims: bool = False) -> Nodes:
         """Sums as `add_n` nodes."""
-        return _along(ops.ADD_N, array, axis, keepdims)
+        return _along(_n_ary(ops.ADD_N), array, axis, keepdims)
 
     @staticmethod
     def mean(array: Nodes, axis: Any = None, keepdims: bool = False) -> Nodes:
         """Sums over the number of entries in each."""
-        total = _along(ops.ADD_N, array, axis, keepdims)
+        total = _along(_n_ary(ops.ADD_N), array, axis, keepdims)
         return _each(lambda x: x / (array.size // total.size), total)
+
+    @staticmethod
+    def prod(array: Nodes, axis: Any = None, keepdims: bool = False) -> Nodes:
+        """Products of two, one after another."""
+        return _along(_product, array, axis, keepdims)
 
     @staticmethod
     def max(array: Nodes, axis: Any = None, keepdims: bool = False) -> Nodes:
         """The largest as n-ary `maximum` nodes."""
-        return _along(ops.MAXIMUM, array, axis, keepdims)
+        return _along(_n_ary(ops.MAXIMUM), array, axis, keepdims)
 
     @staticmethod
     def min(array: Nodes, axis: Any = None, keepdims: bool = False) -> Nodes:
         """The smallest as n-ary `minimum` nodes."""
-        return _along(ops.MINIMUM, array, axis, keepdims)
+        return _along(_n_ary(ops.MINIMUM), array, axis, keepdims)
 
     @staticmethod
     def matmul(x: Nodes, y: Nodes) -> Nodes:

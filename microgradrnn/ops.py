@@ -253,6 +253,73 @@ SIGMOID = Op(
     example=(_ONE, {}),
 )
 
+# log(1 + e^x) with no power of e above 1. Its slope is the sigmoid of x, 1 / (1 + e^-x) = 1 - e^-z.
+SOFTPLUS = Op(
+    name="softplus",
+    symbol="softplus",
+    latex=r"\log(1 + e^{x})",
+    rule="scales: the input gets upstream times the sigmoid of x, which is 1 − e^(−z)",
+    forward=lambda xp, x: xp.maximum(x, 0.0) + xp.log1p(xp.exp(-xp.abs(x))),
+    local=(lambda xp, z, x: -xp.expm1(-z),),
+    domain=("real",),
+    example=(_ONE, {}),
+)
+
+LOG1P = Op(
+    name="log1p",
+    symbol="log1p",
+    latex=r"\log(1 + x)",
+    rule="scales: the input gets upstream / (1 + x)",
+    forward=lambda xp, x: xp.log1p(x),
+    local=(lambda xp, z, x: xp.divide(1.0, 1.0 + x),),
+    domain=("positive",),
+    example=(_ONE, {}),
+)
+
+EXPM1 = Op(
+    name="expm1",
+    symbol="expm1",
+    latex="e^{x} - 1",
+    rule="scales: the input gets upstream times z + 1, which is e^x",
+    forward=lambda xp, x: xp.expm1(x),
+    local=(lambda xp, z, x: z + 1.0,),
+    domain=("real",),
+    example=(_ONE, {}),
+)
+
+SIN = Op(
+    name="sin",
+    symbol="sin",
+    latex=r"\sin x",
+    rule="scales: the input gets upstream times the cosine of x",
+    forward=lambda xp, x: xp.sin(x),
+    local=(lambda xp, z, x: xp.cos(x),),
+    domain=("real",),
+    example=(_ONE, {}),
+)
+
+COS = Op(
+    name="cos",
+    symbol="cos",
+    latex=r"\cos x",
+    rule="scales: the input gets upstream times minus the sine of x",
+    forward=lambda xp, x: xp.cos(x),
+    local=(lambda xp, z, x: -xp.sin(x),),
+    domain=("real",),
+    example=(_ONE, {}),
+)
+
+ERF = Op(
+    name="erf",
+    symbol="erf",
+    latex=r"\operatorname{erf}(x)",
+    rule="squashes: the input gets upstream times the slope 2 / √π e^(−x²)",
+    forward=lambda xp, x: xp.erf(x),
+    local=(lambda xp, z, x: 2.0 / math.sqrt(math.pi) * xp.exp(-(x * x)),),
+    domain=("real",),
+    example=(_ONE, {}),
+)
+
 RELU = Op(
     name="relu",
     symbol="ReLU",
@@ -441,6 +508,51 @@ MEAN = Op(
     needs="an axis that x has",
     domain=("real",),
     example=(_ONE, {"axis": 1, "keepdims": False}),
+)
+
+
+def _product_of_others(xp: Any, x: Any, axis: Axis) -> Any:
+    """d(product)/d(entry): what all others along the axis come to, where some are 0 too."""
+    zero = x == 0
+    zeros = xp.sum(zero, axis=axis, keepdims=True)
+    divisor = xp.where(zero, 1.0, x)
+    rest = xp.divide(xp.prod(divisor, axis=axis, keepdims=True), divisor)
+    return xp.where(zeros == zero, rest, 0.0)  # where this entry is the only 0, or there is none
+
+
+PROD = Op(
+    name="prod",
+    symbol="Π",
+    latex=r"\prod_i x_i",
+    rule="scales: each entry gets upstream times the product of the others",
+    forward=lambda xp, x, axis, keepdims: xp.prod(x, axis=axis, keepdims=keepdims),
+    pull=(lambda xp, u, z, x, axis, keepdims: _spread(xp, u, x, axis, keepdims) * _product_of_others(xp, x, axis),),
+    push=(
+        lambda xp, v, z, x, axis, keepdims: xp.sum(v * _product_of_others(xp, x, axis), axis=axis, keepdims=keepdims),
+    ),
+    formula=("upstream * product of the other entries",),
+    needs="an axis that x has",
+    domain=("real",),
+    example=(_ONE, {"axis": 1, "keepdims": False}),
+)
+
+
+def _reversed(x: Any, axis: int) -> Any:
+    return x[(*(slice(None),) * (axis % x.ndim), slice(None, None, -1))]
+
+
+CUMSUM = Op(
+    name="cumsum",
+    symbol="cumsum",
+    latex=r"\sum_{j \le i} x_j",
+    rule="distributes: each entry gets the sum of upstream from its own place to the end",
+    forward=lambda xp, x, axis: xp.cumsum(x, axis=axis),
+    pull=(lambda xp, u, z, x, axis: _reversed(xp.cumsum(_reversed(u, axis), axis=axis), axis),),
+    push=(lambda xp, v, z, x, axis: xp.cumsum(v, axis=axis),),
+    formula=("upstream, summed up from the end",),
+    needs="an axis that x has",
+    domain=("real",),
+    example=(_ONE, {"axis": 1}),
 )
 
 

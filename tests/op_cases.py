@@ -208,14 +208,14 @@ def cross_entropies(draw: Any) -> Any:
 
 
 FORMS = {
-    **dict.fromkeys(["sum", "mean", "max", "min"], reductions()),
+    **dict.fromkeys(["sum", "mean", "prod", "max", "min"], reductions()),
     "matmul": matmuls(),
     "reshape": reshapes(),
     "transpose": transposes(),
     "index": indexings(),
     "concat": concats(),
     "stack": stacks(),
-    **dict.fromkeys(["softmax", "log_softmax"], softmaxes()),
+    **dict.fromkeys(["cumsum", "softmax", "log_softmax"], softmaxes()),
     "logsumexp": logsumexps(),
     "cross_entropy": cross_entropies(),
 }

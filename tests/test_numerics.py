@@ -5,7 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from microgradrnn import Tensor, Value, functional, jvp
+from microgradrnn import Tensor, Value, functional, jvp, record
+from microgradrnn.ops import OPS
 
 both_classes = pytest.mark.parametrize("kind", [Value, Tensor])
 strict = {"over": "raise", "divide": "raise", "invalid": "raise"}
@@ -296,3 +297,26 @@ def test_an_infinite_neighbour_does_not_disturb_a_tangent(join):
     x, masked = Tensor([1.0]), Tensor([-np.inf])
     with np.errstate(**strict):
         assert jvp(join([x, masked]), {x: [1.0]}).ravel().tolist() == [1.0, 0.0]
+
+
+# ---- Products with zeros in them ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("entries", "slopes"),
+    [
+        ([2.0, 3.0, 5.0], [15.0, 10.0, 6.0]),
+        ([2.0, 0.0, 5.0], [0.0, 10.0, 0.0]),
+        ([0.0, 3.0, 0.0], [0.0, 0.0, 0.0]),
+        ([-0.0, 3.0, 1.0], [3.0, -0.0, -0.0]),
+        ([0.0], [1.0]),
+        ([], []),
+    ],
+)
+def test_the_slope_of_a_product_is_the_product_of_the_others_also_where_some_are_0(entries, slopes):
+    x = Tensor(np.array(entries))
+    with np.errstate(**strict):
+        y = record(OPS["prod"], x, axis=0, keepdims=False)
+        y.backward()
+    assert y.item() == math.prod(entries)
+    assert x.grad.tolist() == slopes

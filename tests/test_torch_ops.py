@@ -25,6 +25,15 @@ def reduction(reduce):
     return compute
 
 
+def prod(x, axis, keepdims):
+    """PyTorch takes one axis at a time."""
+    ndim = x.ndim
+    axes = range(ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    for along in sorted(along % ndim for along in axes)[::-1]:
+        x = torch.prod(x, dim=along, keepdim=keepdims)
+    return x
+
+
 def index(x, *arrays, key):
     """PyTorch knows no negative steps: so NumPy says which entries are read, and PyTorch reads them."""
     places = np.arange(x.numel()).reshape(x.shape)[index_key(key, [array.numpy() for array in arrays])]
@@ -55,6 +64,12 @@ PYTORCH = {
     "tanh": torch.tanh,
     "sigmoid": torch.sigmoid,
     "relu": torch.relu,
+    "softplus": torch.nn.functional.softplus,
+    "log1p": torch.log1p,
+    "expm1": torch.expm1,
+    "sin": torch.sin,
+    "cos": torch.cos,
+    "erf": torch.erf,
     "maximum": lambda *xs: functools.reduce(torch.maximum, xs),
     "minimum": lambda *xs: functools.reduce(torch.minimum, xs),
     "where": torch.where,
@@ -64,6 +79,8 @@ PYTORCH = {
     "mean": reduction(torch.mean),
     "max": reduction(torch.amax),
     "min": reduction(torch.amin),
+    "prod": prod,
+    "cumsum": lambda x, axis: torch.cumsum(x, dim=axis),
     "reshape": torch.reshape,
     "transpose": lambda x, axes: x.permute(axes),
     "index": index,

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from microgradrnn.program.expressions import OPERATORS, REDUCTIONS, Carry, Expression, Loop, is_identity
-from microgradrnn.program.namespace import Expressions
+from microgradrnn.program.namespace import Expressions, is_entry_by_entry
 from microgradrnn.program.sizes import product
 
 CACHED = 2**18
@@ -58,6 +58,8 @@ class AllSteps:
             along = axes(x)
             params = {"axis": along if len(along) != 1 else along[0], **keepdims(x), **params}
             return xp.make(x.fn, (args[0],), params, (length, *x.shape), x.dtype)
+        if x.fn == "cumsum":  # its axis is counted from the right
+            return xp.make("cumsum", (args[0],), x.params, (length, *x.shape), x.dtype)
         if x.fn == "reshape":
             return xp.reshape(args[0], (length, *x.shape))
         if x.fn == "transpose":
@@ -77,7 +79,7 @@ class AllSteps:
             return args[0].astype(x.dtype)
         if x.fn == "scattered":
             return self._all_scattered(x, args, moved, length)
-        if x.fn in OPERATORS or x.fn == "where" or is_ufunc(x.fn):
+        if x.fn in OPERATORS or x.fn == "where" or is_entry_by_entry(x.fn):
             wide = [
                 _widened(new, old.ndim, x.ndim) if yes else new
                 for new, old, yes in zip(args, x.args, moved, strict=True)

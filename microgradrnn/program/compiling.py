@@ -89,7 +89,7 @@ class _Compiling:
         self, loss: Node, graph: list[Node], inputs: Sequence[Any], outputs: Sequence[Node], rewrites: Collection[str]
     ) -> None:
         self.rewrites = rewrites
-        self.names = Names("np", "t", "kept", "forward_backward", *HELPERS)
+        self.names = Names("np", "math", "t", "kept", "forward_backward", *HELPERS)
         self.xp = Expressions(self.names)
         self.leaves = Leaves(graph, inputs, self.xp)
         self.recording = Recording(graph, self.leaves.given, frozenset({loss, *outputs}))
@@ -142,7 +142,7 @@ class _Compiling:
     def _head(self, writer: Writer) -> list[str]:
         """All that stands between the title and the function's own lines."""
         arguments = [x.name for x in (*self.leaves.inputs, *self.leaves.weights)] + list(writer.constants)
-        lines = ["import numpy as np", "", ""]
+        lines = [*(["import math", ""] if "erf" in writer.helpers else []), "import numpy as np", "", ""]
         for helper in sorted(writer.helpers):
             lines += HELPERS[helper]
         for op, name in self.xp.functions.items():

@@ -39,7 +39,7 @@ OPERATORS: Mapping[str, Callable[..., Any]] = {
 }
 """NumPy's names of what is written with an operator."""
 
-REDUCTIONS = ("sum", "max", "min", "mean")
+REDUCTIONS = ("sum", "prod", "max", "min", "mean")
 _serials = itertools.count()
 
 

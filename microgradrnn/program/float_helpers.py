@@ -7,7 +7,7 @@ import math
 
 from microgradrnn.floats import maximum, minimum, sign
 
-__all__ = ["divide", "exp", "log", "maximum", "minimum", "power", "sign", "sqrt"]
+__all__ = ["cos", "divide", "exp", "expm1", "log", "log1p", "maximum", "minimum", "power", "sign", "sin", "sqrt"]
 
 
 def exp(x: float) -> float:
@@ -24,6 +24,38 @@ def log(x: float) -> float:
         return math.log(x)
     except ValueError:
         return math.nan if x else -math.inf
+
+
+def expm1(x: float) -> float:
+    """e^x - 1; infinite where it is too large for a float."""
+    try:
+        return math.expm1(x)
+    except OverflowError:
+        return math.inf
+
+
+def log1p(x: float) -> float:
+    """The natural logarithm of 1 + x; that of 0 is -inf, that of a negative number nan."""
+    try:
+        return math.log1p(x)
+    except ValueError:
+        return math.nan if x < -1 else -math.inf
+
+
+def sin(x: float) -> float:
+    """The sine; that of an infinite number is nan."""
+    try:
+        return math.sin(x)
+    except ValueError:
+        return math.nan
+
+
+def cos(x: float) -> float:
+    """The cosine; that of an infinite number is nan."""
+    try:
+        return math.cos(x)
+    except ValueError:
+        return math.nan
 
 
 def sqrt(x: float) -> float:

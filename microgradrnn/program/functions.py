@@ -36,6 +36,13 @@ HELPERS = {
         "",
         "",
     ],
+    "erf": [
+        "def erf(x):",
+        '    """The error function of each entry: Python has it, NumPy has not."""',
+        "    return np.vectorize(math.erf, otypes=[x.dtype])(x)",
+        "",
+        "",
+    ],
     "pick": [
         "def pick(rows, classes):",
         '    """The entry of each row that its class names."""',

@@ -22,7 +22,7 @@ from microgradrnn.program.text import SIGNS, Text
 LARGE = 2**16
 """Bytes of an array for which fewer new ones are worth a line more."""
 _AUGMENTED = ("add", "subtract", "multiply", "divide")
-_NEW = ("matmul", "dot", "product", "call", "where", "power", "concatenate", "stack")
+_NEW = ("matmul", "dot", "product", "call", "where", "power", "concatenate", "stack", "erf")
 """What makes a new array and is not written over an old one: where cannot be, and ``x ** 2`` is quicker than power."""
 _VIEWS = ("index", "transpose", "reshape", "broadcast_to", "step", "same", "contiguous")
 """What is a view of the array that it reads, or may be one."""

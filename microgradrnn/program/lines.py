@@ -23,6 +23,10 @@ WIDTH = 116
 """How long a line is before it is indented."""
 
 
+FROM_MATH = ("tanh", "erf")
+"""Functions of Python's `math` that raise for no number."""
+
+
 class SymbolWriter:
     """Symbols as lines of Python.
 
@@ -74,8 +78,8 @@ class SymbolWriter:
         if fn in ("abs", "float"):
             return f"{fn}({_listed(args)})", ATOM
         self.functions.add(fn)
-        if fn == "tanh":
-            return f"math.tanh({_listed(args)})", ATOM
+        if fn in FROM_MATH:
+            return f"math.{fn}({_listed(args)})", ATOM
         return f"{fn}({_listed(args)})" if fn in float_helpers.__all__ else f"float(np.{fn}({_listed(args)}))", ATOM
 
 

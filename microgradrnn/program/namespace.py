@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from microgradrnn import arrays
 from microgradrnn.ops import Op
 from microgradrnn.program.expressions import OPERATORS, Expression, Opaque, identity, inputs_of
 from microgradrnn.program.names import Names
@@ -69,7 +70,7 @@ class Expressions:
         if all(not isinstance(x, Size) and (not isinstance(x, Expression) or x.fn == "filled") for x in args):
             numbers = [np.asarray(x.args[0], x.dtype) if isinstance(x, Expression) else x for x in args]
             with np.errstate(all="ignore"):
-                found = np.asarray((OPERATORS.get(fn) or getattr(np, fn))(*numbers))
+                found = np.asarray((OPERATORS.get(fn) or getattr(arrays, fn))(*numbers))
             return self.filled(found.item(), shape, found.dtype)
         return self.make(fn, self._typed(fn, args), {}, shape, _dtype(fn, args))
 
@@ -104,7 +105,7 @@ class Expressions:
         return self.constant(x) if np.ndim(x) else np.asarray(x).item()
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
-        if name.startswith("_") or not isinstance(getattr(np, name, None), np.ufunc):
+        if not is_entry_by_entry(name):
             raise AttributeError(f"{name} is no function of NumPy's that generated programs know")
         return lambda *args: self.elementwise(name, *args)
 
@@ -142,6 +143,18 @@ class Expressions:
     def sum(self, x: Any, axis: Any = None, keepdims: bool = False, dtype: Any = None) -> Any:
         """The sum over an axis, several, or all."""
         return self._reduced("sum", x, axis, keepdims, dtype)
+
+    def prod(self, x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+        """The product over an axis, several, or all."""
+        return self._reduced("prod", x, axis, keepdims, None)
+
+    def cumsum(self, x: Any, axis: int) -> Any:
+        """The sums of the first entries along an axis: of one, two, and so on."""
+        if type(x.shape[axis]) is int and x.shape[axis] == 1:
+            return x
+        return self.make(
+            "cumsum", (x,), {"axis": axis % x.ndim - x.ndim}, x.shape, np.cumsum(np.ones(1, x.dtype)).dtype
+        )
 
     def max(self, x: Any, axis: Any = None, keepdims: bool = False) -> Any:
         """The largest entry over an axis, several, or all."""
@@ -244,6 +257,11 @@ class Expressions:
         return self.make("index", (x, key), {}, fancy_shape(x.shape, key), x.dtype)
 
 
+def is_entry_by_entry(name: str) -> bool:
+    """Whether a function of `microgradrnn.arrays` computes entry by entry, with broadcasting."""
+    return name == "erf" or isinstance(getattr(np, name, None), np.ufunc)
+
+
 def _merged_front(old: Shape, new: Shape) -> Shape | None:
     """A new shape whose last axes are the old ones, and all before them one, as of ``reshape(-1, 3)``; or None."""
     front = len(old) - len(new) + 1
@@ -279,7 +297,7 @@ def _dtype(fn: str, args: Iterable[Any]) -> np.dtype[Any]:
         np.ones((1, 1), x.dtype) if isinstance(x, Expression) else int(x) if type(x) is Size else x for x in args
     ]
     with np.errstate(all="ignore"):
-        function = OPERATORS.get(fn) or getattr(np, fn)
+        function = OPERATORS.get(fn) or getattr(arrays, fn)
         return np.asarray(function(*samples)).dtype
 
 
@@ -307,7 +325,7 @@ def _simplified(fn: str, args: tuple[Any, ...]) -> Any:
     ):
         return x
     if not any(isinstance(arg, Expression) for arg in args):
-        function = OPERATORS.get(fn) or getattr(np, fn)
+        function = OPERATORS.get(fn) or getattr(arrays, fn)
         return np.asarray(function(*args)).item()
     return None
 

@@ -21,7 +21,7 @@ from microgradrnn.convert import as_float
 from microgradrnn.engine import Node
 from microgradrnn.ops import Op
 from microgradrnn.program import float_helpers
-from microgradrnn.program.lines import SymbolWriter, count_uses, statement, text_of
+from microgradrnn.program.lines import FROM_MATH, SymbolWriter, count_uses, statement, text_of
 from microgradrnn.program.names import Names
 from microgradrnn.program.program import Program, Sizes
 from microgradrnn.program.symbols import Symbol, Symbols, as_number
@@ -236,7 +236,7 @@ class _Compiling:
         start = [_TITLE]
         if any("math." in function for function in functions):
             start += ["", "import math"]
-        if self.writer.functions - {*float_helpers.__all__, "tanh"}:
+        if self.writer.functions - {*float_helpers.__all__, *FROM_MATH}:
             start += ["", "import numpy as np"]
         return "\n\n\n".join(["\n".join(start), *functions]) + "\n"
 

@@ -167,6 +167,13 @@ class Text:
         options += [f"dtype=np.{dtype}"] if dtype is not None else []
         return f"{self.within(x.args[0], ATOM)}.{x.fn}({', '.join(options)})"
 
+    def _cumsum(self, x: Expression) -> str:
+        return f"{self.within(x.args[0], ATOM)}.cumsum(axis={x.params['axis']})"
+
+    def _erf(self, x: Expression) -> str:
+        self.helpers.add("erf")
+        return f"erf({self.text(x.args[0])[0]})"
+
     def _broadcast_to(self, x: Expression) -> str:
         return f"np.broadcast_to({self.text(x.args[0])[0]}, {shape_of(x.params['shape'])})"
 

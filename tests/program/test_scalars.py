@@ -20,18 +20,18 @@ from microgradrnn.program import Program, compile, float_helpers  # noqa: A004
 from tests.op_cases import every_elementwise_op, example
 from tests.test_user_ops import HYPOT, SOFTPLUS
 
-SINE = Op(  # of NumPy's functions, one that neither floats nor the op table names
-    name="sin",
-    symbol="sin",
-    latex=r"\sin x",
-    rule="scales: x gets upstream times cos x",
-    forward=lambda xp, x: xp.sin(x),
-    local=(lambda xp, z, x: xp.cos(x),),
+ARCTAN = Op(  # of NumPy's functions, one that neither floats nor the op table names
+    name="arctan",
+    symbol="arctan",
+    latex=r"\arctan x",
+    rule="scales: x gets upstream over 1 + x²",
+    forward=lambda xp, x: xp.arctan(x),
+    local=(lambda xp, z, x: 1.0 / (1.0 + x * x),),
 )
 STEP = replace(  # of a comparison's outcome the engine makes a float
-    SINE, name="step", forward=lambda xp, x: x > 0, local=(0.0,)
+    ARCTAN, name="step", forward=lambda xp, x: x > 0, local=(0.0,)
 )
-USERS = [SOFTPLUS, HYPOT, SINE, STEP]
+USERS = [SOFTPLUS, HYPOT, ARCTAN, STEP]
 
 ordinary = st.integers(-40, 40).map(lambda n: n / 10)
 anything = st.floats() | st.sampled_from([0.0, -0.0, 1.0, -1.0, 2.0, -3.0, math.inf, -math.inf, math.nan])
@@ -162,7 +162,7 @@ def test_helpers_answer_as_floats_does(name, data):
 
 # ---- Graphs ---------------------------------------------------------------------------------------------------------
 
-UNARY = [ops.NEG, ops.EXP, ops.LOG, ops.SQRT, ops.ABS, ops.TANH, ops.SIGMOID, ops.RELU, SINE, SOFTPLUS]
+UNARY = [ops.NEG, ops.EXP, ops.LOG, ops.SQRT, ops.ABS, ops.TANH, ops.SIGMOID, ops.RELU, ARCTAN, SOFTPLUS]
 BINARY = [ops.ADD, ops.SUB, ops.MUL, ops.DIV, ops.POW, ops.MAXIMUM, ops.MINIMUM, HYPOT]
 
 
@@ -230,7 +230,7 @@ def test_a_long_chain_that_no_gradient_flows_through_does_not_nest_deeply():
     x, w = Value(0.5, "x", requires_grad=False), Value(2.0, "w")
     h = x
     for _ in range(1000):
-        h = record(SINE, h.tanh())
+        h = record(ARCTAN, h.tanh())
     program = compile(h * w, inputs=[x])
     assert program(0.5) == ((h * w).data, {"w": h.data})
 
@@ -417,8 +417,8 @@ def test_inputs_that_are_no_leaves_of_the_graph_are_errors():
     ids=["NumPy itself", "math", "a branch", "no number"],
 )
 def test_an_op_that_does_not_keep_to_xp_cannot_be_written_and_the_error_names_it(forward):
-    y = record(replace(SINE, name="own", forward=lambda xp, x: x), Value(2.0))
-    y.op = replace(SINE, name="own", forward=forward)
+    y = record(replace(ARCTAN, name="own", forward=lambda xp, x: x), Value(2.0))
+    y.op = replace(ARCTAN, name="own", forward=forward)
     with pytest.raises(TypeError, match="'own' cannot be written"):
         compile(y)
 
@@ -461,7 +461,7 @@ def test_it_runs_alone():
     x, y = Value(0.3, "x"), Value(0.5, "y")
     assert imported(compile((x * y).relu())) == set()
     assert imported(compile((x.sigmoid() / y.tanh()) ** y)) == {"math"}
-    assert imported(compile(record(SINE, x))) == {"numpy"}
+    assert imported(compile(record(ARCTAN, x))) == {"numpy"}
 
 
 def test_a_single_reading_stands_where_it_is_read():
