@@ -160,7 +160,8 @@ DIV = Op(
     example=(_TWO, {}),
 )
 
-# At a zero exponent x**(y - 1) would be infinite where the derivative is 0; at a zero base so would log(x).
+# With a zero exponent x**(y - 1) could be infinite where the derivative is 0; x**0 is 1 for any x, also inf and nan.
+# With a zero base log(x) would be infinite where the derivative is 0.
 POW = Op(
     name="pow",
     symbol="**",
@@ -168,7 +169,7 @@ POW = Op(
     rule="scales: x gets upstream times y x^(y−1), y gets upstream times z log x",
     forward=lambda xp, x, y: xp.power(x, y),
     local=(
-        lambda xp, z, x, y: y * xp.power(x, xp.where(y == 0, 1, y - 1)),
+        lambda xp, z, x, y: y * xp.power(x, xp.where(y == 0, 0, y - 1)),
         lambda xp, z, x, y: z * xp.log(xp.where((x == 0) & (y >= 0), 1, x)),
     ),
     domain=("positive", "real"),
@@ -393,6 +394,24 @@ ADD_N = Op(
 
 # ---- Structural: a linear map in two directions ---------------------------------------------------------------------
 
+_HALF, _SINGLE = np.dtype(np.float16), np.dtype(np.float32)
+
+
+def _wide(x: Any) -> Any:
+    """x, or float32 in place of float16, in which counts and sums above 65504 are infinite."""
+    return x.astype(_SINGLE) if x.dtype is _HALF else x
+
+
+def _computed_wide(forward: Function) -> Function:
+    """The same function, which computes in float32 where it is given float16, and rounds its result once."""
+
+    def function(xp: Any, x: Any, *more: Any, **params: Any) -> Any:
+        if x.dtype is not _HALF:
+            return forward(xp, x, *more, **params)
+        return forward(xp, x.astype(_SINGLE), *more, **params).astype(_HALF)
+
+    return function
+
 
 def _as_matrices(u: Any, x: Any, y: Any) -> tuple[Any, Any, Any]:
     """Upstream and both inputs of ``x @ y`` with a vector on the left made a row, on the right a column."""
@@ -500,7 +519,7 @@ MEAN = Op(
     forward=lambda xp, x, axis, keepdims: xp.mean(x, axis=axis, keepdims=keepdims),
     pull=(
         lambda xp, u, z, x, axis, keepdims: xp.broadcast_to(
-            _spread(xp, u, x, axis, keepdims) * z.size / max(x.size, 1), x.shape
+            _wide(_spread(xp, u, x, axis, keepdims)) * z.size / max(x.size, 1), x.shape
         ),
     ),
     push=(lambda xp, v, z, x, axis, keepdims: xp.mean(v, axis=axis, keepdims=keepdims),),
@@ -546,9 +565,9 @@ CUMSUM = Op(
     symbol="cumsum",
     latex=r"\sum_{j \le i} x_j",
     rule="distributes: each entry gets the sum of upstream from its own place to the end",
-    forward=lambda xp, x, axis: xp.cumsum(x, axis=axis),
-    pull=(lambda xp, u, z, x, axis: _reversed(xp.cumsum(_reversed(u, axis), axis=axis), axis),),
-    push=(lambda xp, v, z, x, axis: xp.cumsum(v, axis=axis),),
+    forward=_computed_wide(lambda xp, x, axis: xp.cumsum(x, axis=axis)),
+    pull=(lambda xp, u, z, x, axis: _reversed(xp.cumsum(_reversed(_wide(u), axis), axis=axis), axis),),
+    push=(lambda xp, v, z, x, axis: xp.cumsum(_wide(v), axis=axis),),
     formula=("upstream, summed up from the end",),
     needs="an axis that x has",
     domain=("real",),
@@ -559,7 +578,7 @@ CUMSUM = Op(
 def _share_of_extreme(xp: Any, z: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
     """d(largest or smallest along the axis)/d(entry): 1 for the one that won, split evenly where several did."""
     won = _won(x, _spread(xp, z, x, axis, keepdims))
-    return won / xp.sum(won, axis=axis, keepdims=True, dtype=x.dtype)
+    return won / xp.sum(won, axis=axis, keepdims=True, dtype=_SINGLE if x.dtype is _HALF else x.dtype)
 
 
 def _extreme_pull(xp: Any, u: Any, z: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
@@ -746,24 +765,38 @@ STACK = Op(
 # ---- The softmax family: the largest logit is taken off first, so that no exponential overflows ---------------------
 
 
-def _shifted(xp: Any, x: Any, axis: int) -> Any:
-    return x - xp.max(x, axis=axis, keepdims=True)
+def _largest(xp: Any, x: Any, axis: int) -> Any:
+    """The largest entry along the axis, which stays with size 1; of no entries at all -inf."""
+    if x.shape[axis] == 0:
+        return xp.sum(x, axis=axis, keepdims=True) - math.inf
+    return xp.max(x, axis=axis, keepdims=True)
 
 
 def _softmax(xp: Any, x: Any, axis: int) -> Any:
-    e = xp.exp(_shifted(xp, x, axis))
+    e = xp.exp(x - _largest(xp, x, axis))
     return xp.divide(e, xp.sum(e, axis=axis, keepdims=True))
 
 
 def _log_softmax(xp: Any, x: Any, axis: int) -> Any:
-    s = _shifted(xp, x, axis)
+    s = x - _largest(xp, x, axis)
     return s - xp.log(xp.sum(xp.exp(s), axis=axis, keepdims=True))
 
 
+# Where the largest entry is infinite or nan, so is the result: inf - inf, which is nan, and log(0) are not computed.
 def _logsumexp(xp: Any, x: Any, axis: int, keepdims: bool) -> Any:
-    largest = xp.max(x, axis=axis, keepdims=True)
-    total = xp.log(xp.sum(xp.exp(x - largest), axis=axis, keepdims=True)) + largest
+    largest = _largest(xp, x, axis)
+    finite = xp.isfinite(largest)
+    sums = xp.sum(xp.exp(x - xp.where(finite, largest, 0.0)), axis=axis, keepdims=True)
+    total = xp.log(xp.where(finite, sums, 1.0)) + largest
     return total if keepdims else xp.squeeze(total, axis=axis)
+
+
+def _share_of_logsumexp(xp: Any, x: Any, axis: int) -> Any:
+    """d(logsumexp)/d(entry): softmax; where all entries are -inf, so that none matters, 0."""
+    largest = _largest(xp, x, axis)
+    e = xp.exp(x - xp.where(xp.isfinite(largest), largest, 0.0))
+    sums = xp.sum(e, axis=axis, keepdims=True)
+    return xp.divide(e, xp.where(sums == 0, 1.0, sums))
 
 
 SOFTMAX = Op(
@@ -771,7 +804,7 @@ SOFTMAX = Op(
     symbol="softmax",
     latex=r"\frac{e^{x_i}}{\sum_j e^{x_j}}",
     rule="competes: each entry gets z times (upstream − the z-weighted mean of upstream)",
-    forward=_softmax,
+    forward=_computed_wide(_softmax),
     pull=(lambda xp, u, z, x, axis: z * (u - xp.sum(u * z, axis=axis, keepdims=True)),),
     push=(lambda xp, v, z, x, axis: z * (v - xp.sum(v * z, axis=axis, keepdims=True)),),
     formula=("z * (upstream - sum(upstream * z))",),
@@ -785,8 +818,8 @@ LOG_SOFTMAX = Op(
     symbol="log softmax",
     latex=r"x_i - \log \sum_j e^{x_j}",
     rule="competes: each entry gets upstream − softmax times the sum of upstream",
-    forward=_log_softmax,
-    pull=(lambda xp, u, z, x, axis: u - xp.exp(z) * xp.sum(u, axis=axis, keepdims=True),),
+    forward=_computed_wide(_log_softmax),
+    pull=(lambda xp, u, z, x, axis: u - xp.exp(z) * xp.sum(_wide(u), axis=axis, keepdims=True),),
     push=(lambda xp, v, z, x, axis: v - xp.sum(xp.exp(z) * v, axis=axis, keepdims=True),),
     formula=("upstream - exp(z) * sum(upstream)",),
     needs="an axis that x has",
@@ -799,9 +832,15 @@ LOGSUMEXP = Op(
     symbol="logsumexp",
     latex=r"\log \sum_i e^{x_i}",
     rule="shares: each entry gets upstream times its softmax",
-    forward=_logsumexp,
-    pull=(lambda xp, u, z, x, axis, keepdims: _softmax(xp, x, axis) * _spread(xp, u, x, axis, keepdims),),
-    push=(lambda xp, v, z, x, axis, keepdims: xp.sum(_softmax(xp, x, axis) * v, axis=axis, keepdims=keepdims),),
+    forward=_computed_wide(_logsumexp),
+    pull=(
+        lambda xp, u, z, x, axis, keepdims: _share_of_logsumexp(xp, _wide(x), axis) * _spread(xp, u, x, axis, keepdims),
+    ),
+    push=(
+        lambda xp, v, z, x, axis, keepdims: xp.sum(
+            _share_of_logsumexp(xp, _wide(x), axis) * v, axis=axis, keepdims=keepdims
+        ),
+    ),
     formula=("softmax(x) * upstream",),
     needs="an axis that x has",
     domain=("real",),
@@ -823,7 +862,7 @@ def _count(x: Any, m: Any, ignore_index: int | None) -> Any:
 
 def _cross_entropy(xp: Any, x: Any, m: Any, reduction: str, ignore_index: int | None) -> Any:
     logits, classes = _counted(xp, x, m, ignore_index)
-    s = _shifted(xp, logits, -1)
+    s = logits - _largest(xp, logits, -1)
     losses = xp.log(xp.sum(xp.exp(s), axis=-1)) - xp.pick(s, classes)
     if ignore_index is not None:
         losses = losses * (m != ignore_index)
@@ -835,6 +874,7 @@ def _cross_entropy(xp: Any, x: Any, m: Any, reduction: str, ignore_index: int | 
 
 def _cross_entropy_jacobian(xp: Any, x: Any, m: Any, reduction: str, ignore_index: int | None) -> Any:
     """S - 1[m], a row of classes for each target; 0 where the target is ignored, over their number for the mean."""
+    x = _wide(x)
     logits, classes = _counted(xp, x, m, ignore_index)
     rows = _softmax(xp, logits, -1) - (np.arange(x.shape[-1]) == classes[..., None])
     if ignore_index is not None:
@@ -847,7 +887,7 @@ CROSS_ENTROPY = Op(
     symbol="softmax · CE",
     latex=r"-\log \frac{e^{x_m}}{\sum_j e^{x_j}}",
     rule="competes: the logits get S − 1[m] times upstream, which sums to 0",
-    forward=_cross_entropy,
+    forward=_computed_wide(_cross_entropy),
     pull=(lambda xp, u, z, x, m, **how: _cross_entropy_jacobian(xp, x, m, **how) * u[..., None],),
     push=(
         lambda xp, v, z, x, m, **how: xp.sum(

@@ -320,3 +320,95 @@ def test_the_slope_of_a_product_is_the_product_of_the_others_also_where_some_are
         y.backward()
     assert y.item() == math.prod(entries)
     assert x.grad.tolist() == slopes
+
+
+# ---- The logarithm of a sum of exponentials -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("entries", [[-np.inf, -np.inf], [np.inf, 1.0], [-np.inf, 2.0], [-np.inf], [np.inf, -np.inf]])
+def test_logsumexp_of_infinities_is_numpys_and_warns_of_nothing(entries):
+    with np.errstate(**strict):
+        y = functional.logsumexp(Tensor(entries))
+    assert y.item() == np.logaddexp.reduce(entries)
+
+
+def test_logsumexp_of_nothing_is_the_logarithm_of_0_and_a_softmax_of_nothing_is_empty():
+    x = Tensor(np.zeros((2, 0)))
+    with np.errstate(**strict):
+        assert (
+            functional.logsumexp(x).data.tolist() == [-np.inf, -np.inf] == np.logaddexp.reduce(x.data, axis=1).tolist()
+        )
+        y = functional.softmax(x)
+        y.backward(np.zeros((2, 0)))
+    assert y.shape == x.grad.shape == (2, 0)
+
+
+def test_paths_that_are_ruled_out_do_not_spoil_a_recursion_over_logsumexp():
+    """The forward algorithm of a chain in which state 0 can never be reached, against sums of all its paths' weights."""
+    steps, emissions = np.array([[0.5, -np.inf], [-np.inf, -0.3]]), np.array([[-np.inf, 0.2], [1.0, 0.7], [0.1, -0.4]])
+    e = Tensor(emissions)
+    alpha = e[0]
+    for t in (1, 2):
+        alpha = functional.logsumexp(alpha.reshape(2, 1) + steps, axis=0) + e[t]
+    loss = functional.logsumexp(alpha)
+    loss.backward()
+    assert loss.item() == pytest.approx(0.2 + 0.7 - 0.4 - 0.3 - 0.3, rel=1e-14)
+    np.testing.assert_allclose(e.grad, [[0.0, 1.0], [0.0, 1.0], [0.0, 1.0]], rtol=1e-14)
+
+
+@pytest.mark.parametrize("base", [np.inf, -np.inf, np.nan, 0.0, 3.0])
+def test_anything_to_the_power_of_0_is_1_and_does_not_depend_on_it(base):
+    assert value_and_slope(lambda x: x**0.0, Value, base) == (1.0, 0.0)
+    assert value_and_slope(lambda x: x**0.0, Tensor, base) == (1.0, 0.0)
+
+
+# ---- Halves: counts and sums above 65504 do not fit into them -------------------------------------------------------
+
+MANY = 70_000
+
+
+def test_the_mean_of_many_halves_has_the_slope_1_over_their_number():
+    x = Tensor(np.ones(MANY), dtype=np.float16)
+    y = x.mean()
+    y.backward()
+    assert y.item() == 1.0
+    assert (x.grad == np.float16(1 / MANY)).all()
+
+
+@pytest.mark.parametrize("extreme", ["max", "min"])
+def test_many_equal_halves_share_the_gradient(extreme):
+    x = Tensor(np.ones(MANY), dtype=np.float16)
+    getattr(x, extreme)().backward()
+    assert (x.grad == np.float16(1 / MANY)).all()
+
+
+def test_softmax_and_its_kin_over_many_classes_in_halves():
+    """Of equal logits each class has 1 / n, and the sum of the exponentials is n."""
+    x = Tensor(np.full((1, MANY), 8.0), dtype=np.float16)
+    assert (functional.softmax(x).data == np.float16(1 / MANY)).all()
+    np.testing.assert_allclose(functional.log_softmax(x).data, -math.log(MANY), rtol=1e-3)
+    np.testing.assert_allclose(functional.logsumexp(x).data, 8.0 + math.log(MANY), rtol=1e-3)
+    loss = functional.cross_entropy(x, [3])
+    loss.backward()
+    assert loss.dtype == x.grad.dtype == np.float16
+    assert loss.item() == pytest.approx(math.log(MANY), rel=1e-3)
+    np.testing.assert_array_equal(x.grad[0, :5], np.float16([1 / MANY, 1 / MANY, 1 / MANY, 1 / MANY - 1, 1 / MANY]))
+
+
+@pytest.mark.parametrize("ignore_index", [None, -100])
+def test_the_mean_cross_entropy_of_many_targets_in_halves(ignore_index):
+    """Each loss is log(1 + e^4), and their sum above the largest half."""
+    x = Tensor(np.tile([4.0, 0.0], (MANY, 1)), dtype=np.float16)
+    loss = functional.cross_entropy(x, np.ones(MANY, int), ignore_index=ignore_index)
+    loss.backward()
+    assert loss.item() == pytest.approx(math.log1p(math.exp(4.0)), rel=1e-3)
+    np.testing.assert_allclose(x.grad[0], np.array([1.0, -1.0]) / (1 + math.exp(-4)) / MANY, atol=6e-8)
+
+
+def test_running_sums_of_halves_do_not_stop_where_a_half_cannot_count_on():
+    """2048 + 1 is 2048 in halves."""
+    x = Tensor(np.ones(4096), dtype=np.float16)
+    y = record(OPS["cumsum"], x, axis=0)
+    y.backward(np.ones(4096))
+    np.testing.assert_array_equal(y.data, np.arange(1, 4097).astype(np.float16))
+    np.testing.assert_array_equal(x.grad, np.arange(1, 4097)[::-1].astype(np.float16))
