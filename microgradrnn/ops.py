@@ -64,6 +64,8 @@ class Op:
         push: structural ops: ``push(xp, v, z, *inputs, **params)`` -> how the output moves when this input moves by v;
             like a pull it may give a `Scattered`.
         formula: structural ops: each ``pull`` as a person would write it, or a function of the inputs that writes it.
+        in_floats: whether it computes in floats only: then its first input comes as float64 if it holds integers or
+            booleans. (NumPy would compute e^x of 8 bits in 16, and subtract unsigned integers below 0.)
         needs: what the inputs' shapes must satisfy; ends the error that a wrong shape gives.
         domain: for tests, where each input may lie: real, positive, nonzero, distinct, boolean or index.
         example: for tests, the inputs' shapes and the params of one call.
@@ -91,6 +93,7 @@ class Op:
     pull: Functions | None = None
     push: Functions | None = None
     formula: Sequence[str | Callable[..., str]] = ()
+    in_floats: bool = False
     needs: str = "shapes that are equal or broadcast: counted from the right, each size equal or 1"
     domain: Sequence[str] = ("real", "real")
     example: tuple[Sequence[tuple[int, ...]], Mapping[str, Any]] = field(default=(((2, 3),), {}))
@@ -194,6 +197,7 @@ EXP = Op(
     rule="scales: the input gets upstream times z, the output itself",
     forward=lambda xp, x: xp.exp(x),
     local=(lambda xp, z, x: z,),
+    in_floats=True,
     domain=("real",),
     example=(_ONE, {}),
 )
@@ -205,6 +209,7 @@ LOG = Op(
     rule="scales: the input gets upstream / x",
     forward=lambda xp, x: xp.log(x),
     local=(lambda xp, z, x: xp.divide(1.0, x),),
+    in_floats=True,
     domain=("positive",),
     example=(_ONE, {}),
 )
@@ -216,6 +221,7 @@ SQRT = Op(
     rule="scales: the input gets upstream / 2z",
     forward=lambda xp, x: xp.sqrt(x),
     local=(lambda xp, z, x: xp.divide(0.5, z),),
+    in_floats=True,
     domain=("positive",),
     example=(_ONE, {}),
 )
@@ -238,6 +244,7 @@ TANH = Op(
     rule="squashes: the input gets upstream times the slope 1 − z²",
     forward=lambda xp, x: xp.tanh(x),
     local=(lambda xp, z, x: 1.0 - z * z,),
+    in_floats=True,
     domain=("real",),
     example=(_ONE, {}),
 )
@@ -250,6 +257,7 @@ SIGMOID = Op(
     rule="squashes: the input gets upstream times the slope z (1 − z)",
     forward=lambda xp, x: xp.divide(xp.exp(xp.minimum(x, 0.0)), 1.0 + xp.exp(-xp.abs(x))),
     local=(lambda xp, z, x: z * (1.0 - z),),
+    in_floats=True,
     domain=("real",),
     example=(_ONE, {}),
 )
@@ -262,6 +270,7 @@ SOFTPLUS = Op(
     rule="scales: the input gets upstream times the sigmoid of x, which is 1 − e^(−z)",
     forward=lambda xp, x: xp.maximum(x, 0.0) + xp.log1p(xp.exp(-xp.abs(x))),
     local=(lambda xp, z, x: -xp.expm1(-z),),
+    in_floats=True,
     domain=("real",),
     example=(_ONE, {}),
 )
@@ -273,6 +282,7 @@ LOG1P = Op(
     rule="scales: the input gets upstream / (1 + x)",
     forward=lambda xp, x: xp.log1p(x),
     local=(lambda xp, z, x: xp.divide(1.0, 1.0 + x),),
+    in_floats=True,
     domain=("positive",),
     example=(_ONE, {}),
 )
@@ -284,6 +294,7 @@ EXPM1 = Op(
     rule="scales: the input gets upstream times z + 1, which is e^x",
     forward=lambda xp, x: xp.expm1(x),
     local=(lambda xp, z, x: z + 1.0,),
+    in_floats=True,
     domain=("real",),
     example=(_ONE, {}),
 )
@@ -295,6 +306,7 @@ SIN = Op(
     rule="scales: the input gets upstream times the cosine of x",
     forward=lambda xp, x: xp.sin(x),
     local=(lambda xp, z, x: xp.cos(x),),
+    in_floats=True,
     domain=("real",),
     example=(_ONE, {}),
 )
@@ -306,6 +318,7 @@ COS = Op(
     rule="scales: the input gets upstream times minus the sine of x",
     forward=lambda xp, x: xp.cos(x),
     local=(lambda xp, z, x: -xp.sin(x),),
+    in_floats=True,
     domain=("real",),
     example=(_ONE, {}),
 )
@@ -317,6 +330,7 @@ ERF = Op(
     rule="squashes: the input gets upstream times the slope 2 / √π e^(−x²)",
     forward=lambda xp, x: xp.erf(x),
     local=(lambda xp, z, x: 2.0 / math.sqrt(math.pi) * xp.exp(-(x * x)),),
+    in_floats=True,
     domain=("real",),
     example=(_ONE, {}),
 )
@@ -402,15 +416,9 @@ def _wide(x: Any) -> Any:
     return x.astype(_SINGLE) if x.dtype is _HALF else x
 
 
-def _computed_wide(forward: Function) -> Function:
-    """The same function, which computes in float32 where it is given float16, and rounds its result once."""
-
-    def function(xp: Any, x: Any, *more: Any, **params: Any) -> Any:
-        if x.dtype is not _HALF:
-            return forward(xp, x, *more, **params)
-        return forward(xp, x.astype(_SINGLE), *more, **params).astype(_HALF)
-
-    return function
+def _computed_wide(function: Function, xp: Any, x: Any, *more: Any, **params: Any) -> Any:
+    """What the function gives for float32 in place of float16, rounded to float16 at the end."""
+    return function(xp, x.astype(_SINGLE), *more, **params).astype(_HALF)
 
 
 def _as_matrices(u: Any, x: Any, y: Any) -> tuple[Any, Any, Any]:
@@ -560,12 +568,18 @@ def _reversed(x: Any, axis: int) -> Any:
     return x[(*(slice(None),) * (axis % x.ndim), slice(None, None, -1))]
 
 
+def _cumsum(xp: Any, x: Any, axis: int) -> Any:
+    if x.dtype is _HALF:
+        return _computed_wide(_cumsum, xp, x, axis)
+    return xp.cumsum(x, axis=axis)
+
+
 CUMSUM = Op(
     name="cumsum",
     symbol="cumsum",
     latex=r"\sum_{j \le i} x_j",
     rule="distributes: each entry gets the sum of upstream from its own place to the end",
-    forward=_computed_wide(lambda xp, x, axis: xp.cumsum(x, axis=axis)),
+    forward=_cumsum,
     pull=(lambda xp, u, z, x, axis: _reversed(xp.cumsum(_reversed(_wide(u), axis), axis=axis), axis),),
     push=(lambda xp, v, z, x, axis: xp.cumsum(_wide(v), axis=axis),),
     formula=("upstream, summed up from the end",),
@@ -767,23 +781,29 @@ STACK = Op(
 
 def _largest(xp: Any, x: Any, axis: int) -> Any:
     """The largest entry along the axis, which stays with size 1; of no entries at all -inf."""
-    if x.shape[axis] == 0:
+    if x.size == 0:
         return xp.sum(x, axis=axis, keepdims=True) - math.inf
     return xp.max(x, axis=axis, keepdims=True)
 
 
 def _softmax(xp: Any, x: Any, axis: int) -> Any:
+    if x.dtype is _HALF:
+        return _computed_wide(_softmax, xp, x, axis)
     e = xp.exp(x - _largest(xp, x, axis))
-    return xp.divide(e, xp.sum(e, axis=axis, keepdims=True))
+    return e / xp.sum(e, axis=axis, keepdims=True)
 
 
 def _log_softmax(xp: Any, x: Any, axis: int) -> Any:
+    if x.dtype is _HALF:
+        return _computed_wide(_log_softmax, xp, x, axis)
     s = x - _largest(xp, x, axis)
     return s - xp.log(xp.sum(xp.exp(s), axis=axis, keepdims=True))
 
 
 # Where the largest entry is infinite or nan, so is the result: inf - inf, which is nan, and log(0) are not computed.
 def _logsumexp(xp: Any, x: Any, axis: int, keepdims: bool) -> Any:
+    if x.dtype is _HALF:
+        return _computed_wide(_logsumexp, xp, x, axis, keepdims)
     largest = _largest(xp, x, axis)
     finite = xp.isfinite(largest)
     sums = xp.sum(xp.exp(x - xp.where(finite, largest, 0.0)), axis=axis, keepdims=True)
@@ -804,10 +824,11 @@ SOFTMAX = Op(
     symbol="softmax",
     latex=r"\frac{e^{x_i}}{\sum_j e^{x_j}}",
     rule="competes: each entry gets z times (upstream − the z-weighted mean of upstream)",
-    forward=_computed_wide(_softmax),
+    forward=_softmax,
     pull=(lambda xp, u, z, x, axis: z * (u - xp.sum(u * z, axis=axis, keepdims=True)),),
     push=(lambda xp, v, z, x, axis: z * (v - xp.sum(v * z, axis=axis, keepdims=True)),),
     formula=("z * (upstream - sum(upstream * z))",),
+    in_floats=True,
     needs="an axis that x has",
     domain=("real",),
     example=(_ONE, {"axis": -1}),
@@ -818,10 +839,11 @@ LOG_SOFTMAX = Op(
     symbol="log softmax",
     latex=r"x_i - \log \sum_j e^{x_j}",
     rule="competes: each entry gets upstream − softmax times the sum of upstream",
-    forward=_computed_wide(_log_softmax),
+    forward=_log_softmax,
     pull=(lambda xp, u, z, x, axis: u - xp.exp(z) * xp.sum(_wide(u), axis=axis, keepdims=True),),
     push=(lambda xp, v, z, x, axis: v - xp.sum(xp.exp(z) * v, axis=axis, keepdims=True),),
     formula=("upstream - exp(z) * sum(upstream)",),
+    in_floats=True,
     needs="an axis that x has",
     domain=("real",),
     example=(_ONE, {"axis": -1}),
@@ -832,7 +854,7 @@ LOGSUMEXP = Op(
     symbol="logsumexp",
     latex=r"\log \sum_i e^{x_i}",
     rule="shares: each entry gets upstream times its softmax",
-    forward=_computed_wide(_logsumexp),
+    forward=_logsumexp,
     pull=(
         lambda xp, u, z, x, axis, keepdims: _share_of_logsumexp(xp, _wide(x), axis) * _spread(xp, u, x, axis, keepdims),
     ),
@@ -842,6 +864,7 @@ LOGSUMEXP = Op(
         ),
     ),
     formula=("softmax(x) * upstream",),
+    in_floats=True,
     needs="an axis that x has",
     domain=("real",),
     example=(_ONE, {"axis": -1, "keepdims": False}),
@@ -861,6 +884,8 @@ def _count(x: Any, m: Any, ignore_index: int | None) -> Any:
 
 
 def _cross_entropy(xp: Any, x: Any, m: Any, reduction: str, ignore_index: int | None) -> Any:
+    if x.dtype is _HALF:
+        return _computed_wide(_cross_entropy, xp, x, m, reduction, ignore_index)
     logits, classes = _counted(xp, x, m, ignore_index)
     s = logits - _largest(xp, logits, -1)
     losses = xp.log(xp.sum(xp.exp(s), axis=-1)) - xp.pick(s, classes)
@@ -887,7 +912,7 @@ CROSS_ENTROPY = Op(
     symbol="softmax · CE",
     latex=r"-\log \frac{e^{x_m}}{\sum_j e^{x_j}}",
     rule="competes: the logits get S − 1[m] times upstream, which sums to 0",
-    forward=_computed_wide(_cross_entropy),
+    forward=_cross_entropy,
     pull=(lambda xp, u, z, x, m, **how: _cross_entropy_jacobian(xp, x, m, **how) * u[..., None],),
     push=(
         lambda xp, v, z, x, m, **how: xp.sum(
@@ -895,6 +920,7 @@ CROSS_ENTROPY = Op(
         ),
     ),
     formula=("(softmax(x) - 1[m]) * upstream",),
+    in_floats=True,
     needs="logits of shape (..., classes) and integer targets of shape (...)",
     domain=("real", "index"),
     example=(((2, 4), (2,)), {"reduction": "sum", "ignore_index": None}),

@@ -41,6 +41,7 @@ from microgradrnn.program.steps import (
     each_row,
     final,
     fit,
+    in_floats,
     scattered,
     stands_alone,
     step,
@@ -121,6 +122,7 @@ class Derivation(Forward):
         """Local applied to upstream, in the shape and type of the input."""
         op = node.op
         assert op is not None
+        xs = in_floats(op, xs)
         arguments: Any = (xs,) if op.any_number else xs
         if op.local is None:
             upstream = upstream if isinstance(upstream, Expression) else self._filled(upstream, z)

@@ -30,7 +30,7 @@ from microgradrnn.program.rolling import (
     inner,
 )
 from microgradrnn.program.sizes import Size, unite
-from microgradrnn.program.steps import final, step, total, whole
+from microgradrnn.program.steps import final, in_floats, step, total, whole
 
 
 class Forward:
@@ -114,6 +114,7 @@ class Forward:
     def _applied(self, node: Node, xs: list[Any]) -> Any:
         """The op of other inputs; an elementwise one that takes several steps to compute is a function of its own."""
         assert node.op is not None
+        xs = in_floats(node.op, xs)
         found = node.op.forward(self.xp, *xs, **node.params)
         if node.op.local is None or node.op.any_number or not is_composed(found, xs):
             return found
