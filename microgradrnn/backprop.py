@@ -20,7 +20,7 @@ from microgradrnn.context import here
 from microgradrnn.convert import as_array, as_float
 from microgradrnn.engine import Node, Value, serial
 from microgradrnn.errors import edge_name
-from microgradrnn.ops import Scattered
+from microgradrnn.ops import Scattered, downstream_of
 
 Array = NDArray[Any]
 Watch = Callable[[Node, int, Any, Any, Any], None]
@@ -56,7 +56,7 @@ def visit(nodes: Iterable[Node], grads: dict[Node, Any], watch: Watch | None = N
                 downstream = op.pull[slot](xp, upstream, z, *xs, **node.params)  # type: ignore[index]
             else:
                 local = op.local[slot]
-                downstream = upstream * (local(xp, z, *xs) if callable(local) else local)
+                downstream = downstream_of(op, xp, upstream, local(xp, z, *xs) if callable(local) else local)
             if type(downstream) is not float:
                 downstream = _fit(downstream, x)
             before = grads.get(x)

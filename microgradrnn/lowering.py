@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from microgradrnn import arrays, ops
 from microgradrnn.context import at
 from microgradrnn.engine import Node, Value, ancestors, constant, record
-from microgradrnn.errors import describe
+from microgradrnn.errors import describe, reading
 from microgradrnn.ops import Op
 
 Nodes = NDArray[np.object_]
@@ -71,10 +71,8 @@ def _apply(node: Node, op: Op, lowered: dict[Node, Nodes]) -> Nodes:
         return _each(lambda *xs: record(op, *xs), *(lowered[x] for x in node.inputs))
     # Integers choose (indices, classes) rather than flow, so a structural op gets them as they are.
     xs = [lowered[x] if x.dtype.kind == "f" else data for x, data in zip(node.inputs, node.xs, strict=True)]
-    try:
+    with reading(op, "lower"):
         entries = _array(op.forward(ScalarNodes, *xs, **node.params))
-    except AttributeError as error:
-        raise TypeError(f"lower: {op.name} uses a function that scalar nodes lack ({error})") from error
     return entries if node.dtype.kind == "f" else _leaf(node, entries)
 
 

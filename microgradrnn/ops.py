@@ -64,6 +64,8 @@ class Op:
         push: structural ops: ``push(xp, v, z, *inputs, **params)`` -> how the output moves when this input moves by v;
             like a pull it may give a `Scattered`.
         formula: structural ops: each ``pull`` as a person would write it, or a function of the inputs that writes it.
+        routes: elementwise ops: whether ``local`` says where upstream goes, so that nothing of it gets to where local
+            is 0, also if it is infinite or nan (times 0 it would be nan).
         in_floats: whether it computes in floats only: then its first input comes as float64 if it holds integers or
             booleans. (NumPy would compute e^x of 8 bits in 16, and subtract unsigned integers below 0.)
         needs: what the inputs' shapes must satisfy; ends the error that a wrong shape gives.
@@ -93,6 +95,7 @@ class Op:
     pull: Functions | None = None
     push: Functions | None = None
     formula: Sequence[str | Callable[..., str]] = ()
+    routes: bool = False
     in_floats: bool = False
     needs: str = "shapes that are equal or broadcast: counted from the right, each size equal or 1"
     domain: Sequence[str] = ("real", "real")
@@ -108,6 +111,14 @@ class Op:
 
     def __repr__(self) -> str:
         return f"<op {self.name}>"
+
+
+def downstream_of(op: Op, xp: Any, upstream: Any, local: Any) -> Any:
+    """The chain rule along one edge: ``local``, the local gradient of an elementwise op, applied to upstream."""
+    if not op.routes:
+        return upstream * local
+    passed = xp.where(local, upstream, 0.0)
+    return passed if getattr(local, "dtype", None) == np.bool_ else passed * local
 
 
 # ---- Elementwise: the local gradients are the partial derivatives themselves ----------------------------------------
@@ -342,6 +353,7 @@ RELU = Op(
     rule="routes: passes upstream where x > 0, stops it elsewhere",
     forward=lambda xp, x: xp.maximum(x, 0.0),
     local=(lambda xp, z, x: x > 0,),
+    routes=True,
     domain=("nonzero",),
     example=(_ONE, {}),
 )
@@ -364,6 +376,7 @@ MAXIMUM = Op(
     rule="routes: the largest input gets upstream, ties share it evenly",
     forward=lambda xp, *xs: functools.reduce(xp.maximum, xs),
     local=EachInput(_share_of_ties),
+    routes=True,
     domain=("distinct", "distinct"),
     example=(_TWO, {}),
 )
@@ -375,6 +388,7 @@ MINIMUM = Op(
     rule="routes: the smallest input gets upstream, ties share it evenly",
     forward=lambda xp, *xs: functools.reduce(xp.minimum, xs),
     local=EachInput(_share_of_ties),
+    routes=True,
     domain=("distinct", "distinct"),
     example=(_TWO, {}),
 )
@@ -390,6 +404,7 @@ WHERE = Op(
         lambda xp, z, c, x, y: c != 0,
         lambda xp, z, c, x, y: c == 0,
     ),
+    routes=True,
     domain=("boolean", "real", "real"),
     example=(_THREE, {}),
 )
@@ -589,18 +604,19 @@ CUMSUM = Op(
 )
 
 
-def _share_of_extreme(xp: Any, z: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
-    """d(largest or smallest along the axis)/d(entry): 1 for the one that won, split evenly where several did."""
+def _to_extreme(xp: Any, u: Any, z: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
+    """u where x is the largest or smallest along the axis, split evenly where several are, and 0 elsewhere."""
     won = _won(x, _spread(xp, z, x, axis, keepdims))
-    return won / xp.sum(won, axis=axis, keepdims=True, dtype=_SINGLE if x.dtype is _HALF else x.dtype)
+    winners = xp.sum(won, axis=axis, keepdims=True, dtype=_SINGLE if x.dtype is _HALF else x.dtype)
+    return xp.where(won, u / winners, 0.0)
 
 
 def _extreme_pull(xp: Any, u: Any, z: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
-    return _spread(xp, u, x, axis, keepdims) * _share_of_extreme(xp, z, x, axis, keepdims)
+    return _to_extreme(xp, _spread(xp, u, x, axis, keepdims), z, x, axis, keepdims)
 
 
 def _extreme_push(xp: Any, v: Any, z: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
-    return xp.sum(v * _share_of_extreme(xp, z, x, axis, keepdims), axis=axis, keepdims=keepdims)
+    return xp.sum(_to_extreme(xp, v, z, x, axis, keepdims), axis=axis, keepdims=keepdims)
 
 
 MAX = Op(

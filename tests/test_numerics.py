@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from microgradrnn import Tensor, Value, functional, jvp, record
+from microgradrnn import Tensor, Value, compile, functional, jvp, record  # noqa: A004 - a graph's, as in PyTorch and re
 from microgradrnn.ops import OPS
 
 both_classes = pytest.mark.parametrize("kind", [Value, Tensor])
@@ -320,6 +320,41 @@ def test_the_slope_of_a_product_is_the_product_of_the_others_also_where_some_are
         y.backward()
     assert y.item() == math.prod(entries)
     assert x.grad.tolist() == slopes
+
+
+@both_classes
+@pytest.mark.parametrize(
+    "route",
+    [
+        lambda x: x.relu(),
+        lambda x: functional.maximum(x, 0.0),
+        lambda x: functional.minimum(x, 2.0) - 2.0,
+        lambda x: functional.where(np.array(False), x, 0.0),
+        lambda x: functional.where(False, x, 0.0),
+    ],
+    ids=["relu", "maximum", "minimum", "where", "where of numbers"],
+)
+def test_what_stops_upstream_stops_it_also_where_it_is_infinite(kind, route):
+    """The square root's slope at 0 is infinite, and what was cut off does not feel it: PyTorch's gradient is 0 too."""
+    with np.errstate(invalid="raise"), np.errstate(divide="ignore"):
+        x = kind(3.0 if route(kind(3.0)).item() == 0.0 else -1.0, "x")
+        z = route(x)
+        y = z.sqrt()
+        y.backward()
+        assert y.item() == 0.0
+        assert float(x.grad) == 0.0
+        assert jvp(z, {x: np.inf}) == 0.0
+        _, grads = compile(y)()
+    assert float(grads["x"]) == 0.0
+
+
+@pytest.mark.parametrize("extreme", ["max", "min"])
+def test_entries_that_are_not_the_extreme_get_nothing_of_an_infinite_upstream(extreme):
+    x = Tensor([[0.0, -1.0], [0.0, 1.0]])
+    rows = x[:1] if extreme == "max" else x[1:]
+    with np.errstate(invalid="raise", divide="ignore"):
+        getattr(rows, extreme)(axis=1).sqrt().sum().backward()
+    assert sorted(x.grad.ravel()) == [0.0, 0.0, 0.0, np.inf]
 
 
 # ---- The logarithm of a sum of exponentials -------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from microgradrnn.engine import Node
+from microgradrnn.errors import reading
 from viz.numbers import number
 
 SUM, PRODUCT, SIGN, POWER, ATOM = range(5)
@@ -50,6 +51,9 @@ class Symbol:
     def __or__(self, other: Any) -> Any: return _either(self, lift(other))
     def __ror__(self, other: Any) -> Any: return _either(lift(other), self)
     # fmt: on
+
+    def __array__(self, *_: Any, **__: Any) -> Any:
+        raise TypeError("NumPy takes arrays, and this is a formula")
 
     def within(self, level: int) -> tuple[str, str]:
         """Text and LaTeX for a place that asks for a level, in brackets where this one is lower."""
@@ -198,7 +202,8 @@ def local(node: Node, slot: int, named: Mapping[Node, Symbol]) -> Symbol | None:
         return None
     gradient = op.local[slot]
     xs: Any = [named[x] for x in node.inputs]
-    found = gradient(Symbols(), named[node], *([xs] if op.any_number else xs)) if callable(gradient) else gradient
+    with reading(op, "explain"):
+        found = gradient(Symbols(), named[node], *([xs] if op.any_number else xs)) if callable(gradient) else gradient
     return lift(found)
 
 

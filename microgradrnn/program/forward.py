@@ -11,6 +11,7 @@ import numpy as np
 
 from microgradrnn import ops
 from microgradrnn.engine import Node
+from microgradrnn.errors import reading
 from microgradrnn.program.expressions import Carry, Expression, Loop, is_composed
 from microgradrnn.program.labels import named
 from microgradrnn.program.namespace import Expressions
@@ -115,7 +116,8 @@ class Forward:
         """The op of other inputs; an elementwise one that takes several steps to compute is a function of its own."""
         assert node.op is not None
         xs = in_floats(node.op, xs)
-        found = node.op.forward(self.xp, *xs, **node.params)
+        with reading(node.op, "compile"):
+            found = node.op.forward(self.xp, *xs, **node.params)
         if node.op.local is None or node.op.any_number or not is_composed(found, xs):
             return found
         return self.xp.call(node.op, xs, found)
