@@ -56,7 +56,8 @@ def visit(nodes: Iterable[Node], grads: dict[Node, Any], watch: Watch | None = N
                 downstream = op.pull[slot](xp, upstream, z, *xs, **node.params)  # type: ignore[index]
             else:
                 local = op.local[slot]
-                downstream = downstream_of(op, xp, upstream, local(xp, z, *xs) if callable(local) else local)
+                local = local(xp, z, *xs) if callable(local) else local
+                downstream = downstream_of(op, xp, upstream, local) if op.routes else upstream * local
             if type(downstream) is not float:
                 downstream = _fit(downstream, x)
             before = grads.get(x)

@@ -411,7 +411,7 @@ def record(op: Op, *operands: Any, **params: Any) -> Any:
         xs.append(np.asarray(x._data) if structural else x._data)
         if x._requires_grad:
             requires_grad = True
-    if op.in_floats and kind is Tensor and not operands[0]._requires_grad and xs[0].dtype.kind != "f":
+    if not requires_grad and op.in_floats and kind is Tensor and xs[0].dtype.kind != "f":
         xs[0] = xs[0].astype(np.float64)
     try:
         data = op.forward(kind.xp, *xs, **params)

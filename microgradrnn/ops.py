@@ -72,16 +72,16 @@ class Op:
         domain: for tests, where each input may lie: real, positive, nonzero, distinct, boolean or index.
         example: for tests, the inputs' shapes and the params of one call.
 
-    Example: softplus, log(1 + e^x), whose derivative is the sigmoid.
+    Example: the arc tangent, whose derivative is 1 / (1 + x²).
 
     >>> from microgradrnn import Value, record
-    >>> softplus = Op(
-    ...     name="softplus", symbol="softplus", latex=r"\log(1 + e^x)", rule="scales: x gets upstream times sigmoid(x)",
-    ...     forward=lambda xp, x: xp.log(1 + xp.exp(x)),
-    ...     local=(lambda xp, z, x: xp.divide(1, 1 + xp.exp(-x)),),
+    >>> arctan = Op(
+    ...     name="arctan", symbol="arctan", latex=r"\arctan x", rule="scales: x gets upstream / (1 + x²)",
+    ...     forward=lambda xp, x: xp.arctan(x),
+    ...     local=(lambda xp, z, x: xp.divide(1.0, 1.0 + x * x),),
     ... )
-    >>> x = Value(0.0)
-    >>> record(softplus, x).backward()
+    >>> x = Value(1.0)
+    >>> record(arctan, x).backward()
     >>> x.grad
     0.5
     """

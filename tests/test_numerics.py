@@ -322,6 +322,15 @@ def test_the_slope_of_a_product_is_the_product_of_the_others_also_where_some_are
     assert x.grad.tolist() == slopes
 
 
+def test_any_number_but_0_is_a_condition_that_holds():
+    x, y = Tensor([1.0, 2.0, 3.0]), Tensor([4.0, 5.0, 6.0])
+    z = functional.where(np.array([-1.0, 0.0, 0.5]), x, y)
+    z.backward([1.0, 10.0, 100.0])
+    assert z.data.tolist() == [1.0, 5.0, 3.0]
+    assert x.grad.tolist() == [1.0, 0.0, 100.0]
+    assert y.grad.tolist() == [0.0, 10.0, 0.0]
+
+
 @both_classes
 @pytest.mark.parametrize(
     "route",
