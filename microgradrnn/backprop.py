@@ -21,7 +21,7 @@ from microgradrnn.convert import as_array
 from microgradrnn.engine import Node, Value
 from microgradrnn.errors import edge_name
 from microgradrnn.graph import ancestors
-from microgradrnn.ops import Scattered
+from microgradrnn.ops import Scattered, downstream_of
 
 Watch = Callable[[Node, int, Any, Any, Any], None]
 """Is told of every edge: node, slot, downstream, and the sum of its input's contributions before and after it."""
@@ -50,7 +50,8 @@ def visit(nodes: Iterable[Node], grads: dict[Node, Any], watch: Watch | None = N
                 downstream = op.pull[slot](xp, upstream, z, *xs, **node.params)  # type: ignore[index]
             else:
                 local = op.local[slot]
-                downstream = upstream * (local(xp, z, *xs) if callable(local) else local)
+                local = local(xp, z, *xs) if callable(local) else local
+                downstream = downstream_of(op, xp, upstream, local) if op.routes else upstream * local
             if type(downstream) is not float:
                 downstream = fit(downstream, x)
             before = grads.get(x)

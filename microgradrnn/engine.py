@@ -322,6 +322,8 @@ def record(op: Op, *operands: Any, **params: Any) -> Any:
         xs.append(np.asarray(x._data) if structural else x._data)
         if x._requires_grad:
             requires_grad = True
+    if not requires_grad and op.in_floats and kind is Tensor and xs[0].dtype.kind != "f":
+        xs[0] = xs[0].astype(np.float64)
     try:
         data = op.forward(kind.xp, *xs, **params)
     except (ValueError, IndexError) as error:

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import dis
+import inspect
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import pairwise
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +26,33 @@ def misfit(op: Op, operands: Sequence[Node], params: Mapping[str, Any], error: E
     kinds = (np.exceptions.AxisError, IndexError, ValueError)  # the first is both of the others
     kind = next(kind for kind in kinds if isinstance(error, kind))
     return kind(f"{op.name} got shapes {shapes}{told}; it needs {op.needs} ({error})")
+
+
+@contextmanager
+def reading(op: Op, reader: str) -> Iterator[None]:
+    """Turn an error of the op's functions, which the reader calls with its own namespace, into one that says why.
+
+    Mostly they use NumPy, which knows nothing of nodes and symbols, where ``xp`` would do.
+    """
+    try:
+        yield
+    except (TypeError, AttributeError) as error:
+        remedy = " and ".join(f"write xp.{name.partition('.')[2]}, not {name}" for name in _outside_xp(op))
+        remedy = remedy or "its functions may use operators and the functions of xp"
+        raise TypeError(f"{reader} cannot follow op {op.name!r}: {remedy} ({error})") from error
+
+
+def _outside_xp(op: Op) -> list[str]:
+    """What an op's functions call of NumPy and math, such as np.exp, in the order of their first use."""
+    found: dict[str, None] = {}
+    for function in (op.forward, *(op.local or ()), *(op.pull or ()), *(op.push or ())):
+        if not isinstance(function, FunctionType):
+            continue
+        known = {**function.__globals__, **inspect.getclosurevars(function).nonlocals}
+        for name, attribute in pairwise(dis.get_instructions(function.__code__)):
+            if known.get(name.argval) in (np, math) and attribute.opname in ("LOAD_ATTR", "LOAD_METHOD"):
+                found[f"{name.argval}.{attribute.argval}"] = None
+    return list(found)
 
 
 def describe(node: Node) -> str:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from microgradrnn.backprop import local_gradient
 from microgradrnn.convert import as_array
 from microgradrnn.engine import Node, Value, ancestors
-from microgradrnn.ops import Scattered
+from microgradrnn.ops import Scattered, downstream_of
 
 
 def jvp(root: Node, tangents: Mapping[Node, Any]) -> Any:
@@ -66,6 +66,6 @@ def _push(node: Node, slot: int, tangent: NDArray[Any]) -> Any:
     op = node.op
     assert op is not None
     if op.push is None:
-        return local_gradient(node, slot) * tangent
+        return downstream_of(op, node.xp, tangent, local_gradient(node, slot))
     xs = (node.xs,) if op.any_number else node.xs
     return op.push[slot](node.xp, tangent, node._data, *xs, **node.params)

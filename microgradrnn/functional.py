@@ -125,6 +125,7 @@ def nll_loss(log_probabilities: Any, targets: Any, reduction: str = "mean") -> A
     0.6931
     """
     rows, targets = _checked("nll_loss", "log_probabilities", log_probabilities, targets, reduction, None)
+    rows = _in_floats(rows)
     places = [constant(axis) for axis in np.indices(targets.shape)]
     return _reduced(-rows[(*places, targets)], reduction)
 
@@ -153,6 +154,8 @@ def mse_loss(prediction: Any, target: Any, reduction: str = "mean") -> Any:
     check_choice("mse_loss", "reduction", reduction, REDUCTIONS)
     if reduction == "mean" and prediction.size == 0:
         raise ValueError(f"mse_loss: there is no entry in shape {prediction.shape}, so there is no mean; take the sum")
+    if target.dtype.kind != "f":
+        prediction = _in_floats(prediction)
     return _reduced((prediction - target) ** 2, reduction)
 
 
@@ -190,6 +193,11 @@ def _check_classes(targets: Any, classes: int, reduction: str, ignore_index: int
         raise ValueError(f"{name}: class {wrong} is out of range for {classes} classes")
     if reduction == "mean" and not counted:
         raise ValueError(f"{name}: no target counts, so there is no mean; give a target or take the sum")
+
+
+def _in_floats(x: Any) -> Any:
+    """A node or array as it is; integers as float64, since unsigned ones have no differences below 0."""
+    return x if x.dtype.kind == "f" else x * 1.0
 
 
 def _reduced(losses: Any, reduction: str) -> Any:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from microgradrnn import arrays, ops
 from microgradrnn.context import at
 from microgradrnn.engine import Node, Value, ancestors, constant, record
-from microgradrnn.errors import describe
+from microgradrnn.errors import describe, reading
 from microgradrnn.ops import Op
 
 Nodes = NDArray[np.object_]
@@ -71,10 +71,8 @@ def _apply(node: Node, op: Op, lowered: dict[Node, Nodes]) -> Nodes:
         return _each(lambda *xs: record(op, *xs), *(lowered[x] for x in node.inputs))
     # Integers choose (indices, classes) rather than flow, so a structural op gets them as they are.
     xs = [lowered[x] if x.dtype.kind == "f" else data for x, data in zip(node.inputs, node.xs, strict=True)]
-    try:
+    with reading(op, "lower"):
         entries = _array(op.forward(ScalarNodes, *xs, **node.params))
-    except AttributeError as error:
-        raise TypeError(f"lower: {op.name} uses a function that scalar nodes lack ({error})") from error
     return entries if node.dtype.kind == "f" else _leaf(node, entries)
 
 
@@ -97,8 +95,17 @@ def _elementwise(op: Op) -> Callable[..., Nodes]:
 
 
 def _n_ary(op: Op) -> Callable[..., Any]:
-    """One node of all the numbers; 0 of none."""
+    """One node of all the numbers; 0 of none, which is their sum."""
     return lambda *xs: record(op, *xs) if xs else constant(0.0)
+
+
+def _chosen(condition: Any, x: Any, y: Any) -> Any:
+    """One of the two, where it is known which and it is a node; else a `where` node, since a number has no history."""
+    if not isinstance(condition, Node):
+        chosen = x if condition else y
+        if isinstance(chosen, Node):
+            return chosen
+    return record(ops.WHERE, condition, x, y)
 
 
 def _product(*xs: Any) -> Any:
@@ -138,7 +145,6 @@ class ScalarNodes:
     power = _elementwise(ops.POW)
     maximum = _elementwise(ops.MAXIMUM)
     minimum = _elementwise(ops.MINIMUM)
-    where = _elementwise(ops.WHERE)
 
     pick = staticmethod(arrays.pick)
     reshape = staticmethod(np.reshape)
@@ -147,6 +153,16 @@ class ScalarNodes:
     stack = staticmethod(np.stack)
     concatenate = staticmethod(np.concatenate)
     cumsum = staticmethod(np.cumsum)  # NumPy adds entries of any kind
+
+    @staticmethod
+    def isfinite(array: Nodes) -> NDArray[Any]:
+        """Which numbers are neither infinite nor nan, as they were recorded."""
+        return np.array([math.isfinite(x.item()) for x in array.ravel()]).reshape(array.shape)
+
+    @staticmethod
+    def where(condition: Any, x: Any, y: Any) -> Nodes:
+        """One of the two for each entry."""
+        return _each(_chosen, condition, x, y)
 
     @staticmethod
     def sum(array: Nodes, axis: Any = None, keepdims: bool = False) -> Nodes:

@@ -64,20 +64,24 @@ class Op:
         push: structural ops: ``push(xp, v, z, *inputs, **params)`` -> how the output moves when this input moves by v;
             like a pull it may give a `Scattered`.
         formula: structural ops: each ``pull`` as a person would write it, or a function of the inputs that writes it.
+        routes: elementwise ops: whether ``local`` says where upstream goes, so that nothing of it gets to where local
+            is 0, also if it is infinite or nan (times 0 it would be nan).
+        in_floats: whether it computes in floats only: then its first input comes as float64 if it holds integers or
+            booleans. (NumPy would compute e^x of 8 bits in 16, and subtract unsigned integers below 0.)
         needs: what the inputs' shapes must satisfy; ends the error that a wrong shape gives.
         domain: for tests, where each input may lie: real, positive, nonzero, distinct, boolean or index.
         example: for tests, the inputs' shapes and the params of one call.
 
-    Example: softplus, log(1 + e^x), whose derivative is the sigmoid.
+    Example: the arc tangent, whose derivative is 1 / (1 + x²).
 
     >>> from microgradrnn import Value, record
-    >>> softplus = Op(
-    ...     name="softplus", symbol="softplus", latex=r"\log(1 + e^x)", rule="scales: x gets upstream times sigmoid(x)",
-    ...     forward=lambda xp, x: xp.log(1 + xp.exp(x)),
-    ...     local=(lambda xp, z, x: xp.divide(1, 1 + xp.exp(-x)),),
+    >>> arctan = Op(
+    ...     name="arctan", symbol="arctan", latex=r"\arctan x", rule="scales: x gets upstream / (1 + x²)",
+    ...     forward=lambda xp, x: xp.arctan(x),
+    ...     local=(lambda xp, z, x: xp.divide(1.0, 1.0 + x * x),),
     ... )
-    >>> x = Value(0.0)
-    >>> record(softplus, x).backward()
+    >>> x = Value(1.0)
+    >>> record(arctan, x).backward()
     >>> x.grad
     0.5
     """
@@ -91,6 +95,8 @@ class Op:
     pull: Functions | None = None
     push: Functions | None = None
     formula: Sequence[str | Callable[..., str]] = ()
+    routes: bool = False
+    in_floats: bool = False
     needs: str = "shapes that are equal or broadcast: counted from the right, each size equal or 1"
     domain: Sequence[str] = ("real", "real")
     example: tuple[Sequence[tuple[int, ...]], Mapping[str, Any]] = field(default=(((2, 3),), {}))
@@ -105,6 +111,14 @@ class Op:
 
     def __repr__(self) -> str:
         return f"<op {self.name}>"
+
+
+def downstream_of(op: Op, xp: Any, upstream: Any, local: Any) -> Any:
+    """The chain rule along one edge: ``local``, the local gradient of an elementwise op, applied to upstream."""
+    if not op.routes:
+        return upstream * local
+    passed = xp.where(local, upstream, 0.0)
+    return passed if getattr(local, "dtype", None) == np.bool_ else passed * local
 
 
 # ---- Elementwise: the local gradients are the partial derivatives themselves ----------------------------------------
@@ -160,7 +174,8 @@ DIV = Op(
     example=(_TWO, {}),
 )
 
-# At a zero exponent x**(y - 1) would be infinite where the derivative is 0; at a zero base so would log(x).
+# With a zero exponent x**(y - 1) could be infinite where the derivative is 0; x**0 is 1 for any x, also inf and nan.
+# With a zero base log(x) would be infinite where the derivative is 0.
 POW = Op(
     name="pow",
     symbol="**",
@@ -168,7 +183,7 @@ POW = Op(
     rule="scales: x gets upstream times y x^(y−1), y gets upstream times z log x",
     forward=lambda xp, x, y: xp.power(x, y),
     local=(
-        lambda xp, z, x, y: y * xp.power(x, xp.where(y == 0, 1, y - 1)),
+        lambda xp, z, x, y: y * xp.power(x, xp.where(y == 0, 0, y - 1)),
         lambda xp, z, x, y: z * xp.log(xp.where((x == 0) & (y >= 0), 1, x)),
     ),
     domain=("positive", "real"),
@@ -193,6 +208,7 @@ EXP = Op(
     rule="scales: the input gets upstream times z, the output itself",
     forward=lambda xp, x: xp.exp(x),
     local=(lambda xp, z, x: z,),
+    in_floats=True,
     domain=("real",),
     example=(_ONE, {}),
 )
@@ -204,6 +220,7 @@ LOG = Op(
     rule="scales: the input gets upstream / x",
     forward=lambda xp, x: xp.log(x),
     local=(lambda xp, z, x: xp.divide(1.0, x),),
+    in_floats=True,
     domain=("positive",),
     example=(_ONE, {}),
 )
@@ -215,6 +232,7 @@ SQRT = Op(
     rule="scales: the input gets upstream / 2z",
     forward=lambda xp, x: xp.sqrt(x),
     local=(lambda xp, z, x: xp.divide(0.5, z),),
+    in_floats=True,
     domain=("positive",),
     example=(_ONE, {}),
 )
@@ -237,6 +255,7 @@ TANH = Op(
     rule="squashes: the input gets upstream times the slope 1 − z²",
     forward=lambda xp, x: xp.tanh(x),
     local=(lambda xp, z, x: 1.0 - z * z,),
+    in_floats=True,
     domain=("real",),
     example=(_ONE, {}),
 )
@@ -249,6 +268,80 @@ SIGMOID = Op(
     rule="squashes: the input gets upstream times the slope z (1 − z)",
     forward=lambda xp, x: xp.divide(xp.exp(xp.minimum(x, 0.0)), 1.0 + xp.exp(-xp.abs(x))),
     local=(lambda xp, z, x: z * (1.0 - z),),
+    in_floats=True,
+    domain=("real",),
+    example=(_ONE, {}),
+)
+
+# log(1 + e^x) with no power of e above 1. Its slope is the sigmoid of x, 1 / (1 + e^-x) = 1 - e^-z.
+SOFTPLUS = Op(
+    name="softplus",
+    symbol="softplus",
+    latex=r"\log(1 + e^{x})",
+    rule="scales: the input gets upstream times the sigmoid of x, which is 1 − e^(−z)",
+    forward=lambda xp, x: xp.maximum(x, 0.0) + xp.log1p(xp.exp(-xp.abs(x))),
+    local=(lambda xp, z, x: -xp.expm1(-z),),
+    in_floats=True,
+    domain=("real",),
+    example=(_ONE, {}),
+)
+
+LOG1P = Op(
+    name="log1p",
+    symbol="log1p",
+    latex=r"\log(1 + x)",
+    rule="scales: the input gets upstream / (1 + x)",
+    forward=lambda xp, x: xp.log1p(x),
+    local=(lambda xp, z, x: xp.divide(1.0, 1.0 + x),),
+    in_floats=True,
+    domain=("positive",),
+    example=(_ONE, {}),
+)
+
+EXPM1 = Op(
+    name="expm1",
+    symbol="expm1",
+    latex="e^{x} - 1",
+    rule="scales: the input gets upstream times z + 1, which is e^x",
+    forward=lambda xp, x: xp.expm1(x),
+    local=(lambda xp, z, x: z + 1.0,),
+    in_floats=True,
+    domain=("real",),
+    example=(_ONE, {}),
+)
+
+SIN = Op(
+    name="sin",
+    symbol="sin",
+    latex=r"\sin x",
+    rule="scales: the input gets upstream times the cosine of x",
+    forward=lambda xp, x: xp.sin(x),
+    local=(lambda xp, z, x: xp.cos(x),),
+    in_floats=True,
+    domain=("real",),
+    example=(_ONE, {}),
+)
+
+COS = Op(
+    name="cos",
+    symbol="cos",
+    latex=r"\cos x",
+    rule="scales: the input gets upstream times minus the sine of x",
+    forward=lambda xp, x: xp.cos(x),
+    local=(lambda xp, z, x: -xp.sin(x),),
+    in_floats=True,
+    domain=("real",),
+    example=(_ONE, {}),
+)
+
+ERF = Op(
+    name="erf",
+    symbol="erf",
+    latex=r"\operatorname{erf}(x)",
+    rule="squashes: the input gets upstream times the slope 2 / √π e^(−x²)",
+    forward=lambda xp, x: xp.erf(x),
+    local=(lambda xp, z, x: 2.0 / math.sqrt(math.pi) * xp.exp(-(x * x)),),
+    in_floats=True,
     domain=("real",),
     example=(_ONE, {}),
 )
@@ -327,6 +420,7 @@ RELU = Op(
     rule="routes: passes upstream where x > 0, stops it elsewhere",
     forward=lambda xp, x: xp.maximum(x, 0.0),
     local=(lambda xp, z, x: x > 0,),
+    routes=True,
     domain=("nonzero",),
     example=(_ONE, {}),
 )
@@ -349,6 +443,7 @@ MAXIMUM = Op(
     rule="routes: the largest input gets upstream, ties share it evenly",
     forward=lambda xp, *xs: functools.reduce(xp.maximum, xs),
     local=EachInput(_share_of_ties),
+    routes=True,
     domain=("distinct", "distinct"),
     example=(_TWO, {}),
 )
@@ -360,6 +455,7 @@ MINIMUM = Op(
     rule="routes: the smallest input gets upstream, ties share it evenly",
     forward=lambda xp, *xs: functools.reduce(xp.minimum, xs),
     local=EachInput(_share_of_ties),
+    routes=True,
     domain=("distinct", "distinct"),
     example=(_TWO, {}),
 )
@@ -375,6 +471,7 @@ WHERE = Op(
         lambda xp, z, c, x, y: c != 0,
         lambda xp, z, c, x, y: c == 0,
     ),
+    routes=True,
     domain=("boolean", "real", "real"),
     example=(_THREE, {}),
 )
@@ -392,6 +489,18 @@ ADD_N = Op(
 
 
 # ---- Structural: a linear map in two directions ---------------------------------------------------------------------
+
+_HALF, _SINGLE = np.dtype(np.float16), np.dtype(np.float32)
+
+
+def _wide(x: Any) -> Any:
+    """x, or float32 in place of float16, in which counts and sums above 65504 are infinite."""
+    return x.astype(_SINGLE) if x.dtype is _HALF else x
+
+
+def _computed_wide(function: Function, xp: Any, x: Any, *more: Any, **params: Any) -> Any:
+    """What the function gives for float32 in place of float16, rounded to float16 at the end."""
+    return function(xp, x.astype(_SINGLE), *more, **params).astype(_HALF)
 
 
 def _as_matrices(u: Any, x: Any, y: Any) -> tuple[Any, Any, Any]:
@@ -500,7 +609,7 @@ MEAN = Op(
     forward=lambda xp, x, axis, keepdims: xp.mean(x, axis=axis, keepdims=keepdims),
     pull=(
         lambda xp, u, z, x, axis, keepdims: xp.broadcast_to(
-            _spread(xp, u, x, axis, keepdims) * z.size / max(x.size, 1), x.shape
+            _wide(_spread(xp, u, x, axis, keepdims)) * z.size / max(x.size, 1), x.shape
         ),
     ),
     push=(lambda xp, v, z, x, axis, keepdims: xp.mean(v, axis=axis, keepdims=keepdims),),
@@ -541,14 +650,20 @@ def _reversed(x: Any, axis: int) -> Any:
     return x[(*(slice(None),) * (axis % x.ndim), slice(None, None, -1))]
 
 
+def _cumsum(xp: Any, x: Any, axis: int) -> Any:
+    if x.dtype is _HALF:
+        return _computed_wide(_cumsum, xp, x, axis)
+    return xp.cumsum(x, axis=axis)
+
+
 CUMSUM = Op(
     name="cumsum",
     symbol="cumsum",
     latex=r"\sum_{j \le i} x_j",
     rule="distributes: each entry gets the sum of upstream from its own place to the end",
-    forward=lambda xp, x, axis: xp.cumsum(x, axis=axis),
-    pull=(lambda xp, u, z, x, axis: _reversed(xp.cumsum(_reversed(u, axis), axis=axis), axis),),
-    push=(lambda xp, v, z, x, axis: xp.cumsum(v, axis=axis),),
+    forward=_cumsum,
+    pull=(lambda xp, u, z, x, axis: _reversed(xp.cumsum(_reversed(_wide(u), axis), axis=axis), axis),),
+    push=(lambda xp, v, z, x, axis: xp.cumsum(_wide(v), axis=axis),),
     formula=("upstream, summed up from the end",),
     needs="an axis that x has",
     domain=("real",),
@@ -556,18 +671,19 @@ CUMSUM = Op(
 )
 
 
-def _share_of_extreme(xp: Any, z: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
-    """d(largest or smallest along the axis)/d(entry): 1 for the one that won, split evenly where several did."""
+def _to_extreme(xp: Any, u: Any, z: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
+    """u where x is the largest or smallest along the axis, split evenly where several are, and 0 elsewhere."""
     won = _won(x, _spread(xp, z, x, axis, keepdims))
-    return won / xp.sum(won, axis=axis, keepdims=True, dtype=x.dtype)
+    winners = xp.sum(won, axis=axis, keepdims=True, dtype=_SINGLE if x.dtype is _HALF else x.dtype)
+    return xp.where(won, u / winners, 0.0)
 
 
 def _extreme_pull(xp: Any, u: Any, z: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
-    return _spread(xp, u, x, axis, keepdims) * _share_of_extreme(xp, z, x, axis, keepdims)
+    return _to_extreme(xp, _spread(xp, u, x, axis, keepdims), z, x, axis, keepdims)
 
 
 def _extreme_push(xp: Any, v: Any, z: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
-    return xp.sum(v * _share_of_extreme(xp, z, x, axis, keepdims), axis=axis, keepdims=keepdims)
+    return xp.sum(_to_extreme(xp, v, z, x, axis, keepdims), axis=axis, keepdims=keepdims)
 
 
 MAX = Op(
@@ -746,24 +862,44 @@ STACK = Op(
 # ---- The softmax family: the largest logit is taken off first, so that no exponential overflows ---------------------
 
 
-def _shifted(xp: Any, x: Any, axis: int) -> Any:
-    return x - xp.max(x, axis=axis, keepdims=True)
+def _largest(xp: Any, x: Any, axis: int) -> Any:
+    """The largest entry along the axis, which stays with size 1; of no entries at all -inf."""
+    if x.size == 0:
+        return xp.sum(x, axis=axis, keepdims=True) - math.inf
+    return xp.max(x, axis=axis, keepdims=True)
 
 
 def _softmax(xp: Any, x: Any, axis: int) -> Any:
-    e = xp.exp(_shifted(xp, x, axis))
-    return xp.divide(e, xp.sum(e, axis=axis, keepdims=True))
+    if x.dtype is _HALF:
+        return _computed_wide(_softmax, xp, x, axis)
+    e = xp.exp(x - _largest(xp, x, axis))
+    return e / xp.sum(e, axis=axis, keepdims=True)
 
 
 def _log_softmax(xp: Any, x: Any, axis: int) -> Any:
-    s = _shifted(xp, x, axis)
+    if x.dtype is _HALF:
+        return _computed_wide(_log_softmax, xp, x, axis)
+    s = x - _largest(xp, x, axis)
     return s - xp.log(xp.sum(xp.exp(s), axis=axis, keepdims=True))
 
 
+# Where the largest entry is infinite or nan, so is the result: inf - inf, which is nan, and log(0) are not computed.
 def _logsumexp(xp: Any, x: Any, axis: int, keepdims: bool) -> Any:
-    largest = xp.max(x, axis=axis, keepdims=True)
-    total = xp.log(xp.sum(xp.exp(x - largest), axis=axis, keepdims=True)) + largest
+    if x.dtype is _HALF:
+        return _computed_wide(_logsumexp, xp, x, axis, keepdims)
+    largest = _largest(xp, x, axis)
+    finite = xp.isfinite(largest)
+    sums = xp.sum(xp.exp(x - xp.where(finite, largest, 0.0)), axis=axis, keepdims=True)
+    total = xp.log(xp.where(finite, sums, 1.0)) + largest
     return total if keepdims else xp.squeeze(total, axis=axis)
+
+
+def _share_of_logsumexp(xp: Any, x: Any, axis: int) -> Any:
+    """d(logsumexp)/d(entry): softmax; where all entries are -inf, so that none matters, 0."""
+    largest = _largest(xp, x, axis)
+    e = xp.exp(x - xp.where(xp.isfinite(largest), largest, 0.0))
+    sums = xp.sum(e, axis=axis, keepdims=True)
+    return xp.divide(e, xp.where(sums == 0, 1.0, sums))
 
 
 SOFTMAX = Op(
@@ -775,6 +911,7 @@ SOFTMAX = Op(
     pull=(lambda xp, u, z, x, axis: z * (u - xp.sum(u * z, axis=axis, keepdims=True)),),
     push=(lambda xp, v, z, x, axis: z * (v - xp.sum(v * z, axis=axis, keepdims=True)),),
     formula=("z * (upstream - sum(upstream * z))",),
+    in_floats=True,
     needs="an axis that x has",
     domain=("real",),
     example=(_ONE, {"axis": -1}),
@@ -786,9 +923,10 @@ LOG_SOFTMAX = Op(
     latex=r"x_i - \log \sum_j e^{x_j}",
     rule="competes: each entry gets upstream − softmax times the sum of upstream",
     forward=_log_softmax,
-    pull=(lambda xp, u, z, x, axis: u - xp.exp(z) * xp.sum(u, axis=axis, keepdims=True),),
+    pull=(lambda xp, u, z, x, axis: u - xp.exp(z) * xp.sum(_wide(u), axis=axis, keepdims=True),),
     push=(lambda xp, v, z, x, axis: v - xp.sum(xp.exp(z) * v, axis=axis, keepdims=True),),
     formula=("upstream - exp(z) * sum(upstream)",),
+    in_floats=True,
     needs="an axis that x has",
     domain=("real",),
     example=(_ONE, {"axis": -1}),
@@ -800,9 +938,16 @@ LOGSUMEXP = Op(
     latex=r"\log \sum_i e^{x_i}",
     rule="shares: each entry gets upstream times its softmax",
     forward=_logsumexp,
-    pull=(lambda xp, u, z, x, axis, keepdims: _softmax(xp, x, axis) * _spread(xp, u, x, axis, keepdims),),
-    push=(lambda xp, v, z, x, axis, keepdims: xp.sum(_softmax(xp, x, axis) * v, axis=axis, keepdims=keepdims),),
+    pull=(
+        lambda xp, u, z, x, axis, keepdims: _share_of_logsumexp(xp, _wide(x), axis) * _spread(xp, u, x, axis, keepdims),
+    ),
+    push=(
+        lambda xp, v, z, x, axis, keepdims: xp.sum(
+            _share_of_logsumexp(xp, _wide(x), axis) * v, axis=axis, keepdims=keepdims
+        ),
+    ),
     formula=("softmax(x) * upstream",),
+    in_floats=True,
     needs="an axis that x has",
     domain=("real",),
     example=(_ONE, {"axis": -1, "keepdims": False}),
@@ -822,8 +967,10 @@ def _count(x: Any, m: Any, ignore_index: int | None) -> Any:
 
 
 def _cross_entropy(xp: Any, x: Any, m: Any, reduction: str, ignore_index: int | None) -> Any:
+    if x.dtype is _HALF:
+        return _computed_wide(_cross_entropy, xp, x, m, reduction, ignore_index)
     logits, classes = _counted(xp, x, m, ignore_index)
-    s = _shifted(xp, logits, -1)
+    s = logits - _largest(xp, logits, -1)
     losses = xp.log(xp.sum(xp.exp(s), axis=-1)) - xp.pick(s, classes)
     if ignore_index is not None:
         losses = losses * (m != ignore_index)
@@ -835,6 +982,7 @@ def _cross_entropy(xp: Any, x: Any, m: Any, reduction: str, ignore_index: int | 
 
 def _cross_entropy_jacobian(xp: Any, x: Any, m: Any, reduction: str, ignore_index: int | None) -> Any:
     """S - 1[m], a row of classes for each target; 0 where the target is ignored, over their number for the mean."""
+    x = _wide(x)
     logits, classes = _counted(xp, x, m, ignore_index)
     rows = _softmax(xp, logits, -1) - (np.arange(x.shape[-1]) == classes[..., None])
     if ignore_index is not None:
@@ -855,6 +1003,7 @@ CROSS_ENTROPY = Op(
         ),
     ),
     formula=("(softmax(x) - 1[m]) * upstream",),
+    in_floats=True,
     needs="logits of shape (..., classes) and integer targets of shape (...)",
     domain=("real", "index"),
     example=(((2, 4), (2,)), {"reduction": "sum", "ignore_index": None}),

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from microgradrnn import Tensor, Value, functional, jvp, record
+from microgradrnn import Tensor, Value, compile, functional, jvp, record  # noqa: A004 - a graph's, as in PyTorch and re
 from microgradrnn.ops import OPS
 
 both_classes = pytest.mark.parametrize("kind", [Value, Tensor])
@@ -320,3 +320,137 @@ def test_the_slope_of_a_product_is_the_product_of_the_others_also_where_some_are
         y.backward()
     assert y.item() == math.prod(entries)
     assert x.grad.tolist() == slopes
+
+
+def test_any_number_but_0_is_a_condition_that_holds():
+    x, y = Tensor([1.0, 2.0, 3.0]), Tensor([4.0, 5.0, 6.0])
+    z = functional.where(np.array([-1.0, 0.0, 0.5]), x, y)
+    z.backward([1.0, 10.0, 100.0])
+    assert z.data.tolist() == [1.0, 5.0, 3.0]
+    assert x.grad.tolist() == [1.0, 0.0, 100.0]
+    assert y.grad.tolist() == [0.0, 10.0, 0.0]
+
+
+@both_classes
+@pytest.mark.parametrize(
+    "route",
+    [
+        lambda x: x.relu(),
+        lambda x: functional.maximum(x, 0.0),
+        lambda x: functional.minimum(x, 2.0) - 2.0,
+        lambda x: functional.where(np.array(False), x, 0.0),
+        lambda x: functional.where(False, x, 0.0),
+    ],
+    ids=["relu", "maximum", "minimum", "where", "where of numbers"],
+)
+def test_what_stops_upstream_stops_it_also_where_it_is_infinite(kind, route):
+    """The square root's slope at 0 is infinite, and what was cut off does not feel it: PyTorch's gradient is 0 too."""
+    with np.errstate(invalid="raise"), np.errstate(divide="ignore"):
+        x = kind(3.0 if route(kind(3.0)).item() == 0.0 else -1.0, "x")
+        z = route(x)
+        y = z.sqrt()
+        y.backward()
+        assert y.item() == 0.0
+        assert float(x.grad) == 0.0
+        assert jvp(z, {x: np.inf}) == 0.0
+        _, grads = compile(y)()
+    assert float(grads["x"]) == 0.0
+
+
+@pytest.mark.parametrize("extreme", ["max", "min"])
+def test_entries_that_are_not_the_extreme_get_nothing_of_an_infinite_upstream(extreme):
+    x = Tensor([[0.0, -1.0], [0.0, 1.0]])
+    rows = x[:1] if extreme == "max" else x[1:]
+    with np.errstate(invalid="raise", divide="ignore"):
+        getattr(rows, extreme)(axis=1).sqrt().sum().backward()
+    assert sorted(x.grad.ravel()) == [0.0, 0.0, 0.0, np.inf]
+
+
+# ---- The logarithm of a sum of exponentials -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("entries", [[-np.inf, -np.inf], [np.inf, 1.0], [-np.inf, 2.0], [-np.inf], [np.inf, -np.inf]])
+def test_logsumexp_of_infinities_is_numpys_and_warns_of_nothing(entries):
+    with np.errstate(**strict):
+        y = functional.logsumexp(Tensor(entries))
+    assert y.item() == np.logaddexp.reduce(entries)
+
+
+def test_logsumexp_of_nothing_is_the_logarithm_of_0_and_a_softmax_of_nothing_is_empty():
+    x = Tensor(np.zeros((2, 0)))
+    with np.errstate(**strict):
+        np.testing.assert_array_equal(functional.logsumexp(x).data, np.logaddexp.reduce(x.data, axis=1))
+        y = functional.softmax(x)
+        y.backward(np.zeros((2, 0)))
+    assert y.shape == x.grad.shape == (2, 0)
+
+
+def test_paths_that_are_ruled_out_do_not_spoil_a_recursion_over_logsumexp():
+    """The forward algorithm of a chain in which state 0 is never reached: one path remains, whose weights add up."""
+    steps, emissions = np.array([[0.5, -np.inf], [-np.inf, -0.3]]), np.array([[-np.inf, 0.2], [1.0, 0.7], [0.1, -0.4]])
+    e = Tensor(emissions)
+    alpha = e[0]
+    for t in (1, 2):
+        alpha = functional.logsumexp(alpha.reshape(2, 1) + steps, axis=0) + e[t]
+    loss = functional.logsumexp(alpha)
+    loss.backward()
+    assert loss.item() == pytest.approx(0.2 + 0.7 - 0.4 - 0.3 - 0.3, rel=1e-14)
+    np.testing.assert_allclose(e.grad, [[0.0, 1.0], [0.0, 1.0], [0.0, 1.0]], rtol=1e-14)
+
+
+@pytest.mark.parametrize("base", [np.inf, -np.inf, np.nan, 0.0, 3.0])
+def test_anything_to_the_power_of_0_is_1_and_does_not_depend_on_it(base):
+    assert value_and_slope(lambda x: x**0.0, Value, base) == (1.0, 0.0)
+    assert value_and_slope(lambda x: x**0.0, Tensor, base) == (1.0, 0.0)
+
+
+# ---- Halves: counts and sums above 65504 do not fit into them -------------------------------------------------------
+
+MANY = 70_000
+
+
+def test_the_mean_of_many_halves_has_the_slope_1_over_their_number():
+    x = Tensor(np.ones(MANY), dtype=np.float16)
+    y = x.mean()
+    y.backward()
+    assert y.item() == 1.0
+    assert (x.grad == np.float16(1 / MANY)).all()
+
+
+@pytest.mark.parametrize("extreme", ["max", "min"])
+def test_many_equal_halves_share_the_gradient(extreme):
+    x = Tensor(np.ones(MANY), dtype=np.float16)
+    getattr(x, extreme)().backward()
+    assert (x.grad == np.float16(1 / MANY)).all()
+
+
+def test_softmax_and_its_kin_over_many_classes_in_halves():
+    """Of equal logits each class has 1 / n, and the sum of the exponentials is n."""
+    x = Tensor(np.full((1, MANY), 8.0), dtype=np.float16)
+    assert (functional.softmax(x).data == np.float16(1 / MANY)).all()
+    np.testing.assert_allclose(functional.log_softmax(x).data, -math.log(MANY), rtol=1e-3)
+    np.testing.assert_allclose(functional.logsumexp(x).data, 8.0 + math.log(MANY), rtol=1e-3)
+    loss = functional.cross_entropy(x, [3])
+    loss.backward()
+    assert loss.dtype == x.grad.dtype == np.float16
+    assert loss.item() == pytest.approx(math.log(MANY), rel=1e-3)
+    np.testing.assert_array_equal(x.grad[0, :5], np.float16([1 / MANY, 1 / MANY, 1 / MANY, 1 / MANY - 1, 1 / MANY]))
+
+
+@pytest.mark.parametrize("ignore_index", [None, -100])
+def test_the_mean_cross_entropy_of_many_targets_in_halves(ignore_index):
+    """Each loss is log(1 + e^4), and their sum above the largest half."""
+    x = Tensor(np.tile([4.0, 0.0], (MANY, 1)), dtype=np.float16)
+    loss = functional.cross_entropy(x, np.ones(MANY, int), ignore_index=ignore_index)
+    loss.backward()
+    assert loss.item() == pytest.approx(math.log1p(math.exp(4.0)), rel=1e-3)
+    np.testing.assert_allclose(x.grad[0], np.array([1.0, -1.0]) / (1 + math.exp(-4)) / MANY, atol=6e-8)
+
+
+def test_running_sums_of_halves_do_not_stop_where_a_half_cannot_count_on():
+    """2048 + 1 is 2048 in halves."""
+    x = Tensor(np.ones(4096), dtype=np.float16)
+    y = record(OPS["cumsum"], x, axis=0)
+    y.backward(np.ones(4096))
+    np.testing.assert_array_equal(y.data, np.arange(1, 4097).astype(np.float16))
+    np.testing.assert_array_equal(x.grad, np.arange(1, 4097)[::-1].astype(np.float16))

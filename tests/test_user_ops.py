@@ -1,11 +1,13 @@
 """A user's own op, made outside the package: it works wherever the package's own do."""
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from microgradrnn import Backprop, Op, Tensor, Value, gradcheck, jvp, lower, record
+from microgradrnn import Backprop, Op, Tensor, Value, compile, gradcheck, jvp, lower, record  # noqa: A004
 from tests import witnesses
 from tests.op_cases import calls
 
@@ -169,3 +171,50 @@ def test_a_reduction_that_names_no_axis_is_over_all_of_them_as_in_numpy(reduce):
 def test_a_record_is_elementwise_or_structural(rules):
     with pytest.raises(ValueError, match="half"):
         Op(name="half", symbol="", latex="", rule="", forward=lambda xp, x: x / 2, **rules)
+
+
+# ---- Functions that don't keep to xp ---------------------------------------------------------------------------------
+
+WITH_NUMPY = {
+    "np.exp": {"forward": lambda xp, x: np.exp(x), "local": (lambda xp, z, x: z,)},
+    "np.cos": {"forward": lambda xp, x: xp.sin(x), "local": (lambda xp, z, x: np.cos(x),)},
+    "np.where": {"forward": lambda xp, x: np.where(x > 0, x, 0.0), "local": (lambda xp, z, x: x > 0,)},
+    "math.exp": {"forward": lambda xp, x: math.exp(x), "local": (lambda xp, z, x: z,)},
+}
+
+
+@pytest.mark.parametrize("name", WITH_NUMPY)
+@pytest.mark.parametrize("kind", [Value, Tensor])
+def test_a_program_of_an_op_that_uses_numpy_itself_says_what_to_write_in_its_place(name, kind):
+    own = Op(name="own", symbol="own", latex="", rule="", **WITH_NUMPY[name])
+    y = record(own, kind(0.5))
+    with pytest.raises(TypeError, match=f"compile cannot follow op 'own': write xp.{name.split('.')[1]}, not {name}"):
+        compile(y)
+
+
+def test_what_is_no_function_of_scalar_nodes_is_named_by_the_lowering_and_the_op_with_it():
+    own = Op(
+        name="own",
+        symbol="own",
+        latex="",
+        rule="",
+        forward=lambda xp, x: np.fft.fft(x).real,
+        pull=(lambda xp, u, z, x: u,),
+        push=(lambda xp, v, z, x: v,),
+    )
+    with pytest.raises(TypeError, match=r"lower cannot follow op 'own': write xp\.fft, not np\.fft"):
+        lower(record(own, Tensor([1.0, 2.0])))
+
+
+def test_what_numpy_computes_of_settings_alone_stands_in_no_readers_way():
+    scale = Op(
+        name="scale",
+        symbol="scale",
+        latex="",
+        rule="",
+        forward=lambda xp, x: x * np.sqrt(2.0 / np.pi),
+        local=(np.sqrt(2.0 / np.pi),),
+    )
+    x = Value(1.0, "x")
+    value, grads = compile(record(scale, x))()
+    assert value == grads["x"] == pytest.approx(math.sqrt(2.0 / math.pi))

@@ -14,7 +14,8 @@ from typing import Any
 
 from microgradrnn import ops
 from microgradrnn.engine import Node
-from microgradrnn.ops import Scattered
+from microgradrnn.errors import reading
+from microgradrnn.ops import Scattered, downstream_of
 from microgradrnn.program.expressions import Carry, Expression
 from microgradrnn.program.forward import Forward
 from microgradrnn.program.labels import base, gradient_name, says
@@ -41,6 +42,7 @@ from microgradrnn.program.steps import (
     each_row,
     final,
     fit,
+    in_floats,
     scattered,
     stands_alone,
     step,
@@ -121,18 +123,21 @@ class Derivation(Forward):
         """Local applied to upstream, in the shape and type of the input."""
         op = node.op
         assert op is not None
+        xs = in_floats(op, xs)
         arguments: Any = (xs,) if op.any_number else xs
         if op.local is None:
             upstream = upstream if isinstance(upstream, Expression) else self._filled(upstream, z)
             assert op.pull is not None
-            found = op.pull[slot](self.xp, upstream, z, *arguments, **node.params)
+            with reading(op, "compile"):
+                found = op.pull[slot](self.xp, upstream, z, *arguments, **node.params)
         else:
             local = op.local[slot]
-            slope = local(self.xp, z, *arguments) if callable(local) else local
+            with reading(op, "compile"):
+                slope = local(self.xp, z, *arguments) if callable(local) else local
             if isinstance(slope, Expression) and not slope.hint:
                 slope.hint = f"slope_{base(node)}" if base(node) else "slope"
                 slope.why = slope.why or f"the local gradient of {identifier(op.name)}"
-            found = upstream * slope
+            found = downstream_of(op, self.xp, upstream, slope)
         if isinstance(found, Expression) and isinstance(upstream, Expression) and not found.hint:
             found.why = found.why or says(node)
             found.hint = f"d{base(node.inputs[slot]) or 'z'}_from_{(upstream.name or upstream.hint)[1:]}"

@@ -152,6 +152,9 @@ class Expression:
     # fmt: on
     __hash__ = object.__hash__
 
+    def __array__(self, *_: Any, **__: Any) -> Any:
+        raise TypeError("NumPy takes arrays, and this is a formula")
+
     def __bool__(self) -> bool:
         raise TypeError("an op's functions may not branch on data: use where")
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from microgradrnn import ops
 from microgradrnn.engine import Node
+from microgradrnn.errors import reading
 from microgradrnn.program.expressions import Carry, Expression, Loop, is_composed
 from microgradrnn.program.labels import named
 from microgradrnn.program.namespace import Expressions
@@ -30,7 +31,7 @@ from microgradrnn.program.rolling import (
     inner,
 )
 from microgradrnn.program.sizes import Size, unite
-from microgradrnn.program.steps import final, step, total, whole
+from microgradrnn.program.steps import final, in_floats, step, total, whole
 
 
 class Forward:
@@ -114,7 +115,9 @@ class Forward:
     def _applied(self, node: Node, xs: list[Any]) -> Any:
         """The op of other inputs; an elementwise one that takes several steps to compute is a function of its own."""
         assert node.op is not None
-        found = node.op.forward(self.xp, *xs, **node.params)
+        xs = in_floats(node.op, xs)
+        with reading(node.op, "compile"):
+            found = node.op.forward(self.xp, *xs, **node.params)
         if node.op.local is None or node.op.any_number or not is_composed(found, xs):
             return found
         return self.xp.call(node.op, xs, found)

@@ -47,7 +47,8 @@ class Leaves:
         self.recorded: dict[Node, Any] = {}
         for node in graph:
             for x, data in zip(node.inputs, node.xs, strict=True):
-                self.recorded.setdefault(x, data)
+                same_type = not isinstance(data, np.ndarray) or data.dtype == x.dtype  # else the op computes in floats
+                self.recorded.setdefault(x, data if same_type else data.astype(x.dtype))
         for number, given in enumerate(inputs):
             self._input(number, given)
         for leaf in graph:

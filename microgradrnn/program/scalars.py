@@ -19,7 +19,8 @@ import numpy as np
 from microgradrnn.backprop import order
 from microgradrnn.convert import as_float
 from microgradrnn.engine import Node
-from microgradrnn.ops import Op
+from microgradrnn.errors import reading
+from microgradrnn.ops import Op, downstream_of
 from microgradrnn.program import float_helpers
 from microgradrnn.program.frozen import frozen
 from microgradrnn.program.lines import FROM_MATH, SymbolWriter, count_uses, statement, text_of
@@ -198,7 +199,7 @@ class _Compiling:
         if node is self.loss:
             total = self.xp.make("number", 1.0)
         else:
-            downstream = [self._times(edge.upstream, edge.local) for edge in edges]
+            downstream = list(map(self._downstream, edges))
             total = functools.reduce(lambda x, y: self.xp.make("+", x, y), downstream)
         if total.grad_of is None:
             total.grad_of, total.why = self.values[node], _reason(node, [edge.op for edge in edges])
@@ -210,8 +211,13 @@ class _Compiling:
         local = op.local[slot]
         return traced(op, local, self.xp, z, *([xs] if op.any_number else xs)) if callable(local) else float(local)
 
-    def _times(self, upstream: Symbol, local: Any) -> Symbol:
-        """Downstream: a product of its own also where another is equal, as it is another edge's."""
+    def _downstream(self, edge: _Edge) -> Symbol:
+        """A product of its own also where another is equal, as it is another edge's."""
+        upstream, local = edge.upstream, edge.local
+        if edge.op.routes and type(local) is Symbol:
+            return downstream_of(edge.op, self.xp, upstream, local)  # type: ignore[no-any-return]
+        if edge.op.routes and not local:
+            return self.xp.make("number", 0.0)
         if type(local) is not Symbol and abs(local) == 1:
             return upstream if local > 0 else self.xp.make("negative", upstream)
         return self.xp.make("*", upstream, local if type(local) is Symbol else float(local))
@@ -275,13 +281,9 @@ class _Compiling:
 
 def traced(op: Op, function: Callable[..., Any], xp: Symbols, *args: Any) -> Any:
     """What a function of an op's record gives for symbols."""
-    try:
+    with reading(op, "compile"):
         found = function(xp, *args)
         return found if type(found) is Symbol else as_number(found)
-    except (TypeError, AttributeError, ValueError) as error:
-        raise TypeError(
-            f"compile: op {op.name!r} cannot be written ({error}): its functions may use operators and xp's functions"
-        ) from error
 
 
 def _reason(node: Node, ops: Sequence[Op]) -> str:

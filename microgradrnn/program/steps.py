@@ -1,6 +1,6 @@
 """The words that loops add to NumPy's: a value at a step, at all steps, summed over them, and after the last.
 
-And what a gradient needs: `fit`, `scattered`.
+And what an op needs, `in_floats`, and a gradient: `fit`, `scattered`.
 """
 
 from __future__ import annotations
@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from microgradrnn.ops import Scattered
+import numpy as np
+
+from microgradrnn.ops import Op, Scattered
 from microgradrnn.program.expressions import Carry, Expression, Loop
 
 
@@ -47,6 +49,13 @@ def final(carry: Carry) -> Expression:
     found = x.home.make("final", (carry.value,), {}, x.shape, x.dtype)
     found.loop = None
     return found
+
+
+def in_floats(op: Op, xs: list[Any]) -> list[Any]:
+    """The inputs of an op as `microgradrnn.engine.record` hands them to it."""
+    if op.in_floats and isinstance(xs[0], Expression) and xs[0].dtype.kind != "f":
+        return [xs[0].astype(np.dtype(np.float64)), *xs[1:]]
+    return xs
 
 
 def zeros_like(x: Expression) -> Expression:

@@ -80,8 +80,16 @@ class Symbol:
     # fmt: on
     __hash__ = object.__hash__
 
+    def __array__(self, *_: Any, **__: Any) -> Any:
+        raise TypeError("NumPy takes arrays, and this is a formula")
+
     def __bool__(self) -> bool:
         raise TypeError("it branches on data; xp.where chooses")
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Booleans are what comparisons give."""
+        return np.dtype(bool if COMPARE <= LEVELS.get(self.fn, ATOM) <= AND else float)
 
     @property
     def is_call(self) -> bool:

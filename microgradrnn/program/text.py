@@ -319,6 +319,8 @@ def word(x: Expression) -> str:
         "negative": "minus",
         "max": "largest",
         "sum": "sums",
+        "isfinite": "finite",
+        "astype": "cast",
     }
     word = words.get(x.fn, x.fn)
     names = [arg.name for arg in x.args if isinstance(arg, Expression) and arg.name]

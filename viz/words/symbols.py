@@ -73,6 +73,9 @@ class Symbol:
     def __bool__(self) -> bool:
         raise TypeError("an op's functions may not branch on data: use xp.where, xp.maximum, xp.minimum")
 
+    def __array__(self, *_: Any, **__: Any) -> Any:
+        raise TypeError("NumPy takes arrays, and this is a formula")
+
     def within(self, level: int) -> tuple[str, str]:
         """Text and LaTeX for a place that asks for a level, in brackets where this one is lower."""
         if self.level >= level:
