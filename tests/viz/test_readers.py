@@ -11,7 +11,8 @@ from microgradrnn import Parameter, Tensor, Value, functional, nn, scope
 from microgradrnn.engine import ancestors
 from tests.viz.networks import rnn_loss
 from viz import draw, explain, frames, grad_flow, page, step
-from viz.names import LONGEST, names
+from viz.names import LONGEST
+from viz.passes import whole
 
 
 def stepped(root):
@@ -54,7 +55,7 @@ def test_frames_of_a_graph_that_doubles_are_made(tmp_path):
 @pytest.mark.parametrize("make", [doubled, chain])
 def test_names_of_nodes_without_a_label_are_short_and_their_formulas_too(make):
     root = make(200)
-    assert max(map(len, names(ancestors(root)).values())) <= LONGEST
+    assert max(map(len, whole(root).names.values())) <= LONGEST
     root.backward()
     assert len(explain(root).latex) < 1000
 
