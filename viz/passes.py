@@ -5,15 +5,17 @@
 - `forward`: a run without gradients. `whole`: every visit of a backward pass. `so_far`: as much of it as the user's own
   passes have made.
 
-Nothing is written to a node, and nobody else in viz makes a backward pass or reads a ``grad``.
+Nothing is written to a node, here or anywhere else in viz.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
+
+import numpy as np
 
 from microgradrnn.engine import Node, ancestors
 from microgradrnn.stepping import Edge, Visit, walk
@@ -55,9 +57,8 @@ class Pass:
     made: int = 0
     unknown: frozenset[Node] = frozenset()
 
-    @staticmethod
-    def t(node: Node) -> int | None:
-        """The time step of a node."""
+    def t(self, node: Node) -> int | None:
+        """The time step of a node, which all of viz asks here."""
         return node.t
 
     @cached_property
@@ -157,14 +158,25 @@ def so_far(root: Node) -> Pass:
     if root.grad is None:
         return forward(root)
     run = whole(root)
-    made = sum(1 for _ in _made(run.visits))
+    made = next((i for i, visit in enumerate(run.visits) if _is_to_come(visit, run)), len(run.visits))
     unknown = frozenset(visit.node for visit in run.visits if visit.node.grad is None)
     return replace(run, made=made, unknown=unknown)
 
 
-def _made(visits: Sequence[Visit]) -> Iterator[Visit]:
-    """The visits that have been made: a node's inputs have a grad by then, unless they are leaves that forgot it."""
-    for visit in visits:
-        if any(edge.input.op and edge.input.grad is None for edge in visit.edges):
-            return
-        yield visit
+def _is_to_come(visit: Visit, run: Pass) -> bool:
+    """Whether a visit has not been made yet, as the inputs' grads tell in the middle of a pass.
+
+    An inner node that it gives something to has no grad then; or the grad of any input is still the sum without it.
+    """
+    for edge in visit.edges:
+        grad = edge.input.grad
+        if grad is None:
+            if edge.input.op is not None:
+                return True
+        elif edge.before is not None and not _same(grad, run.grad(edge.input)) and _same(grad, edge.before):
+            return True
+    return False
+
+
+def _same(a: Any, b: Any) -> bool:
+    return a is b or bool(np.array_equal(a, b, equal_nan=True))

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..numbers import brief
 from .as_latex import derivative
-from .blocks import NEXT, SO_FAR, SUM, WAITING, Contribution, Equation, Upstream, VisitWords, spoken
+from .blocks import LOCAL, NEXT, SO_FAR, SUM, WAITING, Contribution, Equation, Upstream, VisitWords, spoken
 from .escape import xml
 from .mathml import mathml
 from .visits import MANY
@@ -61,7 +61,7 @@ def _came_in(words: Upstream, gradient: str, strip: Strip) -> list[str]:
 
 
 def _goes_down(to: Contribution, loss: str) -> list[str]:
-    numbers = f"<span class=answer> · local {xml(to.local_numbers)}</span>"
+    numbers = f"<span class=answer> · {LOCAL} {xml(to.local_numbers)}</span>"
     is_new = to.local_numbers not in ("", to.local.text)
     equation = _equation(rf"{derivative(loss, to.to.latex)} {{+}}= {to.downstream.latex}", to.downstream.text)
     rows = [_row(entry) for entry in to.entries]
