@@ -30,7 +30,7 @@ from .paint import pen, svg
 from .words.as_html import visit
 from .words.blocks import NORMS, VisitWords
 from .words.escape import clean, xml
-from .words.quiz import TOLERANCE, Question, questions
+from .words.quiz import SAID, TOLERANCE, Question, questions
 
 MOST_VISITS = 2000
 """Of a longer pass only the visits to nodes that are in the picture are on the page."""
@@ -170,6 +170,7 @@ def _data(film: Animation, said: Sequence[VisitWords]) -> dict[str, Any]:
     turns |= {f"s{i}": shared.visit for i, shared in enumerate(film.placed.view.sums)}
     return {
         "tolerance": TOLERANCE,
+        "said": SAID,
         "steps": [_step(film, words.title.number) for words in said],
         "visitOf": {name: turn for name, turn in turns.items() if turn is not None},
         "quiz": [_quiz(film, words, remarks) for words in said],

@@ -31,6 +31,15 @@ ENTRIES = 2
 SAME = 2
 """From how many edges a visit asks for the same number: a sum of many inputs hands the same to all."""
 
+SAID = {
+    "right": "right: {}",
+    "near": f"{{}} is near, but more than {TOLERANCE:.0%} off",
+    "wrong": "{} is not it; {}",
+    "unread": "{}; this does not count",
+    "score": "{} of {} right",
+}
+"""What is said to answers, in a terminal as on a page."""
+
 _PRODUCTS = 4
 """How many single products of a sum are known as a mistake: the largest ones."""
 
@@ -98,7 +107,7 @@ class Score:
         return self.asked > 0
 
     def __str__(self) -> str:
-        return f"{self.right} of {self.asked} right"
+        return SAID["score"].format(self.right, self.asked)
 
 
 def questions(visit: Visit, said: VisitWords) -> tuple[Question, ...]:
@@ -143,17 +152,18 @@ def judge(question: Question, text: str) -> Verdict:
     try:
         given = calculate(text)
     except ExpressionError as error:
-        return Verdict(False, f"{error.reason}, at character {error.position + 1}; this does not count", counts=False)
+        where = f"{error.reason}, at character {error.position + 1}"
+        return Verdict(False, SAID["unread"].format(where), counts=False)
     if not isinstance(given, float):
-        return Verdict(False, "one number is asked for, not a list; this does not count", counts=False)
+        return Verdict(False, SAID["unread"].format("one number is asked for, not a list"), counts=False)
     if close(given, question.answer):
-        return Verdict(True, f"right: {number(question.answer)}")
+        return Verdict(True, SAID["right"].format(number(question.answer)))
     for wrong, said in question.mistakes:
         if close(given, wrong):
             return Verdict(False, said)
     if abs(given - question.answer) < 0.1 * abs(question.answer):
-        return Verdict(False, f"{number(given)} is near, but more than {TOLERANCE:.0%} off")
-    return Verdict(False, f"{number(given)} is not it; {question.hint}")
+        return Verdict(False, SAID["near"].format(number(given)))
+    return Verdict(False, SAID["wrong"].format(number(given), question.hint))
 
 
 def close(given: float, right: float) -> bool:

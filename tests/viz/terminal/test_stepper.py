@@ -478,7 +478,7 @@ def test_values_and_gradients_have_a_colour_each_and_are_named_too():
     assert "\x1b" not in "".join(paint(line, coloured=False) for line in visit(said(Words(whole(scalar())), 2)))
 
 
-PROGRAM = "from tests.viz.test_terminal import scalar; from viz import step; step(scalar(), quiz={quiz})"
+PROGRAM = "from tests.viz.terminal.test_stepper import scalar; from viz import step; step(scalar(), quiz={quiz})"
 
 
 class Terminal:
@@ -493,7 +493,7 @@ class Terminal:
         self.ours, theirs = pty.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
         kept = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
-        root = Path(__file__).parents[2]
+        root = Path(__file__).parents[3]
         self.child = subprocess.Popen(
             [sys.executable, "-c", PROGRAM.format(quiz=quiz)],
             cwd=root,
