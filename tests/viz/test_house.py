@@ -1,6 +1,9 @@
 """The house of viz: which room knows which, and that nobody writes to a node."""
 
 import ast
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -97,3 +100,13 @@ def test_a_leafs_array_stays_the_graphs_own():
     draw(root).svg()
     page(root)
     assert not [node for node in ancestors(root) if getattr(node, "_lent", False)]
+
+
+def test_viz_works_under_another_name_too():
+    program = (
+        f"import sys, types; home = types.ModuleType('other'); home.__path__ = [{str(HOME.parent)!r}];"
+        "sys.modules['other'] = home; from other.viz import page; from microgradrnn import Value;"
+        "page(Value(2.0, 'a') * Value(3.0, 'b')); assert 'viz' not in sys.modules"
+    )
+    path = os.pathsep.join([str(HOME.parent), *filter(None, sys.path)])
+    subprocess.run([sys.executable, "-c", program], check=True, env=os.environ | {"PYTHONPATH": path})

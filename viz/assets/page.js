@@ -175,11 +175,11 @@
   }
 
   function keepScore() {
-    part("score").textContent = score.asked ? say(said.score, score.right, score.asked) : "";
+    part("score").textContent = score.asked ? filled(said.score, score.right, score.asked) : "";
   }
 
   /** A sentence with its blanks filled in. */
-  const say = (sentence, ...blanks) => blanks.reduce((text, blank) => text.replace("{}", () => blank), sentence);
+  const filled = (sentence, ...blanks) => blanks.reduce((text, blank) => text.replace("{}", () => blank), sentence);
 
   function judge(question, text) {
     let given;
@@ -187,15 +187,15 @@
       given = calculate(text);
     } catch (error) {
       if (!(error instanceof Unreadable)) throw error;
-      return { right: false, counts: false, said: say(said.unread, error.message) };
+      return { right: false, counts: false, said: filled(said.unread, error.message) };
     }
     const verdict = (right, words) => ({ right, counts: true, said: words });
-    if (close(given, question.answer)) return verdict(true, say(said.right, written(question.answer)));
+    if (close(given, question.answer)) return verdict(true, filled(said.right, written(question.answer)));
     const mistake = question.mistakes.find(([wrong]) => close(given, wrong));
     if (mistake) return verdict(false, remarks[mistake[1]]);
     if (Math.abs(given - question.answer) < 0.1 * Math.abs(question.answer))
-      return verdict(false, say(said.near, written(given)));
-    return verdict(false, say(said.wrong, written(given), remarks[question.rule]));
+      return verdict(false, filled(said.near, written(given)));
+    return verdict(false, filled(said.wrong, written(given), remarks[question.rule]));
   }
 
   /** 0 is no answer to a number that is not 0, and the other way round. */

@@ -269,7 +269,8 @@ class _Builder:
                 parts = tuple((self.t(consumer), run.contribution(consumer, slot)) for consumer, slot in uses)
                 visits = tuple(run.turns[consumer] for consumer, _ in uses)
                 title, value = self.titles[node], run.values[node]
-                sums.append(Sum(title, value, parts, run.grad(node), visits, run.turns.get(node)))
+                turn, history = run.turns.get(node), run.history(node)
+                sums.append(Sum(title, value, parts, run.grad(node), visits, history, turn))
         return self._largest_of(sums)
 
     def _largest_of(self, sums: list[Sum]) -> tuple[Sum, ...]:

@@ -50,15 +50,8 @@ def of_use(shared: Sum, i: int) -> list[Known]:
 
 
 def of_total(shared: Sum) -> list[Known]:
-    """The states of a shared weight's grad: the uses that are in so far, added up in the order of the visits."""
-    order = sorted(range(len(shared.parts)), key=lambda i: shared.visits[i])
-    history: list[tuple[int, Any]] = []
-    for i in order:
-        part = shared.parts[i][1]
-        history.append((shared.visits[i], history[-1][1] + part if history else part))
-    if history:
-        history[-1] = (history[-1][0], shared.total)
-    return _growing(history)
+    """The states of a shared weight's grad: the sum of the uses that are in so far."""
+    return _growing(shared.history)
 
 
 def _coming(visit: int | None, data: Any) -> list[Known]:

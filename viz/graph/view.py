@@ -88,6 +88,7 @@ class Sum:
     """A shared weight: its value, what each use contributes (time step or None, contribution), and the total.
 
     ``visits`` are the numbers of the visits at which the parts come in, ``visit`` that of the weight's own turn.
+    ``history`` is how the total comes to be: pairs (how many visits have been made, the sum by then).
     """
 
     title: str
@@ -95,6 +96,7 @@ class Sum:
     parts: tuple[tuple[int | None, Any], ...]
     total: Any
     visits: tuple[int, ...]
+    history: tuple[tuple[int, Any], ...]
     visit: int | None
 
 
