@@ -117,6 +117,16 @@ class Pass:
         arrivals = self.arrivals.get(node)
         return arrivals[-1].visit if arrivals else 0
 
+    def lacks(self, edge: Edge) -> bool:
+        """Whether the grad of an edge's input is the sum without this contribution, and not the whole one."""
+        grad = edge.input.grad
+        return not _same(grad, self.grad(edge.input)) and _same(grad, edge.before)
+
+    def stands_at(self, made: int) -> bool:
+        """Whether every node's grad is what the first ``made`` visits of this pass give it, and nothing else."""
+        early = replace(self, made=made)
+        return all(_same(visit.node.grad, early.grad(visit.node)) for visit in self.visits)
+
 
 def forward(root: Node) -> Pass:
     """The run that recorded the graph, without any gradient."""
@@ -158,25 +168,22 @@ def so_far(root: Node) -> Pass:
     if root.grad is None:
         return forward(root)
     run = whole(root)
-    made = next((i for i, visit in enumerate(run.visits) if _is_to_come(visit, run)), len(run.visits))
     unknown = frozenset(visit.node for visit in run.visits if visit.node.grad is None)
-    return replace(run, made=made, unknown=unknown)
+    return replace(run, made=_visits_made(run), unknown=unknown)
 
 
-def _is_to_come(visit: Visit, run: Pass) -> bool:
-    """Whether a visit has not been made yet, as the inputs' grads tell in the middle of a pass.
+def _visits_made(run: Pass) -> int:
+    """How many visits have been made, as the nodes' grads tell: all of them, unless we are in the middle of a pass."""
+    visits = run.visits
+    reached = next((i for i, visit in enumerate(visits) if _finds_no_grad(visit)), len(visits))
+    earlier = next((i for i in range(reached) if any(map(run.lacks, visits[i].edges))), reached)
+    return earlier if run.stands_at(earlier) else reached
 
-    An inner node that it gives something to has no grad then; or the grad of any input is still the sum without it.
-    """
-    for edge in visit.edges:
-        grad = edge.input.grad
-        if grad is None:
-            if edge.input.op is not None:
-                return True
-        elif edge.before is not None and not _same(grad, run.grad(edge.input)) and _same(grad, edge.before):
-            return True
-    return False
+
+def _finds_no_grad(visit: Visit) -> bool:
+    """Whether an inner node that the visit gives something to has no grad: then the visit is still to come."""
+    return any(edge.input.op is not None and edge.input.grad is None for edge in visit.edges)
 
 
 def _same(a: Any, b: Any) -> bool:
-    return a is b or bool(np.array_equal(a, b, equal_nan=True))
+    return a is b or (a is not None and b is not None and bool(np.array_equal(a, b, equal_nan=True)))

@@ -45,6 +45,14 @@ def test_in_the_middle_of_a_pass_it_knows_what_backprop_has_shown(made):
             np.testing.assert_array_equal(known.grad(node), expected)
 
 
+def test_a_grad_that_was_set_to_zero_does_not_look_like_a_pass_half_made():
+    x, w, dead = Value(3.0, "x"), Value(2.0, "w"), Value(-1.0, "dead")
+    root = x * w.exp() + x * dead.relu()  # the first contribution to x is 0
+    root.backward()
+    x.grad = 0.0  # as micrograd's training loops do
+    assert so_far(root).made == len(order(root))
+
+
 def test_before_a_pass_nothing_is_known_and_all_nodes_are_there():
     root = rnn_loss(2)
     for run in (so_far(root), forward(root)):
