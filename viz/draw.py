@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import itertools
 from collections.abc import Callable, Iterable
 from functools import cached_property
@@ -12,14 +11,13 @@ from typing import Any
 
 from microgradrnn.engine import Node
 
-from .graph import collapse as zoom
 from .graph.levels import Level, view_at
 from .graph.view import View
-from .layout.arrange import arrange
-from .layout.engine import LayoutTimeoutError
+from .layout.arrange import arrange_in_time
 from .paint import dot, pdf, svg
-from .paint import png as raster
-from .words import as_text as text
+from .paint.png import png
+from .passes import Pass, so_far
+from .words.as_text import every_visit
 
 _HTML = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title></head>
@@ -27,9 +25,6 @@ _HTML = """<!doctype html>
 {svg}
 </body></html>
 """
-FEW = 30
-"""So many boxes are laid out at once, where all of them took too long."""
-
 _next_drawing = itertools.count().__next__
 
 
@@ -41,10 +36,9 @@ class Drawing:
         source: the same as DOT, to take elsewhere.
     """
 
-    def __init__(self, root: Node, view: View, rankdir: str, format: str) -> None:  # noqa: A002 - as below
-        self.view, self._rankdir, self._format = view, rankdir, format
+    def __init__(self, run: Pass, view: View, rankdir: str, format: str) -> None:  # noqa: A002 - as below
+        self._run, self.view, self._rankdir, self._format = run, view, rankdir, format
         self.source = dot.source(view, "BT" if view.steps else rankdir)
-        self._root, self._grad = root, copy.copy(root.grad)
         self._prefix = f"d{_next_drawing()}-"
 
     def svg(self) -> str:
@@ -53,24 +47,19 @@ class Drawing:
 
     @cached_property
     def _svg(self) -> str:
-        try:
-            return self._painted(self.view)
-        except LayoutTimeoutError as late:
-            note = f"{late}: only the {FEW} boxes nearest to the root are shown; draw(root, steps=…, max_nodes=…) picks"
-            self.view = zoom.nearest(self.view, FEW, note)
-            return self._painted(self.view)
-
-    def _painted(self, view: View) -> str:
-        sizes = svg.sizes(view)
-        return svg.paint(view, arrange(view, sizes, self._rankdir), sizes, self._prefix)
+        placed = arrange_in_time("draw(root", self.view, svg.sizes, self._rankdir)
+        self.view = placed.view
+        return svg.paint(placed, self._prefix)
 
     def png(self) -> bytes:
         """The picture as PNG, at two pixels a point."""
-        return raster.png(self.svg())
+        return png(self.svg())
 
     def to_text(self) -> str:
         """Every visit of the backward pass as text, also of what the picture leaves out."""
-        return text.visits(self._root, self._grad)
+        if not self._run.visits:
+            return f"{self._run.root.label or 'this node'} has no gradient yet: call backward() first\n"
+        return every_visit(self._run)
 
     def save(self, path: str | Path) -> Path:
         """Write the picture; the name's ending says as what: .svg, .png, .pdf, .html, .dot or .txt. Folders
@@ -149,7 +138,8 @@ def draw(
         raise ValueError(f"draw: rankdir is LR, TB, BT or RL, not {rankdir!r}")
     if max_nodes < 1:
         raise ValueError(f"draw: max_nodes must be at least 1, not {max_nodes}")
-    return Drawing(root, view_at(root, level, steps, max_nodes, rolled), rankdir, format)
+    run = so_far(root)
+    return Drawing(run, view_at(run, level, steps, max_nodes, rolled), rankdir, format)
 
 
 def draw_dot(root: Node, format: str = "svg", rankdir: str = "LR") -> Drawing:  # noqa: A002 - micrograd's name

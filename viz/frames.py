@@ -7,10 +7,11 @@ from pathlib import Path
 
 from microgradrnn.engine import Node
 
-from .animation import moving
-from .paint import png as raster
+from .animation import animate
 from .paint import svg
-from .words.lesson import Step
+from .paint.png import png
+from .words.blocks import VisitWords, time
+from .words.visits import BRIEF
 
 FORMATS = ("svg", "png")
 
@@ -44,20 +45,19 @@ def frames(
     """
     if format not in FORMATS:
         raise ValueError(f"frames: format is {' or '.join(map(repr, FORMATS))}, not {format!r}")
-    film = moving("frames", loss, steps, max_nodes)
+    film = animate("frames", loss, steps, max_nodes)
     folder = Path(directory)
     folder.mkdir(parents=True, exist_ok=True)
     written = []
-    for step, light in zip(film.steps, film.lights, strict=True):
-        frame = svg.Frame(step.number, light, _caption(step), step.rule)
-        picture = svg.paint(film.view, film.layout, film.sizes, f"f{step.number}-", frame)
-        path = folder / f"visit_{step.number:0{len(str(step.of))}}.{format}"
-        path.write_bytes(raster.png(picture) if format == "png" else picture.encode())
+    for number, highlight in enumerate(film.highlights, start=1):
+        words = film.words.visit(number, BRIEF)
+        frame = svg.Frame(number, highlight, _caption(words), words.rule)
+        picture = svg.paint(film.placed, f"f{number}-", frame)
+        path = folder / f"visit_{number:0{len(str(len(film.words)))}}.{format}"
+        path.write_bytes(png(picture) if format == "png" else picture.encode())
         written.append(path)
     return written
 
 
-def _caption(step: Step) -> str:
-    time = [f"t = {step.node.t}"] if step.node.t is not None else []
-    made = [f"{step.name} = {step.made}" if step.made not in ("", step.name) else step.name]
-    return " · ".join([f"visit {step.number} of {step.of}", *time, *made])
+def _caption(words: VisitWords) -> str:
+    return " · ".join([words.title.parts[0], *time(words.title.t), words.definition.plain])

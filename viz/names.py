@@ -1,7 +1,7 @@
 """What to call a node that has no label: the expression that made it, while that is short."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import Any
 
 from microgradrnn.engine import Node
@@ -17,40 +17,40 @@ MOST_INPUTS = 4
 _INFIX = {"add", "sub", "mul", "div", "pow", "matmul"}
 
 
-def recorded(nodes: Iterable[Node]) -> dict[Node, Any]:
-    """The data that a graph was computed with, which its consumers keep: a leaf may have moved on since."""
-    found: dict[Node, Any] = {}
-    for node in nodes:
-        found.setdefault(node, node._data)
-        found.update(zip(node.inputs, node.xs, strict=True))
-    return found
+def names(values: Mapping[Node, Any]) -> dict[Node, str]:
+    """A name for each node: its label, a short expression, or the op and the node's number among those of that op.
 
-
-def names(nodes: Iterable[Node]) -> dict[Node, str]:
-    """A name for each node, given inputs first: its label, a short expression, or the op and its number among those.
+    Args:
+        values: the data of each node, inputs before what reads them.
 
     >>> from microgradrnn import Value
     >>> from microgradrnn.engine import ancestors
     >>> x, y = Value(1.0, label="x"), Value(2.0, label="y")
-    >>> list(names(ancestors((x + y) * 2)).values())
+    >>> list(names({node: node.item() for node in ancestors((x + y) * 2)}).values())
     ['x', 'y', 'x + y', '2', '(x + y) * 2']
     """
     found: dict[Node, str] = {}
     count: Counter[str] = Counter()
-    for node in nodes:
+    for node, value in values.items():
         kind = node.op.name if node.op else "leaf"
         count[kind] += 1
-        name = " ".join(str(node.label).split()) or expression(node, found)
+        name = " ".join(str(node.label).split())
+        name = name or (expression(node, found) if node.op else _leaf(node, value))
         found[node] = name if node.label or len(name) <= LONGEST else f"{kind}#{count[kind]}"
     return found
 
 
-def expression(node: Node, known: dict[Node, str]) -> str:
-    """The node's op applied to its inputs' names; a leaf without a label is its number or shape."""
+def _leaf(node: Node, value: Any) -> str:
+    """A leaf without a label is its number or its shape."""
+    kind = "leaf" if node.requires_grad else "constant"
+    return brief(value) if node.size == 1 else f"{kind} {'×'.join(map(str, node.shape))}"
+
+
+def expression(node: Node, known: Mapping[Node, str]) -> str:
+    """The node's op applied to its inputs' names; empty for a leaf."""
     op = node.op
     if op is None:
-        kind = "leaf" if node.requires_grad else "constant"
-        return brief(node.data) if node.size == 1 else f"{kind} {'×'.join(map(str, node.shape))}"
+        return ""
     many = len(node.inputs) > MOST_INPUTS
     inputs = [*node.inputs[:1], *node.inputs[-1:]] if many else node.inputs
     parts = [_operand(x, known) for x in inputs]
@@ -66,7 +66,7 @@ def expression(node: Node, known: dict[Node, str]) -> str:
     return f"{op.name}({', '.join(bare)})"
 
 
-def _operand(x: Node, known: dict[Node, str]) -> str:
+def _operand(x: Node, known: Mapping[Node, str]) -> str:
     """An input's name, in brackets where it is itself an expression."""
     name = known.get(x, "…")
     compound = not x.label and x.op is not None and " " in name and not name.endswith(")")

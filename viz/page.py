@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import json
 from base64 import b64encode
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from html import escape
 from importlib import resources
@@ -19,21 +19,18 @@ from typing import Any
 
 import numpy as np
 
-from microgradrnn.engine import Node, ancestors
+from microgradrnn.engine import Node
 
-from .animation import Moving, moving
-from .graph import timeline as states
-from .graph.highlight import Light
-from .graph.timeline import State
-from .graph.view import Box
-from .names import names
+from .animation import Animation, animate
+from .graph import timeline
+from .graph.timeline import Known
+from .graph.view import Box, View
 from .numbers import brief, number
 from .paint import pen, svg
 from .words.as_html import visit
-from .words.as_terminal import asked
-from .words.lesson import Step
-from .words.quiz import TOLERANCE, Question, questions
-from .words.styled import plain
+from .words.blocks import NORMS, VisitWords
+from .words.escape import clean, xml
+from .words.quiz import SAID, TOLERANCE, Question, questions
 
 MOST_VISITS = 2000
 """Of a longer pass only the visits to nodes that are in the picture are on the page."""
@@ -101,23 +98,25 @@ def page(
     >>> page(Value(2.0, "a") * Value(3.0, "b")).html.startswith("<!doctype html>")
     True
     """
-    made = Page(_html(loss, moving("page", loss, steps, max_nodes), quiz))
+    made = Page(_html(animate("page", loss, steps, max_nodes), quiz))
     if path is not None:
         made.save(path)
     return made
 
 
-def _html(root: Node, film: Moving, quiz: bool) -> str:
+def _html(film: Animation, quiz: bool) -> str:
     prefix = f"p{_next_page()}-"
-    picture = svg.live(film.view, film.layout, film.sizes, prefix)
-    told = list(zip(film.steps, film.lights, strict=True))
-    if len(told) > MOST_VISITS:
-        told = [(step, light) for step, light in told if light.boxes or light.sum is not None]
+    picture = svg.live(film.placed, prefix)
+    count = len(film.words)
+    told = range(1, count + 1)
     legend = list(picture.legend)
-    if len(told) < len(film.steps):
-        legend.append(f"⋯ {len(film.steps) - len(told):,} visits to nodes that are not drawn are left out")
-    name = film.steps[0].name
-    called = pen.xml(name if len(name) <= 60 else name[:60] + "…")
+    if count > MOST_VISITS:
+        drawn = [turn for turn in told if film.lit(turn).boxes or film.lit(turn).sum is not None]
+        legend.append(f"⋯ {count - len(drawn):,} visits to nodes that are not drawn are left out")
+    else:
+        drawn = list(told)
+    said = [film.words.visit(turn) for turn in drawn]
+    root = xml(film.words.names[film.run.root])
     style, script = pen.style(live=True) + "\n" + _short(_asset("page.css")), _short(_asset("page.js"))
     html = Template(_asset("page.html"))
     return html.substitute(
@@ -126,18 +125,19 @@ def _html(root: Node, film: Moving, quiz: bool) -> str:
         style_hash=_hash(style),
         script=script,
         script_hash=_hash(script),
-        title=f"Backward pass of {called}",
+        title=f"Backward pass of {root}",
         quiz=str(quiz).lower(),
         panel=picture.panel,
         graph=picture.graph,
-        count=f"{len(film.steps):,}",
-        root=called,
-        seed=brief(film.steps[0].visit.upstream),
-        last=len(told),
-        visits="\n".join(visit(step, name, picture.grad_scale) for step, _ in told),
-        legend=pen.xml(" · ".join(legend)),
-        data=_json(_data(root, film, told)),
-        boxes=_json(_boxes(film)),
+        count=f"{count:,}",
+        root=root,
+        seed=brief(film.run.visits[0].upstream),
+        last=len(drawn),
+        visits="\n".join(visit(words, picture.strip) for words in said),
+        norms=NORMS,
+        legend=xml(" · ".join(legend)),
+        data=_json(_data(film, said)),
+        boxes=_json(_boxes(film.placed.view)),
     )
 
 
@@ -164,15 +164,16 @@ def _json(data: Any) -> str:
 # ---- The data of the page's script ----------------------------------------------------------------------------------
 
 
-def _data(root: Node, film: Moving, told: list[tuple[Step, Light]]) -> dict[str, Any]:
-    called, remarks = names(ancestors(root)), _Remarks()
-    turns = {f"b{box.key}": _turn(box) for box in film.view.boxes}
-    turns |= {f"s{light.sum}": step.number for step, light in told if light.sum is not None}
+def _data(film: Animation, said: Sequence[VisitWords]) -> dict[str, Any]:
+    remarks = _Remarks()
+    turns = {f"b{box.key}": _turn(box) for box in film.placed.view.boxes}
+    turns |= {f"s{i}": shared.visit for i, shared in enumerate(film.placed.view.sums)}
     return {
         "tolerance": TOLERANCE,
-        "steps": [_step(step, light) for step, light in told],
+        "said": SAID,
+        "steps": [_step(film, words.title.number) for words in said],
         "visitOf": {name: turn for name, turn in turns.items() if turn is not None},
-        "quiz": [[_question(question, called, remarks) for question in questions(step)] for step, _ in told],
+        "quiz": [_quiz(film, words, remarks) for words in said],
         "remarks": list(remarks),
     }
 
@@ -190,24 +191,29 @@ def _turn(box: Box) -> int | None:
     return box.history[0][0] if box.role == "alias" and box.history else box.visit
 
 
-def _step(step: Step, light: Light) -> dict[str, Any]:
+def _step(film: Animation, turn: int) -> dict[str, Any]:
+    node, lit = film.run.visits[turn - 1].node, film.lit(turn)
     found = {
-        "visit": step.number,
-        "name": pen.clean(step.name)[:80],
-        "t": step.node.t,
-        "boxes": list(light.boxes),
-        "sum": light.sum,
-        "arrows": sorted(light.arrows),
+        "visit": turn,
+        "name": clean(film.words.names[node]),
+        "t": film.run.t(node),
+        "boxes": list(lit.boxes),
+        "sum": lit.sum,
+        "arrows": sorted(lit.arrows),
     }
     return {key: value for key, value in found.items() if value is not None and value != []}
 
 
-def _question(question: Question, called: dict[Node, str], remarks: _Remarks) -> list[Any]:
-    op = question.handed.edge.node.op
-    assert op is not None
-    given = "\n".join(plain(line).strip() for line in asked(question, called)[1:])
-    mistakes = [[_close_enough(wrong), remarks[pen.clean(said)]] for wrong, said in question.mistakes]
-    return [pen.clean(question.prompt), pen.clean(given), _close_enough(question.answer), mistakes, remarks[op.rule]]
+def _quiz(film: Animation, words: VisitWords, remarks: _Remarks) -> list[Any]:
+    asked = questions(film.run.visits[words.title.number - 1], words)
+    return [_question(question, remarks) for question in asked]
+
+
+def _question(question: Question, remarks: _Remarks) -> list[Any]:
+    given = " · ".join(f"{name} = {known}" for name, known in question.given)
+    mistakes = [[_close_enough(wrong), remarks[clean(said)]] for wrong, said in question.mistakes]
+    rule = remarks[question.rule]
+    return [clean(question.prompt), clean(given), _close_enough(question.answer), mistakes, rule]
 
 
 def _close_enough(x: float) -> float:
@@ -215,18 +221,18 @@ def _close_enough(x: float) -> float:
     return float(f"{x:.6g}")
 
 
-def _boxes(film: Moving) -> dict[str, Any]:
+def _boxes(view: View) -> dict[str, Any]:
     """What opens at a box or at a shared weight: every entry."""
     found = {}
-    for box in film.view.boxes:
+    for box in view.boxes:
         if box.role != "gap":
-            found[f"b{box.key}"] = _box(box.value, states.of_box(box) if box.differentiable else [])
-    for i, shared in enumerate(film.view.sums):
-        found[f"s{i}"] = _box(shared.value, states.of_total(shared))
+            found[f"b{box.key}"] = _box(box.value, timeline.of_box(box) if box.differentiable else [])
+    for i, shared in enumerate(view.sums):
+        found[f"s{i}"] = _box(shared.value, timeline.of_total(shared))
     return found
 
 
-def _box(value: Any, grads: list[State]) -> dict[str, Any]:
+def _box(value: Any, grads: list[Known]) -> dict[str, Any]:
     found: dict[str, Any] = {"columns": max(int(np.shape(value)[-1]), 1) if np.ndim(value) else 1}
     found["value"] = _entries(value)
     if np.size(value) > MOST_ENTRIES:

@@ -4,7 +4,7 @@
 (() => {
   const page = document.currentScript.closest(".page");
   const part = (name) => document.getElementById(page.dataset.prefix + name);
-  const { steps, visitOf, quiz, remarks, tolerance } = JSON.parse(part("data").textContent);
+  const { steps, visitOf, quiz, remarks, said, tolerance } = JSON.parse(part("data").textContent);
   const last = steps.length;
   const items = part("visits").children;
   const graph = page.querySelector(".graph");
@@ -175,8 +175,11 @@
   }
 
   function keepScore() {
-    part("score").textContent = score.asked ? `${score.right} of ${score.asked} right` : "";
+    part("score").textContent = score.asked ? filled(said.score, score.right, score.asked) : "";
   }
+
+  /** A sentence with its blanks filled in. */
+  const filled = (sentence, ...blanks) => blanks.reduce((text, blank) => text.replace("{}", () => blank), sentence);
 
   function judge(question, text) {
     let given;
@@ -184,15 +187,15 @@
       given = calculate(text);
     } catch (error) {
       if (!(error instanceof Unreadable)) throw error;
-      return { right: false, counts: false, said: `${error.message}; this does not count` };
+      return { right: false, counts: false, said: filled(said.unread, error.message) };
     }
-    const verdict = (right, said) => ({ right, counts: true, said });
-    if (close(given, question.answer)) return verdict(true, `right: ${written(question.answer)}`);
+    const verdict = (right, words) => ({ right, counts: true, said: words });
+    if (close(given, question.answer)) return verdict(true, filled(said.right, written(question.answer)));
     const mistake = question.mistakes.find(([wrong]) => close(given, wrong));
     if (mistake) return verdict(false, remarks[mistake[1]]);
     if (Math.abs(given - question.answer) < 0.1 * Math.abs(question.answer))
-      return verdict(false, `${written(given)} is near, but more than 1% off`);
-    return verdict(false, `${written(given)} is not it; ${remarks[question.rule]}`);
+      return verdict(false, filled(said.near, written(given)));
+    return verdict(false, filled(said.wrong, written(given), remarks[question.rule]));
   }
 
   /** 0 is no answer to a number that is not 0, and the other way round. */

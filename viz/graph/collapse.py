@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..numbers import brief
-from .view import Arrow, Box, View
+from .view import Arrow, Box, Tooltip, View
 
 MOST_ARROWS = 4
 """Of more arrows between two cells one is drawn."""
@@ -143,7 +143,7 @@ def _gathered(
 def _cell(boxes: list[Box], exits: list[Box]) -> Box:
     """What was recorded in one scope of one step. With one exit it wears that one's value and gradient."""
     first, ops = boxes[0], [box for box in boxes if box.role in ("op", "loss", "root")]
-    inner = "\n".join(f"{box.title}: value {brief(box.value)}, grad {brief(box.grad)}" for box in ops)
+    inner = tuple(f"{box.title}: {_numbers(box)}" for box in ops)
     shown = exits[-1] if len(exits) == 1 else None
     return Box(
         key=0,
@@ -154,12 +154,16 @@ def _cell(boxes: list[Box], exits: list[Box]) -> Box:
         value=shown.value if shown else None,
         grad=shown.grad if shown else None,
         differentiable=shown.differentiable if shown else False,
-        tooltip=f"{first.scope}\n{inner}",
+        tooltip=Tooltip((first.scope,), inner),
         history=shown.history if shown else (),
         visit=shown.visit if shown else None,
         scope=first.scope,
         like=("cell", first.scope),
     )
+
+
+def _numbers(box: Box) -> str:
+    return f"value {brief(box.value)}, grad {brief(box.grad)}"
 
 
 def _over_time(boxes: list[Box]) -> Box:
@@ -174,7 +178,7 @@ def _over_time(boxes: list[Box]) -> Box:
         value=None,
         grad=total,
         differentiable=all(box.differentiable for box in boxes),
-        tooltip="\n".join(f"t = {box.place}: value {brief(box.value)}, grad {brief(box.grad)}" for box in boxes),
+        tooltip=Tooltip((), tuple(f"t = {box.place}: {_numbers(box)}" for box in boxes)),
         history=((when, total),) if total is not None else (),
         visit=None,
     )
@@ -198,7 +202,7 @@ def _one_arrow(arrows: list[Arrow], together: bool) -> Arrow:
     parts = [arrow.contribution for arrow in known]
     total = np.array([float(np.sum(part)) for part in parts]) if together else _total(parts)
     visit = max((arrow.visit for arrow in known if arrow.visit is not None), default=None)
-    return replace(first, contribution=total, visit=visit, tooltip="\n\n".join(a.tooltip for a in arrows[:8]))
+    return replace(first, contribution=total, visit=visit, tooltip=Tooltip.of_all(a.tooltip for a in arrows[:8]))
 
 
 def _total(arrays: list[Any]) -> Any:

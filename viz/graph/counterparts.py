@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Hashable, Mapping
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from typing import Any
 
 from microgradrnn.engine import Node
 
 
-class Alikeness:
+class Counterparts:
     """A key for each node of a step, equal for the nodes of other steps that are its counterparts.
 
     A node is known by its op and what that reads, and by its label, with the step counted from its own: h_2 at t = 2
@@ -18,10 +18,16 @@ class Alikeness:
     Args:
         shared: the weights, which are the same in every step.
         consumers: for each node, the nodes that read it and in which slot.
+        t: gives a node's time step.
     """
 
-    def __init__(self, shared: Collection[Node], consumers: Mapping[Node, list[tuple[Node, int]]]) -> None:
-        self.shared, self.consumers = shared, consumers
+    def __init__(
+        self,
+        shared: Collection[Node],
+        consumers: Mapping[Node, Sequence[tuple[Node, int]]],
+        t: Callable[[Node], int | None],
+    ) -> None:
+        self.shared, self.consumers, self.t = shared, consumers, t
         self.keys: dict[Node, int] = {}
         self.numbers: dict[Hashable, int] = {}
         self.counts: dict[Hashable, int] = {}
@@ -32,28 +38,34 @@ class Alikeness:
             return self._of_leaf(node)
         if node not in self.keys:
             self.keys[node] = self._number(self._description(node))
-        return self.keys[node] if node.t is not None else None
+        return self.keys[node] if self.t(node) is not None else None
 
     def _of_leaf(self, node: Node) -> Hashable:
-        readers = [(consumer, slot) for consumer, slot in self.consumers[node] if consumer.t is not None]
+        readers = [(consumer, slot) for consumer, slot in self.consumers[node] if self.t(consumer) is not None]
         if not readers or node in self.shared:
             return None
         consumer, slot = readers[0]
-        return ("leaf", consumer.scope, consumer.op.name if consumer.op else "", slot, _relative(node.label, node.t))
+        return (
+            "leaf",
+            consumer.scope,
+            consumer.op.name if consumer.op else "",
+            slot,
+            _relative(node.label, self.t(node)),
+        )
 
     def _description(self, node: Node) -> Hashable:
         """What the node does; two that do the same in one step are told apart by which comes first."""
         read = tuple(self._as_input(x, node) for x in node.inputs)
-        does = (node.scope, node.op, _relative(node.label, node.t), read)
-        self.counts[does, node.t] = self.counts.get((does, node.t), 0) + 1
-        return does, self.counts[does, node.t]
+        does = (node.scope, node.op, _relative(node.label, self.t(node)), read)
+        self.counts[does, self.t(node)] = self.counts.get((does, self.t(node)), 0) + 1
+        return does, self.counts[does, self.t(node)]
 
     def _as_input(self, x: Node, reader: Node) -> Hashable:
         if x in self.shared:
             return x
-        if x.t != reader.t:
+        if self.t(x) != self.t(reader):
             return "carried over"  # the first step has it from a leaf, the others from the step before
-        return "leaf" if x.op is None else _relative(x.label, reader.t) or self.keys.get(x, 0)
+        return "leaf" if x.op is None else _relative(x.label, self.t(reader)) or self.keys.get(x, 0)
 
     def _number(self, description: Hashable) -> int:
         return self.numbers.setdefault(description, len(self.numbers) + 1)

@@ -3,74 +3,53 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..words.lesson import Step
-from .view import Sum, View
+from ..passes import Pass
+from .view import View
 
 
 @dataclass(frozen=True)
-class Light:
+class Highlight:
     """What one visit lights up in a picture.
 
     Attributes:
         boxes: the visited node's own box; of a shared weight all its aliases; of a step left out what stands for it.
         sum: which sum in the panel is the visited node's.
-        handed: arrows that its contributions go down. received: arrows that its own grad came by.
+        sent: arrows that its contributions go down. received: arrows that its own grad came by.
     """
 
     boxes: tuple[int, ...] = ()
     sum: int | None = None
-    handed: tuple[int, ...] = ()
+    sent: tuple[int, ...] = ()
     received: tuple[int, ...] = ()
 
     @property
     def arrows(self) -> frozenset[int]:
         """All arrows that are lit."""
-        return frozenset(self.handed + self.received)
+        return frozenset(self.sent + self.received)
 
 
-def lights(view: View, steps: Sequence[Step]) -> list[Light]:
-    """For each step of the lesson what it lights up in the view of the same pass."""
-    own = {box.visit: box.key for box in view.boxes if box.visit is not None}
-    sums = _sums(view, [step for step in steps if step.number not in own])
-    handed, leaving = defaultdict(list), defaultdict(list)
+def highlights(view: View, run: Pass) -> list[Highlight]:
+    """For each visit of the pass what it lights up in a view of it."""
+    own = {box.visit: [box.key] for box in view.boxes if box.visit is not None}
+    sums = {shared.visit: i for i, shared in enumerate(view.sums) if shared.visit is not None}
+    aliases, sent, leaving = defaultdict(list), defaultdict(list), defaultdict(list)
+    for box in view.boxes:
+        if box.weight is not None:
+            aliases[box.weight].append(box.key)
     for i, arrow in enumerate(view.arrows):
         if arrow.visit is not None:
-            handed[arrow.visit].append(i)
+            sent[arrow.visit].append(i)
             leaving[arrow.tail].append(i)
 
     found = []
-    for step in steps:
-        shared = sums.get(step.number)
-        if step.number in own:
-            boxes = [own[step.number]]
-        elif shared is not None:
-            boxes = _aliases(view, view.sums[shared])
-        else:
-            boxes = _stand_in(view, step.node.t)
-        received = [] if boxes and view.boxes[boxes[0]].role == "gap" else [i for key in boxes for i in leaving[key]]
-        found.append(Light(tuple(boxes), shared, tuple(handed[step.number]), tuple(received)))
+    for number, visit in enumerate(run.visits, start=1):
+        boxes = own.get(number) or aliases[number] or _stand_in(view, run.t(visit.node))
+        stands_in = bool(boxes) and view.boxes[boxes[0]].role == "gap"
+        received = [] if stands_in else [i for key in boxes for i in leaving[key]]
+        found.append(Highlight(tuple(boxes), sums.get(number), tuple(sent[number]), tuple(received)))
     return found
-
-
-def _sums(view: View, without_box: Sequence[Step]) -> dict[int, int]:
-    """The visit of each shared weight. Both sums and visits go by age, so two that are read alike keep their order."""
-    turn = {}
-    leaves = [step for step in without_box if step.node.op is None]
-    for i in reversed(range(len(view.sums))):
-        for step in leaves:
-            uses = len(step.received) == len(view.sums[i].parts)
-            if uses and step.value is view.sums[i].value and step.number not in turn:
-                turn[step.number] = i
-                break
-    return turn
-
-
-def _aliases(view: View, shared: Sum) -> list[int]:
-    """The boxes that stand for a shared weight in the steps."""
-    return [box.key for box in view.boxes if box.role == "alias" and box.title == shared.title]
 
 
 def _stand_in(view: View, t: int | None) -> list[int]:

@@ -1,6 +1,6 @@
 """What a picture knows after so many visits: each number that the backward pass brings, as the states it goes through.
 
-- `State`: what is known from some visit on. `at`: the one that holds after a number of visits.
+- `Known`: what is known from some visit on. `at`: the one that holds after a number of visits.
 - `of_box`, `of_arrow`, `of_use`, `of_total`: the states of a box's grad, an arrow's contribution, and, of a shared
   weight, one use and the total.
 """
@@ -15,7 +15,7 @@ from .view import Arrow, Box, Sum
 
 
 @dataclass(frozen=True)
-class State:
+class Known:
     """From visit ``since`` on ``data`` is known; None before anything is. ``complete``: no more will be added to it."""
 
     since: int
@@ -23,50 +23,43 @@ class State:
     complete: bool = True
 
 
-def at(states: Sequence[State], visit: int | None) -> State:
+def at(states: Sequence[Known], visit: int | None) -> Known:
     """The state that holds once ``visit`` has been made; without a visit the last one.
 
-    >>> at([State(0, None), State(3, 1.5)], 2), at([State(0, None), State(3, 1.5)], None).data
-    (State(since=0, data=None, complete=True), 1.5)
+    >>> at([Known(0, None), Known(3, 1.5)], 2), at([Known(0, None), Known(3, 1.5)], None).data
+    (Known(since=0, data=None, complete=True), 1.5)
     """
     if visit is None:
         return states[-1]
     return next(state for state in reversed(states) if state.since <= visit)
 
 
-def of_box(box: Box) -> list[State]:
+def of_box(box: Box) -> list[Known]:
     """The states of a box's grad: it grows by one contribution after the other."""
-    return _growing(box.history) if box.history else [State(0, box.grad)]
+    return _growing(box.history) if box.history else [Known(0, box.grad)]
 
 
-def of_arrow(arrow: Arrow) -> list[State]:
+def of_arrow(arrow: Arrow) -> list[Known]:
     """The states of an arrow's contribution: it comes with the visit of the node that the arrow points to."""
     return _coming(arrow.visit, arrow.contribution)
 
 
-def of_use(shared: Sum, i: int) -> list[State]:
+def of_use(shared: Sum, i: int) -> list[Known]:
     """The states of what the i-th use of a shared weight contributes."""
     return _coming(shared.visits[i], shared.parts[i][1])
 
 
-def of_total(shared: Sum) -> list[State]:
-    """The states of a shared weight's grad: the uses that are in so far, added up in the order of the visits."""
-    order = sorted(range(len(shared.parts)), key=lambda i: shared.visits[i])
-    history: list[tuple[int, Any]] = []
-    for i in order:
-        part = shared.parts[i][1]
-        history.append((shared.visits[i], history[-1][1] + part if history else part))
-    if history:
-        history[-1] = (history[-1][0], shared.total)
-    return _growing(history)
+def of_total(shared: Sum) -> list[Known]:
+    """The states of a shared weight's grad: the sum of the uses that are in so far."""
+    return _growing(shared.history)
 
 
-def _coming(visit: int | None, data: Any) -> list[State]:
-    return [State(0, data)] if visit is None else [State(0, None), State(visit, data)]
+def _coming(visit: int | None, data: Any) -> list[Known]:
+    return [Known(0, data)] if visit is None else [Known(0, None), Known(visit, data)]
 
 
-def _growing(history: Iterable[tuple[int, Any]]) -> list[State]:
+def _growing(history: Iterable[tuple[int, Any]]) -> list[Known]:
     latest = dict(history)  # of two contributions in one visit, as in x * x, the second one's sum
     last = max(latest, default=0)
-    grown = [State(since, data, complete=since == last) for since, data in sorted(latest.items())]
-    return grown if 0 in latest else [State(0, None), *grown]
+    grown = [Known(since, data, complete=since == last) for since, data in sorted(latest.items())]
+    return grown if 0 in latest else [Known(0, None), *grown]

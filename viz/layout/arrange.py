@@ -1,6 +1,7 @@
 """Where things go. Positions are in points, y downward.
 
 - `positions`: one call of Graphviz, and what it said.
+- `arrange_in_time`: a whole view, or, where Graphviz takes too long, what is nearest to its root.
 - `arrange`: a whole view. Without time it is one such call, left to right. With time each step is a column, data
   flowing up; columns that are alike are laid out once and repeated, and what comes before and after stands around them.
 """
@@ -10,16 +11,20 @@ from __future__ import annotations
 import math
 import time
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from ..graph.collapse import nearest
 from ..graph.view import Arrow, Box, Place, View
-from .engine import plain
+from .engine import LayoutTimeoutError, plain
 from .skeleton import skeleton
 
 Point = tuple[float, float]
 Sizes = Mapping[int, tuple[float, float]]
 GUTTER, PADDING, HEAD, FOOT = 56.0, 16.0, 40.0, 16.0
+
+FEW = 30
+"""So many boxes are laid out at once, where all of them took too long."""
 
 
 @dataclass
@@ -80,6 +85,32 @@ def arrange(view: View, sizes: Sizes, rankdir: str, seconds: float = 20.0) -> La
     layout.boxes = found.centres
     layout.arrows = dict(enumerate(found.paths))
     return layout
+
+
+@dataclass(frozen=True)
+class Arranged:
+    """A view, the sizes of its boxes, and where everything stands."""
+
+    view: View
+    sizes: Sizes
+    layout: Layout
+
+
+def arrange_in_time(who: str, view: View, sizes: Callable[[View], Sizes], rankdir: str) -> Arranged:
+    """Positions for everything in a view, or only for what is nearest to its root; then it says so.
+
+    Args:
+        who: which function of viz was called, for the note.
+        view: what is drawn.
+        sizes: how large the boxes of a view are.
+        rankdir: which way a graph without time runs.
+    """
+    try:
+        return Arranged(view, found := sizes(view), arrange(view, found, rankdir))
+    except LayoutTimeoutError as late:
+        note = f"{late}: only the {FEW} boxes nearest to the root are shown; {who}, steps=…, max_nodes=…) picks"
+        view = nearest(view, FEW, note)
+        return Arranged(view, found := sizes(view), arrange(view, found, rankdir))
 
 
 def _weight(view: View, arrow: Arrow) -> int:

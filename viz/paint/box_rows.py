@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from ..graph import timeline as states
-from ..graph.timeline import State
+from ..graph import timeline
+from ..graph.timeline import Known
 from ..graph.view import Box
 from ..numbers import MAX_ENTRIES, brief, number
 from . import heat
@@ -27,7 +27,7 @@ class Row:
     """A line of a box: its value, or, with a sign before it, its gradient."""
 
     sign: str
-    states: list[State]
+    states: list[Known]
 
     @property
     def size(self) -> tuple[float, float]:
@@ -41,16 +41,16 @@ class Row:
         pen.changing(self.states, lambda state: _paint(pen, x, y, width, state, self.sign, scale))
 
 
-def rows(box: Box, moving: bool) -> list[Row]:
-    """The lines of a box; ``moving``: with every state of its gradient, not only the last one."""
+def rows(box: Box, animated: bool) -> list[Row]:
+    """The lines of a box; ``animated``: with every state of its gradient, not only the last one."""
     elsewhere = box.value is None or (box.role == "alias" and box.differentiable)  # a weight's stands in the panel
     says_it_already = elsewhere or box.title == brief(box.value)
-    lines = [] if says_it_already else [Row("", [State(0, box.value)])]
-    grad = states.of_box(box) if moving else [State(0, box.grad)]
+    lines = [] if says_it_already else [Row("", [Known(0, box.value)])]
+    grad = timeline.of_box(box) if animated else [Known(0, box.grad)]
     return [*lines, Row("∇ ", grad)] if box.differentiable else lines
 
 
-def _size(state: State, sign: str) -> tuple[float, float]:
+def _size(state: Known, sign: str) -> tuple[float, float]:
     data = state.data
     if _is_text(data):
         return DIGITS.width(_figure(state, sign)), LINE_HEIGHT
@@ -60,7 +60,7 @@ def _size(state: State, sign: str) -> tuple[float, float]:
     return strip + beside, max(LINE_HEIGHT, lines * 5.0 + 4) + (9 if _spelled_out(data) else 0)
 
 
-def _paint(pen: Pen, x: float, y: float, width: float, state: State, sign: str, scale: float) -> None:
+def _paint(pen: Pen, x: float, y: float, width: float, state: Known, sign: str, scale: float) -> None:
     """A number, or a strip of cells with the norm beside it."""
     ends, ink = (heat.GRAD, "orange") if sign else (heat.VALUE, "blue")
     data = state.data
@@ -95,11 +95,11 @@ def _cell_width(data: Any) -> float:
     return max(FIGURE.width(number(x)) for x in np.ravel(data)) + 6
 
 
-def _figure(state: State, sign: str) -> str:
+def _figure(state: Known, sign: str) -> str:
     return sign + brief(state.data) + ("" if state.complete else MORE)
 
 
-def _beside(state: State, sign: str) -> str:
+def _beside(state: Known, sign: str) -> str:
     if _spelled_out(state.data):
         return sign.strip() + ("" if state.complete else MORE)
     return _figure(state, sign)

@@ -60,9 +60,9 @@ def _node(box: Box) -> str:
         known = [] if box.value is None else [brief(box.value)]
         parts += ["   ".join(known + [f"∇ {brief(box.grad)}"] * box.differentiable)]
     style = f" {_STYLE[box.role]}" if _STYLE[box.role] else ""
-    return f"  b{box.key} [label={quote(chr(10).join(parts))} tooltip={_tooltip(box.tooltip)}{style}]"
+    return f"  b{box.key} [label={quote(chr(10).join(parts))} tooltip={_tooltip(box.tooltip.text)}{style}]"
 
 
 def _edge(arrow: Arrow) -> str:
     label = "" if arrow.contribution is None else f" label={quote(brief(arrow.contribution))}"
-    return f"  b{arrow.tail} -> b{arrow.head} [tooltip={_tooltip(arrow.tooltip)}{label}]"
+    return f"  b{arrow.tail} -> b{arrow.head} [tooltip={_tooltip(arrow.tooltip.text)}{label}]"

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ..graph import timeline as states
-from ..graph.timeline import State
+from ..graph import timeline
+from ..graph.timeline import Known
 from ..graph.view import Sum
 from ..numbers import MAX_ENTRIES, brief
 from . import fonts, heat
@@ -24,14 +24,14 @@ _STRIP, _CELL = 62.0, 8.0
 class Panel:
     """The panel of some shared weights, in as many columns as it takes to be no higher than ``room``, if it can.
 
-    ``moving``: with room for every state, not only for the last one.
+    ``animated``: with room for every state, not only for the last one.
     """
 
     def __init__(
-        self, sums: Sequence[Sum], grad_scale: float, prefix: str, moving: bool = False, room: float = math.inf
+        self, sums: Sequence[Sum], grad_scale: float, prefix: str, animated: bool = False, room: float = math.inf
     ) -> None:
         self.sums, self.grad_scale, self.prefix = sums, grad_scale, prefix
-        figures = [brief(data) for s in sums for data in _shown(s, moving)]
+        figures = [brief(data) for s in sums for data in _shown(s, animated)]
         self.column = max([220.0, *(FIGURE.width(text) + 92 for text in figures)]) if sums else 0.0
         self.places = _in_columns([_height(s) for s in sums], room - 44.0)
         self.width = self.column * (1 + max((column for column, _ in self.places), default=0))
@@ -62,23 +62,23 @@ class Panel:
             pen.text(x + 10, y + 8, "+" if i else "", "ink", FIGURE)
             pen.text(x + 22, y + 8, "outside" if t is None else f"t={t}", "faint", FIGURE)
 
-            def use(state: State, y: float = y) -> None:
+            def use(state: Known, y: float = y) -> None:
                 self._strip(pen, x + _STRIP, y, state.data, heat.GRAD, self.grad_scale)
                 pen.text(right, y + 8, brief(state.data), "orange", FIGURE, "end")
 
-            pen.changing(states.of_use(s, i), use)
+            pen.changing(timeline.of_use(s, i), use)
             y += 12
         if len(s.parts) > MOST:
             pen.text(x + 22, y + 8, f"+ {len(s.parts) - MOST} earlier steps", "faint", SMALL)
             y += 12
         pen.text(x + 10, y + 10, "=", "ink", TOTAL)
 
-        def total(state: State) -> None:
+        def total(state: Known) -> None:
             pen.text(x + 22, y + 10, "" if state.complete else "so far", "faint", FIGURE)
             self._strip(pen, x + _STRIP, y + 2, state.data, heat.GRAD, self.grad_scale)
             pen.text(right, y + 10, brief(state.data), "orange", TOTAL, "end")
 
-        pen.changing(states.of_total(s), total)
+        pen.changing(timeline.of_total(s), total)
 
     def _strip(self, pen: Pen, x: float, y: float, data: Any, ends: Ends, scale: float) -> None:
         if np.ndim(data) > 0 and np.size(data) > MAX_ENTRIES:
@@ -105,7 +105,7 @@ def _height(s: Sum) -> float:
     return 58.0 + 12.0 * min(len(s.parts), MOST) + (12.0 if len(s.parts) > MOST else 0)
 
 
-def _shown(s: Sum, moving: bool) -> list[Any]:
+def _shown(s: Sum, animated: bool) -> list[Any]:
     """Every number that may stand in the panel."""
-    totals = [state.data for state in states.of_total(s)] if moving else [s.total]
+    totals = [state.data for state in timeline.of_total(s)] if animated else [s.total]
     return [s.value, *(part for _, part in s.parts), *totals]

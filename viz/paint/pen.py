@@ -10,14 +10,13 @@ Labels are data, and escaped.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from html import escape
 from typing import Any
 
-from ..graph.timeline import State, at
+from ..graph.timeline import Known, at
+from ..words.escape import xml
 from . import fonts, heat
 
 Ends = tuple[tuple[int, int, int], tuple[int, int, int]]
@@ -127,7 +126,7 @@ class Pen:
         self.visit, self.live = visit, live
         self.out: list[str] = []
 
-    def changing(self, states: Sequence[State], draw: Callable[[State], None]) -> None:
+    def changing(self, states: Sequence[Known], draw: Callable[[Known], None]) -> None:
         """Draw what changes from visit to visit."""
         if not self.live or len(states) == 1:
             draw(at(states, self.visit))
@@ -199,16 +198,3 @@ def short(x: float) -> str:
     """
     text = f"{x:.1f}".removesuffix(".0")
     return "0" if text == "-0" else text
-
-
-_FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-
-
-def clean(text: str) -> str:
-    """A text without characters that XML, and UTF-8, cannot hold, and no more than 2,000 of them."""
-    return _FORBIDDEN.sub("\ufffd", text[:2000])
-
-
-def xml(text: str) -> str:
-    """Text for XML or HTML: clean, and markup escaped."""
-    return escape(clean(text))

@@ -9,38 +9,37 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from ..graph import timeline as states
-from ..graph.highlight import Light
-from ..graph.timeline import State
+from ..graph import timeline
+from ..graph.highlight import Highlight
+from ..graph.timeline import Known
 from ..graph.view import Arrow, Box, Place, View
-from ..layout.arrange import Layout, Point
-from ..numbers import UNKNOWN, brief, norm, number
+from ..layout.arrange import Arranged, Point
+from ..numbers import MAX_ENTRIES, UNKNOWN, brief, norm, number
+from ..words.blocks import NORMS
+from ..words.escape import xml
 from . import fonts, heat
 from .box_rows import rows
 from .geometry import Occupied, Way, around, arrowhead
 from .panel import Panel
-from .pen import FIGURE, SMALL, TITLE, TOTAL, Pen, short, style, xml
+from .pen import FIGURE, SMALL, TITLE, TOTAL, Pen, short, style
 
 MARGIN = 24.0
 
-Sizes = Mapping[int, tuple[float, float]]
+
+def sizes(view: View, animated: bool = False) -> dict[int, tuple[float, float]]:
+    """Width and height of each box, in points; ``animated``: with room for every state, not only for the last one."""
+    return {box.key: _size(box, animated) for box in view.boxes}
 
 
-def sizes(view: View, moving: bool = False) -> dict[int, tuple[float, float]]:
-    """Width and height of each box, in points; ``moving``: with room for every state, not only for the last one."""
-    return {box.key: _size(box, moving) for box in view.boxes}
-
-
-def _size(box: Box, moving: bool) -> tuple[float, float]:
+def _size(box: Box, animated: bool) -> tuple[float, float]:
     title = TITLE.width(_title(box)) + SMALL.width(box.corner) + 26
-    lines = [row.size for row in rows(box, moving)]
+    lines = [row.size for row in rows(box, animated)]
     width = max([title, 54.0] + [w + 14 for w, _ in lines])
     height = 20 + sum(h for _, h in lines) + (4 if lines else 0)
     return width + 2 * _border(box), height + 2 * _border(box)
@@ -60,52 +59,62 @@ class Frame:
     """One visit of the pass: which, what it lights up, and what the foot says: its name, and its rule in words."""
 
     visit: int
-    light: Light
+    highlight: Highlight
     caption: str
     rule: str
 
 
 @dataclass(frozen=True)
 class Live:
-    """The pieces of a picture for a page: SVG of the graph and of the panel (empty without sums), the legend."""
+    """The pieces of a picture for a page: SVG of the graph and of the panel (empty without sums), the legend.
+
+    Its heat strips of gradients are on one scale, and so are those that `strip` paints for the words beside it.
+    """
 
     graph: str
     panel: str
     legend: tuple[str, ...]
     grad_scale: float
 
+    def strip(self, data: Any) -> str:
+        """A gradient as a heat strip; empty where the numbers are all there."""
+        if np.ndim(data) == 0 or np.size(data) <= MAX_ENTRIES or np.asarray(data).dtype.kind != "f":
+            return ""
+        pen, flat = Pen(live=True), np.ravel(data)
+        pen.cells(0.5, 0.5, flat, 8.0, self.grad_scale, heat.GRAD)
+        size = f'width="{8 * heat.shape(flat)[1] + 1}" height="10"'
+        return f'<svg class="microgradrnn" {size} aria-hidden="true">{"".join(pen.out)}</svg>'
 
-def paint(view: View, layout: Layout, box_sizes: Sizes, prefix: str, frame: Frame | None = None) -> str:
+
+def paint(placed: Arranged, prefix: str, frame: Frame | None = None) -> str:
     """The picture as one SVG element; ids begin with ``prefix``, so that two pictures can stand on one page.
 
     With a ``frame`` it is painted as it is at that visit, in boxes sized for a picture that moves; else as at the end.
     """
-    return _Painter(view, layout, box_sizes, prefix, Pen(frame.visit if frame else None), frame).svg()
+    return _Painter(placed, prefix, Pen(frame.visit if frame else None), frame).svg()
 
 
-def live(view: View, layout: Layout, box_sizes: Sizes, prefix: str) -> Live:
-    """The picture for a page; see `viz.pen.Pen` for how the states are marked. ``prefix`` is as for `paint`."""
-    painter = _Painter(view, layout, box_sizes, prefix, Pen(live=True), None)
+def live(placed: Arranged, prefix: str) -> Live:
+    """The picture for a page; see `Pen` for how the states are marked. ``prefix`` is as for `paint`."""
+    painter = _Painter(placed, prefix, Pen(live=True), None)
     return Live(painter.graph(), painter.sums(), tuple(painter.legend()), painter.grad_scale)
 
 
 class _Painter:
-    def __init__(
-        self, view: View, layout: Layout, box_sizes: Sizes, prefix: str, pen: Pen, frame: Frame | None
-    ) -> None:
-        self.view, self.layout, self.sizes, self.prefix, self.pen = view, layout, box_sizes, prefix, pen
-        self.moving = pen.live or frame is not None
+    def __init__(self, placed: Arranged, prefix: str, pen: Pen, frame: Frame | None) -> None:
+        view, layout = self.view, self.layout = placed.view, placed.layout
+        self.sizes, self.prefix, self.pen = placed.sizes, prefix, pen
+        self.animated = pen.live or frame is not None
         self.frame = frame
-        self.light = frame.light if frame else Light()
-        self.rows = {box.key: rows(box, self.moving) for box in view.boxes}
+        self.highlight = frame.highlight if frame else Highlight()
+        self.rows = {box.key: rows(box, self.animated) for box in view.boxes}
         self.grads = [state for lines in self.rows.values() for row in lines if row.sign for state in row.states]
         self.grad_scale = heat.largest(state.data for state in self.grads if np.ndim(state.data) > 0)
-        room = (
-            math.inf if pen.live else max(layout.height, layout.width / 8, 300.0)
-        )  # a page's panel stands by itself, and scrolls
-        self.panel = Panel(view.sums if view.steps else (), self.grad_scale, prefix, self.moving, room)
+        # A page's panel stands by itself, and scrolls.
+        room = math.inf if pen.live else max(layout.height, layout.width / 8, 300.0)
+        self.panel = Panel(view.sums if view.steps else (), self.grad_scale, prefix, self.animated, room)
         self.taken = Occupied()
-        for key, size in box_sizes.items():
+        for key, size in self.sizes.items():
             self.taken.add(around(layout.boxes[key], size))
         self.figures = self._place_figures()
 
@@ -145,7 +154,7 @@ class _Painter:
         total = height + 2 * MARGIN + 14 * len(foot) + (30 if self.frame else 0)
         pen.rectangle(0, 0, width, total, "ground")
         if panel.sums:
-            panel.paint(pen, MARGIN, MARGIN + max(0.0, (height - panel.height) / 2), self.light.sum)
+            panel.paint(pen, MARGIN, MARGIN + max(0.0, (height - panel.height) / 2), self.highlight.sum)
         with pen.group(f'transform="translate({short(left)} {short(MARGIN)})"'):
             self._graph()
         y = height + 2 * MARGIN
@@ -190,14 +199,14 @@ class _Painter:
         """What the colours and signs mean, as far as they are there, and what was left out."""
         boxes = self.view.boxes
         legend = ["blue: value", "orange: gradient ∇, and on an arrow what it contributes"]
-        if self.moving:
+        if self.animated:
             legend.append("–: not known yet")
         elif any(state.data is None for state in self.grads):
             legend.append("–: not known yet, no backward pass has been here")
         if not all(state.complete for state in self.grads):
             legend.append("…: more contributions are to come")
         if any(np.ndim(data) > 0 for box in boxes for data in (box.value, box.grad)):
-            legend += ["‖ ‖: a norm (entries add, norms do not)", "cells below 0: purple ∇ teal, above: blue ∇ orange"]
+            legend += [NORMS, "cells below 0: purple ∇ teal, above: blue ∇ orange"]
             legend.append(f"gradients on one scale, ±{number(self.grad_scale)}")
         if any(_holds_nan(data) for box in boxes for data in (box.value, box.grad)):
             legend.append("black: nan")
@@ -242,11 +251,11 @@ class _Painter:
         return self.pen.group(f'class="place" overflow="visible" {ends}', tag="svg")
 
     def _arrow(self, i: int) -> None:
-        arrow, path, lit = self.view.arrows[i], self.layout.arrows[i], i in self.light.arrows
+        arrow, path, lit = self.view.arrows[i], self.layout.arrows[i], i in self.highlight.arrows
         (x0, y0), *rest = path
         curve = " ".join(f"{short(x)},{short(y)}" for x, y in rest)
         a, b, c = (f"{short(x)},{short(y)}" for x, y in arrowhead(path))
-        tooltip = arrow.tooltip.split("\n")[0].rstrip(":") if self.moving else arrow.tooltip
+        tooltip = arrow.tooltip.words if self.animated else arrow.tooltip.text
         # While numbers are still coming in, no tooltip gives them away.
         with self.pen.group(f'id="{self.prefix}a{i}" class="arrow"', tooltip):
             self.pen.path(f"M{short(x0)},{short(y0)}C{curve}", "wire across" if self._crosses(arrow) else "wire", lit)
@@ -261,9 +270,9 @@ class _Painter:
         """The number at the arrow's tail. An alias shows it itself: its grad is this contribution."""
         if i not in self.figures:
             return
-        arrow, lit, (x, y) = self.view.arrows[i], i in self.light.arrows, self.figures[i]
+        arrow, lit, (x, y) = self.view.arrows[i], i in self.highlight.arrows, self.figures[i]
 
-        def figure(state: State) -> None:
+        def figure(state: Known) -> None:
             if (
                 state.data is not None or not self.pen.live
             ):  # on a page the outline of a dash sets it off from the arrow
@@ -272,13 +281,13 @@ class _Painter:
             self.pen.text(x, y + 3, _short(state.data), "orange", TOTAL if lit else FIGURE, "middle")
 
         with self.pen.group(f'id="{self.prefix}n{i}" class="contribution"'):
-            self.pen.changing(states.of_arrow(arrow) if self.moving else [State(0, arrow.contribution)], figure)
+            self.pen.changing(timeline.of_arrow(arrow) if self.animated else [Known(0, arrow.contribution)], figure)
 
     def _box(self, box: Box) -> None:
         x, y, right, bottom = around(self.layout.boxes[box.key], self.sizes[box.key])
-        w, h, lit = right - x, bottom - y, box.key in self.light.boxes
+        w, h, lit = right - x, bottom - y, box.key in self.highlight.boxes
         rx = 10 if box.role in ("data", "leaf") else 3
-        tooltip = _words(box.tooltip) if self.moving else box.tooltip
+        tooltip = box.tooltip.words if self.animated else box.tooltip.text
         with self.pen.group(f'id="{self.prefix}b{box.key}" class="node {box.role}"', tooltip):
             if box.role == "root":
                 self.pen.rectangle(x, y, w, h, "box rim", rx=5, lit=lit)
@@ -290,11 +299,6 @@ class _Painter:
             for row in self.rows[box.key]:
                 row.paint(self.pen, x + 7, top, w - 14, self.grad_scale)
                 top += row.size[1]
-
-
-def _words(tooltip: str) -> str:
-    """A box's tooltip without its numbers, for a picture in which they are still coming in."""
-    return "\n".join(line for line in tooltip.split("\n") if not line.startswith(("value ", "grad ")))
 
 
 def _holds_nan(data: Any) -> bool:

@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from latex2mathml.converter import convert
 
-from ..paint.pen import xml
+from .escape import xml
 
 MOST, LONGEST = 40, 40
 """So many names stand in an equation, and so many characters of each."""

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -14,9 +15,12 @@ from typing import Any
 import numpy as np
 
 from microgradrnn.expression import ExpressionError, calculate
+from microgradrnn.stepping import Edge, Visit
 
 from ..numbers import number
-from .lesson import Entry, Handed, Step, is_read_twice
+from .blocks import VisitWords
+from .formula import MOST_INPUTS
+from .products import Entry, Index, entry, is_elementwise, largest, written
 
 TOLERANCE = 1e-2
 """How far an answer may be off, relative to the right one: four digits on the screen are enough to meet it."""
@@ -24,8 +28,17 @@ TOLERANCE = 1e-2
 ENTRIES = 2
 """How many entries of an array are asked for."""
 
-ALIKE = 2
-"""How many times a visit asks for the same number: a sum of many inputs hands the same to all."""
+SAME = 2
+"""From how many edges a visit asks for the same number: a sum of many inputs hands the same to all."""
+
+SAID = {
+    "right": "right: {}",
+    "near": f"{{}} is near, but more than {TOLERANCE:.0%} off",
+    "wrong": "{} is not it; {}",
+    "unread": "{}; this does not count",
+    "score": "{} of {} right",
+}
+"""What is said to answers, in a terminal as on a page."""
 
 _PRODUCTS = 4
 """How many single products of a sum are known as a mistake: the largest ones."""
@@ -42,15 +55,28 @@ class Question:
         prompt: the question.
         answer: the right number.
         mistakes: wrong numbers that people come to, each with what went wrong; none is near the answer.
-        handed: the edge that it is about.
-        index: the entry of its contribution; ``()`` for a scalar.
+        hint: how the contribution is made, in the names of the nodes.
+        rule: what the op does to a gradient.
+        slot: which of the visit's edges it is about, counted from 0. to: the name of the input there.
+        entry: the entry of the contribution, and the terms that it is the sum of.
+        given: the numbers that it takes to answer, where the visit does not say them: (name, number); of a sum of
+            products its text alone.
     """
 
     prompt: str
     answer: float
     mistakes: tuple[tuple[float, str], ...]
-    handed: Handed
-    index: tuple[int, ...]
+    hint: str
+    rule: str
+    slot: int
+    to: str
+    entry: Entry
+    given: tuple[tuple[str, str], ...]
+
+    @property
+    def index(self) -> Index:
+        """Which entry of the contribution it is about; ``()`` for a scalar."""
+        return self.entry.index
 
 
 @dataclass(frozen=True)
@@ -81,28 +107,30 @@ class Score:
         return self.asked > 0
 
     def __str__(self) -> str:
-        return f"{self.right} of {self.asked} right"
+        return SAID["score"].format(self.right, self.asked)
 
 
-def questions(step: Step) -> tuple[Question, ...]:
+def questions(visit: Visit, said: VisitWords) -> tuple[Question, ...]:
     """What is worth asking at a visit: for each edge the contribution, or the largest entries of it.
 
     Left out are numbers that the digits on the screen don't suffice for, and what has been asked often enough.
 
     >>> from microgradrnn import Value
-    >>> from viz.words.lesson import lesson
-    >>> a, b = Value(2.0, label="a"), Value(3.0, label="b")
-    >>> to_a, to_b = questions(lesson(a * b)[0])
+    >>> from viz.passes import whole
+    >>> from viz.words.visits import Words
+    >>> run = whole(Value(2.0, "a") * Value(3.0, "b"))
+    >>> to_a, to_b = questions(run.visits[0], Words(run).visit(1))
     >>> to_a.prompt, to_a.answer
     ('What does a * b contribute to the grad of a?', 3.0)
     """
     found: list[Question] = []
-    for handed in step.handed:
-        for index in _worth_asking(handed):
-            question = _question(step, handed, index)
-            alike = [other for other in found if other.answer == question.answer and other.handed is not handed]
-            if _is_fair(handed.entry(index)) and len(alike) < ALIKE:
-                found.append(question)
+    times: Counter[float] = Counter()
+    asker = _Asker(visit, said)
+    for slot, edge in enumerate(visit.edges):
+        asked = [asker.question(slot, entry(edge, index)) for index in _worth_asking(edge)]
+        fair = [question for question in asked if _is_fair(question.entry) and times[question.answer] < SAME]
+        found += fair
+        times.update({question.answer for question in fair})
     return tuple(found)
 
 
@@ -110,8 +138,10 @@ def judge(question: Question, text: str) -> Verdict:
     """Whether ``text``, a number or arithmetic such as ``1 - 0.5^2``, answers the question; if not, what went wrong.
 
     >>> from microgradrnn import Value
-    >>> from viz.words.lesson import lesson
-    >>> question, _ = questions(lesson(Value(2.0, "a") * Value(3.0, "b"))[0])
+    >>> from viz.passes import whole
+    >>> from viz.words.visits import Words
+    >>> run = whole(Value(2.0, "a") * Value(3.0, "b"))
+    >>> question, _ = questions(run.visits[0], Words(run).visit(1))
     >>> judge(question, "1 * 3").said
     'right: 3'
     >>> judge(question, "2").said
@@ -122,17 +152,18 @@ def judge(question: Question, text: str) -> Verdict:
     try:
         given = calculate(text)
     except ExpressionError as error:
-        return Verdict(False, f"{error.reason}, at character {error.position + 1}; this does not count", counts=False)
+        where = f"{error.reason}, at character {error.position + 1}"
+        return Verdict(False, SAID["unread"].format(where), counts=False)
     if not isinstance(given, float):
-        return Verdict(False, "one number is asked for, not a list; this does not count", counts=False)
+        return Verdict(False, SAID["unread"].format("one number is asked for, not a list"), counts=False)
     if close(given, question.answer):
-        return Verdict(True, f"right: {number(question.answer)}")
+        return Verdict(True, SAID["right"].format(number(question.answer)))
     for wrong, said in question.mistakes:
         if close(given, wrong):
             return Verdict(False, said)
     if abs(given - question.answer) < 0.1 * abs(question.answer):
-        return Verdict(False, f"{number(given)} is near, but more than {TOLERANCE:.0%} off")
-    return Verdict(False, f"{number(given)} is not it; {_hint(question.handed)}")
+        return Verdict(False, SAID["near"].format(number(given)))
+    return Verdict(False, SAID["wrong"].format(number(given), question.hint))
 
 
 def close(given: float, right: float) -> bool:
@@ -144,74 +175,94 @@ def close(given: float, right: float) -> bool:
     return math.isclose(given, right, rel_tol=0.0, abs_tol=TOLERANCE * abs(right))
 
 
-def _worth_asking(handed: Handed) -> list[tuple[int, ...]]:
+def _worth_asking(edge: Edge) -> list[Index]:
     """The largest entries; zeros only if there is nothing else."""
-    data = np.asarray(handed.edge.downstream, dtype=float)
-    largest = [index for index in handed.largest(ENTRIES) if np.isfinite(data[index])]
-    return [index for index in largest if data[index]] or largest[:1]
+    data = np.asarray(edge.downstream, dtype=float)
+    found = [index for index in largest(data, ENTRIES) if np.isfinite(data[index])]
+    return [index for index in found if data[index]] or found[:1]
 
 
 def _is_fair(entry: Entry) -> bool:
     return abs(entry.total) >= _FAIR * sum(abs(term.upstream * term.local) for term in entry.terms)
 
 
-def _question(step: Step, handed: Handed, index: tuple[int, ...]) -> Question:
-    entry = f"entry [{', '.join(map(str, index))}] of " if index else ""
-    answer = float(np.asarray(handed.edge.downstream)[index])
-    mistakes: list[tuple[float, str]] = []
-    for wrong, said in _mistakes(step, handed, handed.entry(index)):
-        told_apart = not any(close(wrong, other) or close(other, wrong) for other in (answer, *dict(mistakes)))
-        if wrong and math.isfinite(wrong) and told_apart:
-            mistakes.append((float(wrong), said))
-    prompt = f"What does {step.name} contribute to {entry}the grad of {handed.name}{_slot(handed)}?"
-    return Question(prompt, answer, tuple(mistakes), handed, index)
+class _Asker:
+    """Asks about a visit, in its words."""
+
+    def __init__(self, visit: Visit, said: VisitWords) -> None:
+        self.visit, self.said = visit, said
+
+    def question(self, slot: int, entry: Entry) -> Question:
+        """What to ask about an entry of what goes down an edge."""
+        to, name = self.said.contributions[slot], self.said.definition.name.text
+        mistakes: list[tuple[float, str]] = []
+        for wrong, said in self._mistakes(slot, entry):
+            told_apart = not any(close(wrong, other) or close(other, wrong) for other in (entry.total, *dict(mistakes)))
+            if wrong and math.isfinite(wrong) and told_apart:
+                mistakes.append((float(wrong), said))
+        place = f"entry {list(entry.index)} of " if entry.index else ""
+        read = f" {to.as_input} of {len(self.visit.node.inputs)}" if to.as_input else ""
+        return Question(
+            prompt=f"What does {name} contribute to {place}the grad of {to.to.text}{read}?",
+            answer=entry.total,
+            mistakes=tuple(mistakes),
+            hint=self._hint(slot),
+            rule=self.visit.node.op.rule if self.visit.node.op else "",
+            slot=slot,
+            to=to.to.text,
+            entry=entry,
+            given=tuple(self._given(slot, entry)),
+        )
+
+    def _given(self, slot: int, entry: Entry) -> Iterator[tuple[str, str]]:
+        edge, terms = self.visit.edges[slot], entry.terms
+        node = edge.node
+        if is_elementwise(edge) and len(terms) == 1 and node.ndim and len(node.inputs) <= MOST_INPUTS:
+            place = terms[0].index
+            yield f"at {list(place) if place else ''}: upstream", number(terms[0].upstream)
+            names = [self.said.definition.name.text, *self.said.definition.inputs]
+            for name, data in zip(names, [node._data, *node.xs], strict=True):
+                yield name, number(float(np.broadcast_to(data, node.shape)[place]))
+        elif not is_elementwise(edge) and terms:
+            yield written([(term.upstream, term.local) for term in terms]), "?"
+
+    def _hint(self, slot: int) -> str:
+        """How the contribution is made, in the names of the nodes."""
+        local = self.said.contributions[slot].local.text
+        return f"local is {local}" if is_elementwise(self.visit.edges[slot]) else f"asked is {local}"
+
+    def _mistakes(self, slot: int, entry: Entry) -> Iterator[tuple[float, str]]:
+        """Wrong numbers and how people come to them, the likeliest first; some may be right all the same."""
+        edge, terms, name = self.visit.edges[slot], entry.terms, self.said.contributions[slot].to.text
+        if len(terms) == 1:
+            yield from self._mistakes_at_a_product(slot, entry)
+        else:
+            yield from _mistakes_at_a_sum(entry)
+        yield -entry.total, "the size is right, the sign is not"
+        if edge.before is not None:
+            after, before = np.asarray(edge.after)[entry.index], np.asarray(edge.before)[entry.index]
+            yield after, f"that is all that {name} has got by now; asked is what this edge alone adds"
+            yield before, f"that is what {name} had got before; asked is what this edge adds"
+        definition = self.said.definition
+        if np.ndim(definition.value) == 0:
+            yield definition.value, f"that is the value of {definition.name.text}; asked is a gradient"
+
+    def _mistakes_at_a_product(self, slot: int, entry: Entry) -> Iterator[tuple[float, str]]:
+        edge, (term,) = self.visit.edges[slot], entry.terms
+        so, name = self._hint(slot), self.said.contributions[slot].to.text
+        yield term.local, "that is local alone: it has to be multiplied by upstream"
+        yield term.upstream, f"that is upstream as it came; {so}"
+        x = float(np.broadcast_to(edge.node.xs[edge.slot], edge.input.shape)[entry.index])
+        yield term.upstream * x, f"that is upstream times {name} itself; {so}"
+        taken = _local_of_input(edge, entry.index)
+        if taken is not None:
+            yield term.upstream * taken, f"that takes the input's value where the output's is meant; {so}"
+        yield term.upstream + term.local, "that is upstream plus local: they are multiplied"
 
 
-def _slot(handed: Handed) -> str:
-    """Which input it is, where one node is the input twice, as in x * x."""
-    edge = handed.edge
-    if not is_read_twice(edge):
-        return ""
-    return f" as input {edge.slot + 1} of {len(edge.node.inputs)}"
-
-
-def _mistakes(step: Step, handed: Handed, entry: Entry) -> Iterator[tuple[float, str]]:
-    """Wrong numbers and how people come to them, the likeliest first; some may be right all the same."""
-    edge, terms = handed.edge, entry.terms
-    if len(terms) == 1:
-        yield from _mistakes_at_a_product(handed, entry)
-    else:
-        yield from _mistakes_at_a_sum(entry)
-    yield -entry.total, "the size is right, the sign is not"
-    if edge.before is not None:
-        after, before = np.asarray(edge.after)[entry.index], np.asarray(edge.before)[entry.index]
-        yield after, f"that is all that {handed.name} has got by now; asked is what this edge alone adds"
-        yield before, f"that is what {handed.name} had got before; asked is what this edge adds"
-    if np.ndim(step.value) == 0:
-        yield step.value, f"that is the value of {step.name}; asked is a gradient"
-
-
-def _mistakes_at_a_product(handed: Handed, entry: Entry) -> Iterator[tuple[float, str]]:
-    edge, (term,) = handed.edge, entry.terms
-    so = _hint(handed)
-    yield term.local, "that is local alone: it has to be multiplied by upstream"
-    yield term.upstream, f"that is upstream as it came; {so}"
-    x = float(np.broadcast_to(edge.node.xs[edge.slot], edge.input.shape)[entry.index])
-    yield term.upstream * x, f"that is upstream times {handed.name} itself; {so}"
-    taken = _local_of_input(handed, entry.index)
-    if taken is not None:
-        yield term.upstream * taken, f"that takes the input's value where the output's is meant; {so}"
-    yield term.upstream + term.local, "that is upstream plus local: they are multiplied"
-
-
-def _hint(handed: Handed) -> str:
-    """How the contribution is made, in the names of the nodes."""
-    return f"local is {handed.local.text}" if handed.elementwise else f"asked is {handed.local.text}"
-
-
-def _local_of_input(handed: Handed, index: tuple[int, ...]) -> Any:
+def _local_of_input(edge: Edge, index: Index) -> Any:
     """The local gradient of a function of one input with that input put in for its output, such as 1 − x² for tanh."""
-    node = handed.edge.node
+    node = edge.node
     local = node.op.local if node.op else None
     if local is None or len(node.inputs) != 1 or not callable(local[0]):
         return None

@@ -8,7 +8,13 @@ import pytest
 from microgradrnn import Backprop, Parameter, Tensor, Value, scope
 from microgradrnn.nn import RNNCell
 from tests.viz.networks import rnn_loss
-from viz.graph.view import View, build
+from viz.graph import build as graph
+from viz.graph.view import View
+from viz.passes import so_far
+
+
+def build(root, *picked, **options):
+    return graph.build(so_far(root), *picked, **options)
 
 
 def backward(root):

@@ -15,11 +15,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from microgradrnn import Tensor, Value, functional, scope
+from microgradrnn.backprop import order
 from tests.viz.networks import rnn_loss
-from viz.step import State, Stepper, keys, step
-from viz.words.as_terminal import visit
-from viz.words.lesson import lesson
+from viz import step
+from viz.passes import whole
+from viz.terminal.console import keys
+from viz.terminal.stepper import State, Stepper
+from viz.words.as_terminal import said, visit
 from viz.words.styled import GRADIENT, VALUE, paint, plain, speakable, value, wrap
+from viz.words.visits import Words
 
 KEYS = ["right", "left", "enter", " ", "backspace", "home", "end", "up", "down", "esc", *"tgn/?hb3.-_1x<>"]
 NUMBER = r"−?(?:\d+(?:\.\d+)?(?:e−?\d+)?)"
@@ -84,6 +88,10 @@ next          nothing: this was the last visit
 """
 
 
+def stepping(root, quiz=False):
+    return Stepper(Words(whole(root)), quiz)
+
+
 def scalar():
     x, y, z = Value(-2.0, "x"), Value(5.0, "y"), Value(-4.0, "z")
     return z * (x + y)
@@ -101,12 +109,12 @@ def a_chain(quiz=False):
         h = Value(0.5, "x").tanh()
         h.label = "h"
     with scope("cell", t=2):
-        return Stepper(h * 3, quiz=quiz)
+        return stepping(h * 3, quiz=quiz)
 
 
 @functools.cache
 def rnn(quiz=False):
-    return Stepper(rnn_loss(3), quiz=quiz)
+    return stepping(rnn_loss(3), quiz=quiz)
 
 
 def press(stepper, *pressed, state=None):
@@ -173,7 +181,7 @@ def test_every_printed_grad_of_a_parameter_is_the_grad_that_backward_leaves(caps
     step(root)
     told = capsys.readouterr().out
     root.backward()
-    leaf = next(s.node for s in lesson(root, root.grad) if s.name == "b_h")
+    [leaf] = [node for node in order(root) if node.label == "b_h"]
     row = re.search(r"\nb_h   a parameter.*?grad\s+\[(.*?)\]", told, re.DOTALL)
     np.testing.assert_allclose([read(x) for x in row[1].split(", ")], leaf.grad, rtol=1e-3)
 
@@ -227,21 +235,21 @@ def test_on_a_narrow_console_nothing_is_lost_in_question_marks(capsys, encoding)
 
 @pytest.mark.parametrize("key", ["right", "enter", " "])
 def test_next(key):
-    assert press(Stepper(scalar()), key).at == 1
+    assert press(stepping(scalar()), key).at == 1
 
 
 @pytest.mark.parametrize("key", ["left", "backspace", "b"])
 def test_back(key):
-    assert press(Stepper(scalar()), "right", "right", key).at == 1
+    assert press(stepping(scalar()), "right", "right", key).at == 1
 
 
 @pytest.mark.parametrize(("key", "at"), [("home", 0), ("<", 0), ("end", 4), (">", 4)])
 def test_first_and_last(key, at):
-    assert press(Stepper(scalar()), "right", "right", key).at == at
+    assert press(stepping(scalar()), "right", "right", key).at == at
 
 
 def test_beyond_the_ends_it_says_so_and_stays():
-    stepper = Stepper(scalar())
+    stepper = stepping(scalar())
     first, last = press(stepper, "left"), press(stepper, "end", "right")
     assert (first.at, last.at) == (0, 4)
     assert "first visit" in text(stepper, first)
@@ -252,7 +260,7 @@ def test_the_next_time_step_is_where_t_changes():
     stepper = rnn()
     state, seen = press(stepper, "t"), []
     while not state.said:
-        seen.append((stepper.steps[state.at - 1].node.t, stepper.steps[state.at].node.t))
+        seen.append((stepper.times[state.at - 1], stepper.times[state.at]))
         state = press(stepper, "t", state=state)
     assert seen == [(None, 3), (3, 2), (2, 1)]
     assert "no other time step" in state.said
@@ -261,12 +269,12 @@ def test_the_next_time_step_is_where_t_changes():
 def test_a_node_is_gone_to_by_its_name():
     stepper = rnn()
     state = press(stepper, "g", *"W_hh", "enter")
-    assert stepper.steps[state.at].name == "W_hh"
+    assert stepper.names[state.at] == "W_hh"
 
 
 def test_of_a_name_the_beginning_will_do():
     stepper = rnn()
-    assert stepper.steps[press(stepper, "g", *"z_", "enter").at].name == "z_3"
+    assert stepper.names[press(stepper, "g", *"z_", "enter").at] == "z_3"
 
 
 def test_names_are_offered_while_one_is_typed():
@@ -281,7 +289,7 @@ def test_finding_goes_on_from_here_and_around():
     state = press(stepper, "/", *"tanh", "enter")
     found = []
     for _ in range(4):
-        found.append(stepper.steps[state.at].name)
+        found.append(stepper.names[state.at])
         state = press(stepper, "n", state=state)
     assert found == ["h_3", "h_2", "h_1", "h_3"]
 
@@ -312,7 +320,7 @@ def test_help_lists_every_key_and_any_key_leaves_it():
 
 
 def test_a_long_visit_is_scrolled():
-    stepper = Stepper(rnn_loss(3))
+    stepper = stepping(rnn_loss(3))
     state = replace(press(stepper, "right", "right", "right"), height=14)
     seen = text(stepper, state)
     while True:
@@ -321,7 +329,7 @@ def test_a_long_visit_is_scrolled():
             break
         state = down
         seen += text(stepper, state)
-    for line in visit(stepper.steps[3]):
+    for line in visit(said(stepper.words, 4)):
         assert plain(wrap(line, 80)[-1]) in seen
     assert "↓" not in text(stepper, state)
     assert press(stepper, "up", state=state).top == state.top - 1
@@ -330,7 +338,7 @@ def test_a_long_visit_is_scrolled():
 
 @pytest.mark.parametrize("key", ["q", "ctrl-c"])
 def test_quitting(key):
-    assert press(Stepper(scalar()), key).over
+    assert press(stepping(scalar()), key).over
 
 
 @given(st.lists(st.sampled_from(KEYS), max_size=25), st.integers(20, 130), st.integers(3, 45), st.booleans())
@@ -340,7 +348,7 @@ def test_whatever_is_pressed_the_screen_fits(pressed, width, height, quiz):
     lines = stepper.screen(state)
     assert len(lines) == height
     assert max(len(plain(line)) for line in lines) <= width
-    assert 0 <= state.at < len(stepper.steps)
+    assert 0 <= state.at < len(stepper.names)
 
 
 def test_a_narrow_screen_has_room_for_no_more_than_it_shows():
@@ -387,7 +395,7 @@ def test_what_terminals_send_are_keys(raw, expected):
 
 
 def test_a_quiz_asks_before_it_tells():
-    stepper = Stepper(scalar(), quiz=True)
+    stepper = stepping(scalar(), quiz=True)
     before = text(stepper, State())
     assert "What does z * (x + y) contribute to the grad of z?" in before
     assert "downstream" not in before
@@ -402,30 +410,30 @@ def test_a_quiz_asks_before_it_tells():
 
 
 def test_a_wrong_answer_counts_once_and_says_what_went_wrong():
-    stepper = Stepper(scalar(), quiz=True)
+    stepper = stepping(scalar(), quiz=True)
     state = press(stepper, *"-3", "enter")
     assert "the sign is not" in text(stepper, state)
     assert stepper.question(state) is stepper.question(State())
     state = press(stepper, *"9", "enter", *"3", "enter", state=state)
     assert (state.score.asked, state.score.right) == (1, 0)
-    assert stepper.question(state).handed.name == "x + y"
+    assert stepper.question(state).to == "x + y"
 
 
 def test_leaving_a_question_and_coming_back_does_not_make_it_count_again():
-    stepper = Stepper(scalar(), quiz=True)
+    stepper = stepping(scalar(), quiz=True)
     state = press(stepper, *"-3", "enter", "right", "left", *"3", "enter")
     assert (state.score.asked, state.score.right) == (1, 0)
 
 
 def test_enter_alone_shows_the_answer_and_that_is_not_right():
-    stepper = Stepper(scalar(), quiz=True)
+    stepper = stepping(scalar(), quiz=True)
     state = press(stepper, "enter")
     assert "it was 3" in text(stepper, state)
     assert (state.score.asked, state.score.right) == (1, 0)
 
 
 def test_what_cannot_be_read_stays_to_be_mended():
-    stepper = Stepper(scalar(), quiz=True)
+    stepper = stepping(scalar(), quiz=True)
     state = press(stepper, *"1 +", "enter")
     assert state.typed == "1 +"
     assert not state.score
@@ -433,7 +441,7 @@ def test_what_cannot_be_read_stays_to_be_mended():
 
 
 def test_going_on_without_an_answer_costs_nothing():
-    stepper = Stepper(scalar(), quiz=True)
+    stepper = stepping(scalar(), quiz=True)
     assert [press(stepper, key).at for key in ("right", " ")] == [1, 1]
     assert not press(stepper, "right", "right").score
 
@@ -452,8 +460,8 @@ def test_of_an_array_the_numbers_that_it_takes_are_shown():
     stepper = rnn(quiz=True)
     state = press(stepper, "g", *"h_2", "enter")
     question = stepper.question(state)
-    place = question.handed.entry(question.index).terms[0].index
-    h = stepper.steps[state.at].value[place]
+    node = stepper.words.run.visits[state.at].node
+    h = node.data[question.entry.terms[0].index]
     asked = re.search(rf"at \[.*?\]: upstream = ({NUMBER}) · h_2 = ({NUMBER}) · z_2 = {NUMBER}", text(stepper, state))
     assert read(asked[2]) == pytest.approx(h, rel=1e-3)
     state = press(stepper, *f"{asked[1]}*(1-({asked[2]})^2)", "enter", state=state)
@@ -464,13 +472,13 @@ def test_of_an_array_the_numbers_that_it_takes_are_shown():
 
 
 def test_values_and_gradients_have_a_colour_each_and_are_named_too():
-    painted = "\n".join(paint(line, coloured=True) for line in visit(lesson(scalar())[1]))
+    painted = "\n".join(paint(line, coloured=True) for line in visit(said(Words(whole(scalar())), 2)))
     assert f"value       −2 + 5 = \x1b[{VALUE}m3\x1b[0m" in painted
     assert f"upstream    \x1b[{GRADIENT}m−4\x1b[0m" in painted
-    assert "\x1b" not in "".join(paint(line, coloured=False) for line in visit(lesson(scalar())[1]))
+    assert "\x1b" not in "".join(paint(line, coloured=False) for line in visit(said(Words(whole(scalar())), 2)))
 
 
-PROGRAM = "from tests.viz.test_terminal import scalar; from viz import step; step(scalar(), quiz={quiz})"
+PROGRAM = "from tests.viz.terminal.test_stepper import scalar; from viz import step; step(scalar(), quiz={quiz})"
 
 
 class Terminal:
@@ -485,7 +493,7 @@ class Terminal:
         self.ours, theirs = pty.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
         kept = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
-        root = Path(__file__).parents[2]
+        root = Path(__file__).parents[3]
         self.child = subprocess.Popen(
             [sys.executable, "-c", PROGRAM.format(quiz=quiz)],
             cwd=root,

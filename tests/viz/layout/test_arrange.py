@@ -7,14 +7,15 @@ import pytest
 
 from microgradrnn import Tensor, nn, scope
 from tests.viz.networks import rnn_loss
-from viz.graph.view import build
+from viz.graph.build import build
 from viz.layout import engine as engines
 from viz.layout.arrange import arrange
 from viz.paint import svg
+from viz.passes import so_far
 
 
 def arranged(root):
-    view = build(root)
+    view = build(so_far(root))
     sizes = svg.sizes(view)
     return view, sizes, arrange(view, sizes, "LR")
 

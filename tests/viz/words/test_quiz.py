@@ -9,12 +9,14 @@ from microgradrnn import Parameter, Tensor, Value, functional
 from tests.op_cases import every_op, example
 from tests.viz.networks import rnn_loss
 from viz.numbers import number
-from viz.words.lesson import lesson
-from viz.words.quiz import ALIKE, ENTRIES, TOLERANCE, Score, close, judge, questions
+from viz.passes import whole
+from viz.words.quiz import ENTRIES, SAME, TOLERANCE, Score, close, judge, questions
+from viz.words.visits import Words
 
 
 def ask(root, visit=0):
-    return questions(lesson(root)[visit])
+    run = whole(root)
+    return questions(run.visits[visit], Words(run).visit(visit + 1))
 
 
 @pytest.fixture
@@ -24,7 +26,7 @@ def times():
 
 
 def test_each_edge_is_asked_for(times):
-    assert [(question.handed.name, question.answer) for question in times] == [("a", -15.0), ("b", 6.0)]
+    assert [(question.to, question.answer) for question in times] == [("a", -15.0), ("b", 6.0)]
 
 
 @pytest.mark.parametrize("text", ["-15", "−15", "3 * -5", "3 × (−5)", "-1.5e1", "-14.9", " - 15.0 ", "3*(-10/2)"])
@@ -68,7 +70,7 @@ def test_the_slope_taken_at_the_input_is_named():
 def test_forgetting_to_add_is_named():
     x = Tensor([1.0, 2.0], "x")
     W = Parameter([[1.0, 10.0], [100.0, 4.0]], "W")
-    question = next(q for q in ask((x @ W).sum(), visit=1) if q.handed.name == "x")
+    question = next(q for q in ask((x @ W).sum(), visit=1) if q.to == "x")
     assert (question.index, question.answer) == ((0,), 11.0)
     assert "one product alone" in judge(question, "10").said
     assert "one product alone" in judge(question, "1").said
@@ -117,7 +119,9 @@ def test_the_tolerance_is_one_percent(right, off):
 
 
 def every_question(root, grad):
-    return [question for step in lesson(root, grad) for question in questions(step)]
+    run = whole(root, grad)
+    words = Words(run)
+    return [question for i, visit in enumerate(run.visits, start=1) for question in questions(visit, words.visit(i))]
 
 
 @every_op
@@ -129,7 +133,7 @@ def test_of_every_op_the_right_answer_is_right_and_each_mistake_is_one(op):
     assert asked
     for question in asked:
         assert judge(question, number(question.answer)).right
-        assert question.answer == np.asarray(question.handed.edge.downstream)[question.index]
+        assert question.answer == question.entry.total
         for wrong, said in question.mistakes:
             assert not close(wrong, question.answer)
             verdict = judge(question, repr(wrong))
@@ -141,7 +145,7 @@ def test_the_answer_can_be_had_from_the_digits_on_the_screen():
     asked = every_question(rnn_loss(4, batch=2), None)
     sums = 0
     for question in asked:
-        terms = question.handed.entry(question.index).terms
+        terms = question.entry.terms
         sums += len(terms) > 1
         shown = sum(float(f"{term.upstream:.4g}") * float(f"{term.local:.4g}") for term in terms)
         assert judge(question, repr(shown)).right
@@ -151,18 +155,18 @@ def test_the_answer_can_be_had_from_the_digits_on_the_screen():
 def test_what_cancels_is_not_asked():
     x = Tensor([1.0], "x")
     W = Tensor([[1.0, -0.9999]], requires_grad=False)
-    assert [q.handed.name for q in ask((x @ W).sum(), visit=1)] == []
+    assert [q.to for q in ask((x @ W).sum(), visit=1)] == []
 
 
 def test_a_sum_of_many_does_not_ask_for_each():
     values = [Value(float(i), f"x_{i}") for i in range(20)]
-    assert len(ask(functional.add_n(values))) == ALIKE
+    assert len(ask(functional.add_n(values))) == SAME
 
 
 def test_of_an_array_the_largest_entries_are_asked_for():
     x = Tensor([0.1, 3.0, -5.0, 0.2], "x")
     asked = ask((x * x).sum(), visit=1)
-    by_edge = {slot: [q.index for q in asked if q.handed.edge.slot == slot] for slot in (0, 1)}
+    by_edge = {slot: [q.index for q in asked if q.slot == slot] for slot in (0, 1)}
     assert by_edge == {0: [(2,), (1,)], 1: [(2,), (1,)]}
     assert all(len(indices) <= ENTRIES for indices in by_edge.values())
 

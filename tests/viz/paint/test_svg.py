@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from microgradrnn import Tensor, Value, scope
 from tests.viz.networks import rnn_loss
 from viz import draw
-from viz.layout.arrange import arrange
+from viz.layout.arrange import Arranged, arrange
 from viz.paint import fonts, svg
 from viz.paint.geometry import overlap
 from viz.paint.pen import Pen
@@ -157,7 +157,7 @@ def test_no_contribution_covers_another_or_a_box():
     root.backward()
     drawn = draw(root)
     sizes = svg.sizes(drawn.view)
-    painter = svg._Painter(drawn.view, arrange(drawn.view, sizes, "LR"), sizes, "", Pen(), None)
+    painter = svg._Painter(Arranged(drawn.view, sizes, arrange(drawn.view, sizes, "LR")), "", Pen(), None)
     taken = painter.taken.rectangles
     labels, boxes = taken[len(sizes) :], taken[: len(sizes)]
     assert labels

@@ -1,0 +1,299 @@
+"""Pass -> view: a box for each node, an arrow for each edge slot, a column for each time step."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from microgradrnn import Parameter
+from microgradrnn.engine import Node
+
+from ..passes import Pass
+from . import tooltips
+from .counterparts import Counterparts
+from .view import Arrow, Box, Place, Role, Sum, Tooltip, View
+
+MOST_SUMS = 12
+"""So many shared weights are added up beside a picture."""
+
+
+def build(run: Pass, steps: Iterable[int] | None = None, max_nodes: int = 100) -> View:
+    """The view of a pass: a box a node, an arrow an edge slot.
+
+    Args:
+        run: what is drawn.
+        steps: which time steps to show; by default all, or the first and the last ones if there are too many.
+        max_nodes: how many boxes are too many.
+    """
+    return _Builder(run, steps, max_nodes).view()
+
+
+class _Builder:
+    def __init__(self, run: Pass, steps: Iterable[int] | None, max_nodes: int) -> None:
+        self.run, self.root, self.nodes, self.max_nodes = run, run.root, run.nodes, max_nodes
+        self.t, self.all_steps, self.consumers = run.t, run.steps, run.consumers
+        self.shared = self._shared()
+        self.titles = self._titles()
+        self.counterparts = Counterparts(self.shared, self.consumers, self.t)
+        self.places = self._places()
+        self.notes: list[str] = []
+        self.shown = self._shown(steps)
+        self.boxes: list[Box] = []
+        self.arrows: list[Arrow] = []
+        self.keys: dict[Node, int] = {}
+        self.gaps: dict[tuple[Place, int], int] = {}
+        self.joined: set[tuple[int, int]] = set()
+
+    def view(self) -> View:
+        for node in self.nodes:
+            if node not in self.shown or node in self.shared:
+                continue
+            self.keys[node] = self._box(node, self.places[node])
+            for slot, x in enumerate(node.inputs):
+                self._arrow(node, slot, x)
+        for node in list(self.keys):
+            self._arrow_into_gap(node)
+        steps = tuple(t for t in self.all_steps if any(box.place == t for box in self.boxes))
+        sums = self._sums()
+        return View(tuple(self.boxes), tuple(self.arrows), sums, steps, tuple(self.notes))
+
+    # -- where things stand --
+
+    def _shared(self) -> set[Node]:
+        """Leaves outside time that steps read: weights, and whatever else several of them read."""
+        shared = set()
+        for node in self.nodes:
+            if node.op is not None or self.t(node) is not None:
+                continue
+            steps = {self.t(consumer) for consumer, _ in self.consumers[node]} - {None}
+            if steps and (isinstance(node, Parameter) or len(steps) > 1):
+                shared.add(node)
+        return shared
+
+    def _places(self) -> dict[Node, Place]:
+        places: dict[Node, Place] = {}
+        for node in self.nodes:
+            t = self.t(node)
+            if t is not None:
+                places[node] = t
+            else:
+                from_time = any(places[x] != "before" for x in node.inputs if x not in self.shared)
+                places[node] = "after" if from_time else "before"
+        for node in self.nodes:  # a leaf stands with its only reader; but a first state stands before the first step
+            readers = {places[consumer] for consumer, _ in self.consumers[node]}
+            if len(readers) == 1 and node.op is None and self.t(node) is None and not self._is_first_state(node):
+                places[node] = readers.pop()
+        return places
+
+    def _is_first_state(self, node: Node) -> bool:
+        """Whether the leaf enters the first step where later steps are entered by what the step before computed."""
+        steps = self.all_steps
+        if not steps or {self.t(consumer) for consumer, _ in self.consumers[node]} != {steps[0]}:
+            return False
+        if len(steps) == 1:
+            return node.ndim > 0
+        return any(self._entrance(consumer, slot) in self._carried for consumer, slot in self.consumers[node])
+
+    @cached_property
+    def _carried(self) -> set[tuple[Any, ...]]:
+        """Where steps are entered by what another step computed."""
+        return {
+            self._entrance(later, slot)
+            for later in self.nodes
+            for slot, x in enumerate(later.inputs)
+            if self.t(later) is not None and self.t(x) not in (None, self.t(later))
+        }
+
+    def _entrance(self, node: Node, slot: int) -> tuple[Any, ...]:
+        """What makes an edge of one step the counterpart of an edge of another: op, slot, and the weights beside it."""
+        return node.op, slot, frozenset(x for x in node.inputs if x in self.shared)
+
+    def _shown(self, steps: Iterable[int] | None) -> set[Node]:
+        if steps is not None:
+            wanted = set(steps)
+            unknown = wanted - set(self.all_steps)
+            if unknown:
+                raise ValueError(f"draw: no node was recorded at step {min(unknown)}; steps are {list(self.all_steps)}")
+        elif len(self.nodes) > self.max_nodes and self.all_steps:
+            wanted = self._first_and_last_steps()
+        else:
+            wanted = set(self.all_steps)
+        left_out = len(self.all_steps) - len(wanted)
+        if left_out:
+            self.notes.append(f"{left_out} of {len(self.all_steps)} time steps are left out: draw(root, steps=…) picks")
+        shown = [node for node in self.nodes if self.places[node] in wanted or isinstance(self.places[node], str)]
+        most = self.max_nodes if steps is None else len(shown)
+        if len(shown) > (3 * most if wanted else most):  # a few whole steps are worth a large picture
+            self.notes.append(
+                f"{len(shown) - most:,} of {len(shown):,} nodes, the furthest from the root, are left out: "
+                "draw(root, max_nodes=…) shows more"
+            )
+            return self._nearest(set(shown), most)
+        return set(shown)
+
+    def _nearest(self, shown: set[Node], count: int) -> set[Node]:
+        """The nodes that the root reads in the fewest steps; of those equally far, as they are read."""
+        found = {self.root: None}
+        for node in (queue := [self.root]):
+            for x in node.inputs:
+                if x in shown and x not in found and len(found) < count:
+                    found[x] = None
+                    queue.append(x)
+        return set(found)
+
+    def _typical_step(self) -> int:
+        size = sorted(Counter(place for place in self.places.values() if isinstance(place, int)).values())
+        return size[len(size) // 2] if size else 0
+
+    def _first_and_last_steps(self) -> set[int]:
+        room = max(3, self.max_nodes // self._typical_step())
+        if room >= len(self.all_steps):
+            return set(self.all_steps)
+        return set(self.all_steps[:1] + self.all_steps[-(room - 1) :])
+
+    # -- boxes and arrows --
+
+    def _box(self, node: Node, place: Place) -> int:
+        run = self.run
+        rule = node.op.rule.split(":")[0] if node.op else ""  # what the op does to a gradient, in a word
+        corner = f"{node.op.symbol} {rule}" if node.op and node.label else rule
+        box = Box(
+            key=len(self.boxes),
+            title=self.titles[node],
+            corner=corner,
+            role=self._role(node),
+            place=place,
+            value=run.values[node],
+            grad=run.grad(node),
+            differentiable=node.requires_grad,
+            tooltip=tooltips.of_node(run, node, run.grad(node)),
+            history=run.history(node),
+            visit=run.turns.get(node),
+            scope=node.scope,
+            like=self.counterparts.of(node),
+        )
+        self.boxes.append(box)
+        return box.key
+
+    def _alias(self, weight: Node, node: Node, slot: int) -> int:
+        """The box that stands for a shared weight where a node reads it: its grad is what this use contributes."""
+        run, place = self.run, self.places[node]
+        grad = run.contribution(node, slot)
+        box = Box(
+            key=len(self.boxes),
+            title=self.titles[weight],
+            corner=f"@{place}" if isinstance(place, int) else "use",
+            role="alias",
+            place=place,
+            value=run.values[weight],
+            grad=grad,
+            differentiable=weight.requires_grad,
+            tooltip=tooltips.of_node(run, weight, grad),
+            history=((run.turns[node], grad),) if grad is not None else (),
+            weight=run.turns.get(weight),
+            scope=node.scope,
+            like=(self.counterparts.of(node), "reads", slot),
+        )
+        self.boxes.append(box)
+        return box.key
+
+    def _role(self, node: Node) -> Role:
+        if node is self.root:
+            return "root"
+        if node.op is None:
+            if isinstance(node, Parameter):
+                return "parameter"
+            return "leaf" if node.requires_grad else "data"
+        feeds = [self.places[consumer] for consumer, _ in self.consumers[node]]
+        ends_a_step = isinstance(self.places[node], int) and all(place == "after" for place in feeds)
+        return "loss" if ends_a_step and node.ndim == 0 else "op"
+
+    def _arrow(self, node: Node, slot: int, x: Node) -> None:
+        head, contribution = self.keys[node], self.run.contribution(node, slot)
+        if x in self.shared:
+            tail = self._alias(x, node, slot)
+        elif x in self.keys:
+            tail = self.keys[x]
+        else:
+            tail, contribution = self._gap(x, head), None
+        visit = self.run.turns.get(node) if contribution is not None else None
+        self._add_arrow(tail, head, contribution, tooltips.of_edge(self.run, node, slot), visit)
+
+    def _add_arrow(self, tail: int, head: int, contribution: Any, tooltip: Tooltip, visit: int | None) -> None:
+        gap = "gap" in (self.boxes[tail].role, self.boxes[head].role)
+        if not (gap and (tail, head) in self.joined):
+            self.joined.add((tail, head))
+            self.arrows.append(Arrow(tail, head, contribution, tooltip, visit))
+
+    def _arrow_into_gap(self, node: Node) -> None:
+        """What a shown node hands on to consumers that were left out, with what all of them contribute."""
+        edges = [(consumer, slot) for consumer, slot in self.consumers[node] if consumer not in self.shown]
+        if edges:
+            known = [edge for edge in edges if edge in self.run.edges]
+            parts = [self.run.edges[edge].downstream for edge in known]
+            total = sum(parts[1:], start=parts[0]) if parts else None
+            gap = self._gap(edges[0][0], self.keys[node])
+            last = max((self.run.turns[consumer] for consumer, _ in known), default=None)
+            self._add_arrow(self.keys[node], gap, total, Tooltip(("goes on in what was left out",)), last)
+
+    def _gap(self, node: Node, neighbour: int) -> int:
+        """The box that stands for what was left out around ``node``: a run of steps, or more beside a neighbour."""
+        place: Place = self.boxes[neighbour].place
+        title, gap = "⋯", (place, neighbour)
+        kept, own = self._kept, self.places[node]
+        if isinstance(own, int) and own not in kept:
+            run = [t for t in self.all_steps if t not in kept and not _separated(t, own, kept)]
+            place, title = run[0], f"⋯ t = {run[0]}" + (f" … {run[-1]}" if len(run) > 1 else "")
+            gap = (place, -1)
+        if gap not in self.gaps:
+            self.gaps[gap] = len(self.boxes)
+            corner = "left out" if gap[1] < 0 else ""
+            note = Tooltip((self.notes[-1],))
+            self.boxes.append(Box(len(self.boxes), title, corner, "gap", place, None, None, False, note))
+        return self.gaps[gap]
+
+    @cached_property
+    def _kept(self) -> set[Place]:
+        return {self.places[node] for node in self.shown}
+
+    def _sums(self) -> tuple[Sum, ...]:
+        sums, run = [], self.run
+        for node in self.nodes:
+            if node in self.shared and node.requires_grad:
+                uses = [use for use in reversed(self.consumers[node]) if use in run.edges]
+                uses.sort(key=lambda use: self.t(use[0]) is None)  # what reads it outside time comes last
+                parts = tuple((self.t(consumer), run.contribution(consumer, slot)) for consumer, slot in uses)
+                visits = tuple(run.turns[consumer] for consumer, _ in uses)
+                title, value = self.titles[node], run.values[node]
+                turn, history = run.turns.get(node), run.history(node)
+                sums.append(Sum(title, value, parts, run.grad(node), visits, history, turn))
+        return self._largest_of(sums)
+
+    def _largest_of(self, sums: list[Sum]) -> tuple[Sum, ...]:
+        """The sums with the largest gradients, where there are more than a panel holds: of a scalar graph, say."""
+        if len(sums) <= MOST_SUMS:
+            return tuple(sums)
+        self.notes.append(f"{len(sums) - MOST_SUMS:,} shared weights with smaller gradients are left out of the panel")
+        norms = [0.0 if s.total is None else float(np.linalg.norm(np.ravel(s.total))) for s in sums]
+        kept = sorted(range(len(sums)), key=lambda i: -norms[i])[:MOST_SUMS]
+        return tuple(sums[i] for i in sorted(kept))
+
+    def _titles(self) -> dict[Node, str]:
+        """What stands at the head of each box; two weights of one name are told apart by the scope that reads them."""
+        titles = {node: str(node.label) or (node.op.symbol if node.op else self.run.names[node]) for node in self.nodes}
+        count = Counter(titles[node] for node in self.shared)
+        for node in self.shared:
+            readers = [consumer.scope for consumer, _ in self.consumers[node] if consumer.scope]
+            if count[titles[node]] > 1 and readers:
+                titles[node] = f"{readers[0].rpartition('/')[2]}.{titles[node]}"
+        return titles
+
+
+def _separated(t: int, place: int, kept: set[Place]) -> bool:
+    """Whether a step that is shown lies between ``t`` and ``place``."""
+    low, high = min(t, place), max(t, place)
+    return any(isinstance(k, int) and low < k < high for k in kept)
