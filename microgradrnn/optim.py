@@ -4,6 +4,7 @@ Each does what PyTorch's of that name does, to the last bits. ``g`` is the gradi
 the parameter's own steps from 1.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from microgradrnn.checks import check_fraction, check_not_negative
 from microgradrnn.engine import Node
+from microgradrnn.norms import joint_norm
 
 
 class Optimizer:
@@ -230,11 +232,12 @@ def clip_grad_norm_(params: Iterable[Any], max_norm: float) -> float:
     """Scale all gradients together so that their joint norm is at most ``max_norm``; their direction stays.
 
     Returns:
-        The norm before clipping (Pascanu, Mikolov and Bengio, 2013, algorithm 1).
+        The norm before clipping (Pascanu, Mikolov and Bengio, 2013, algorithm 1); inf where it is beyond the largest
+        float though no entry is, and then the gradients are scaled rightly all the same.
 
     Raises:
         TypeError: the parameters are no list of leaves.
-        ValueError: the norm is not finite; the error names the first parameter to blame. Or ``max_norm`` is negative.
+        ValueError: an entry is not finite; the error names the first parameter to blame. Or ``max_norm`` is negative.
             No gradient is changed.
 
     >>> from microgradrnn import Tensor
@@ -245,14 +248,26 @@ def clip_grad_norm_(params: Iterable[Any], max_norm: float) -> float:
     """
     _check_limit("clip_grad_norm_", max_norm=max_norm)
     reached = [p for p in _leaves(params, "clip_grad_norm_") if p.grad is not None]
-    norm = float(np.sqrt(sum(float(np.sum(np.square(p.grad, dtype=np.float64))) for p in reached)))
-    if not np.isfinite(norm):
-        culprit = next((p.label or repr(p) for p in reached if not np.isfinite(p.grad).all()), "their sum of squares")
+    size, exponent = joint_norm(p.grad for p in reached)
+    if not np.isfinite(size):
+        culprit = next(p.label or repr(p) for p in reached if not np.isfinite(p.grad).all())
         raise ValueError(f"clip_grad_norm_: the gradient is not finite, first in {culprit}")
+    with np.errstate(over="ignore"):
+        norm = float(np.ldexp(size, exponent))
     if norm > max_norm:
         for p in reached:
-            p.grad = p.grad * (max_norm / norm)
+            p.grad = _shortened(p.grad, size, exponent, max_norm)
     return norm
+
+
+def _shortened(gradient: Any, size: float, exponent: int, max_norm: float) -> Any:
+    """gradient * max_norm / (size * 2**exponent)."""
+    dtype = np.asarray(gradient).dtype
+    if exponent == 0 and max_norm / size >= np.finfo(dtype).tiny:
+        return gradient * (max_norm / size)
+    return (np.ldexp(np.float64(gradient), -exponent) / size * max_norm).astype(
+        dtype
+    )  # no factor of this dtype will do
 
 
 def clip_grad_value_(params: Iterable[Any], value: float) -> None:
@@ -298,6 +313,6 @@ def _leaves(params: Iterable[Any], name: str) -> list[Any]:
         if not isinstance(p, Node) or p.op is not None:
             raise TypeError(f"{name} takes leaves, and {p!r} is none")
     if len(set(leaves)) < len(leaves):
-        twice = next(p for k, p in enumerate(leaves) if p in leaves[:k])
+        [(twice, _)] = Counter(leaves).most_common(1)
         raise ValueError(f"{name} takes each parameter once, and {twice.label or repr(twice)} came twice")
     return leaves
