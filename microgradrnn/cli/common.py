@@ -9,14 +9,27 @@ import re
 import shlex
 import subprocess
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
+from typer.core import TyperGroup
 
 import microgradrnn
+from microgradrnn.cli.console import replacing
 from microgradrnn.training import Checkpoint, Run
 
+
+class Program(TyperGroup):
+    """The program as a whole: all that its commands, their help and their errors print goes through here."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Run a command line."""
+        with replacing():
+            return super().main(*args, **kwargs)
+
+
 app = typer.Typer(
+    cls=Program,
     help="Record an expression or a recurrent network, and see every gradient on every edge.",
     no_args_is_help=True,
     rich_markup_mode=None,

@@ -1,7 +1,6 @@
 """What is done with a training: `sample`, `eval`, `export`, `flow`, `check`."""
 
 import math
-import sys
 from itertools import islice
 from pathlib import Path
 from typing import Annotated
@@ -38,12 +37,12 @@ def sample(
     checkpoint = trained(run)
     try:
         written = sample(checkpoint.model(), checkpoint.vocabulary, prime, temperature, top_k or None, top_p, seed)
-        _write(prime)
+        typer.echo(prime, nl=False)
         for character in islice(written, length):
-            _write(character)
+            typer.echo(character, nl=False)
     except (TypeError, ValueError) as error:
         refuse(error)
-    _write("\n")
+    typer.echo()
 
 
 @app.command("eval", epilog=examples("eval run zen.txt"))
@@ -151,9 +150,3 @@ def check(
         )
     if not good:
         raise typer.Exit(1)
-
-
-def _write(text: str) -> None:
-    """To the console at once; a character that it does not know as a question mark."""
-    encoding = sys.stdout.encoding or "utf-8"
-    typer.echo(text.encode(encoding, "replace").decode(encoding), nl=False)
