@@ -68,6 +68,7 @@ def same_but_for_time(one, other):
 
 def test_train_writes_a_run_and_says_what_it_did(trained, text):
     assert sorted(path.name for path in trained.iterdir()) == [
+        ".lock",
         "best.safetensors",
         "checkpoint.safetensors",
         "history.csv",

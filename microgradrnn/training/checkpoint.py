@@ -13,6 +13,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
+import secrets
+import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -168,15 +171,40 @@ class Checkpoint:
 def write(path: str | Path, content: bytes) -> None:
     """Write a file such that it is at any moment either what it was before or all of the new: never a part.
 
-    The new one is written beside it, brought to the disk, and only then given the name.
+    The new one is written beside it, under a name that no other writer has, brought to the disk, and only then given
+    its own name. Where that fails, nothing is left of it.
     """
     path = Path(path)
-    beside = path.with_name(f"{path.name}.new")
-    with beside.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
+    beside = path.with_name(f"{path.name}.{secrets.token_hex(4)}.new")
+    try:
+        with beside.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        _rename(beside, path)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
+
+
+def leftovers(path: Path) -> list[Path]:
+    """What writers of a file have left beside it that were killed, and what others are just writing."""
+    return [other for other in path.parent.glob("*.new") if re.fullmatch(_BESIDE, other.name.removeprefix(path.name))]
+
+
+ON_WINDOWS = os.name == "nt"
+_BESIDE = r"\.[0-9a-f]{8}\.new"
+
+
+def _rename(old: Path, new: Path) -> None:
+    """`Path.replace`, which on Windows has to wait until nobody reads the file that is replaced."""
+    for seconds in (0.05, 0.1, 0.2, 0.4, 0.8) if ON_WINDOWS else ():
+        try:
+            old.replace(new)
+            return
+        except PermissionError:
+            time.sleep(seconds)
+    old.replace(new)
 
 
 def _read(path: Path) -> tuple[Arrays, dict[str, str]]:

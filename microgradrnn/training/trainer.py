@@ -166,8 +166,9 @@ class Trainer:
         parameters = self.model.parameters()
         if not (np.isfinite(loss.item()) and all(np.isfinite(p.grad).all() for p in parameters)):
             raise Diverged(self._where(random, loss.item()))
-        clip = clip_grad_norm_ if self.settings.clip_by == "norm" else clip_grad_value_
-        clip(parameters, self.settings.clip)
+        if self.settings.clip is not None:
+            clip = clip_grad_norm_ if self.settings.clip_by == "norm" else clip_grad_value_
+            clip(parameters, self.settings.clip)
         self.optimizer.lr = self.settings.lr_at(self.position.epoch)
         self.optimizer.step()
         for p in parameters:
