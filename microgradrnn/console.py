@@ -33,9 +33,9 @@ def replacing() -> Iterator[None]:
     try:
         yield
     finally:
-        for stream, encoding, errors in before:
+        for stream, encoding, treated in before:
             if not stream.closed:
-                stream.reconfigure(encoding=encoding, errors=errors)
+                stream.reconfigure(encoding=encoding, errors=treated)
 
 
 def _escape_or_replace(error: UnicodeError) -> tuple[str | bytes, int]:

@@ -9,13 +9,13 @@ import re
 import shlex
 import subprocess
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, NoReturn, TypeVar
 
 import typer
 from typer.core import TyperGroup
 
 import microgradrnn
-from microgradrnn.cli.console import replacing
+from microgradrnn.console import replacing
 from microgradrnn.training import Checkpoint, Run
 
 
@@ -36,6 +36,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["--help"]},
 )
+
+Typed = TypeVar("Typed", str, None)
 
 RunFolder = Annotated[
     Path, typer.Argument(metavar="RUN", help="The folder of a training, or a checkpoint file.", show_default=False)
@@ -66,6 +68,17 @@ def to_paste(*arguments: object) -> str:
     """A command line of ours, quoted for the shell."""
     quoted = subprocess.list2cmdline if os.name == "nt" else shlex.join
     return quoted(["microgradrnn", *map(str, arguments)])
+
+
+def as_typed(text: Typed) -> Typed:
+    r"""A text from the command line. Where the locale's encoding lacks its characters, its bytes are taken for UTF-8.
+
+    Paths need no such thing: Python hands the same bytes on to the system.
+
+    >>> as_typed("caf\udcc3\udca9"), as_typed("café")
+    ('café', 'café')
+    """
+    return text and text.encode(errors="surrogateescape").decode(errors="replace")
 
 
 def refuse(error: Exception | str, code: int = 2) -> NoReturn:

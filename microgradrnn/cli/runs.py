@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from microgradrnn.cli.common import RunFolder, app, examples, refuse, trained
+from microgradrnn.cli.common import RunFolder, app, as_typed, examples, refuse, trained
 from microgradrnn.cli.recorded import recorded
 from microgradrnn.text import read_text, streams
 from microgradrnn.training import evaluate
@@ -22,7 +22,7 @@ from microgradrnn.training import evaluate
 )
 def sample(
     run: RunFolder,
-    prime: Annotated[str, typer.Option(help="What the model reads first.")] = "",
+    prime: Annotated[str, typer.Option(callback=as_typed, help="What the model reads first.")] = "",
     length: Annotated[int, typer.Option(min=1, help="How many characters to write.")] = 500,
     temperature: Annotated[
         float, typer.Option(help="Below 1 more sure of itself, above 1 less; 0: the likeliest.")
@@ -104,7 +104,10 @@ logits = readout(outputs)""")
 @app.command(epilog=examples('flow run --text "To be, or not"', 'flow run --text "To be, or not" --out flow.png'))
 def flow(
     run: RunFolder,
-    text: Annotated[str, typer.Option(help="What the network reads and is asked to predict.", show_default=False)],
+    text: Annotated[
+        str,
+        typer.Option(callback=as_typed, help="What the network reads and is asked to predict.", show_default=False),
+    ],
     out: Annotated[Path | None, typer.Option(help="A chart to write: .svg, .png or .pdf.")] = None,
 ) -> None:
     """How far back in time the gradient of each step's loss reaches."""
@@ -128,7 +131,9 @@ def flow(
 @app.command(epilog=examples("check run", "check run --text abc"))
 def check(
     run: RunFolder,
-    text: Annotated[str | None, typer.Option(help="What to check on; the first few characters it knows.")] = None,
+    text: Annotated[
+        str | None, typer.Option(callback=as_typed, help="What to check on; the first few characters it knows.")
+    ] = None,
 ) -> None:
     """Hold the gradients of a trained model against every other way to find them."""
     from microgradrnn.cli.witnesses import witnesses
