@@ -1,7 +1,9 @@
 """The command line of trainings: train, stop, go on, and what is then done with it."""
 
 import csv
+import importlib.util
 import inspect
+import itertools
 import math
 import random
 import re
@@ -17,9 +19,10 @@ from safetensors.numpy import load_file
 from typer.testing import CliRunner
 
 from microgradrnn import cli
+from microgradrnn.cli import witnesses
 from microgradrnn.ops import OPS
-from microgradrnn.training import Checkpoint, Run, evaluate
-from tests.plain import every_kind, states, weights
+from microgradrnn.training import Checkpoint, Run, Settings, evaluate
+from tests.plain import every_kind, randomised, states, weights
 
 TEXT = "she sells sea shells by the sea shore.\n" * 20
 SMALL = ["--hidden", "6", "--layers", "1", "--seq-length", "8", "--batch-size", "4", "--epochs", "2"]
@@ -374,7 +377,9 @@ def test_check_holds_backward_against_every_witness(tmp_path, text, kind, layers
     result = run("check", tmp_path / "run")
     assert result.exit_code == 0, result.output
     said = re.findall(r"^  (\w.*?)  +.*(agrees)$", result.stdout, flags=re.MULTILINE)
-    assert [name for name, _ in said][:4] == ["central differences", "forward messages", "by hand", "the program"]
+    names = ["central differences", "forward messages", "scalar graph", "by hand", "the program"]
+    assert [name for name, _ in said][:5] == names
+    assert said[5:] == [("PyTorch", "agrees")] * (importlib.util.find_spec("torch") is not None)
 
 
 def test_program_writes_out_a_trained_network_and_gives_the_gradients_of_its_loss(trained, tmp_path):
@@ -407,6 +412,40 @@ def test_check_sees_a_wrong_rule(trained):
         "central differences",
         "by hand",
     ]
+
+
+@every_kind
+def test_the_part_that_the_scalar_graph_is_made_of_has_the_weights_of_the_model(kind):
+    """Of 3 units and 4 characters all make the model itself, and the others those entries that touch no other."""
+    settings = Settings(cell=kind, hidden=3, layers=2, dtype="float64")
+    model, _ = randomised(settings.model(4, np.random.default_rng(0)), seed=1)
+    tokens = np.array([[0], [3], [2], [1], [1]])
+    model.loss(tokens[:-1], tokens[1:], reduction="sum")[0].backward()
+    ours, _ = witnesses._scalar_graph(model, settings, tokens[:-1], tokens[1:])
+    for name, p in model.named_parameters():
+        np.testing.assert_allclose(ours[name], p.grad, rtol=1e-12, atol=1e-15, err_msg=name)
+    units, characters = np.array([0, 1]), np.array([1, 3])
+    part = witnesses._part(model, settings, units, characters).state_dict()
+    whole, gates = model.state_dict(), {"rnn": 1, "lstm": 4, "gru": 3}[kind]
+    for gate in range(gates):
+        for row, column in itertools.product(range(2), range(2)):
+            there, here = 3 * gate + units[column], 2 * gate + column
+            for name in ("rnn.cells.0.0.W_hh", "rnn.cells.1.0.W_xh"):
+                assert part[name][row, here] == whole[name][units[row], there]
+            assert part["rnn.cells.0.0.W_xh"][row, here] == whole["rnn.cells.0.0.W_xh"][characters[row], there]
+            assert part["readout.W"][row, column] == whole["readout.W"][units[row], characters[column]]
+
+
+def test_the_scalar_graph_sees_a_wrong_rule_of_a_matrix_product(trained):
+    matmul, right = OPS["matmul"], OPS["matmul"].pull
+    wrong = tuple(lambda *args, rule=rule, **kwargs: 1.001 * rule(*args, **kwargs) for rule in right)
+    object.__setattr__(matmul, "pull", wrong)
+    try:
+        result = run("check", trained)
+    finally:
+        object.__setattr__(matmul, "pull", right)
+    assert result.exit_code == 1
+    assert re.search(r"^  scalar graph .*DIFFERS", result.stdout, flags=re.MULTILINE)
 
 
 @pytest.mark.parametrize("command", [["sample"], ["eval", "TEXT"], ["export"], ["flow", "--text", "sea"], ["check"]])

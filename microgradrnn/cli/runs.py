@@ -29,7 +29,9 @@ def sample(
     ] = 1.0,
     top_k: Annotated[int, typer.Option(min=0, help="Draw from so many of the likeliest; 0: from all.")] = 0,
     top_p: Annotated[float, typer.Option(help="Draw from the fewest that have this probability; 1: from all.")] = 1.0,
-    seed: Annotated[int | None, typer.Option(min=0, help="The same seed, the same text.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="The same seed, the same text.", show_default="another text each time")
+    ] = None,
 ) -> None:
     """Let a trained model write."""
     from microgradrnn.sampling import sample
