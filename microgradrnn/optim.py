@@ -55,9 +55,14 @@ class Optimizer:
         """Take over a memory, of an optimiser with the same settings and as many parameters.
 
         Raises:
+            TypeError: it is no mapping of names to arrays.
             KeyError: a name is not known here, or one is missing beside another of the same parameter.
             ValueError: an array has another shape or dtype than its parameter. In any case nothing has been changed.
         """
+        if not isinstance(state, Mapping):
+            raise TypeError(
+                f"{type(self).__name__}.load_state_dict takes a mapping of names to arrays, got {state!r:.50}"
+            )
         memory: dict[Node, dict[str, Any]] = {}
         left = dict(state)
         for k, p in enumerate(self.params):
@@ -288,13 +293,15 @@ def clip_grad_value_(params: Iterable[Any], value: float) -> None:
 
 def _remembered(name: str, array: Any, p: Any) -> Any:
     """A part of a memory as `Optimizer.step` left it: a count, a number or an array of its own."""
-    found = np.array(array)
-    wanted = ((), np.dtype(np.int64)) if name.endswith(".k") else (p.shape, p.dtype)
-    if (found.shape, found.dtype) != wanted:
-        raise ValueError(
-            f"load_state_dict: {name} is {wanted[1]} of shape {wanted[0]}, and what came is {found.dtype} of shape "
-            f"{found.shape}"
-        )
+    shape, dtype = ((), np.dtype(np.int64)) if name.endswith(".k") else (p.shape, p.dtype)
+    try:
+        found = np.array(array)
+    except (TypeError, ValueError) as error:
+        got = f"{type(array).__name__} ({error})"
+        raise type(error)(f"load_state_dict: {name} is {dtype} of shape {shape}, got {got}") from error
+    if (found.shape, found.dtype) != (shape, dtype):
+        got = f"{found.dtype} of shape {found.shape}"
+        raise ValueError(f"load_state_dict: {name} is {dtype} of shape {shape}, got {got}")
     return int(found) if name.endswith(".k") else found[()]
 
 

@@ -180,6 +180,24 @@ def test_the_learning_rate_decays_as_the_command_line_says(tmp_path, text):
     assert [row["lr"] for row in Run(tmp_path / "run").last().history] == [0.01, 0.005, 0.0025, 0.01, 0.005]
 
 
+def test_clipping_can_be_switched_off_and_on_again(tmp_path, text):
+    """Unclipped, a step of SGD is lr times the gradient: so is that of a limit that no gradient comes up to."""
+    plain = [*SMALL[:-2], "--optimizer", "sgd", "--lr", 0.5]
+    for name, clip in (("none", "none"), ("high", 1e9), ("low", 0.01)):
+        assert run("train", text, "--out", tmp_path / name, *plain, "--epochs", 1, "--clip", clip).exit_code == 0
+    same_but_for_time(Run(tmp_path / "none").last(), Run(tmp_path / "high").last())
+    arrays = [Run(tmp_path / name).last().arrays["model.readout.W"] for name in ("none", "low")]
+    assert (arrays[0] != arrays[1]).any()
+    assert run("train", text, "--out", tmp_path / "none", "--resume", "--epochs", 2).exit_code == 0
+    assert Run(tmp_path / "none").last().settings.clip is None
+    assert run("train", text, "--out", tmp_path / "high", "--resume", "--epochs", 2).exit_code == 0
+    same_but_for_time(Run(tmp_path / "none").last(), Run(tmp_path / "high").last())
+    for clip, kept in (("0.5", 0.5), ("None", None)):
+        more = ["--epochs", Run(tmp_path / "low").last().position.epoch + 1, "--clip", clip]
+        assert run("train", text, "--out", tmp_path / "low", "--resume", *more).exit_code == 0
+        assert Run(tmp_path / "low").last().settings.clip == kept
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -194,15 +212,19 @@ def test_the_learning_rate_decays_as_the_command_line_says(tmp_path, text):
         (["TEXT", "--out", "TEXT"], "is a file"),
         (["TEXT", "--out", "new", "--hidden", "0"], "hidden is a positive integer, not 0"),
         (["TEXT", "--out", "new", "--lr", "nan"], "lr is a finite number"),
+        (["TEXT", "--out", "new", "--clip", "nan"], "clip is a finite number"),
+        (["TEXT", "--out", "new", "--clip", "0"], "clip is above 0, for at 0 nothing would be learnt"),
+        (["NULS", "--out", "new"], "it seems to be UTF-16-LE"),
     ],
 )
 def test_what_is_wrong_is_said_and_ends_with_2(tmp_path, monkeypatch, trained, text, arguments, said):
     monkeypatch.chdir(tmp_path)
     places = {"TEXT": text, "RUN": trained, "FOLDER": tmp_path / "folder"}
-    places |= {"EMPTY": tmp_path / "empty", "UTF-16": tmp_path / "utf-16"}
+    places |= {"EMPTY": tmp_path / "empty", "UTF-16": tmp_path / "utf-16", "NULS": tmp_path / "nuls"}
     places["FOLDER"].mkdir()
     places["EMPTY"].touch()
     places["UTF-16"].write_text("hello", encoding="utf-16")
+    places["NULS"].write_text("hello", encoding="utf-16-le")
     result = run("train", *(places.get(argument, argument) for argument in arguments))
     assert result.exit_code == 2
     assert result.stderr.startswith("Error: ")
@@ -254,6 +276,12 @@ def test_the_same_seed_samples_the_same_text(trained):
     assert one == same != other
     assert one.startswith("sea")
     assert len(one) == 3 + 40 + 1
+
+
+def test_without_a_seed_each_text_is_another_and_help_says_so(trained):
+    one, other = (run("sample", trained, "--length", 60, "--temperature", 5).stdout for _ in range(2))
+    assert one != other
+    assert "default: (another text each time)" in " ".join(run("sample", "--help").stdout.split())
 
 
 def test_a_temperature_of_0_writes_the_likeliest_whatever_the_seed(trained):

@@ -111,17 +111,23 @@ class Checkpoint:
         return model
 
     def part(self, name: str) -> Arrays:
-        """The arrays of "model", "optimizer" or "state", by the rest of their names."""
+        """The arrays of "model", "optimizer" or "state", by the rest of their names.
+
+        Raises:
+            CheckpointError: one of them holds something that no checkpoint holds, such as text.
+        """
         prefix = f"{name}."
-        return {key.removeprefix(prefix): array for key, array in self.arrays.items() if key.startswith(prefix)}
+        parts = {key: array for key, array in self.arrays.items() if key.startswith(prefix)}
+        return {key.removeprefix(prefix): _numbers(key, array) for key, array in parts.items()}
 
     def save(self, path: str | Path) -> None:
         """Write the file; a kill at any moment leaves the one that was there before, or this one whole.
 
         Raises:
             OSError: it cannot be written.
+            CheckpointError: an array holds something that no checkpoint holds, such as text; nothing is written.
         """
-        arrays = {name: np.array(array, order="C") for name, array in self.arrays.items()}
+        arrays = {name: _numbers(name, array) for name, array in self.arrays.items()}
         metadata = {
             "format": FORMAT,
             "settings": json.dumps(asdict(self.settings)),
@@ -214,15 +220,24 @@ def _read(path: Path) -> tuple[Arrays, dict[str, str]]:
     try:
         with safetensors.safe_open(path, framework="np") as file:
             names = file.keys()  # it is no mapping, and cannot be iterated itself
-            return {name: _array(path, name, file.get_tensor(name)) for name in names}, file.metadata() or {}
+            arrays, metadata = {name: file.get_tensor(name) for name in names}, file.metadata() or {}
     except (safetensors.SafetensorError, TypeError, AttributeError, KeyError) as error:
         raise CheckpointError(f"{path} is damaged, cut short, or no safetensors file: {error}") from error
+    try:
+        return {name: _numbers(name, array) for name, array in arrays.items()}, metadata
+    except CheckpointError as error:
+        raise CheckpointError(f"{path}: {error}") from error
 
 
-def _array(path: Path, name: str, array: NDArray[Any]) -> NDArray[Any]:
-    if array.dtype.name not in DTYPES:
-        raise CheckpointError(f"{path}: {name} holds {array.dtype}, and a checkpoint holds {', '.join(DTYPES)}")
-    return np.array(array)
+def _numbers(name: str, array: Any) -> NDArray[Any]:
+    """A copy of an array, once it is certain that it is of a dtype that checkpoints hold; nothing is converted."""
+    try:
+        found = np.array(array, order="C")
+    except (TypeError, ValueError) as error:
+        raise CheckpointError(f"{name} is no array: {error}") from error
+    if found.dtype.name not in DTYPES:
+        raise CheckpointError(f"{name} holds {found.dtype}, and a checkpoint holds {', '.join(DTYPES)}")
+    return found
 
 
 def _checksum(arrays: Arrays, metadata: dict[str, str]) -> str:
@@ -248,7 +263,7 @@ def _check_sizes(checkpoint: Checkpoint) -> None:
     for layer in range(min(settings.layers, len(checkpoint.arrays) + 1)):
         sizes[f"model.rnn.cells.{layer}.0.W_hh"] = (0, settings.hidden)
     for name, (axis, size) in sizes.items():
-        array = checkpoint.arrays.get(name)
+        array = _numbers(name, checkpoint.arrays[name]) if name in checkpoint.arrays else None
         if array is None or array.ndim != 2 or array.shape[axis] != size or array.dtype.name != settings.dtype:
             came = "nothing" if array is None else f"{array.dtype} of shape {array.shape}"
             raise CheckpointError(f"{name} is {settings.dtype} with {size} on axis {axis}, and what came is {came}")
