@@ -464,6 +464,14 @@ def test_the_part_that_the_scalar_graph_is_made_of_has_the_weights_of_the_model(
             assert part["readout.W"][row, column] == whole["readout.W"][units[row], characters[column]]
 
 
+@pytest.mark.parametrize("read", ["se", "sss", "she sells"])
+def test_check_takes_the_shortest_texts(trained, read, monkeypatch):
+    """A character that is only predicted has a row of W_xh that nothing reads."""
+    monkeypatch.setitem(sys.modules, "torch", None)  # it takes seconds to import
+    result = run("check", trained, "--text", read)
+    assert (result.exit_code, result.stdout.count(" agrees")) == (0, 5), result.output
+
+
 def test_the_scalar_graph_sees_a_wrong_rule_of_a_matrix_product(trained):
     matmul, right = OPS["matmul"], OPS["matmul"].pull
     wrong = tuple(lambda *args, rule=rule, **kwargs: 1.001 * rule(*args, **kwargs) for rule in right)

@@ -123,7 +123,9 @@ def _scalar_graph(model: RNNLM, settings: Settings, inputs: Array, targets: Arra
     loss.backward()
     numbers[loss].item().backward()
     named = dict(part.named_parameters())
-    found = {name: np.reshape([x.grad for x in numbers[p].flat], p.shape) for name, p in named.items()}
+    found = {
+        name: np.reshape([leaf.grad for leaf in numbers[p].ravel().tolist()], p.shape) for name, p in named.items()
+    }
     return {name: np.array(p.grad) for name, p in named.items()}, found
 
 
