@@ -1,12 +1,15 @@
 """Every command on consoles and pipes that lack some characters: these are replaced, and nothing else changes."""
 
+import io
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import typer
 
+from microgradrnn.console import replacing
 from microgradrnn.training import Run
 
 TEXT = "книга: café — naïve 天地\n" * 20
@@ -97,3 +100,26 @@ def test_every_command_ends_as_it_would_on_any_console_and_writes_its_files(tmp_
         assert "книга.txt: " in result.stdout.decode(errors="replace")
     else:
         assert f"{'книга.txt'.encode(console, 'replace').decode()}: " in out
+
+
+@pytest.mark.parametrize(
+    ("encoding", "errors", "expected"),
+    [
+        ("ascii", "strict", b"caf? ? ?\n"),
+        ("ascii", "surrogateescape", b"caf? ? \xe9\n"),
+        ("ascii", "backslashreplace", b"caf\\xe9 \\u2212 \\udce9\n"),
+        ("cp1252", "strict", b"caf\xe9 ? ?\n"),
+        ("utf-8", "strict", "café − ?\n".encode()),
+        ("utf-8", "surrogateescape", "café − ".encode() + b"\xe9\n"),
+    ],
+)
+def test_a_stream_replaces_what_it_lacks_and_is_afterwards_as_it_was(monkeypatch, encoding, errors, expected):
+    """The last character stands for the byte 0xE9 of a file name, as Python reads it."""
+    written = io.BytesIO()
+    stream = io.TextIOWrapper(written, encoding=encoding, errors=errors, newline="\n")
+    monkeypatch.setattr(sys, "stdout", stream)
+    with replacing():
+        typer.echo("café − \udce9")
+    stream.flush()
+    assert written.getvalue() == expected
+    assert (stream.encoding, stream.errors) == (encoding, errors)
