@@ -4,6 +4,7 @@ import argparse
 import time
 
 from benchmarks import chain, drawings, networks, performance, pictures, recurrent, report, scalar
+from microgradrnn.console import replacing
 
 BENCHMARKS = {
     **{"scalar": scalar.run, "chain": chain.run, "drawings": drawings.run, "pictures": pictures.run},
@@ -42,4 +43,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with replacing():
+        main()

@@ -23,6 +23,7 @@ from microgradrnn import functional, no_grad
 from microgradrnn.engine import ancestors
 from microgradrnn.nn import RNNLM
 from microgradrnn.optim import Adam, clip_grad_norm_
+from microgradrnn.text import read_text
 from microgradrnn.training import truncated_bptt
 from viz import draw, grad_flow, page
 
@@ -93,8 +94,8 @@ def read(path):
         topics = pydoc_data.topics.topics
         return "\n".join(topics[key] for key in sorted(topics)), "pydoc_data.topics, the help texts that Python carries"
     try:
-        text = Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        text = read_text(path)
+    except (OSError, ValueError) as error:
         raise SystemExit(f"cannot read {path} as UTF-8 text: {error}") from error
     needed = 2 * BATCH * STEPS
     if len(text) < needed:

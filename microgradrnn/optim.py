@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from microgradrnn.checks import check_fraction, check_not_negative
 from microgradrnn.engine import Node
+from microgradrnn.norms import joint_norm
 
 
 class Optimizer:
@@ -54,9 +55,14 @@ class Optimizer:
         """Take over a memory, of an optimiser with the same settings and as many parameters.
 
         Raises:
+            TypeError: it is no mapping of names to arrays.
             KeyError: a name is not known here, or one is missing beside another of the same parameter.
             ValueError: an array has another shape or dtype than its parameter. In any case nothing has been changed.
         """
+        if not isinstance(state, Mapping):
+            raise TypeError(
+                f"{type(self).__name__}.load_state_dict takes a mapping of names to arrays, got {state!r:.50}"
+            )
         memory: dict[Node, dict[str, Any]] = {}
         left = dict(state)
         for k, p in enumerate(self.params):
@@ -231,11 +237,12 @@ def clip_grad_norm_(params: Iterable[Any], max_norm: float) -> float:
     """Scale all gradients together so that their joint norm is at most ``max_norm``; their direction stays.
 
     Returns:
-        The norm before clipping (Pascanu, Mikolov and Bengio, 2013, algorithm 1).
+        The norm before clipping (Pascanu, Mikolov and Bengio, 2013, algorithm 1); inf where it is beyond the largest
+        float though no entry is, and then the gradients are scaled rightly all the same.
 
     Raises:
         TypeError: the parameters are no list of leaves.
-        ValueError: the norm is not finite; the error names the first parameter to blame. Or ``max_norm`` is negative.
+        ValueError: an entry is not finite; the error names the first parameter to blame. Or ``max_norm`` is negative.
             No gradient is changed.
 
     >>> from microgradrnn import Tensor
@@ -246,14 +253,26 @@ def clip_grad_norm_(params: Iterable[Any], max_norm: float) -> float:
     """
     _check_limit("clip_grad_norm_", max_norm=max_norm)
     reached = [p for p in _leaves(params, "clip_grad_norm_") if p.grad is not None]
-    norm = float(np.sqrt(sum(float(np.sum(np.square(p.grad, dtype=np.float64))) for p in reached)))
-    if not np.isfinite(norm):
-        culprit = next((p.label or repr(p) for p in reached if not np.isfinite(p.grad).all()), "their sum of squares")
+    size, exponent = joint_norm(p.grad for p in reached)
+    if not np.isfinite(size):
+        culprit = next(p.label or repr(p) for p in reached if not np.isfinite(p.grad).all())
         raise ValueError(f"clip_grad_norm_: the gradient is not finite, first in {culprit}")
+    with np.errstate(over="ignore"):
+        norm = float(np.ldexp(size, exponent))
     if norm > max_norm:
         for p in reached:
-            p.grad = p.grad * (max_norm / norm)
+            p.grad = _shortened(p.grad, size, exponent, max_norm)
     return norm
+
+
+def _shortened(gradient: Any, size: float, exponent: int, max_norm: float) -> Any:
+    """gradient * max_norm / (size * 2**exponent)."""
+    dtype = np.asarray(gradient).dtype
+    if exponent == 0 and max_norm / size >= np.finfo(dtype).tiny:
+        return gradient * (max_norm / size)
+    return (np.ldexp(np.float64(gradient), -exponent) / size * max_norm).astype(
+        dtype
+    )  # no factor of this dtype will do
 
 
 def clip_grad_value_(params: Iterable[Any], value: float) -> None:
@@ -274,13 +293,15 @@ def clip_grad_value_(params: Iterable[Any], value: float) -> None:
 
 def _remembered(name: str, array: Any, p: Any) -> Any:
     """A part of a memory as `Optimizer.step` left it: a count, a number or an array of its own."""
-    found = np.array(array)
-    wanted = ((), np.dtype(np.int64)) if name.endswith(".k") else (p.shape, p.dtype)
-    if (found.shape, found.dtype) != wanted:
-        raise ValueError(
-            f"load_state_dict: {name} is {wanted[1]} of shape {wanted[0]}, and what came is {found.dtype} of shape "
-            f"{found.shape}"
-        )
+    shape, dtype = ((), np.dtype(np.int64)) if name.endswith(".k") else (p.shape, p.dtype)
+    try:
+        found = np.array(array)
+    except (TypeError, ValueError) as error:
+        got = f"{type(array).__name__} ({error})"
+        raise type(error)(f"load_state_dict: {name} is {dtype} of shape {shape}, got {got}") from error
+    if (found.shape, found.dtype) != (shape, dtype):
+        got = f"{found.dtype} of shape {found.shape}"
+        raise ValueError(f"load_state_dict: {name} is {dtype} of shape {shape}, got {got}")
     return int(found) if name.endswith(".k") else found[()]
 
 

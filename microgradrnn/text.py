@@ -7,6 +7,8 @@
 
 from __future__ import annotations
 
+import codecs
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,14 +26,53 @@ def read_text(path: str | Path) -> str:
 
     Raises:
         OSError: there is no such file, or it cannot be read.
-        ValueError: it is not UTF-8; names the byte, and where it stands.
+        ValueError: it is not UTF-8, or holds what no text does: NUL, or control characters all over. The error names
+            the first such byte or character, where it stands, and the encoding that the file seems to have.
     """
+    content = Path(path).read_bytes()
     try:
-        return Path(path).read_text(encoding="utf-8-sig")
+        text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise ValueError(
-            f"{path} is not UTF-8 text: byte 0x{error.object[error.start]:02x} at {error.start}"
-        ) from error
+        place = f"byte 0x{content[error.start]:02x} at {error.start}"
+        raise ValueError(f"{path} is not UTF-8 text: {place}{_remedy(content)}") from error
+    controls = _CONTROLS.findall(text)
+    if "\0" in controls or len(controls) > len(text) / 10:
+        character = "\0" if "\0" in controls else controls[0]
+        place = f"character {character!r} at {text.index(character)}"
+        raise ValueError(f"{path} is not UTF-8 text: {place}{_remedy(content)}")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+_CONTROLS = re.compile(r"[\x00-\x07\x0e-\x1a\x1c-\x1f\x7f]")
+"""Characters that a text may hold here and there, and not everywhere. Tabs, ends of lines and pages, and what terminals
+understand (backspace, escape) are none of them."""
+
+
+def _remedy(content: bytes) -> str:
+    """What a file that is no UTF-8 seems to be, and how to convert it; nothing where that cannot be told."""
+    encoding = _other_encoding(content)
+    if encoding is None:
+        return ""
+    convert = f"Path(new).write_text(Path(old).read_text({encoding!r}), 'utf-8')"
+    return f"; it seems to be {encoding.upper()}, which Python converts by {convert}"
+
+
+def _other_encoding(content: bytes) -> str | None:
+    """UTF-32 or UTF-16, by the mark at the front, or by where the zeros stand that ASCII characters have in them."""
+    marks = {codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF32_BE: "utf-32"}  # the first begins as UTF-16's does
+    marks |= {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+    even, odd = content[0::2].count(0), content[1::2].count(0)
+    by_zeros = [(4, "utf-32-le"), (4, "utf-32-be"), (2, "utf-16-le" if odd > even else "utf-16-be")]
+    likely = [(2, encoding) for mark, encoding in marks.items() if content.startswith(mark)]
+    at_one_place = 10 * min(even, odd) < max(even, odd)
+    for size, encoding in likely or (by_zeros if at_one_place else by_zeros[:2]):
+        try:
+            text = content[: len(content) // size * size].decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        if text and not _CONTROLS.search(text):
+            return encoding
+    return None
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,9 @@
 """The command line of trainings: train, stop, go on, and what is then done with it."""
 
 import csv
+import importlib.util
 import inspect
+import itertools
 import math
 import random
 import re
@@ -17,9 +19,10 @@ from safetensors.numpy import load_file
 from typer.testing import CliRunner
 
 from microgradrnn import cli
+from microgradrnn.cli import witnesses
 from microgradrnn.ops import OPS
-from microgradrnn.training import Checkpoint, Run, evaluate
-from tests.plain import every_kind, states, weights
+from microgradrnn.training import Checkpoint, Run, Settings, evaluate
+from tests.plain import every_kind, randomised, states, weights
 
 TEXT = "she sells sea shells by the sea shore.\n" * 20
 SMALL = ["--hidden", "6", "--layers", "1", "--seq-length", "8", "--batch-size", "4", "--epochs", "2"]
@@ -68,6 +71,7 @@ def same_but_for_time(one, other):
 
 def test_train_writes_a_run_and_says_what_it_did(trained, text):
     assert sorted(path.name for path in trained.iterdir()) == [
+        ".lock",
         "best.safetensors",
         "checkpoint.safetensors",
         "history.csv",
@@ -176,6 +180,24 @@ def test_the_learning_rate_decays_as_the_command_line_says(tmp_path, text):
     assert [row["lr"] for row in Run(tmp_path / "run").last().history] == [0.01, 0.005, 0.0025, 0.01, 0.005]
 
 
+def test_clipping_can_be_switched_off_and_on_again(tmp_path, text):
+    """Unclipped, a step of SGD is lr times the gradient: so is that of a limit that no gradient comes up to."""
+    plain = [*SMALL[:-2], "--optimizer", "sgd", "--lr", 0.5]
+    for name, clip in (("none", "none"), ("high", 1e9), ("low", 0.01)):
+        assert run("train", text, "--out", tmp_path / name, *plain, "--epochs", 1, "--clip", clip).exit_code == 0
+    same_but_for_time(Run(tmp_path / "none").last(), Run(tmp_path / "high").last())
+    arrays = [Run(tmp_path / name).last().arrays["model.readout.W"] for name in ("none", "low")]
+    assert (arrays[0] != arrays[1]).any()
+    assert run("train", text, "--out", tmp_path / "none", "--resume", "--epochs", 2).exit_code == 0
+    assert Run(tmp_path / "none").last().settings.clip is None
+    assert run("train", text, "--out", tmp_path / "high", "--resume", "--epochs", 2).exit_code == 0
+    same_but_for_time(Run(tmp_path / "none").last(), Run(tmp_path / "high").last())
+    for clip, kept in (("0.5", 0.5), ("None", None)):
+        more = ["--epochs", Run(tmp_path / "low").last().position.epoch + 1, "--clip", clip]
+        assert run("train", text, "--out", tmp_path / "low", "--resume", *more).exit_code == 0
+        assert Run(tmp_path / "low").last().settings.clip == kept
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -190,15 +212,19 @@ def test_the_learning_rate_decays_as_the_command_line_says(tmp_path, text):
         (["TEXT", "--out", "TEXT"], "is a file"),
         (["TEXT", "--out", "new", "--hidden", "0"], "hidden is a positive integer, not 0"),
         (["TEXT", "--out", "new", "--lr", "nan"], "lr is a finite number"),
+        (["TEXT", "--out", "new", "--clip", "nan"], "clip is a finite number"),
+        (["TEXT", "--out", "new", "--clip", "0"], "clip is above 0, for at 0 nothing would be learnt"),
+        (["NULS", "--out", "new"], "it seems to be UTF-16-LE"),
     ],
 )
 def test_what_is_wrong_is_said_and_ends_with_2(tmp_path, monkeypatch, trained, text, arguments, said):
     monkeypatch.chdir(tmp_path)
     places = {"TEXT": text, "RUN": trained, "FOLDER": tmp_path / "folder"}
-    places |= {"EMPTY": tmp_path / "empty", "UTF-16": tmp_path / "utf-16"}
+    places |= {"EMPTY": tmp_path / "empty", "UTF-16": tmp_path / "utf-16", "NULS": tmp_path / "nuls"}
     places["FOLDER"].mkdir()
     places["EMPTY"].touch()
     places["UTF-16"].write_text("hello", encoding="utf-16")
+    places["NULS"].write_text("hello", encoding="utf-16-le")
     result = run("train", *(places.get(argument, argument) for argument in arguments))
     assert result.exit_code == 2
     assert result.stderr.startswith("Error: ")
@@ -250,6 +276,12 @@ def test_the_same_seed_samples_the_same_text(trained):
     assert one == same != other
     assert one.startswith("sea")
     assert len(one) == 3 + 40 + 1
+
+
+def test_without_a_seed_each_text_is_another_and_help_says_so(trained):
+    one, other = (run("sample", trained, "--length", 60, "--temperature", 5).stdout for _ in range(2))
+    assert one != other
+    assert "default: (another text each time)" in " ".join(run("sample", "--help").stdout.split())
 
 
 def test_a_temperature_of_0_writes_the_likeliest_whatever_the_seed(trained):
@@ -373,7 +405,9 @@ def test_check_holds_backward_against_every_witness(tmp_path, text, kind, layers
     result = run("check", tmp_path / "run")
     assert result.exit_code == 0, result.output
     said = re.findall(r"^  (\w.*?)  +.*(agrees)$", result.stdout, flags=re.MULTILINE)
-    assert [name for name, _ in said][:4] == ["central differences", "forward messages", "by hand", "the program"]
+    names = ["central differences", "forward messages", "scalar graph", "by hand", "the program"]
+    assert [name for name, _ in said][:5] == names
+    assert said[5:] == [("PyTorch", "agrees")] * (importlib.util.find_spec("torch") is not None)
 
 
 def test_program_writes_out_a_trained_network_and_gives_the_gradients_of_its_loss(trained, tmp_path):
@@ -406,6 +440,48 @@ def test_check_sees_a_wrong_rule(trained):
         "central differences",
         "by hand",
     ]
+
+
+@every_kind
+def test_the_part_that_the_scalar_graph_is_made_of_has_the_weights_of_the_model(kind):
+    """Of 3 units and 4 characters all make the model itself, and the others those entries that touch no other."""
+    settings = Settings(cell=kind, hidden=3, layers=2, dtype="float64")
+    model, _ = randomised(settings.model(4, np.random.default_rng(0)), seed=1)
+    tokens = np.array([[0], [3], [2], [1], [1]])
+    model.loss(tokens[:-1], tokens[1:], reduction="sum")[0].backward()
+    ours, _ = witnesses._scalar_graph(model, settings, tokens[:-1], tokens[1:])
+    for name, p in model.named_parameters():
+        np.testing.assert_allclose(ours[name], p.grad, rtol=1e-12, atol=1e-15, err_msg=name)
+    units, characters = np.array([0, 1]), np.array([1, 3])
+    part = witnesses._part(model, settings, units, characters).state_dict()
+    whole, gates = model.state_dict(), {"rnn": 1, "lstm": 4, "gru": 3}[kind]
+    for gate in range(gates):
+        for row, column in itertools.product(range(2), range(2)):
+            there, here = 3 * gate + units[column], 2 * gate + column
+            for name in ("rnn.cells.0.0.W_hh", "rnn.cells.1.0.W_xh"):
+                assert part[name][row, here] == whole[name][units[row], there]
+            assert part["rnn.cells.0.0.W_xh"][row, here] == whole["rnn.cells.0.0.W_xh"][characters[row], there]
+            assert part["readout.W"][row, column] == whole["readout.W"][units[row], characters[column]]
+
+
+@pytest.mark.parametrize("read", ["se", "sss", "she sells"])
+def test_check_takes_the_shortest_texts(trained, read, monkeypatch):
+    """A character that is only predicted has a row of W_xh that nothing reads."""
+    monkeypatch.setitem(sys.modules, "torch", None)  # it takes seconds to import
+    result = run("check", trained, "--text", read)
+    assert (result.exit_code, result.stdout.count(" agrees")) == (0, 5), result.output
+
+
+def test_the_scalar_graph_sees_a_wrong_rule_of_a_matrix_product(trained):
+    matmul, right = OPS["matmul"], OPS["matmul"].pull
+    wrong = tuple(lambda *args, rule=rule, **kwargs: 1.001 * rule(*args, **kwargs) for rule in right)
+    object.__setattr__(matmul, "pull", wrong)
+    try:
+        result = run("check", trained)
+    finally:
+        object.__setattr__(matmul, "pull", right)
+    assert result.exit_code == 1
+    assert re.search(r"^  scalar graph .*DIFFERS", result.stdout, flags=re.MULTILINE)
 
 
 @pytest.mark.parametrize("command", [["sample"], ["eval", "TEXT"], ["export"], ["flow", "--text", "sea"], ["check"]])

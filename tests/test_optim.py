@@ -1,9 +1,12 @@
 """Optimisers against their formulas written out, and clipping."""
 
+from decimal import Decimal, localcontext
+
 import numpy as np
 import pytest
 
 from microgradrnn import Tensor, Value, optim
+from microgradrnn.analysis import grad_norms
 
 both_classes = pytest.mark.parametrize("kind", [Value, Tensor])
 every_optimizer = pytest.mark.parametrize("make", [optim.SGD, optim.Adam])
@@ -171,6 +174,46 @@ def test_gradients_of_float32_do_not_overflow_in_the_norm():
     assert optim.clip_grad_norm_([p], max_norm=1.0) == pytest.approx(5e25, rel=1e-6)
     np.testing.assert_allclose(p.grad, [0.6, 0.8], rtol=1e-6)
     assert p.grad.dtype == np.float32
+
+
+SIZES = [1e-320, 1e-300, 1e-200, 1e-160, 1.0, 1e100, 1e155, 1e200, 1e308]
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("max_norm", [1e-310, 1e-150, 1.0, 1e150, 1e307])
+def test_the_norm_of_finite_gradients_is_right_whatever_their_size(size, max_norm):
+    """Against decimal arithmetic of 60 digits, which has no largest or smallest number in reach of these."""
+    with localcontext(prec=60, Emax=9999, Emin=-9999):
+        entries = [[1.0 * size, -1.5 * size], [0.25 * size], 0.5 * size]
+        params = with_gradients(*entries)
+        right = sum(Decimal(float(x)) ** 2 for x in np.concatenate([np.ravel(e) for e in entries])).sqrt()
+        factor = min(Decimal(1), Decimal(max_norm) / right)
+        expected = [float(Decimal(float(x)) * factor) for x in np.concatenate([np.ravel(e) for e in entries])]
+    found = optim.clip_grad_norm_(params, max_norm)
+    assert found == pytest.approx(float(right), rel=1e-14, abs=1e-323)  # 1e308 has norm inf, as float() has
+    np.testing.assert_allclose(joined(params), expected, rtol=1e-14, atol=1e-323)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("max_norm", [1e-9, 1e-3, 1.0])
+def test_the_largest_gradients_of_a_dtype_are_clipped_in_their_own_direction(dtype, max_norm):
+    """Where the factor itself is below the dtype's smallest number, as 1e-3 over 65504 is for a half."""
+    largest = float(np.finfo(dtype).max)
+    p = Tensor(np.zeros(2, dtype))
+    p.grad = np.array([largest, largest / 4], dtype)
+    optim.clip_grad_norm_([p], max_norm)
+    expected = max_norm * np.array([4.0, 1.0]) / np.sqrt(17.0)
+    assert p.grad.dtype == dtype
+    np.testing.assert_allclose(p.grad, expected, rtol=4 * np.finfo(dtype).eps, atol=np.finfo(dtype).smallest_subnormal)
+
+
+@pytest.mark.parametrize("size", [1e-30, 1e-200, 1e200])
+def test_the_norms_of_the_gradients_of_states_are_right_whatever_their_size(size):
+    dtype = np.float32 if size == 1e-30 else np.float64  # whose square is 0 in float32
+    h = Tensor(np.array([3.0, 4.0], dtype)) * 1.0
+    h.label = "h_1"
+    loss = (h * np.array([3 * size, 4 * size], dtype)).sum()
+    assert grad_norms(loss)[1] == pytest.approx(5 * size, rel=1e-6)
 
 
 def test_adagrad_with_epsilon_inside_the_root_is_min_char_rnns():

@@ -1,6 +1,7 @@
 """Text as tokens, and cut up for a batch."""
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -37,9 +38,54 @@ def test_a_file_that_is_no_utf8_is_refused_with_the_byte(tmp_path):
         read_text(tmp_path / "t")
 
 
+SCRIPTS = ["Hello, world\r\n", "привет, мир", "天地玄黄 宇宙洪荒\n", "e\u0301 ❤ 👍🏽", "مرحبا بالعالم"]
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"])
+@pytest.mark.parametrize("mark", [True, False])
+def test_a_file_in_utf_16_or_32_is_refused_with_its_encoding_and_a_remedy_that_works(tmp_path, script, encoding, mark):
+    old, new, text = tmp_path / "old", tmp_path / "new", script * 20
+    old.write_bytes((("\ufeff" if mark and encoding[-1] == "e" else "") + text).encode(encoding))
+    with pytest.raises(ValueError, match="old is not UTF-8 text: ") as error:
+        read_text(old)
+    assert "\n" not in str(error.value)
+    [said, remedy] = re.findall(r"it seems to be ([A-Z0-9-]+), which Python converts by (.*)", str(error.value))[0]
+    assert encoding.upper() == said or (mark and encoding.upper().startswith(said))
+    eval(remedy, {"Path": Path, "old": old, "new": new})
+    assert read_text(new) == text.replace("\r\n", "\n")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"abc\0\0\0\0", r"character '\x00' at 3"),
+        (b"one\0twoo\0" * 20, r"character '\x00' at 3"),
+        (b"a\x01\x02b" * 20, r"character '\x01' at 1"),
+        ("привет".encode("utf-16-le") * 20, r"character '\x04' at 1"),  # without a blank there is no zero in it
+        (b"\x89PNG\r\n\x1a\n", "byte 0x89 at 0"),
+        (b"\xff", "byte 0xff at 0"),
+    ],
+)
+def test_what_is_no_text_is_refused_without_a_guess(tmp_path, content, said):
+    (tmp_path / "t").write_bytes(content)
+    with pytest.raises(ValueError, match=re.escape(f"is not UTF-8 text: {said}") + "$"):
+        read_text(tmp_path / "t")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "a\tb\x0cc\x0b", "\x1b[31mred\x1b[0m " * 9, "N\bNA\bAM\bME\bE", "a line that a \x07 rings in\n", "\ufffd" * 9],
+)
+def test_what_texts_do_hold_is_read(tmp_path, text):
+    """Tabs, ends of pages, colours of terminals, the bold of manual pages, one stray control character."""
+    (tmp_path / "t").write_bytes(text.encode())
+    assert read_text(tmp_path / "t") == text
+
+
 def test_a_byte_order_mark_and_line_ends_of_windows_are_no_characters(tmp_path):
-    (tmp_path / "t").write_bytes("\ufeffa\r\nb".encode())
-    assert read_text(tmp_path / "t") == "a\nb"
+    (tmp_path / "t").write_bytes("\ufeffa\r\nb\rc\n\r\n".encode())
+    assert read_text(tmp_path / "t") == "a\nb\nc\n\n"
 
 
 @given(length=st.integers(2, 200), count=st.integers(1, 20), seq_length=st.integers(1, 30))

@@ -284,6 +284,8 @@ def test_memory_does_not_grow_with_the_number_of_chunks():
         ({"epochs": 2.5}, "epochs is a positive integer"),
         ({"cell": "cnn"}, "cell is 'rnn', 'lstm' or 'gru', not 'cnn'"),
         ({"lr": -1.0}, "lr is a finite number that is not negative"),
+        ({"clip": 0.0}, "clip is above 0"),
+        ({"clip": -1.0}, "clip is a finite number that is not negative"),
         ({"validation": 1.0}, "validation is a number in"),
         ({"dtype": "int8"}, "dtype is 'float32' or 'float64'"),
     ],

@@ -4,6 +4,7 @@ import typer
 
 from benchmarks import report
 from benchmarks.training import kill, language, memory, min_char_rnn
+from microgradrnn.console import replacing
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False)
 
@@ -20,4 +21,5 @@ app.command("memory")(memory.run)
 app.command("language")(language.run)
 
 if __name__ == "__main__":
-    app(prog_name="python -m benchmarks.training")
+    with replacing():
+        app(prog_name="python -m benchmarks.training")

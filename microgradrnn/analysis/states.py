@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from microgradrnn.backprop import gradients, order, seed, visit
 from microgradrnn.engine import Node, serial
+from microgradrnn.norms import norm
 
 Array = NDArray[Any]
 State = Node | Sequence[Node]
@@ -87,10 +88,7 @@ def grad_norms(loss: Node, name: str = "h") -> dict[int, float]:
     {0: 0.125, 1: 0.25, 2: 0.5, 3: 1.0}
     """
     grads = gradients(loss)
-    return {
-        t: float(np.linalg.norm(np.asarray(grads[node], dtype=np.float64)))
-        for t, node in find_states(loss, name).items()
-    }
+    return {t: norm(grads[node]) for t, node in find_states(loss, name).items()}
 
 
 def state_jacobian(

@@ -9,20 +9,35 @@ import re
 import shlex
 import subprocess
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn, TypeVar
 
 import typer
+from typer.core import TyperGroup
 
 import microgradrnn
+from microgradrnn.console import replacing
 from microgradrnn.training import Checkpoint, Run
 
+
+class Program(TyperGroup):
+    """The program as a whole: all that its commands, their help and their errors print goes through here."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Run a command line."""
+        with replacing():
+            return super().main(*args, **kwargs)
+
+
 app = typer.Typer(
+    cls=Program,
     help="Record an expression or a recurrent network, and see every gradient on every edge.",
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["--help"]},
 )
+
+Typed = TypeVar("Typed", str, None)
 
 RunFolder = Annotated[
     Path, typer.Argument(metavar="RUN", help="The folder of a training, or a checkpoint file.", show_default=False)
@@ -53,6 +68,17 @@ def to_paste(*arguments: object) -> str:
     """A command line of ours, quoted for the shell."""
     quoted = subprocess.list2cmdline if os.name == "nt" else shlex.join
     return quoted(["microgradrnn", *map(str, arguments)])
+
+
+def as_typed(text: Typed) -> Typed:
+    r"""A text from the command line. Where the locale's encoding lacks its characters, its bytes are taken for UTF-8.
+
+    Paths need no such thing: Python hands the same bytes on to the system.
+
+    >>> as_typed("caf\udcc3\udca9"), as_typed("café")
+    ('café', 'café')
+    """
+    return text and text.encode(errors="surrogateescape").decode(errors="replace")
 
 
 def refuse(error: Exception | str, code: int = 2) -> NoReturn:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from microgradrnn.cli.common import app, examples, refuse
+from microgradrnn.cli.common import app, as_typed, examples, refuse
 from microgradrnn.cli.recorded import recorded
 from microgradrnn.engine import Node
 from microgradrnn.expression import ExpressionError, calculate, graph
@@ -22,7 +22,9 @@ Expression = Annotated[str, typer.Argument(metavar="EXPR", help="The formula, in
 ExpressionOrRun = Annotated[
     str, typer.Argument(metavar="EXPR", help="The formula, in quotes; with --text a RUN.", show_default=False)
 ]
-Text = Annotated[str | None, typer.Option(help="What the network of RUN reads and is asked to predict.")]
+Text = Annotated[
+    str | None, typer.Option(callback=as_typed, help="What the network of RUN reads and is asked to predict.")
+]
 Values = Annotated[
     list[str] | None,
     typer.Argument(metavar="NAME=VALUE", help="A number, vector [1,2] or matrix [[1,2],[3,4]] for each name."),
@@ -121,7 +123,7 @@ def root_of(expression: str, values: Sequence[str], text: str | None, option: st
 
 def _record(expression: str, values: Sequence[str]) -> Node:
     try:
-        return graph(expression, _numbers(values))
+        return graph(as_typed(expression), _numbers([as_typed(value) for value in values]))
     except ValueError as error:
         refuse(error)
 

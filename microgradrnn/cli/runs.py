@@ -1,14 +1,13 @@
 """What is done with a training: `sample`, `eval`, `export`, `flow`, `check`."""
 
 import math
-import sys
 from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from microgradrnn.cli.common import RunFolder, app, examples, refuse, trained
+from microgradrnn.cli.common import RunFolder, app, as_typed, examples, refuse, trained
 from microgradrnn.cli.recorded import recorded
 from microgradrnn.text import read_text, streams
 from microgradrnn.training import evaluate
@@ -23,14 +22,16 @@ from microgradrnn.training import evaluate
 )
 def sample(
     run: RunFolder,
-    prime: Annotated[str, typer.Option(help="What the model reads first.")] = "",
+    prime: Annotated[str, typer.Option(callback=as_typed, help="What the model reads first.")] = "",
     length: Annotated[int, typer.Option(min=1, help="How many characters to write.")] = 500,
     temperature: Annotated[
         float, typer.Option(help="Below 1 more sure of itself, above 1 less; 0: the likeliest.")
     ] = 1.0,
     top_k: Annotated[int, typer.Option(min=0, help="Draw from so many of the likeliest; 0: from all.")] = 0,
     top_p: Annotated[float, typer.Option(help="Draw from the fewest that have this probability; 1: from all.")] = 1.0,
-    seed: Annotated[int | None, typer.Option(min=0, help="The same seed, the same text.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="The same seed, the same text.", show_default="another text each time")
+    ] = None,
 ) -> None:
     """Let a trained model write."""
     from microgradrnn.sampling import sample
@@ -38,12 +39,12 @@ def sample(
     checkpoint = trained(run)
     try:
         written = sample(checkpoint.model(), checkpoint.vocabulary, prime, temperature, top_k or None, top_p, seed)
-        _write(prime)
+        typer.echo(prime, nl=False)
         for character in islice(written, length):
-            _write(character)
+            typer.echo(character, nl=False)
     except (TypeError, ValueError) as error:
         refuse(error)
-    _write("\n")
+    typer.echo()
 
 
 @app.command("eval", epilog=examples("eval run zen.txt"))
@@ -105,7 +106,10 @@ logits = readout(outputs)""")
 @app.command(epilog=examples('flow run --text "To be, or not"', 'flow run --text "To be, or not" --out flow.png'))
 def flow(
     run: RunFolder,
-    text: Annotated[str, typer.Option(help="What the network reads and is asked to predict.", show_default=False)],
+    text: Annotated[
+        str,
+        typer.Option(callback=as_typed, help="What the network reads and is asked to predict.", show_default=False),
+    ],
     out: Annotated[Path | None, typer.Option(help="A chart to write: .svg, .png or .pdf.")] = None,
 ) -> None:
     """How far back in time the gradient of each step's loss reaches."""
@@ -129,7 +133,9 @@ def flow(
 @app.command(epilog=examples("check run", "check run --text abc"))
 def check(
     run: RunFolder,
-    text: Annotated[str | None, typer.Option(help="What to check on; the first few characters it knows.")] = None,
+    text: Annotated[
+        str | None, typer.Option(callback=as_typed, help="What to check on; the first few characters it knows.")
+    ] = None,
 ) -> None:
     """Hold the gradients of a trained model against every other way to find them."""
     from microgradrnn.cli.witnesses import witnesses
@@ -151,9 +157,3 @@ def check(
         )
     if not good:
         raise typer.Exit(1)
-
-
-def _write(text: str) -> None:
-    """To the console at once; a character that it does not know as a question mark."""
-    encoding = sys.stdout.encoding or "utf-8"
-    typer.echo(text.encode(encoding, "replace").decode(encoding), nl=False)

@@ -2,8 +2,9 @@
 
 import math
 import signal
+import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -12,7 +13,7 @@ from tqdm import tqdm
 
 from microgradrnn.cli.common import app, examples, refuse, to_paste
 from microgradrnn.text import read_text
-from microgradrnn.training import MIN_CHAR_RNN, Diverged, Run, Settings, Trainer
+from microgradrnn.training import MIN_CHAR_RNN, Diverged, InUse, Run, Settings, Trainer
 from microgradrnn.training.settings import FREE_TO_CHANGE, NAMES
 
 PRESETS = {"min-char-rnn": MIN_CHAR_RNN}
@@ -20,9 +21,17 @@ DEFAULT = Settings()
 SAVE_EVERY = 200
 
 
-def _option(name: str, told: str) -> Any:
+def _option(name: str, told: str, **more: Any) -> Any:
     """An option for a setting: None unless given, and its help shows what it then is."""
-    return typer.Option(help=told, show_default=str(getattr(DEFAULT, name)))
+    return typer.Option(help=told, show_default=str(getattr(DEFAULT, name)), **more)
+
+
+def _limit(told: str) -> float:
+    """A number, or "none": infinite."""
+    try:
+        return math.inf if told.strip().lower() == "none" else float(told)
+    except ValueError:
+        raise typer.BadParameter(f"{told!r} is neither a number nor none") from None
 
 
 @app.command(
@@ -51,7 +60,10 @@ def train(
     lr: Annotated[float | None, _option("lr", "The learning rate.")] = None,
     lr_decay: Annotated[float | None, _option("lr_decay", "Its factor an epoch, once it decays.")] = None,
     lr_decay_after: Annotated[int | None, _option("lr_decay_after", "Epochs before it does.")] = None,
-    clip: Annotated[float | None, _option("clip", "The largest norm of the gradient.")] = None,
+    clip: Annotated[
+        float | None,
+        _option("clip", "The largest norm of the gradient; none: let it be.", parser=_limit, metavar="<float>|none"),
+    ] = None,
     validation: Annotated[float | None, _option("validation", "How much of the text is held out.")] = None,
     patience: Annotated[
         int | None, _option("patience", "Stop after so many epochs without a better loss there; 0: never.")
@@ -71,17 +83,31 @@ def train(
     If you have no text at hand: python -c "import this" > zen.txt
     """
     given = {name: value for name, value in locals().items() if name in NAMES and value is not None}
-    run = Run(out)
-    try:
-        content = read_text(text)
-        base = PRESETS[preset] if preset else DEFAULT
-        trainer = (
-            _resumed(run, content, base if preset else None, given) if resume else _fresh(run, content, base, given)
-        )
-    except (OSError, ValueError) as error:
-        refuse(error)
+    if clip == math.inf:
+        given["clip"] = None
+    run, base = Run(out), PRESETS[preset] if preset else DEFAULT
+    with ExitStack() as held:  # the lock of RUN, before anything is read that another training may be writing
+        try:
+            content = read_text(text)
+            if resume:
+                _check_exists(run)
+                held.enter_context(_locked(run))
+                trainer = _resumed(run, content, base if preset else None, given)
+            else:
+                trainer = _fresh(run, content, base, given)
+                held.enter_context(_locked(run))
+                _check_empty(run)
+        except InUse as error:
+            refuse(error, code=1)
+        except (OSError, ValueError) as error:
+            refuse(error)
+        _train(run, trainer, text, save_every)
+
+
+def _train(run: Run, trainer: Trainer, text: Path, save_every: int) -> None:
+    """Train to the end, or until asked to stop, and say how to go on."""
     saving = [] if save_every == SAVE_EVERY else ["--save-every", save_every]
-    again = to_paste("train", text, "--out", out, "--resume", *saving)
+    again = to_paste("train", text, "--out", run.folder, "--resume", *saving)
     if trainer.finished:
         typer.echo(f"This training is finished. To go on with it: {again} {_longer(trainer)}")
         return
@@ -103,23 +129,40 @@ def train(
         typer.echo(f"\nStopped and saved at step {trainer.position.step}. To go on: {again}", err=True)
         raise typer.Exit(128 + asked[0])
     early = f" (nothing better for {trainer.settings.patience} epochs)" if trainer.stopped_early else ""
-    typer.echo(
-        f"Finished after {trainer.position.epoch} epochs{early}. To see what it writes: {to_paste('sample', out)}"
-    )
+    sample = to_paste("sample", run.folder)
+    typer.echo(f"Finished after {trainer.position.epoch} epochs{early}. To see what it writes: {sample}")
+
+
+@contextmanager
+def _locked(run: Run) -> Iterator[None]:
+    """The lock of a run; that there can be none is said on a line."""
+    with ExitStack() as held:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            held.enter_context(run.lock())
+        for warning in caught:
+            typer.echo(f"Warning: {warning.message}", err=True)
+        yield
+
+
+def _check_exists(run: Run) -> None:
+    if not run.exists:
+        raise ValueError(f"there is no training in {run.folder} to go on with; start one without --resume")
+
+
+def _check_empty(run: Run) -> None:
+    if run.exists:
+        raise ValueError(f"{run.folder} already holds a training: go on with it by --resume, or name another folder")
 
 
 def _fresh(run: Run, text: str, base: Settings, given: dict[str, Any]) -> Trainer:
     if run.folder.exists() and not run.folder.is_dir():
         raise ValueError(f"{run.folder} is a file, and RUN is a folder")
-    if run.exists:
-        raise ValueError(f"{run.folder} already holds a training: go on with it by --resume, or name another folder")
     return Trainer(Settings(**{**vars(base), **given}), text)
 
 
 def _resumed(run: Run, text: str, preset: Settings | None, given: dict[str, Any]) -> Trainer:
     """The training in a folder; what was told before cannot be told otherwise, but for how long and how fast."""
-    if not run.exists:
-        raise ValueError(f"there is no training in {run.folder} to go on with; start one without --resume")
     checkpoint = run.last()
     told = vars(checkpoint.settings)
     for name, value in ({**vars(preset), **given} if preset else given).items():

@@ -1,10 +1,10 @@
 """All ways to find the gradients of a trained model that do not need the backward pass.
 
-- `witnesses`: central differences, forward messages, the derivation by hand, the program that the recorded graph is
-  written out as, and PyTorch where it is installed.
+- `witnesses`: central differences, forward messages, the scalar graph, the derivation by hand, the program that the
+  recorded graph is written out as, and PyTorch where it is installed.
 
 All of them in float64, on a copy of the model. A model may have millions of weights; the first two take time for each,
-so they look at some of them.
+so they look at some of them, and the scalar graph has several nodes for each, so it is made of a part of the model.
 """
 
 from __future__ import annotations
@@ -20,15 +20,17 @@ from microgradrnn.by_hand import gru, lstm, softmax_cross_entropy, vanilla
 from microgradrnn.context import no_grad
 from microgradrnn.engine import Tensor
 from microgradrnn.interop import to_torch
+from microgradrnn.lowering import lowering
 from microgradrnn.messages import forward_messages, synchronized
 from microgradrnn.nn import RNNLM, ManyToMany
 from microgradrnn.program import compile  # noqa: A004 - a graph's, as in PyTorch and re
-from microgradrnn.training import Checkpoint
+from microgradrnn.training import Checkpoint, Settings
 
 Array = NDArray[Any]
 Arrays = dict[str, Array]
-DIFFERENCES_EACH, MESSAGES_IN_ALL = 20, 1_000
-"""Entries of each parameter that are nudged; entries of all parameters that messages are passed for, at most."""
+DIFFERENCES_EACH, MESSAGES_IN_ALL, UNITS = 20, 1_000, 6
+"""Entries of each parameter that are nudged; entries of all parameters that messages are passed for, at most; units of
+each layer that a scalar graph is made of."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,7 @@ def witnesses(checkpoint: Checkpoint, inputs: Array, targets: Array) -> Iterator
     ours = {name: np.array(p.grad) for name, p in model.named_parameters()}
     yield _compared("central differences", 1e-6, ours, _differences(model, inputs, targets))
     yield _compared("forward messages", 1e-10, ours, _messages(model, settings.cell, settings.layers, inputs, targets))
+    yield _compared("scalar graph", 1e-10, *_scalar_graph(model, settings, inputs, targets))
     yield _compared("by hand", 1e-10, ours, _by_hand(model, settings.cell, inputs, targets))
     yield _compared("the program", 1e-10, ours, _program(model, inputs, targets))
     try:
@@ -105,6 +108,37 @@ def _messages(model: RNNLM, cell: str, layers: int, inputs: Array, targets: Arra
         if not chosen or sum(q.size for q in chosen.values()) + p.size <= MESSAGES_IN_ALL:
             chosen[name] = p
     return forward_messages(replace(chain, parameters=chosen)).gradients
+
+
+def _scalar_graph(model: RNNLM, settings: Settings, inputs: Array, targets: Array) -> tuple[Arrays, Arrays]:
+    """Backward through tensors, and through the scalars that the loss is lowered to, of a part of the model.
+
+    The part has the first units of each layer, and of the vocabulary the characters that are read or predicted.
+    """
+    characters, places = np.unique([inputs, targets], return_inverse=True)
+    read, following = places.reshape(2, *inputs.shape)
+    part = _part(model, settings, np.arange(min(settings.hidden, UNITS)), characters)
+    loss, _ = part.loss(read, following, reduction="sum")
+    numbers = lowering(loss)
+    loss.backward()
+    numbers[loss].item().backward()
+    named = dict(part.named_parameters())
+    found = {
+        name: np.reshape([leaf.grad for leaf in numbers[p].ravel().tolist()], p.shape) for name, p in named.items()
+    }
+    return {name: np.array(p.grad) for name, p in named.items()}, found
+
+
+def _part(model: RNNLM, settings: Settings, units: Array, characters: Array) -> RNNLM:
+    """A model of some units of each layer and some characters, with the weights that these have."""
+    part = replace(settings, hidden=len(units)).model(len(characters), np.random.default_rng(0))
+    weights = model.state_dict()
+    for name, p in part.named_parameters():
+        rows = characters if name == "rnn.cells.0.0.W_xh" else units
+        columns, size = (characters, len(weights["readout.b"])) if "readout" in name else (units, settings.hidden)
+        blocks = weights[name].reshape(*weights[name].shape[:-1], -1, size)  # of an LSTM or a GRU one for each gate
+        p.data = (blocks if p.ndim == 1 else blocks[rows])[..., columns].reshape(p.shape)
+    return part
 
 
 def _by_hand(model: RNNLM, cell: str, inputs: Array, targets: Array) -> Arrays:

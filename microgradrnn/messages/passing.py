@@ -29,6 +29,7 @@ from microgradrnn.context import scope
 from microgradrnn.engine import Node, Tensor, ancestors
 from microgradrnn.forward import jvp
 from microgradrnn.functional import concat
+from microgradrnn.norms import norm
 
 Array = NDArray[Any]
 State = Mapping[str, Any]
@@ -116,7 +117,7 @@ class Messages:
         lines = [f"E = {self.loss:.4f}"]
         for name, gradient in self.gradients.items():
             off = "" if self.error is None else f", relative error {self.error[name]:.2g}"
-            lines.append(f"  {name} {gradient.shape}: norm of dE/dp {np.linalg.norm(gradient):.4g}{off}")
+            lines.append(f"  {name} {gradient.shape}: norm of dE/dp {norm(gradient):.4g}{off}")
         return "\n".join(lines)
 
 
@@ -279,5 +280,5 @@ def _totals(steps: Iterator[Step], parameters: Mapping[str, Any]) -> tuple[float
 
 
 def _relative(found: Array, right: Array) -> float:
-    off, size = float(np.linalg.norm(found - right)), float(np.linalg.norm(right))
+    off, size = norm(found - right), norm(right)
     return off / size if size else (np.inf if off else 0.0)

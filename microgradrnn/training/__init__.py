@@ -3,13 +3,14 @@
 - `truncated_bptt`: a sequence in chunks, the state carried over and cut between them.
 - `Replay`: a loss whose graph repeats, computed by a program.
 - `Settings`: what a training is told. `Trainer`: a character model in training, one chunk at a time.
-- `Checkpoint`: all of it in one file. `Run`: the folder that a training writes.
+- `Checkpoint`: all of it in one file. `Run`: the folder that a training writes; `InUse`: another one does.
 - `evaluate`: the loss of a model on a text.
 """
 
 from microgradrnn.training.bptt import truncated_bptt
 from microgradrnn.training.checkpoint import Checkpoint, CheckpointError, Position
 from microgradrnn.training.evaluation import evaluate
+from microgradrnn.training.lock import InUse
 from microgradrnn.training.replay import Replay
 from microgradrnn.training.run import Run
 from microgradrnn.training.settings import MIN_CHAR_RNN, Settings
@@ -20,6 +21,7 @@ __all__ = [
     "Checkpoint",
     "CheckpointError",
     "Diverged",
+    "InUse",
     "Position",
     "Replay",
     "Run",

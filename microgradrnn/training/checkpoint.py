@@ -13,6 +13,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
+import secrets
+import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -108,17 +111,23 @@ class Checkpoint:
         return model
 
     def part(self, name: str) -> Arrays:
-        """The arrays of "model", "optimizer" or "state", by the rest of their names."""
+        """The arrays of "model", "optimizer" or "state", by the rest of their names.
+
+        Raises:
+            CheckpointError: one of them holds something that no checkpoint holds, such as text.
+        """
         prefix = f"{name}."
-        return {key.removeprefix(prefix): array for key, array in self.arrays.items() if key.startswith(prefix)}
+        parts = {key: array for key, array in self.arrays.items() if key.startswith(prefix)}
+        return {key.removeprefix(prefix): _numbers(key, array) for key, array in parts.items()}
 
     def save(self, path: str | Path) -> None:
         """Write the file; a kill at any moment leaves the one that was there before, or this one whole.
 
         Raises:
             OSError: it cannot be written.
+            CheckpointError: an array holds something that no checkpoint holds, such as text; nothing is written.
         """
-        arrays = {name: np.array(array, order="C") for name, array in self.arrays.items()}
+        arrays = {name: _numbers(name, array) for name, array in self.arrays.items()}
         metadata = {
             "format": FORMAT,
             "settings": json.dumps(asdict(self.settings)),
@@ -168,15 +177,40 @@ class Checkpoint:
 def write(path: str | Path, content: bytes) -> None:
     """Write a file such that it is at any moment either what it was before or all of the new: never a part.
 
-    The new one is written beside it, brought to the disk, and only then given the name.
+    The new one is written beside it, under a name that no other writer has, brought to the disk, and only then given
+    its own name. Where that fails, nothing is left of it.
     """
     path = Path(path)
-    beside = path.with_name(f"{path.name}.new")
-    with beside.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
+    beside = path.with_name(f"{path.name}.{secrets.token_hex(4)}.new")
+    try:
+        with beside.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        _rename(beside, path)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
+
+
+def leftovers(path: Path) -> list[Path]:
+    """What writers of a file have left beside it that were killed, and what others are just writing."""
+    return [other for other in path.parent.glob("*.new") if re.fullmatch(_BESIDE, other.name.removeprefix(path.name))]
+
+
+ON_WINDOWS = os.name == "nt"
+_BESIDE = r"\.[0-9a-f]{8}\.new"
+
+
+def _rename(old: Path, new: Path) -> None:
+    """`Path.replace`, which on Windows has to wait until nobody reads the file that is replaced."""
+    for seconds in (0.05, 0.1, 0.2, 0.4, 0.8) if ON_WINDOWS else ():
+        try:
+            old.replace(new)
+            return
+        except PermissionError:
+            time.sleep(seconds)
+    old.replace(new)
 
 
 def _read(path: Path) -> tuple[Arrays, dict[str, str]]:
@@ -186,15 +220,24 @@ def _read(path: Path) -> tuple[Arrays, dict[str, str]]:
     try:
         with safetensors.safe_open(path, framework="np") as file:
             names = file.keys()  # it is no mapping, and cannot be iterated itself
-            return {name: _array(path, name, file.get_tensor(name)) for name in names}, file.metadata() or {}
+            arrays, metadata = {name: file.get_tensor(name) for name in names}, file.metadata() or {}
     except (safetensors.SafetensorError, TypeError, AttributeError, KeyError) as error:
         raise CheckpointError(f"{path} is damaged, cut short, or no safetensors file: {error}") from error
+    try:
+        return {name: _numbers(name, array) for name, array in arrays.items()}, metadata
+    except CheckpointError as error:
+        raise CheckpointError(f"{path}: {error}") from error
 
 
-def _array(path: Path, name: str, array: NDArray[Any]) -> NDArray[Any]:
-    if array.dtype.name not in DTYPES:
-        raise CheckpointError(f"{path}: {name} holds {array.dtype}, and a checkpoint holds {', '.join(DTYPES)}")
-    return np.array(array)
+def _numbers(name: str, array: Any) -> NDArray[Any]:
+    """A copy of an array, once it is certain that it is of a dtype that checkpoints hold; nothing is converted."""
+    try:
+        found = np.array(array, order="C")
+    except (TypeError, ValueError) as error:
+        raise CheckpointError(f"{name} is no array: {error}") from error
+    if found.dtype.name not in DTYPES:
+        raise CheckpointError(f"{name} holds {found.dtype}, and a checkpoint holds {', '.join(DTYPES)}")
+    return found
 
 
 def _checksum(arrays: Arrays, metadata: dict[str, str]) -> str:
@@ -220,7 +263,7 @@ def _check_sizes(checkpoint: Checkpoint) -> None:
     for layer in range(min(settings.layers, len(checkpoint.arrays) + 1)):
         sizes[f"model.rnn.cells.{layer}.0.W_hh"] = (0, settings.hidden)
     for name, (axis, size) in sizes.items():
-        array = checkpoint.arrays.get(name)
+        array = _numbers(name, checkpoint.arrays[name]) if name in checkpoint.arrays else None
         if array is None or array.ndim != 2 or array.shape[axis] != size or array.dtype.name != settings.dtype:
             came = "nothing" if array is None else f"{array.dtype} of shape {array.shape}"
             raise CheckpointError(f"{name} is {settings.dtype} with {size} on axis {axis}, and what came is {came}")

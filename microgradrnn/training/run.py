@@ -3,6 +3,7 @@
 - ``checkpoint.safetensors``: the training as it was last saved, to go on from.
 - ``best.safetensors``: the same at the end of the epoch with the lowest loss on what is held out, to use.
 - ``history.csv``: a row for each epoch.
+- ``.lock``: locked while a process trains here.
 """
 
 from __future__ import annotations
@@ -10,12 +11,14 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
 from microgradrnn.checks import check_size
-from microgradrnn.training.checkpoint import COLUMNS, Checkpoint, Position, write
+from microgradrnn.training.checkpoint import COLUMNS, Checkpoint, Position, leftovers, write
+from microgradrnn.training.lock import only_writer
 from microgradrnn.training.trainer import Trainer
 
 
@@ -39,6 +42,7 @@ class Run:
         self.folder = Path(folder)
         self.last_file, self.best_file = self.folder / "checkpoint.safetensors", self.folder / "best.safetensors"
         self.history_file = self.folder / "history.csv"
+        self._locked = False
 
     @property
     def exists(self) -> bool:
@@ -48,24 +52,59 @@ class Run:
     def train(self, trainer: Trainer, save_every: int = 200) -> Iterator[Position]:
         """`Trainer.steps`, saved before the first, after every so many, and at the end of each epoch.
 
+        The folder is locked from the first step to the last, or until the iterator is closed.
+
         Raises:
             Diverged: see `Trainer.steps`.
+            InUse: see `lock`.
             OSError: a file cannot be written.
         """
         check_size("Run.train", save_every=save_every)
-        self.save(trainer)
-        for position in trainer.steps():
-            if trainer.improved:
-                trainer.checkpoint().save(self.best_file)
-            if position.chunk == 0 or position.step % save_every == 0:
-                self.save(trainer)
-            yield position
+        with self.lock():
+            self.save(trainer)
+            for position in trainer.steps():
+                if trainer.improved:
+                    trainer.checkpoint().save(self.best_file)
+                if position.chunk == 0 or position.step % save_every == 0:
+                    self.save(trainer)
+                yield position
 
     def save(self, trainer: Trainer) -> None:
-        """Save the training as it stands between two steps."""
+        """Save the training as it stands between two steps.
+
+        Raises:
+            InUse: see `lock`.
+            OSError: a file cannot be written.
+        """
+        with self.lock():
+            trainer.checkpoint().save(self.last_file)
+            write(self.history_file, _table(trainer).encode())
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Keep others from training in the folder, for as long as this lasts; within it, `train` and `save` share it.
+
+        Take it before you read a checkpoint to go on from, or another process may have gone on from it as well. It ends
+        with its process, however that ends. Where the file system cannot lock, a RuntimeWarning says so.
+
+        Raises:
+            InUse: another one is training here; says the id of its process.
+            OSError: the folder cannot be made.
+        """
+        if self._locked:
+            yield
+            return
         self.folder.mkdir(parents=True, exist_ok=True)
-        trainer.checkpoint().save(self.last_file)
-        write(self.history_file, _table(trainer).encode())
+        with only_writer(self.folder) as alone:
+            if alone:  # then whatever stands beside these was left by a process that was killed
+                for path in (self.last_file, self.best_file, self.history_file):
+                    for left in leftovers(path):
+                        left.unlink(missing_ok=True)
+            self._locked = True
+            try:
+                yield
+            finally:
+                self._locked = False
 
     def last(self) -> Checkpoint:
         """What was saved last. Raises OSError or `CheckpointError` where that cannot be read."""

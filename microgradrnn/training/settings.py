@@ -35,7 +35,8 @@ class Settings:
         optimizer: "sgd", "adagrad", "rmsprop", "adam" or "adamw".
         lr: the learning rate, times ``lr_decay`` for each epoch after the first ``lr_decay_after``.
         eps: the optimiser's epsilon, its own unless given; for Adagrad, where given, inside the root.
-        clip: the largest norm of the gradient, or size of one of its entries, as ``clip_by`` says: "norm" or "value".
+        clip: the largest norm of the gradient, or size of one of its entries, as ``clip_by`` says: "norm" or "value";
+            None for a gradient that is not clipped.
         reduction: of the loss over a chunk: "mean" or "sum".
         smoothing: how much of the smoothed loss stays at each step.
         init: the standard deviation of the matrices at the start, biases being 0; as `microgradrnn.nn` has them unless
@@ -66,7 +67,7 @@ class Settings:
     lr_decay: float = 0.97
     lr_decay_after: int = 10
     eps: float | None = None
-    clip: float = 5.0
+    clip: float | None = 5.0
     clip_by: str = "norm"
     reduction: str = "mean"
     smoothing: float = 0.9
@@ -84,8 +85,12 @@ class Settings:
             if getattr(self, name) != 0:
                 check_size(self, **{name: getattr(self, name)})
         check_fraction(self, dropout=self.dropout, validation=self.validation, smoothing=self.smoothing)
-        check_not_negative(self, lr=self.lr, lr_decay=self.lr_decay, clip=self.clip, eps=self.eps or 0.0)
-        check_not_negative(self, init=self.init or 0.0)
+        check_not_negative(self, lr=self.lr, lr_decay=self.lr_decay, eps=self.eps or 0.0)
+        check_not_negative(self, init=self.init or 0.0, clip=1.0 if self.clip is None else self.clip)
+        if self.clip == 0:
+            raise ValueError(
+                "Settings: clip is above 0, for at 0 nothing would be learnt; None leaves the gradient as it is"
+            )
         check_choice(self, "cell", self.cell, tuple(CELLS))
         check_choice(self, "optimizer", self.optimizer, tuple(OPTIMIZERS))
         check_choice(self, "clip_by", self.clip_by, ("norm", "value"))

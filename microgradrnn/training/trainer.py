@@ -166,8 +166,9 @@ class Trainer:
         parameters = self.model.parameters()
         if not (np.isfinite(loss.item()) and all(np.isfinite(p.grad).all() for p in parameters)):
             raise Diverged(self._where(random, loss.item()))
-        clip = clip_grad_norm_ if self.settings.clip_by == "norm" else clip_grad_value_
-        clip(parameters, self.settings.clip)
+        if self.settings.clip is not None:
+            clip = clip_grad_norm_ if self.settings.clip_by == "norm" else clip_grad_value_
+            clip(parameters, self.settings.clip)
         self.optimizer.lr = self.settings.lr_at(self.position.epoch)
         self.optimizer.step()
         for p in parameters:
@@ -240,7 +241,8 @@ class Trainer:
         if self.position.chunk == 0 and not arrays:
             return None
         shape = (self.settings.layers, self.inputs.shape[1], self.settings.hidden)
-        if set(arrays) != {str(k) for k in range(len(letters))} or any(a.shape != shape for a in arrays.values()):
-            raise ValueError(f"there are {len(letters)} carried states of shape {shape}")
+        right = {str(k): (shape, self.settings.dtype) for k in range(len(letters))}
+        if {name: (array.shape, array.dtype.name) for name, array in arrays.items()} != right:
+            raise ValueError(f"there are {len(letters)} carried states of {self.settings.dtype} and shape {shape}")
         parts = tuple([constant(layer) for layer in arrays[str(k)]] for k in range(len(letters)))
         return parts if len(parts) > 1 else parts[0]
