@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from microgradrnn import Tensor, Value, compare, functional, nn, scope
+from microgradrnn import Tensor, Value, compare, functional, jvp, nn, scope
 from microgradrnn.rounding import Rounding
+from tests.op_cases import every_op, example
 
 
 @st.composite
@@ -228,3 +229,22 @@ def test_nor_where_only_other_nodes_have_steps():
     with scope("cell", t=1):
         h = w * 2.0
     assert "step" not in str(compare((h * a + h @ a).sum(), {"a": [[9.0]]}))
+
+
+@every_op
+def test_every_op_allows_its_rounding_and_no_more(op):
+    """Mine come from forward mode, so another sum in another order."""
+    call = example(op)
+    leaves = call.leaves()
+    root = call.apply(*leaves)
+    loss = (root * np.random.default_rng(0).normal(size=root.shape)).sum()
+    for x in (leaf for leaf in leaves if leaf.requires_grad):
+        mine = np.zeros(x.shape)
+        for index in np.ndindex(x.shape):
+            tangent = np.zeros(x.shape)
+            tangent[index] = 1.0
+            mine[index] = jvp(loss, {x: tangent})
+        assert compare(loss, {x: mine})
+        assert np.isfinite(Rounding(loss, [x]).of(x)).all()
+        if mine.any():
+            assert not compare(loss, {x: mine + 1e-3 * np.abs(mine).max()})
