@@ -29,7 +29,7 @@ def exact(rows):
     return np.array([float(sum(map(Fraction, column))) for column in rows.T])
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(cancelling())
 def test_a_cancelling_sum_agrees_with_the_exact_one_and_with_the_sum_in_another_order(drawn):
     rows, rng = drawn
@@ -39,7 +39,7 @@ def test_a_cancelling_sum_agrees_with_the_exact_one_and_with_the_sum_in_another_
         assert compare(loss, {"a": mine})
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(cancelling(), st.data())
 def test_an_error_of_a_thousandth_of_the_largest_contribution_is_found(drawn, data):
     rows, rng = drawn
@@ -51,7 +51,7 @@ def test_an_error_of_a_thousandth_of_the_largest_contribution_is_found(drawn, da
     assert (found.agrees, found.index) == (False, (k,))
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(cancelling())
 def test_so_it_is_where_one_pull_does_the_sum(drawn):
     """Of a bias the sum is over the rows that it was added to, of a weight it is in a matrix product."""
@@ -65,7 +65,7 @@ def test_so_it_is_where_one_pull_does_the_sum(drawn):
     assert not compare((w @ rows @ ones).sum(), {"ones": off[:, None]})
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(cancelling(), st.sampled_from(["tanh", "sigmoid", "exp"]))
 def test_so_it_is_further_down_the_chain(drawn, function):
     """What is left of the cancelling sum is handed on, through a slope and a matrix product."""
