@@ -10,16 +10,21 @@ walk, last step first, and the first that differs is where the difference comes 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from microgradrnn.analysis import grad_by_time
-from microgradrnn.attribution import Array, ByStep, allowed, as_if, by_its_rows, largest, named, rows_of
+from microgradrnn.attribution import Array, ByStep, allowed, as_if, by_its_rows, in_steps, largest, named, rows_of
 from microgradrnn.backprop import gradients, order
 from microgradrnn.engine import Node
+from microgradrnn.rounding import Rounding
+
+Found = Node | dict[int | None, Node]
+"""A node, or a series of them by step."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +38,7 @@ class Finding:
         mine, ours: the two numbers there.
         relative_error: |mine - ours| over the larger of the two in size, from 0 to 2.
         step: where the difference comes in; None where there is none, or where it cannot be told.
-        why: what is known of the difference, in words.
+        why: what is known of the difference, in words; or that there is only rounding left to compare.
     """
 
     label: str
@@ -47,7 +52,8 @@ class Finding:
 
     def __str__(self) -> str:
         if self.agrees:
-            return f"{self.label} agrees, relative error {self.relative_error:.2g} where it is worst"
+            how = f": {self.why}" if self.why else f", relative error {self.relative_error:.2g} where it is worst"
+            return f"{self.label} agrees{how}"
         at = f", most at [{', '.join(map(str, self.index))}]" if self.index else ""
         head = f"{self.label} differs{at}: mine {self.mine:.6g}, ours {self.ours:.6g}"
         note = _joined(": ", "" if self.step is None else f"comes in at step {self.step}", self.why)
@@ -89,7 +95,8 @@ def compare(loss: Node, mine: Mapping[Any, Any], rtol: float = 1e-6) -> Comparis
             as ``{t: array}`` or in one array, time first. Of a series of nodes, such as ``"h"`` for h_1 .. h_T: the
             gradient of each, likewise.
         rtol: how far an entry may be off, relative to ours, and beyond that a thousandth of it relative to our largest
-            entry, since small entries come of larger numbers, with their rounding.
+            entry. What rounding explains is allowed too: where numbers cancel, as in a bias before batch normalisation,
+            the gradient is 0, and what is computed depends on the order of the sums (`microgradrnn.rounding`).
 
     Returns:
         For each gradient whether it agrees, its worst entry, and the step at which the difference comes in.
@@ -119,68 +126,93 @@ def compare(loss: Node, mine: Mapping[Any, Any], rtol: float = 1e-6) -> Comparis
         raise TypeError('compare: mine is a dict of your gradients by label, such as {"W_hh": array}')
     found = gradients(loss)
     grads = {node: found[node] for node in order(loss)}
-    return Comparison(tuple(_compare_one(loss, grads, key, given, rtol) for key, given in mine.items()))
+    keys = {key: _look_up(key, grads) for key in mine}
+    asked = {node for key in keys.values() for node in (key.values() if isinstance(key, dict) else [key])}
+    ours = _Ours(loss, grads, rtol, Rounding(loss, asked))
+    return Comparison(tuple(_compare_one(ours, key, keys[key], given) for key, given in mine.items()))
 
 
-def _compare_one(loss: Node, grads: Mapping[Node, Any], key: Any, given: Any, rtol: float) -> Finding:
+class _Ours(NamedTuple):
+    """What all of mine are compared with."""
+
+    loss: Node
+    grads: Mapping[Node, Any]
+    rtol: float
+    rounding: Rounding
+
+
+def _compare_one(ours: _Ours, key: Any, found: Found, given: Any) -> Finding:
     """Compare one gradient, in whichever form it was given."""
-    found = _look_up(key, grads)
     if isinstance(found, dict):
-        return _compare_series(key, loss, found, given, grads, rtol)
-    name, ours = found.label or repr(found), _numbers(key, grads[found])
-    if not isinstance(given, Mapping) and _numbers(name, given).shape == ours.shape:
-        return _compare_total(name, loss, found, _numbers(name, given), ours, rtol)
-    parts = _contributions(loss, found)
-    return _first_difference(name, _by_step(name, given, parts, ours.shape), parts, rtol)
+        return _compare_series(ours, key, found, given)
+    name, shape = found.label or repr(found), found.shape
+    if not isinstance(given, Mapping) and _numbers(name, given).shape == shape:
+        return _compare_total(ours, name, found, _numbers(name, given))
+    parts = _contributions(ours.loss, found)
+    mine = _by_step(name, given, parts, shape)
+    return _first_difference(name, mine, parts, ours.rtol, lambda t: ours.rounding.of_steps(found)[t])
 
 
-def _compare_series(
-    name: str, loss: Node, nodes: Mapping[int | None, Node], given: Any, grads: Mapping[Node, Any], rtol: float
-) -> Finding:
+def _compare_series(ours: _Ours, name: str, nodes: Mapping[int | None, Node], given: Any) -> Finding:
     """Compare the gradients of h_T .. h_1; where one differs it may be for want of one of its contributions."""
-    ours = {t: _numbers(name, grads[node]) for t, node in nodes.items()}
-    mine = _by_step(name, given, ours)
-    finding = _first_difference(name, mine, ours, rtol)
+    right = {t: _numbers(name, ours.grads[node]) for t, node in nodes.items()}
+    mine = _by_step(name, given, right)
+    finding = _first_difference(name, mine, right, ours.rtol, lambda t: ours.rounding.of(nodes[t]))
+    if finding.agrees:
+        return finding
     t = finding.step
-    guess = None if finding.agrees else as_if(mine[t], ours[t], _contributions(loss, nodes[t]), rtol)
+    guess = as_if(mine[t], right[t], _contributions(ours.loss, nodes[t]), ours.rtol)
     return replace(finding, why=_joined("; ", finding.why, guess.why)) if guess else finding
 
 
-def _compare_total(name: str, loss: Node, node: Node, mine: Array, ours: Array, rtol: float) -> Finding:
+def _compare_total(ours: _Ours, name: str, node: Node, mine: Array) -> Finding:
     """Compare the gradient of one node as a whole, and say of the difference what can be known."""
-    finding = _worst(name, mine, ours, rtol, scale=largest([ours]))
+    right = _numbers(name, ours.grads[node])
+    finding = _judge(name, mine, right, ours.rtol, largest([right]), lambda: ours.rounding.of(node))
     if finding.agrees:
         return finding
-    parts = _contributions(loss, node)  # where these cancel, their rounding is what is left
-    finding = _worst(name, mine, ours, rtol, scale=largest([ours, *parts.values()]))
-    if finding.agrees:
-        return finding
-    place = as_if(mine, ours, parts, rtol)
+    parts = _contributions(ours.loss, node)
+    place = as_if(mine, right, parts, ours.rtol)
     if node.t is not None:
         return replace(finding, step=node.t, why=place.why if place else "")
-    place = place or by_its_rows(name, mine - ours, rows_of(loss, node))
-    return replace(finding, step=place.step, why=place.why)
+    if place is None and in_steps(parts):
+        place = by_its_rows(name, mine - right, rows_of(ours.loss, node))
+    return replace(finding, step=place.step, why=place.why) if place else finding
 
 
-def _first_difference(name: str, mine: ByStep, ours: ByStep, rtol: float) -> Finding:
+def _first_difference(
+    name: str, mine: ByStep, ours: ByStep, rtol: float, rounding: Callable[[int | None], Array]
+) -> Finding:
     """Compare step by step in the order of the walk, up to the first that differs."""
     floor = 1e-6 * largest(ours.values())  # what contributes next to nothing has only rounding in its last digits
     agreeing: list[Finding] = []
     for t, part in ours.items():
-        finding = _worst(name, mine[t], part, rtol, scale=max(largest([part]), floor))
+        finding = _judge(name, mine[t], part, rtol, max(largest([part]), floor), partial(rounding, t))
         if not finding.agrees:
             right = list(ours)[: len(agreeing)]
-            wrong = f"wrong in {named([t])}" if t is None else ""
+            wrong = f"wrong in {named([t])}" if t is None and in_steps(ours) else ""
             return replace(finding, step=t, why=_joined("; ", f"right at {named(right)}" if right else "", wrong))
         agreeing.append(finding)
     return max(agreeing, key=lambda finding: finding.relative_error)
 
 
-def _worst(name: str, mine: Array, ours: Array, rtol: float, scale: float) -> Finding:
+def _judge(name: str, mine: Array, ours: Array, rtol: float, scale: float, rounding: Callable[[], Array]) -> Finding:
+    """Whether mine is as near to ours as is asked for, or else as near as rounding lets it be."""
+    finding = _worst(name, mine, ours, allowed(ours, rtol, scale))
+    if finding.agrees:
+        return finding
+    rounded = _worst(name, mine, ours, allowed(ours, rtol, scale) + rounding())
+    if not rounded.agrees:
+        return rounded
+    why = f"mine {finding.mine:.2g} and ours {finding.ours:.2g} differ by no more than rounding"
+    return replace(finding, agrees=True, why=why)
+
+
+def _worst(name: str, mine: Array, ours: Array, allowed: Array) -> Finding:
     """The entry that is furthest beyond what is allowed, and whether that is too far; NaN is."""
     with np.errstate(invalid="ignore", divide="ignore"):
         apart = np.abs(mine - ours)
-        excess = np.where(apart == 0, 0.0, apart / allowed(ours, rtol, scale))
+        excess = np.where(apart == 0, 0.0, apart / allowed)
     excess = np.where(np.isnan(excess), np.inf, excess)
     index = np.unravel_index(np.argmax(excess), excess.shape)
     m, o = float(mine[index]), float(ours[index])
@@ -191,7 +223,7 @@ def _worst(name: str, mine: Array, ours: Array, rtol: float, scale: float) -> Fi
 # What was given, and what it stands for
 
 
-def _look_up(key: Any, nodes: Iterable[Node]) -> Node | dict[int | None, Node]:
+def _look_up(key: Any, nodes: Iterable[Node]) -> Found:
     """The node that a key stands for, or the series of them by step, in the order of the walk."""
     if isinstance(key, Node):
         named_so, series = [node for node in nodes if node is key], []

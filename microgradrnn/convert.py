@@ -96,6 +96,18 @@ def as_grad(new: Any, like: NDArray[Any], name: str) -> NDArray[Any]:
     return np.broadcast_to(array, like.shape).copy()
 
 
+def handed_out(found: Any) -> Any:
+    """What a user may keep, change and write to a file: an array in C order that owns its memory, copied if need be.
+
+    >>> handed_out(np.zeros((2, 3)).T).flags.c_contiguous
+    True
+    """
+    if not isinstance(found, np.ndarray):
+        return found
+    flags = found.flags
+    return found if flags.c_contiguous and flags.owndata and flags.writeable else np.array(found, order="C")
+
+
 def as_axis(axis: Any) -> Any:
     """An axis as NumPy takes it, which knows tuples and no lists."""
     return tuple(axis) if isinstance(axis, list) else axis

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from microgradrnn import arrays, copying, floats
 from microgradrnn.context import here
-from microgradrnn.convert import as_array, as_float, as_grad, as_like, is_numeric
+from microgradrnn.convert import as_array, as_float, as_grad, as_like, handed_out, is_numeric
 from microgradrnn.errors import describe, misfit
 from microgradrnn.graph import ancestors, next_serial, serial
 from microgradrnn.methods import Methods
@@ -92,6 +92,7 @@ class Node(Operators):
     @property
     def grad(self) -> Any:
         """dL/d(this node): None until a backward pass has reached it. It is plain data: no second derivatives."""
+        self._grad = handed_out(self._grad)
         return self._grad
 
     @grad.setter

@@ -41,7 +41,7 @@ def jvp(root: Node, tangents: Mapping[Node, Any]) -> Any:
         if moving and node not in tangents:
             moves[node] = _move(node, [(slot, moves[node.inputs[slot]]) for slot in moving])
     tangent = moves.get(root, np.zeros(root.shape))
-    return float(tangent) if type(root) is Value else np.array(tangent, dtype=root.dtype)
+    return float(tangent) if type(root) is Value else np.array(tangent, dtype=root.dtype, order="C")
 
 
 def push(node: Node, slot: int, tangent: NDArray[Any]) -> NDArray[Any]:

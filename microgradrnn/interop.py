@@ -37,7 +37,7 @@ def to_torch(module: Module) -> dict[str, Array]:
         for suffix, cell in _cells(part):
             state |= {f"{prefix}{name}{suffix}": array for name, array in _cell_out(cell).items()}
         if isinstance(part, (Linear, Embedding)):
-            state[f"{prefix}weight"] = np.array(part.W.data.T if isinstance(part, Linear) else part.W.data)
+            state[f"{prefix}weight"] = np.array(part.W.data.T if isinstance(part, Linear) else part.W.data, order="C")
             if isinstance(part, Linear) and part.b is not None:
                 state[f"{prefix}bias"] = np.array(part.b.data)
     return state
@@ -104,7 +104,7 @@ def _cell_out(cell: Cell) -> dict[str, Array]:
     if isinstance(cell, GRUCell):
         second_bias[-cell.hidden_size :] = cell.b_hn.data
     weights = {"weight_ih": cell.W_xh.data.T, "weight_hh": cell.W_hh.data.T}
-    return {name: np.array(array) for name, array in weights.items()} | {
+    return {name: np.array(array, order="C") for name, array in weights.items()} | {
         "bias_ih": np.array(cell.b_h.data),
         "bias_hh": second_bias,
     }

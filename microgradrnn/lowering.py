@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from microgradrnn import arrays, ops
 from microgradrnn.context import at
+from microgradrnn.convert import handed_out
 from microgradrnn.engine import Node, Value, ancestors, constant, record
 from microgradrnn.errors import describe, reading
 from microgradrnn.ops import Op
@@ -36,7 +37,7 @@ def lower(root: Node) -> Any:
     (11.0, <op add_n>, [<op mul>, <op mul>])
     """
     entries = lowering(root)[root]
-    return entries[()] if entries.ndim == 0 else entries
+    return entries[()] if entries.ndim == 0 else handed_out(entries)
 
 
 def lowering(root: Node) -> dict[Node, Nodes]:

@@ -519,6 +519,8 @@ def _rows(x: Any) -> Any:
 
 # Of two matrices by dot: matmul is several times slower for a column times a row, which is what weights of a single
 # sequence get.
+# A stack times one matrix has a branch of its own for speed alone: without it the result is the same, of y's gradient
+# after the engine has summed over the stack.
 def _matmul_pull_x(xp: Any, u: Any, z: Any, x: Any, y: Any) -> Any:
     if x.ndim == y.ndim == 2:
         return xp.dot(u, y.T)
@@ -753,7 +755,7 @@ class Scattered:
     def add_into(self, grad: NDArray[Any]) -> None:
         """Add the values in place; an entry that an integer array names twice gets both."""
         if not any(isinstance(part, np.ndarray) and part.dtype.kind != "b" for part in self.key):
-            grad[self.key] += self.values
+            grad[self.key] += self.values  # slices, numbers and masks name no entry twice
         elif len(self.key) == 1 and self.key[0].size >= _MANY:
             _add_rows(grad, self.key[0], self.values)
         else:
@@ -773,7 +775,7 @@ _MANY = 32
 def _add_rows(grad: NDArray[Any], rows: NDArray[Any], values: NDArray[Any]) -> None:
     """Add each of the values to its row of grad. Those of one row are added up first, side by side once sorted."""
     rows = rows.reshape(-1) % len(grad)  # -1 and the last row are one
-    order = np.argsort(rows, kind="stable")
+    order = np.argsort(rows, kind="stable")  # each row's values in the order of reading, whatever is read in between
     rows = rows[order]
     starts = np.flatnonzero(np.diff(rows, prepend=-1))
     grad[rows[starts]] += np.add.reduceat(values.reshape(-1, *grad.shape[1:])[order], starts)

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from microgradrnn.backprop import local_gradient, order, seed, store, visit
-from microgradrnn.convert import as_array
+from microgradrnn.convert import as_array, handed_out
 from microgradrnn.engine import Node
 from microgradrnn.ops import Scattered
 
@@ -48,7 +48,7 @@ class Edge:
         assert op is not None
         if op.local is not None:
             local = np.multiply(local_gradient(self.node, self.slot), 1.0)
-            return local if np.ndim(local) else float(local)
+            return handed_out(local) if np.ndim(local) else float(local)
         if not op.formula:
             return op.rule
         formula = op.formula[min(self.slot, len(op.formula) - 1)]
@@ -61,7 +61,7 @@ class Edge:
             upstream = as_array(basis.reshape(self.node.shape), self.node.dtype)
             edges = watched(self.node, {self.node: upstream})
             rows.append(next(edge.downstream for edge in edges if edge.slot == self.slot))
-        return np.reshape(rows, self.node.shape + self.input.shape)
+        return np.array(np.reshape(rows, self.node.shape + self.input.shape))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,11 +76,14 @@ class Visit:
 def watched(node: Node, grads: dict[Node, Any]) -> tuple[Edge, ...]:
     """Give ``node`` its turn in ``grads``, and return what each of its edges carried."""
     edges: list[Edge] = []
+    upstream = handed_out(grads[node])
 
     def watch(node: Node, slot: int, downstream: Any, before: Any, after: Any) -> None:
         x = node.inputs[slot]
         dense = downstream.dense(x.shape, x.dtype) if isinstance(downstream, Scattered) else downstream
-        edges.append(Edge(node, x, slot, grads[node], dense, before, after))
+        if dense is after and isinstance(dense, np.ndarray):
+            dense = dense.copy()  # so that whoever changes what the edge carried does not change the sum
+        edges.append(Edge(node, x, slot, upstream, *map(handed_out, (dense, before, after))))
 
     visit([node], grads, watch)
     return tuple(edges)
@@ -140,7 +143,7 @@ class Backprop:
             self._show(self.root)
         node = self.order[len(self._visits)]
         edges = watched(node, self._grads)
-        self._visits.append(Visit(node, self._grads[node], edges))
+        self._visits.append(Visit(node, handed_out(self._grads[node]), edges))
         for edge in edges:
             self._show(edge.input)
         return self._visits[-1]

@@ -146,7 +146,7 @@ def split(tokens: Tokens, fraction: float) -> tuple[Tokens, Tokens]:
     held_out = int(len(tokens) * fraction)
     if held_out < 2 or len(tokens) - held_out < 2:
         held_out = 0  # a character and the one that follows it: less cannot be predicted
-    return tokens[: len(tokens) - held_out], tokens[len(tokens) - held_out :]
+    return tokens[: len(tokens) - held_out].copy(), tokens[len(tokens) - held_out :].copy()
 
 
 def streams(tokens: Tokens, count: int, length: int) -> tuple[Tokens, Tokens]:
@@ -176,4 +176,4 @@ def streams(tokens: Tokens, count: int, length: int) -> tuple[Tokens, Tokens]:
         )
     count = max(1, min(count, (len(tokens) - 1) // length))
     end = (len(tokens) - 1) // count * count
-    return tokens[:end].reshape(count, -1).T, tokens[1 : end + 1].reshape(count, -1).T
+    return tokens[:end].reshape(count, -1).T.copy(), tokens[1 : end + 1].reshape(count, -1).T.copy()

@@ -120,7 +120,7 @@ def spectrum(matrix: Any, gain: float = 1.0) -> Spectrum:
     if not gain > 0:
         raise ValueError(f"spectrum: gain is a positive number, not {gain!r}")
     singular_values = np.linalg.svd(array, compute_uv=False)
-    moduli = np.sort(np.abs(np.linalg.eigvals(array)))[::-1]
+    moduli = np.array(np.sort(np.abs(np.linalg.eigvals(array)))[::-1])
     return Spectrum(singular_values, moduli, float(gain))
 
 

@@ -145,7 +145,7 @@ def state_jacobian(
             "a state between them detached or held?"
         )
     jacobian = np.concatenate([block for block, _ in rows], axis=-2)
-    return jacobian[0] if batch == (1,) else jacobian
+    return np.array(jacobian[0] if batch == (1,) else jacobian, order="C")
 
 
 def _joint_states(root: Node, names: Sequence[str]) -> dict[int, State]:

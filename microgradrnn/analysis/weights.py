@@ -1,12 +1,13 @@
 """The gradient of a weight that all steps share.
 
-- `grad_by_time`: what each step contributes to it.
+- `grad_by_time`: what each step contributes to it. `by_time`: the same of several nodes, from the edges of a pass.
 """
 
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from microgradrnn.engine import Node
-from microgradrnn.stepping import walk
+from microgradrnn.stepping import Edge, walk
 
 
 def grad_by_time(loss: Node, weight: Node) -> dict[int | None, Any]:
@@ -31,12 +32,18 @@ def grad_by_time(loss: Node, weight: Node) -> dict[int | None, Any]:
     >>> grad_by_time(h.sum(), w)
     {2: array([2.]), 1: array([2.])}
     """
-    found: dict[int | None, Any] = {}
-    for visit in walk(loss):
-        for edge in visit.edges:
-            if edge.input is weight:
-                t = edge.node.t
-                found[t] = found[t] + edge.downstream if t in found else edge.downstream
+    found = by_time((edge for visit in walk(loss) for edge in visit.edges), [weight])[weight]
     if not found:
         raise ValueError(f"grad_by_time: the loss does not depend on {weight!r}, or that needs no gradient")
+    return found
+
+
+def by_time(edges: Iterable[Edge], nodes: Collection[Node]) -> dict[Node, dict[int | None, Any]]:
+    """For each of some nodes, what each time step contributes to it along the edges of one backward pass."""
+    found: dict[Node, dict[int | None, Any]] = {node: {} for node in nodes}
+    for edge in edges:
+        parts = found.get(edge.input)
+        if parts is not None:
+            t = edge.node.t
+            parts[t] = parts[t] + edge.downstream if t in parts else edge.downstream
     return found

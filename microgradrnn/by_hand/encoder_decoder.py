@@ -20,7 +20,7 @@ import numpy as np
 
 from microgradrnn.by_hand import vanilla
 from microgradrnn.by_hand.shapes import Array, check
-from microgradrnn.by_hand.walk import Gradients, StepGradients, Weights, walk_back
+from microgradrnn.by_hand.walk import Gradients, StepGradients, Weights, in_c_order, walk_back
 
 SHAPES = {
     **{"encoder.W_xh": "I C", "encoder.W_hh": "C C", "encoder.b_h": "C"},
@@ -128,7 +128,8 @@ def decoder_backward_step(dy: Array, after: tuple[Array, Array], step: vanilla.S
     found = vanilla.backward_step(dy + dr_next, dh_next, step)
     size = dy.shape[1]  # [r_t, c] and the matrices above each other part here
     dW, dr, dc = found.shared["W_xh"], found.x[:, :size], found.x[:, size:]
-    shared = found.shared | {"W_xh": dW[:size], "W_ch": dW[size:], "c": dc}
+    shared = in_c_order(found.shared | {"W_xh": dW[:size], "W_ch": dW[size:], "c": dc})
+    dr = np.array(dr)
     return StepGradients(shared, x=dr, before=(found.before, dr if runs_free else np.zeros_like(dr)))
 
 

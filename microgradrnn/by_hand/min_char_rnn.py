@@ -14,7 +14,7 @@ import numpy as np
 
 from microgradrnn.by_hand import softmax_cross_entropy, vanilla
 from microgradrnn.by_hand.shapes import Array, check
-from microgradrnn.by_hand.walk import Gradients, Weights
+from microgradrnn.by_hand.walk import Gradients, Weights, in_c_order
 
 
 def loss_and_gradients(
@@ -92,7 +92,7 @@ def adagrad(
     """
     s = {label: memory.get(label, 0.0) + gradients[label] ** 2 for label in weights}
     moved = {label: w - lr * gradients[label] / np.sqrt(s[label] + eps) for label, w in weights.items()}
-    return moved, s
+    return in_c_order(moved), in_c_order(s)
 
 
 def smoothed(before: float, loss: float) -> float:

@@ -31,7 +31,7 @@ def softmax(y: Array) -> Array:
     array([0.5, 0.5])
     """
     e = np.exp(y - y.max(axis=-1, keepdims=True))
-    return np.asarray(e / e.sum(axis=-1, keepdims=True))
+    return np.asarray(e / e.sum(axis=-1, keepdims=True), order="C")
 
 
 def jacobian(y: Array) -> Array:
@@ -86,7 +86,7 @@ def forward(y: Array, targets: Array) -> tuple[Array, Cache]:
     right = np.eye(sizes["K"])[targets]
     shifted = y - y.max(axis=-1, keepdims=True)
     losses = np.log(np.exp(shifted).sum(axis=-1)) - (shifted * right).sum(axis=-1)
-    return np.asarray(losses), Cache(softmax(y), right)
+    return np.asarray(losses, order="C"), Cache(softmax(y), right)
 
 
 def backward(upstream: Array, cache: Cache) -> Gradients:
@@ -117,4 +117,4 @@ def backward(upstream: Array, cache: Cache) -> Gradients:
     wanted, came = cache.S.shape[:-1], np.shape(upstream)
     if came != wanted:
         raise ValueError(f"softmax_cross_entropy.backward: upstream has shape {wanted}; what came is {came}")
-    return {"y": np.asarray(upstream)[..., None] * (cache.S - cache.right)}
+    return {"y": np.asarray(np.asarray(upstream)[..., None] * (cache.S - cache.right), order="C")}

@@ -1,7 +1,7 @@
 """The walk back through time, which all recurrent networks share.
 
 - `StepGradients`: what one step of the walk finds.
-- `walk_back`: every step, the last one first.
+- `walk_back`: every step, the last one first. `in_c_order`: gradients as they are handed out.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -78,4 +78,13 @@ def walk_back(
             total[label] = total[label] + contribution if label in total else contribution
         dx.append(found.x)
         after = found.before
-    return total | {"x": np.stack(dx[::-1])}, after
+    return in_c_order(total) | {"x": np.stack(dx[::-1])}, after
+
+
+def in_c_order(gradients: Mapping[str, Array]) -> Gradients:
+    """Copies in C order, which can be written to a file as they lie in memory.
+
+    >>> in_c_order({"W": np.zeros((2, 3)).T})["W"].flags.c_contiguous
+    True
+    """
+    return {label: np.array(gradient, order="C") for label, gradient in gradients.items()}

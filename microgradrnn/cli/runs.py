@@ -83,8 +83,7 @@ def export(
     checkpoint = trained(run)
     settings, count = checkpoint.settings, len(checkpoint.vocabulary)
     try:
-        state = {name: array.copy(order="C") for name, array in to_torch(checkpoint.model()).items()}
-        write(out, save(state, {"characters": checkpoint.vocabulary.characters}))
+        write(out, save(to_torch(checkpoint.model()), {"characters": checkpoint.vocabulary.characters}))
     except (OSError, ValueError) as error:
         refuse(error)
     typer.echo(f"""\

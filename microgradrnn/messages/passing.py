@@ -187,7 +187,7 @@ def _pass(chain: Chain, keep: Callable[[Array, Units, Units], Array]) -> Iterato
             jacobian = keep(_by_unit(after, before), units, units_before)
             messages = {p: direct[p] + np.einsum("nab,nb...->na...", jacobian, messages[p]) for p in direct}
             loss, delta, gradients = _loss(chain, s, units, target_t, messages)
-        yield Step(t, units, s, direct, jacobian, messages, loss, delta, gradients)
+        yield Step(t, units, np.array(s), direct, jacobian, messages, loss, delta, gradients)
 
 
 def _loss(

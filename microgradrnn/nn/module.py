@@ -67,7 +67,7 @@ class Module:
 
     def state_dict(self) -> dict[str, NDArray[Any]]:
         """Every parameter's path and a copy of its data."""
-        return {name: np.array(p.data) for name, p in self.named_parameters()}
+        return {name: np.array(p.data, order="C") for name, p in self.named_parameters()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take over the data of every parameter.

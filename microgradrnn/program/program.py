@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from microgradrnn.convert import as_numbers
+from microgradrnn.convert import as_numbers, handed_out
 from microgradrnn.engine import Node, Value
 from microgradrnn.program.sizes import Dimension, Size
 
@@ -95,7 +95,12 @@ class Program:
         for k, argument in self._choosing:
             argument.check(arrays[k])
         with self._lock:
-            return Result(*self._function(*arrays, *[x._data for x in self.parameters.values()], *self._constants))
+            found = Result(*self._function(*arrays, *[x._data for x in self.parameters.values()], *self._constants))
+        return Result(
+            handed_out(found.value),
+            {name: handed_out(grad) for name, grad in found.grads.items()},
+            tuple(map(handed_out, found.outputs)),
+        )
 
     def _checked(self, arrays: Sequence[Any]) -> tuple[Any, ...]:
         if len(arrays) != len(self._arguments):
