@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from microgradrnn import Backprop, Parameter, Tensor, Value, functional, no_grad
+from microgradrnn import Backprop, Parameter, Tensor, Value, functional, jvp, no_grad
 
 BINARY = [operator.add, operator.sub, operator.mul, operator.truediv, operator.pow]
 every_operator = pytest.mark.parametrize("operate", BINARY, ids=lambda f: f.__name__)
@@ -350,3 +350,29 @@ def test_functions_of_plain_numbers_and_arrays_follow_the_same_rule():
     assert type(functional.maximum(1.0, 2.0)) is Value
     assert type(functional.maximum(1.0, np.array([2.0]))) is Tensor
     assert type(functional.where(np.array([True]), Value(1.0), 0.0)) is Tensor
+
+
+# ---- Taking a gradient away -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("make", [Value, Tensor])
+def test_an_output_keeps_its_gradient_as_in_pytorch(make):
+    """Switched off, it was passed over by backward and not by jvp: what is to be cut off is detached."""
+    x = make(3.0)
+    y = x * x
+    with pytest.raises(AttributeError, match=r"output of mul.*detach\(\)"):
+        y.requires_grad = False
+    y.requires_grad = True
+    (y + x).backward()
+    assert (x.grad, jvp(y + x, {x: 1.0})) == (7.0, 7.0)
+
+
+@pytest.mark.parametrize("make", [Value, Tensor])
+def test_a_leaf_is_frozen_and_thawed(make):
+    w, x = make(3.0), make(2.0)
+    w.requires_grad = False
+    (w * x).backward()
+    w.requires_grad = True
+    assert (w.grad, x.grad) == (None, 3.0)
+    (w * x).backward()
+    assert w.grad == 2.0
