@@ -104,8 +104,10 @@ class Pass:
 
     def grad(self, node: Node) -> Any:
         """The sum of the contributions that a node got; None where none is known."""
-        history = self.history(node)
-        return history[-1][1] if history else None
+        if node is self.root:
+            return self.visits[0].upstream if self.visits else None
+        arrivals = self.arrivals.get(node)
+        return arrivals[-1].edge.after if arrivals else None
 
     def contribution(self, node: Node, slot: int) -> Any:
         """What a node contributes to the grad of one of its inputs; None where that is not known."""
