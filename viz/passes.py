@@ -119,6 +119,11 @@ class Pass:
         arrivals = self.arrivals.get(node)
         return arrivals[-1].visit if arrivals else 0
 
+    def to_its_end(self) -> Pass:
+        """The same pass with every visit made."""
+        finished = self.made == len(self.visits) and not self.unknown
+        return self if finished else replace(self, made=len(self.visits), unknown=frozenset())
+
     def lacks(self, edge: Edge) -> bool:
         """Whether the grad of an edge's input is the sum without this contribution, and not the whole one."""
         grad = edge.input.grad
