@@ -29,6 +29,11 @@ class Animation:
         """What a visit, counted from 1, lights up."""
         return self.highlights[number - 1]
 
+    def is_drawn(self, number: int) -> bool:
+        """Whether the node of a visit is in the picture, not only in what stands for steps left out."""
+        lit, boxes = self.lit(number), self.placed.view.boxes
+        return lit.sum is not None or any(boxes[key].role != "gap" for key in lit.boxes)
+
 
 def animate(who: str, root: Node, steps: Iterable[int] | None, max_nodes: int) -> Animation:
     """The pass from ``root``, whether or not it has been made; the other arguments are as for `viz.draw`.

@@ -111,7 +111,7 @@ def _html(film: Animation, quiz: bool) -> str:
     told = range(1, count + 1)
     legend = list(picture.legend)
     if count > MOST_VISITS:
-        drawn = [turn for turn in told if film.lit(turn).boxes or film.lit(turn).sum is not None]
+        drawn = [turn for turn in told if film.is_drawn(turn)]
         legend.append(f"⋯ {count - len(drawn):,} visits to nodes that are not drawn are left out")
     else:
         drawn = list(told)

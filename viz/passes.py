@@ -104,8 +104,10 @@ class Pass:
 
     def grad(self, node: Node) -> Any:
         """The sum of the contributions that a node got; None where none is known."""
-        history = self.history(node)
-        return history[-1][1] if history else None
+        if node is self.root:
+            return self.visits[0].upstream if self.visits else None
+        arrivals = self.arrivals.get(node)
+        return arrivals[-1].edge.after if arrivals else None
 
     def contribution(self, node: Node, slot: int) -> Any:
         """What a node contributes to the grad of one of its inputs; None where that is not known."""
@@ -117,6 +119,11 @@ class Pass:
         arrivals = self.arrivals.get(node)
         return arrivals[-1].visit if arrivals else 0
 
+    def to_its_end(self) -> Pass:
+        """The same pass with every visit made."""
+        finished = self.made == len(self.visits) and not self.unknown
+        return self if finished else replace(self, made=len(self.visits), unknown=frozenset())
+
     def lacks(self, edge: Edge) -> bool:
         """Whether the grad of an edge's input is the sum without this contribution, and not the whole one."""
         grad = edge.input.grad
@@ -124,7 +131,7 @@ class Pass:
 
     def stands_at(self, made: int) -> bool:
         """Whether every node's grad is what the first ``made`` visits of this pass give it, and nothing else."""
-        early = replace(self, made=made)
+        early = self if made == self.made else replace(self, made=made)
         return all(_same(visit.node.grad, early.grad(visit.node)) for visit in self.visits)
 
 
@@ -168,6 +175,8 @@ def so_far(root: Node) -> Pass:
     if root.grad is None:
         return forward(root)
     run = whole(root)
+    if run.stands_at(len(run.visits)):
+        return run
     unknown = frozenset(visit.node for visit in run.visits if visit.node.grad is None)
     return replace(run, made=_visits_made(run), unknown=unknown)
 
@@ -186,4 +195,9 @@ def _finds_no_grad(visit: Visit) -> bool:
 
 
 def _same(a: Any, b: Any) -> bool:
-    return a is b or (a is not None and b is not None and bool(np.array_equal(a, b, equal_nan=True)))
+    """Whether two gradients of one node are the same, bit for bit."""
+    if a is b:
+        return True
+    if a is None or b is None:
+        return False
+    return bool(np.asarray(a).tobytes() == np.asarray(b).tobytes())

@@ -193,6 +193,16 @@ def test_of_a_very_long_pass_only_the_visits_that_are_drawn_are_told_and_it_says
     assert f"Before the first of {MOST_VISITS + 1:,} visits" in source
 
 
+def test_of_a_very_long_recurrence_too():
+    with scope("cell", t=1):
+        h = Value(0.5, "h_1")
+    for t in range(2, MOST_VISITS + 2):
+        with scope("cell", t=t):
+            h = h.tanh()
+    source = page(h, steps=[2, 3, MOST_VISITS]).html
+    assert [step["t"] for step in data(source, "data")["steps"]] == [MOST_VISITS, 3, 2]
+
+
 def test_nan_and_infinity_are_shown():
     source = page(Value(float("inf"), "x") * Value(float("nan"), "y")).html
     assert "nan" in source

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from functools import cached_property
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -244,10 +245,10 @@ class _Builder:
         """The box that stands for what was left out around ``node``: a run of steps, or more beside a neighbour."""
         place: Place = self.boxes[neighbour].place
         title, gap = "⋯", (place, neighbour)
-        kept, own = self._kept, self.places[node]
-        if isinstance(own, int) and own not in kept:
-            run = [t for t in self.all_steps if t not in kept and not _separated(t, own, kept)]
-            place, title = run[0], f"⋯ t = {run[0]}" + (f" … {run[-1]}" if len(run) > 1 else "")
+        own = self.places[node]
+        if isinstance(own, int) and own in self._runs_left_out:
+            first, last = self._runs_left_out[own]
+            place, title = first, f"⋯ t = {first}" + (f" … {last}" if last > first else "")
             gap = (place, -1)
         if gap not in self.gaps:
             self.gaps[gap] = len(self.boxes)
@@ -257,8 +258,15 @@ class _Builder:
         return self.gaps[gap]
 
     @cached_property
-    def _kept(self) -> set[Place]:
-        return {self.places[node] for node in self.shown}
+    def _runs_left_out(self) -> dict[int, tuple[int, int]]:
+        """For each time step that is left out the first and the last one of those around it that are left out too."""
+        kept = {self.places[node] for node in self.shown}
+        found: dict[int, tuple[int, int]] = {}
+        for is_kept, run in groupby(self.all_steps, key=kept.__contains__):
+            steps = list(run)
+            if not is_kept:
+                found |= dict.fromkeys(steps, (steps[0], steps[-1]))
+        return found
 
     def _sums(self) -> tuple[Sum, ...]:
         sums, run = [], self.run
@@ -291,9 +299,3 @@ class _Builder:
             if count[titles[node]] > 1 and readers:
                 titles[node] = f"{readers[0].rpartition('/')[2]}.{titles[node]}"
         return titles
-
-
-def _separated(t: int, place: int, kept: set[Place]) -> bool:
-    """Whether a step that is shown lies between ``t`` and ``place``."""
-    low, high = min(t, place), max(t, place)
-    return any(isinstance(k, int) and low < k < high for k in kept)

@@ -66,7 +66,7 @@ class Words:
     """What there is to say about a pass.
 
     Args:
-        run: the pass.
+        run: the pass; of one that is half made all visits are told.
         loss: what formulas call the node that it starts at; by default what it is.
 
     >>> from microgradrnn import Value
@@ -79,7 +79,7 @@ class Words:
     """
 
     def __init__(self, run: Pass, loss: str = "") -> None:
-        self.run = run
+        self.run = run = run.to_its_end()
         self.names = {node: name if len(name) <= _NAME else name[:_NAME] + "…" for node, name in run.names.items()}
         self.symbols = _Symbols(self._symbol)
         self.loss = formula.latex_name(loss) if loss else self.symbols[run.root].within(ATOM)[1]

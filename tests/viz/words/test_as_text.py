@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from microgradrnn import Value
+from microgradrnn import Backprop, Parameter, Value
+from microgradrnn.engine import ancestors
 from tests.viz.networks import rnn_loss
 from viz import draw
 
@@ -51,6 +52,22 @@ def test_visits_name_their_step_the_last_one_first():
     steps = [int(t) for t in re.findall(r"^visit \d+ of \d+ · t = (\d)$", text, re.MULTILINE)]
     assert steps == sorted(steps, reverse=True)
     assert text.startswith("‖ ‖ is a norm")
+
+
+def test_it_tells_every_visit_of_a_pass_half_made_or_whose_grads_were_forgotten():
+    root = rnn_loss(2)
+    run = Backprop(root)
+    for _ in range(3):
+        run.step()
+    half = draw(root).to_text()
+    for _ in run:
+        pass
+    assert half == draw(root).to_text()
+    for node in ancestors(root):
+        if isinstance(node, Parameter):
+            node.zero_grad()
+    assert half == draw(root).to_text()
+    assert "∇ –" in draw(root).svg()
 
 
 def test_without_a_pass_it_says_what_to_do():
