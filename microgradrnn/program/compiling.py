@@ -9,16 +9,17 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from microgradrnn.engine import Node, Value, ancestors
+from microgradrnn.loops import Recording
 from microgradrnn.program.derive import Derivation
 from microgradrnn.program.expressions import Expression
 from microgradrnn.program.fixing import fix_numbers, fix_rows, fix_untied, least_sizes, reasons
 from microgradrnn.program.functions import HELPERS, written_function
+from microgradrnn.program.labels import not_rolled
 from microgradrnn.program.leaves import Leaves
 from microgradrnn.program.names import Names
 from microgradrnn.program.namespace import Expressions
 from microgradrnn.program.program import Argument, Program
 from microgradrnn.program.rewrites import REWRITES, Rewriter
-from microgradrnn.program.rolling import Recording
 from microgradrnn.program.scalars import compile_scalars
 from microgradrnn.program.sizes import Size
 from microgradrnn.program.text import moved
@@ -132,7 +133,7 @@ class _Compiling:
         writer.named |= {argument: argument.name for argument in (*self.leaves.inputs, *self.leaves.weights)}
         writer.count(results)
         body = self._body(writer)
-        fixed, straight = reasons(self.leaves.inputs), self.recording.notes
+        fixed, straight = reasons(self.leaves.inputs), not_rolled(self.recording)
         said = [*(f"    # Fixed: {why}" for why in fixed), *(f"    # Not rolled: {why}" for why in straight)]
         source = [*_title(body), *self._head(writer), *said, *(f"    {size}" for size in sizes), *body]
         least = least_sizes(loop.length for loop, _ in self.derivation.loops.values())

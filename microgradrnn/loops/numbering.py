@@ -1,0 +1,251 @@
+"""Which time step each step of a loop is: by what it reads of other loops, or of sequences.
+
+- `Loop`: a loop as it was unrolled, with its time steps. `Numbering`: gives all loops of a graph theirs.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from microgradrnn import ops
+from microgradrnn.engine import Node
+from microgradrnn.loops.cuts import Stretch
+from microgradrnn.loops.uses import Graph, Reading
+from microgradrnn.loops.whole_steps import is_sum
+
+
+@dataclass(frozen=True, eq=False)
+class Loop:
+    """A loop as it was unrolled.
+
+    Attributes:
+        steps: the nodes that each step has made, oldest first, in the order in which the steps were recorded.
+        times: the time step of each. They fall where a sequence is read from its end.
+    """
+
+    steps: tuple[tuple[Node, ...], ...]
+    times: tuple[int, ...]
+
+
+class Numbering:
+    """Gives the loops of a graph their time steps, in the order of recording.
+
+    Args:
+        graph: that the loops were found in.
+        written: the time steps that the user has written.
+
+    Attributes:
+        loops: those that have their time steps.
+        times: of their nodes.
+        about: for nodes outside, the one time step that all is of that they read, as far as it is of any.
+    """
+
+    def __init__(self, graph: Graph, written: dict[Node, int]) -> None:
+        self.graph = graph
+        self.loops: list[Loop] = []
+        self.times: dict[Node, int] = {}
+        self.about: dict[Node, int] = dict(written)
+        self._latest: dict[Node, int] = dict(written)  # the last time step that a node depends on
+        self._ahead: dict[tuple[Node, int], int] = {}  # of a sequence and an axis, the time step less the row
+        self._at = 0
+
+    def number(self, stretch: Stretch) -> None:
+        """Give the next loop its time steps."""
+        self._between(range(self._at, stretch.cuts[0]))
+        for part in _one_row_a_step(self.graph, stretch):
+            self._number(part)
+        self._at = stretch.cuts[-1]
+
+    def finish(self) -> None:
+        """Look at what comes after the last loop."""
+        self._between(range(self._at, len(self.graph.nodes)))
+
+    def _number(self, stretch: Stretch) -> None:
+        read = _Outside(self.graph, stretch)
+        first, sign = self._first_time(read, stretch)
+        count = len(stretch.cuts) - 1
+        times = tuple(first + sign * (k - stretch.whole.start) for k in range(count))
+        steps = tuple(tuple(self.graph.nodes[a:b]) for a, b in pairwise(stretch.cuts))
+        self.loops.append(Loop(steps, times))
+        for rows in read.rows:
+            if rows.sign == sign:
+                self._ahead.setdefault((rows.source, rows.axis), first - rows.first)
+        for step, t in zip(steps, times, strict=True):
+            for node in step:
+                self.times[node] = self.about[node] = self._latest[node] = t
+
+    def _first_time(self, read: _Outside, stretch: Stretch) -> tuple[int, int]:
+        """The time step of the first whole step, and whether time goes on or back from there."""
+        for nodes in read.nodes:
+            times = [self.about.get(node) for node in nodes]
+            sign = _in_turn(times)
+            if sign:
+                return times[0], sign  # type: ignore[return-value]
+        for rows in read.rows:
+            ahead = self._ahead.get((rows.source, rows.axis))
+            if ahead is not None and self._is_possible(read, rows, ahead):
+                return rows.first + ahead, rows.sign
+        latest = [self._latest[x.source] for found in read.all for x in found if self._counts(x)]
+        if latest:
+            return max(latest) + 1 + stretch.whole.start, 1
+        if read.rows:
+            return read.rows[0].first + 1, read.rows[0].sign
+        return 1 + stretch.whole.start, 1
+
+    def _is_possible(self, read: _Outside, rows: _Rows, ahead: int) -> bool:
+        """Whether no step would come before what it depends on."""
+        for k, found in enumerate(read.all):
+            t = rows.first + rows.sign * k + ahead
+            if any(self._latest[x.source] > t for x in found if self._counts(x)):
+                return False
+        return True
+
+    def _counts(self, x: Reading) -> bool:
+        """Whether it depends on a time step; a row depends on that which it belongs to."""
+        of_a_step = any((x.source, axis) in self._ahead for axis in range(len(x.row)))
+        return x.source in self._latest and not of_a_step
+
+    def _between(self, places: range) -> None:
+        """Find out of what time steps nodes outside the loops are."""
+        for place in places:
+            node, read = self.graph.nodes[place], self.graph.readings[place]
+            latest = [self._latest[x.source] for x in read if x.source in self._latest]
+            if not latest:
+                continue
+            self._latest[node] = max(latest)
+            summed = is_sum(node)
+            about = {
+                self.about.get(x.source)
+                for x in read
+                if x.source in self._latest and not (summed and is_sum(x.source) and x.source not in self.times)
+            }
+            if len(about) == 1 and (t := about.pop()) is not None:
+                self.about[node] = t
+            self._pass_rows_on(node, read)
+
+    def _pass_rows_on(self, node: Node, read: Sequence[Reading]) -> None:
+        """Note which time steps the rows of a node are of, such as those of a stack of states."""
+        if node.op is ops.STACK and node.params["axis"] == 0:
+            times = [self.about.get(x.source) for x in read]
+            if _in_turn(times) == 1:
+                self._ahead[node, 0] = times[0]  # type: ignore[assignment]
+        elif node.op not in _MOVES:
+            for x in read:
+                ahead = self._ahead.get((x.source, 0))
+                if ahead is not None and not x.row and node.shape[:1] == x.source.shape[:1]:
+                    self._ahead.setdefault((node, 0), ahead)
+
+
+@dataclass(frozen=True, eq=False)
+class _Rows:
+    """Rows of a sequence that whole steps read in turn."""
+
+    source: Node
+    axis: int
+    first: int
+    sign: int
+
+
+class _Outside:
+    """What the whole steps of a loop read that was made outside it.
+
+    Attributes:
+        all: for each step, everything.
+        nodes: for what each step reads in the same place, the nodes, one a step.
+        rows: likewise for rows of a sequence that are read in turn.
+    """
+
+    def __init__(self, graph: Graph, stretch: Stretch) -> None:
+        self.all: list[list[Reading]] = []
+        series: dict[Any, list[Reading]] = {}
+        for k in stretch.whole:
+            found = []
+            for key, _, x in _read_in(graph, stretch, k):
+                if not stretch.cuts[0] <= graph.place.get(x.source, -1) < stretch.cuts[-1]:
+                    found.append(x)
+                    series.setdefault(key, []).append(x)
+            self.all.append(found)
+        whole = [found for found in series.values() if len(found) == len(stretch.whole)]
+        self.nodes = [[x.source for x in found] for found in whole]
+        self.rows = [rows for found in whole if (rows := _rows(found)) is not None]
+
+
+def _read_in(graph: Graph, stretch: Stretch, k: int) -> Iterator[tuple[Any, int, Reading]]:
+    """All that a step reads: a key that says where in the step, the place, and what."""
+    counts: Counter[int] = Counter()
+    for place in range(stretch.cuts[k], stretch.cuts[k + 1]):
+        does = graph.does[place]
+        for slot, x in enumerate(graph.readings[place]):
+            yield (does, counts[does], slot), place, x
+        counts[does] += 1
+
+
+def _rows(found: Sequence[Reading]) -> _Rows | None:
+    """The rows of a sequence that steps read in turn, if that is what they read."""
+    source, size = found[0].source, len(found[0].row)
+    if any(x.source is not source or len(x.row) != size for x in found):
+        return None
+    moving = [axis for axis in range(size) if found[0].row[axis] != found[1].row[axis]]
+    if len(moving) != 1:
+        return None
+    sign = _in_turn([x.row[moving[0]] for x in found])
+    return _Rows(source, moving[0], found[0].row[moving[0]], sign) if sign else None
+
+
+def _in_turn(numbers: Sequence[int | None]) -> int:
+    """1 if each number is one more than the one before, -1 if it is one less, and 0 if neither."""
+    if len(numbers) < 2 or None in numbers:
+        return 0
+    differences = {b - a for a, b in pairwise(numbers)}  # type: ignore[operator]
+    return differences.pop() if differences in ({1}, {-1}) else 0
+
+
+def _one_row_a_step(graph: Graph, stretch: Stretch) -> Iterator[Stretch]:
+    """A loop whose body reads several rows in turn, each in a way of its own, as so many times as many steps."""
+    series: dict[Any, list[tuple[int, Reading]]] = {}
+    for k in stretch.whole:
+        for key, place, x in _read_in(graph, stretch, k):
+            if graph.is_sequence(x):
+                series.setdefault(key, []).append((place, x))
+    starts = _row_starts([found for found in series.values() if len(found) == len(stretch.whole)])
+    if starts is None:
+        yield stretch
+        return
+    cuts = list(stretch.cuts[: stretch.whole.start + 1])
+    for k, places in zip(stretch.whole, starts, strict=True):
+        lead = places[0] - stretch.cuts[k]
+        cuts += [place - lead for place in places[1:]] + [stretch.cuts[k + 1]]
+    whole = range(stretch.whole.start, len(cuts) - 1)
+    cuts += stretch.cuts[stretch.whole.stop + 1 :]
+    yield Stretch(tuple(cuts), whole)
+
+
+def _row_starts(series: Sequence[Sequence[tuple[int, Reading]]]) -> list[list[int]] | None:
+    """For each step, the places at which it reads its rows, if it reads several of one sequence, in turn."""
+    for found in series:
+        source = found[0][1].source
+        same = [other for other in series if other[0][1].source is source]
+        moves = len(same)
+        if moves < 2 or len(found) < 2:
+            continue
+        rows = [[(x.row, place) for place, x in step] for step in zip(*same, strict=True)]
+        flat = [row for step in rows for row, _ in step]
+        if all(len(row) == len(flat[0]) for row in flat) and _follow(flat):
+            places = [[place for _, place in step] for step in rows]
+            if all(a < b for step in places for a, b in pairwise(step)):
+                return places
+    return None
+
+
+def _follow(rows: Sequence[tuple[int, ...]]) -> bool:
+    """Whether rows are read in turn, each once."""
+    moving = [axis for axis in range(len(rows[0])) if rows[0][axis] != rows[1][axis]]
+    still = [row[:axis] + row[axis + 1 :] for axis in moving for row in rows]
+    return len(moving) == 1 and len(set(still)) == 1 and _in_turn([row[moving[0]] for row in rows]) != 0
+
+
+_MOVES = (ops.INDEX, ops.TRANSPOSE, ops.RESHAPE, ops.STACK, ops.CONCAT)
