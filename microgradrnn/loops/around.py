@@ -55,7 +55,7 @@ def read_in_one_step(nodes: Sequence[Node], times: dict[Node, int]) -> dict[Node
     for x in reversed(nodes):
         steps = {times.get(node, found.get(node)) for node, _ in readers.get(x, [])}
         t = steps.pop() if len(steps) == 1 else None
-        is_start = x.op is None and any(entrances.is_carried(node, slot) for node, slot in readers.get(x, []))
+        is_start = any(entrances.is_carried(node, slot) for node, slot in readers.get(x, []))
         if t is not None and not is_start:
             found[x] = t
     return found
@@ -65,12 +65,18 @@ class _Entrances:
     """Where a step reads what another step has made."""
 
     def __init__(self, nodes: Sequence[Node], times: dict[Node, int]) -> None:
+        readers: dict[Node, set[int | None]] = {}
+        for node in nodes:
+            for x in node.inputs:
+                if x.op is None:
+                    readers.setdefault(x, set()).add(times.get(node))
         self.keys: dict[Node, Any] = {}
         counts: Counter[Any] = Counter()
         for node in nodes:
             if node in times:
-                key = node.op, node.scope, len(node.inputs)
-                self.keys[node] = (*key, counts[key, times[node]])
+                weights = tuple(x if len(readers.get(x, ())) > 1 else None for x in node.inputs)
+                key = node.op, node.scope, weights
+                self.keys[node] = (key, counts[key, times[node]])
                 counts[key, times[node]] += 1
         self.carried = {
             (self.keys[node], slot)

@@ -18,10 +18,12 @@ class Stretch:
     Attributes:
         cuts: where steps start, and where the last one ends.
         whole: the steps that have all uses; the first and the last one may lack some.
+        carries: whether steps hand something on to the next.
     """
 
     cuts: tuple[int, ...]
     whole: range
+    carries: bool
 
 
 def stretches(graph: Graph) -> list[Stretch]:
@@ -67,7 +69,7 @@ class _Ends:
         end = self._finish(cuts)
         if self.high < len(self.graph.uses):
             end = min(end, self.graph.uses[self.high])
-        return Stretch((max(free, self._begin(cuts)), *cuts, end), self.whole)
+        return Stretch((max(free, self._begin(cuts)), *cuts, end), self.whole, self.core.carries)
 
     # ---- Steps that lack some uses ----------------------------------------------------------------------------------
 
@@ -159,7 +161,7 @@ class _Ends:
         ends = range(last + 1 + most, min(last + 1 + 2 * longest, len(self.graph.nodes)) + 1)
         if complete or not ends:
             return last + 1 + most
-        likest = max(ends, key=lambda end: (self._common(end, cuts[-1], longest, step=-1), -end))
+        likest = max(ends, key=lambda end: (self._common(end, cuts[-1], min(longest, _FEW), step=-1), -end))
         return likest if self._common(likest, cuts[-1], 1, step=-1) else last + 1 + most
 
     def _common(self, one: int, other: int, most: int, step: int = 1) -> int:
@@ -173,5 +175,7 @@ class _Ends:
         return count
 
 
+_FEW = 16
+"""So many nodes tell the end of a step."""
 _WORTH = 4
 """Two steps of fewer nodes than that are no loop."""

@@ -65,8 +65,13 @@ class Numbering:
         self._between(range(self._at, len(self.graph.nodes)))
 
     def _number(self, stretch: Stretch) -> None:
+        """Number a loop, unless its steps neither hand anything on nor read anything in turn."""
         read = _Outside(self.graph, stretch)
-        first, sign = self._first_time(read, stretch)
+        found = self._aligned(read) or (self._counted(read, stretch) if stretch.carries or read.rows else None)
+        if found is None:
+            self._between(range(stretch.cuts[0], stretch.cuts[-1]))
+            return
+        first, sign = found
         count = len(stretch.cuts) - 1
         times = tuple(first + sign * (k - stretch.whole.start) for k in range(count))
         steps = tuple(tuple(self.graph.nodes[a:b]) for a, b in pairwise(stretch.cuts))
@@ -78,17 +83,23 @@ class Numbering:
             for node in step:
                 self.times[node] = self.about[node] = self._latest[node] = t
 
-    def _first_time(self, read: _Outside, stretch: Stretch) -> tuple[int, int]:
-        """The time step of the first whole step, and whether time goes on or back from there."""
+    def _aligned(self, read: _Outside) -> tuple[int, int] | None:
+        """The time step of the first whole step, and whether time goes on or back from there: as other loops have it.
+
+        They are those whose steps, or whose sequences, this one reads in turn.
+        """
         for nodes in read.nodes:
             times = [self.about.get(node) for node in nodes]
-            sign = _in_turn(times)
-            if sign:
-                return times[0], sign  # type: ignore[return-value]
+            if (sign := _in_turn(times)) and times[0] is not None:
+                return times[0], sign
         for rows in read.rows:
             ahead = self._ahead.get((rows.source, rows.axis))
             if ahead is not None and self._is_possible(read, rows, ahead):
                 return rows.first + ahead, rows.sign
+        return None
+
+    def _counted(self, read: _Outside, stretch: Stretch) -> tuple[int, int]:
+        """Likewise, after the last step that this loop depends on, or by its own rows, or from 1."""
         latest = [self._latest[x.source] for found in read.all for x in found if self._counts(x)]
         if latest:
             return max(latest) + 1 + stretch.whole.start, 1
@@ -221,7 +232,7 @@ def _one_row_a_step(graph: Graph, stretch: Stretch) -> Iterator[Stretch]:
         cuts += [place - lead for place in places[1:]] + [stretch.cuts[k + 1]]
     whole = range(stretch.whole.start, len(cuts) - 1)
     cuts += stretch.cuts[stretch.whole.stop + 1 :]
-    yield Stretch(tuple(cuts), whole)
+    yield Stretch(tuple(cuts), whole, stretch.carries)
 
 
 def _row_starts(series: Sequence[Sequence[tuple[int, Reading]]]) -> list[list[int]] | None:

@@ -27,11 +27,13 @@ class Core:
     Attributes:
         first, stop: the uses in them.
         period: how many uses a step has.
+        carries: whether steps hand something on to the next.
     """
 
     first: int
     stop: int
     period: int
+    carries: bool
 
     @property
     def starts(self) -> range:
@@ -53,10 +55,9 @@ def cores(graph: Graph) -> list[Core]:
         for free in _untaken(run, taken):
             looked += graph.uses[free.end - 1] - graph.uses[free.start]
             if looked <= enough or free.end - free.start <= _SHORT:
-                carries, parts = _parts(graph, free)
-                (found if carries else waiting).extend(parts)
-                for part in parts if carries else ():
-                    taken[part.first : part.stop] = True
+                for part in _parts(graph, free):
+                    (found if part.carries else waiting).append(part)
+                    taken[part.first : part.stop] |= part.carries
     for part in waiting:
         if not taken[part.first : part.stop].any():
             taken[part.first : part.stop] = True
@@ -77,41 +78,35 @@ def _untaken(run: Run, taken: np.ndarray) -> Iterator[Run]:
         place += size
 
 
-def _parts(graph: Graph, run: Run) -> tuple[bool, list[Core]]:
-    """Whether the steps of a stretch hand something on, and the loops in it.
+def _parts(graph: Graph, run: Run) -> list[Core]:
+    """The loops in a stretch.
 
     They are several where a step does not go on from the one before: it does the same for other data, or is cut off.
     """
     first, p = run.start + _phase(graph, run), run.period
     count = (run.end - first) // p
-    linked = _linked(graph, Core(first, first + count * p, p))
+    linked = _linked(graph, [graph.uses[first + k * p] for k in range(count)], graph.uses[first + count * p - 1] + 1)
     carries = any(linked)
     begins = [k for k in range(count) if k == 0 or (carries and not linked[k])]
     ends = [*begins[1:], count]
-    return carries, [Core(first + a * p, first + b * p, p) for a, b in zip(begins, ends, strict=True) if b - a > 1]
+    return [Core(first + a * p, first + b * p, p, carries) for a, b in zip(begins, ends, strict=True) if b - a > 1]
 
 
 def _phase(graph: Graph, run: Run) -> int:
     """How many uses of a run stand before its first whole step.
 
-    A run whose length is no multiple of the period lacks something at its start or at its end. Less is handed on
-    between two steps than within a step, and what it starts with is done again in the next step if it is a whole one.
-    Where that tells nothing, the first step is the one that lacks something, such as what it would do to a state.
+    A run whose length is no multiple of the period lacks something at its start or at its end. It is the first step
+    that does, since it has no state before it, unless that would take two steps for alike that are not.
     """
     left = (run.end - run.start) % run.period
-    if not left:
+    if left and not _starts_alike(graph, run, run.start + left) and _starts_alike(graph, run, run.start):
         return 0
-    costs = []
-    for start in (left, 0):
-        use = run.start + run.period + start
-        one, other = graph.uses[use - run.period], graph.uses[use]
-        within = handed_on(graph, graph.uses[use - 1] + 1, other, other - one)
-        costs.append((min(within), not _starts_alike(graph, one, other), start))
-    return min(costs, key=lambda cost: cost[:2])[2]
+    return left
 
 
-def _starts_alike(graph: Graph, one: int, other: int) -> bool:
-    """Whether a step that starts at a place does what the next one does."""
+def _starts_alike(graph: Graph, run: Run, first: int) -> bool:
+    """Whether a step that starts with a use does what the next one does."""
+    one, other = (graph.uses[first + k * run.period] for k in range(2))
     size = min(other - one, len(graph.nodes) - other)
     return all(graph.are_alike(one + k, other + k) for k in range(size))
 
@@ -130,10 +125,9 @@ def handed_on(graph: Graph, low: int, high: int, size: int) -> list[int]:
     return found
 
 
-def _linked(graph: Graph, core: Core) -> list[bool]:
+def _linked(graph: Graph, starts: list[int], stop: int) -> list[bool]:
     """For each step, whether it reads something, other than a running sum, that steps before it have made."""
-    starts = [graph.uses[use] for use in core.starts]
-    ends = [*starts[1:], graph.uses[core.stop - 1] + 1]
+    ends = [*starts[1:], stop]
     linked, origin = [], 0
     state = more_than_sums(graph, starts[0], ends[-1])
     for k, (start, end) in enumerate(zip(starts, ends, strict=True)):
