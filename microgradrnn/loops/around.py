@@ -48,43 +48,42 @@ def read_in_one_step(nodes: Sequence[Node], times: dict[Node, int]) -> dict[Node
     readers: dict[Node, list[tuple[Node, int]]] = {}
     for node in nodes:
         for slot, x in enumerate(node.inputs):
-            if x not in times and (x.op is None or is_part(x)):
+            if (x.op is None or is_part(x)) and x not in times:
                 readers.setdefault(x, []).append((node, slot))
-    entrances = _Entrances(nodes, times)
     found: dict[Node, int] = {}
+    shared: set[Node] = set()
     for x in reversed(nodes):
-        steps = {times.get(node, found.get(node)) for node, _ in readers.get(x, [])}
-        t = steps.pop() if len(steps) == 1 else None
-        is_start = any(entrances.is_carried(node, slot) for node, slot in readers.get(x, []))
-        if t is not None and not is_start:
-            found[x] = t
-    return found
+        if x in readers:
+            steps = {times.get(node, found.get(node)) for node, _ in readers[x]}
+            t = steps.pop()
+            if steps:
+                shared.add(x)
+            elif t is not None:
+                found[x] = t
+    starts = _starts([x for x in found if x.op is None or x.inputs[0].op is not None], nodes, times, readers, shared)
+    return {x: t for x, t in found.items() if x not in starts}
 
 
-class _Entrances:
-    """Where a step reads what another step has made."""
+def _starts(
+    candidates: Sequence[Node],
+    nodes: Sequence[Node],
+    times: dict[Node, int],
+    readers: dict[Node, list[tuple[Node, int]]],
+    shared: set[Node],
+) -> set[Node]:
+    """Those that are read where other steps read what a step has made: first states.
 
-    def __init__(self, nodes: Sequence[Node], times: dict[Node, int]) -> None:
-        readers: dict[Node, set[int | None]] = {}
-        for node in nodes:
-            for x in node.inputs:
-                if x.op is None:
-                    readers.setdefault(x, set()).add(times.get(node))
-        self.keys: dict[Node, Any] = {}
-        counts: Counter[Any] = Counter()
-        for node in nodes:
-            if node in times:
-                weights = tuple(x if len(readers.get(x, ())) > 1 else None for x in node.inputs)
-                key = node.op, node.scope, weights
-                self.keys[node] = (key, counts[key, times[node]])
-                counts[key, times[node]] += 1
-        self.carried = {
-            (self.keys[node], slot)
-            for node in self.keys
-            for slot, x in enumerate(node.inputs)
-            if x in times and x.op is not None and times[x] != times[node]
-        }
-
-    def is_carried(self, node: Node, slot: int) -> bool:
-        """Whether other steps read there what a step has made."""
-        return (self.keys.get(node), slot) in self.carried
+    Nodes of different steps are known by their op, by the weights that they read, and by which such node of their step
+    they are.
+    """
+    ops = {node.op for x in candidates for node, _ in readers[x]}
+    keys: dict[Node, Any] = {}
+    counts: Counter[Any] = Counter()
+    carried: set[Any] = set()
+    for node in nodes:
+        if node.op in ops and (t := times.get(node)) is not None:
+            key = node.op, node.scope, *(x if x in shared else None for x in node.inputs)
+            keys[node] = key, counts[key, t]
+            counts[key, t] += 1
+            carried |= {(keys[node], slot) for slot, x in enumerate(node.inputs) if x.op and times.get(x, t) != t}
+    return {x for x in candidates if any((keys.get(node), slot) in carried for node, slot in readers[x])}

@@ -5,8 +5,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -56,17 +55,17 @@ class Numbering:
     def number(self, stretch: Stretch) -> None:
         """Give the next loop its time steps."""
         self._between(range(self._at, stretch.cuts[0]))
-        for part in _one_row_a_step(self.graph, stretch):
-            self._number(part)
+        read = _Outside(self.graph, stretch)
+        parts = _one_row_a_step(self.graph, stretch, read)
+        self._number(parts, read if parts is stretch else _Outside(self.graph, parts))
         self._at = stretch.cuts[-1]
 
     def finish(self) -> None:
         """Look at what comes after the last loop."""
         self._between(range(self._at, len(self.graph.nodes)))
 
-    def _number(self, stretch: Stretch) -> None:
+    def _number(self, stretch: Stretch, read: _Outside) -> None:
         """Number a loop, unless its steps neither hand anything on nor read anything in turn."""
-        read = _Outside(self.graph, stretch)
         found = self._aligned(read) or (self._counted(read, stretch) if stretch.carries or read.rows else None)
         if found is None:
             self._between(range(stretch.cuts[0], stretch.cuts[-1]))
@@ -88,8 +87,8 @@ class Numbering:
 
         They are those whose steps, or whose sequences, this one reads in turn.
         """
-        for nodes in read.nodes:
-            times = [self.about.get(node) for node in nodes]
+        for found in read.series:
+            times = [self.about.get(x.source) for _, x in found]
             if (sign := _in_turn(times)) and times[0] is not None:
                 return times[0], sign
         for rows in read.rows:
@@ -166,33 +165,27 @@ class _Outside:
 
     Attributes:
         all: for each step, everything.
-        nodes: for what each step reads in the same place, the nodes, one a step.
-        rows: likewise for rows of a sequence that are read in turn.
+        series: for what each step reads in the same place, the places of the readers and what they read, one a step.
+        rows: the rows of sequences that are read in turn.
     """
 
     def __init__(self, graph: Graph, stretch: Stretch) -> None:
         self.all: list[list[Reading]] = []
-        series: dict[Any, list[Reading]] = {}
+        series: dict[Any, list[tuple[int, Reading]]] = {}
+        start, stop, place_of = stretch.cuts[0], stretch.cuts[-1], graph.place
         for k in stretch.whole:
-            found = []
-            for key, _, x in _read_in(graph, stretch, k):
-                if not stretch.cuts[0] <= graph.place.get(x.source, -1) < stretch.cuts[-1]:
-                    found.append(x)
-                    series.setdefault(key, []).append(x)
+            found: list[Reading] = []
+            counts: dict[int, int] = {}
+            for place in range(stretch.cuts[k], stretch.cuts[k + 1]):
+                does = graph.does[place]
+                counts[does] = count = counts.get(does, 0) + 1
+                for slot, x in enumerate(graph.readings[place]):
+                    if not start <= place_of.get(x.source, -1) < stop:
+                        found.append(x)
+                        series.setdefault((does, count, slot), []).append((place, x))
             self.all.append(found)
-        whole = [found for found in series.values() if len(found) == len(stretch.whole)]
-        self.nodes = [[x.source for x in found] for found in whole]
-        self.rows = [rows for found in whole if (rows := _rows(found)) is not None]
-
-
-def _read_in(graph: Graph, stretch: Stretch, k: int) -> Iterator[tuple[Any, int, Reading]]:
-    """All that a step reads: a key that says where in the step, the place, and what."""
-    counts: Counter[int] = Counter()
-    for place in range(stretch.cuts[k], stretch.cuts[k + 1]):
-        does = graph.does[place]
-        for slot, x in enumerate(graph.readings[place]):
-            yield (does, counts[does], slot), place, x
-        counts[does] += 1
+        self.series = [found for found in series.values() if len(found) == len(stretch.whole)]
+        self.rows = [rows for found in self.series if (rows := _rows([x for _, x in found])) is not None]
 
 
 def _rows(found: Sequence[Reading]) -> _Rows | None:
@@ -215,24 +208,18 @@ def _in_turn(numbers: Sequence[int | None]) -> int:
     return differences.pop() if differences in ({1}, {-1}) else 0
 
 
-def _one_row_a_step(graph: Graph, stretch: Stretch) -> Iterator[Stretch]:
+def _one_row_a_step(graph: Graph, stretch: Stretch, read: _Outside) -> Stretch:
     """A loop whose body reads several rows in turn, each in a way of its own, as so many times as many steps."""
-    series: dict[Any, list[tuple[int, Reading]]] = {}
-    for k in stretch.whole:
-        for key, place, x in _read_in(graph, stretch, k):
-            if graph.is_sequence(x):
-                series.setdefault(key, []).append((place, x))
-    starts = _row_starts([found for found in series.values() if len(found) == len(stretch.whole)])
+    starts = _row_starts([found for found in read.series if graph.is_sequence(found[0][1])])
     if starts is None:
-        yield stretch
-        return
+        return stretch
     cuts = list(stretch.cuts[: stretch.whole.start + 1])
     for k, places in zip(stretch.whole, starts, strict=True):
         lead = places[0] - stretch.cuts[k]
         cuts += [place - lead for place in places[1:]] + [stretch.cuts[k + 1]]
     whole = range(stretch.whole.start, len(cuts) - 1)
     cuts += stretch.cuts[stretch.whole.stop + 1 :]
-    yield Stretch(tuple(cuts), whole, stretch.carries)
+    return Stretch(tuple(cuts), whole, stretch.carries)
 
 
 def _row_starts(series: Sequence[Sequence[tuple[int, Reading]]]) -> list[list[int]] | None:

@@ -172,6 +172,8 @@ def is_part(node: Node) -> bool:
 
 def reading(node: Node) -> Reading:
     """A node as what it is a row of."""
+    if node.op is not ops.INDEX:
+        return Reading(node)
     row: tuple[int, ...] = ()
     while is_part(node):
         source, axis, found = node.inputs[0], 0, []
