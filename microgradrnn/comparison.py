@@ -20,6 +20,7 @@ from microgradrnn.analysis import grad_by_time
 from microgradrnn.attribution import Array, ByStep, allowed, as_if, by_its_rows, largest, named, rows_of
 from microgradrnn.backprop import gradients, order
 from microgradrnn.engine import Node
+from microgradrnn.loops import time_steps
 
 
 @dataclass(frozen=True)
@@ -86,8 +87,8 @@ def compare(loss: Node, mine: Mapping[Any, Any], rtol: float = 1e-6) -> Comparis
     Args:
         loss: a node with one entry. Its graph is walked; no ``grad`` is touched.
         mine: your gradients, by label or by node. Of one node: an array of its shape, or what each step contributes,
-            as ``{t: array}`` or in one array, time first. Of a series of nodes, such as ``"h"`` for h_1 .. h_T: the
-            gradient of each, likewise.
+            as ``{t: array}`` or in one array, time first. Of a series of nodes, such as ``"h"`` for h_1 .. h_T, or for
+            nodes that all have the label h, one a step: the gradient of each, likewise.
         rtol: how far an entry may be off, relative to ours, and beyond that a thousandth of it relative to our largest
             entry, since small entries come of larger numbers, with their rounding.
 
@@ -101,12 +102,11 @@ def compare(loss: Node, mine: Mapping[Any, Any], rtol: float = 1e-6) -> Comparis
 
     L = h_1 + h_2 + h_3 with h_t = h_(t-1) W and h_0 = 1, so dL/dW = 1 + 2 W + 3 W^2. Here the walk stopped too early:
 
-    >>> from microgradrnn import Tensor, scope
+    >>> from microgradrnn import Tensor
     >>> W, h, states = Tensor([[2.0]], label="W"), Tensor([[1.0]]), []
     >>> for t in (1, 2, 3):
-    ...     with scope("cell", t=t):
-    ...         h = h @ W
-    ...         states.append(h.sum())
+    ...     h = h @ W
+    ...     states.append(h.sum())
     >>> print(compare(sum(states), {"W": [[10.0]]}))
     W differs, most at [0, 0]: mine 10, ours 17, relative error 0.41
       comes in at step 1: as if the contribution of step 1 is left out: the walk stops after step 2
@@ -124,7 +124,7 @@ def compare(loss: Node, mine: Mapping[Any, Any], rtol: float = 1e-6) -> Comparis
 
 def _compare_one(loss: Node, grads: Mapping[Node, Any], key: Any, given: Any, rtol: float) -> Finding:
     """Compare one gradient, in whichever form it was given."""
-    found = _look_up(key, grads)
+    found = _look_up(key, grads, loss)
     if isinstance(found, dict):
         return _compare_series(key, loss, found, given, grads, rtol)
     name, ours = found.label or repr(found), _numbers(key, grads[found])
@@ -156,8 +156,9 @@ def _compare_total(name: str, loss: Node, node: Node, mine: Array, ours: Array, 
     if finding.agrees:
         return finding
     place = as_if(mine, ours, parts, rtol)
-    if node.t is not None:
-        return replace(finding, step=node.t, why=place.why if place else "")
+    t = time_steps(loss).of(node)
+    if t is not None:
+        return replace(finding, step=t, why=place.why if place else "")
     place = place or by_its_rows(name, mine - ours, rows_of(loss, node))
     return replace(finding, step=place.step, why=place.why)
 
@@ -191,8 +192,11 @@ def _worst(name: str, mine: Array, ours: Array, rtol: float, scale: float) -> Fi
 # What was given, and what it stands for
 
 
-def _look_up(key: Any, nodes: Iterable[Node]) -> Node | dict[int | None, Node]:
-    """The node that a key stands for, or the series of them by step, in the order of the walk."""
+def _look_up(key: Any, nodes: Iterable[Node], loss: Node) -> Node | dict[int | None, Node]:
+    """The node that a key stands for, or the series of them by step, in the order of the walk.
+
+    A series has labels with numbers, h_1 .. h_T, or one label for all, each in a time step of its own.
+    """
     if isinstance(key, Node):
         named_so, series = [node for node in nodes if node is key], []
     else:
@@ -200,13 +204,18 @@ def _look_up(key: Any, nodes: Iterable[Node]) -> Node | dict[int | None, Node]:
         numbers = [(re.fullmatch(rf"{re.escape(str(key))}_(\d+)", node.label), node) for node in nodes]
         steps = [(int(match[1]), node) for match, node in numbers if match]
         series = [(t, node) for t, node in steps if t > 0 or node.t == 0]  # h_0 is mostly what comes before step 1
-    if not named_so and not series:
+    if len(named_so) == 1:
+        return named_so[0]
+    if named_so:
+        times = time_steps(loss)
+        series = [(t, node) for node in named_so if (t := times.of(node)) is not None]
+    elif not series:
         raise KeyError(f"compare: {key!r} is no node here that gets a gradient; these are: {_labels(nodes)}")
-    if len(named_so) > 1 or (not named_so and len(dict(series)) < len(series)):
+    if len(dict(series)) < max(len(series), len(named_so)):
         raise ValueError(
             f"compare: several nodes are labelled {key!r}, or so with one number; give the node as the key"
         )
-    return named_so[0] if named_so else dict(series)
+    return dict(series)
 
 
 def _labels(nodes: Iterable[Node]) -> str:

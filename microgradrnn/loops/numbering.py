@@ -29,6 +29,34 @@ class Loop:
     steps: tuple[tuple[Node, ...], ...]
     times: tuple[int, ...]
 
+    def states(self) -> dict[int, Node]:
+        """For each time step the state that it hands on: the last of its nodes that a later step reads.
+
+        Running sums are none. The last step's state is the one that does what a state before it does.
+        """
+        step_of = {node: k for k, step in enumerate(self.steps) for node in step}
+        read = {
+            x
+            for node, k in step_of.items()
+            for x in node.inputs
+            if step_of.get(x, k) < k and not (is_sum(node) and is_sum(x))
+        }
+        found: dict[int, Node] = {}
+        kinds: set[Any] = set()
+        for t, step in zip(self.times, self.steps, strict=True):
+            counts: dict[Any, int] = {}
+            last = None
+            for node in step:
+                counts[node.op] = count = counts.get(node.op, 0) + 1
+                if node in read:
+                    last = node
+                    kinds.add((node.op, count))
+                elif step is self.steps[-1] and (node.op, count) in kinds:
+                    last = node
+            if last is not None:
+                found[t] = last
+        return found
+
 
 class Numbering:
     """Gives the loops of a graph their time steps, in the order of recording.

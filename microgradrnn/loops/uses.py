@@ -54,7 +54,8 @@ class Graph:
     def __init__(self, nodes: Sequence[Node], timed: Collection[Node] = (), wide: bool = False) -> None:
         self.nodes = [node for node in nodes if node.op is not None and not is_part(node) and node not in timed]
         self.place = {node: place for place, node in enumerate(self.nodes)}
-        self.readings = [tuple(reading(x) for x in node.inputs) for node in self.nodes]
+        known: dict[Node, Reading] = {}
+        self.readings = [tuple([known.get(x) or _known(x, known) for x in node.inputs]) for node in self.nodes]
         self.does = numbered(_what(node) for node in self.nodes)
         self.last_read = list(range(len(self.nodes)))
         for place, read in enumerate(self.readings):
@@ -62,15 +63,18 @@ class Graph:
                 made = self.place.get(x.source)
                 if made is not None:
                     self.last_read[made] = place
-        reads = self._reads()
+        reads = self._reads(wide)
         within = _within_a_step([found for x, found in reads.items() if wide or _is_parameter(x)])
         several = {x for x, found in reads.items() if sum(map(len, found.values())) > 1 and not within(found)}
         self._weights = {x for x in several if _is_parameter(x) or (wide and sum(map(len, reads[x].values())) > 2)}
         self._sequences = self._find_sequences(within)
         self._leaves = {x for x in several if x.op is None}
-        described = [(place, self._describe(place)) for place in range(len(self.nodes))]
-        self.uses = [place for place, key in described if key is not None]
-        self.keys = numbered(key for _, key in described if key is not None)
+        kinds = {x: kind for x, read in known.items() if (kind := self._kind(read)) is not None}
+        described = [
+            self._describe(place, [kinds.get(x) for x in node.inputs]) for place, node in enumerate(self.nodes)
+        ]
+        self.uses = [place for place, key in enumerate(described) if key is not None]
+        self.keys = numbered(key for key in described if key is not None)
 
     def is_sequence(self, x: Reading) -> bool:
         """Whether it is a row of something whose rows are read in turn."""
@@ -80,6 +84,8 @@ class Graph:
         """Whether the nodes at two places do the same, and not to different leaves of which several steps read one."""
         if self.does[one] != self.does[other]:
             return False
+        if not self._leaves:
+            return True
         return not any(
             x.source is not y.source
             and x.source.op is None
@@ -88,10 +94,9 @@ class Graph:
             for x, y in zip(self.readings[one], self.readings[other], strict=False)
         )
 
-    def _describe(self, place: int) -> Any:
+    def _describe(self, place: int, kinds: Sequence[Any]) -> Any:
         """What a node does to which weights and sequences; None if it reads none."""
-        kinds = [self._kind(x) for x in self.readings[place]]
-        if all(kind is None for kind in kinds):
+        if not any(kind is not None for kind in kinds):
             return None
         op = self.nodes[place].op
         assert op is not None
@@ -104,12 +109,12 @@ class Graph:
             return x.source, x.row
         return x.source if x.source in self._weights else None
 
-    def _reads(self) -> dict[Node, Reads]:
-        """Where each node is read as a whole, by what reads it and in which slot."""
+    def _reads(self, wide: bool) -> dict[Node, Reads]:
+        """Where each leaf, or each node, is read as a whole, by what reads it and in which slot."""
         reads: dict[Node, Reads] = {}
         for place, read in enumerate(self.readings):
             for slot, x in enumerate(read):
-                if not x.row:
+                if not x.row and (wide or x.source.op is None):
                     reads.setdefault(x.source, {}).setdefault((self.does[place], slot), []).append(place)
         return reads
 
@@ -165,9 +170,7 @@ _SWEEPS = 3
 
 def is_part(node: Node) -> bool:
     """Whether it is a part of its input, taken with plain integers, and perhaps whole axes beside them."""
-    if node.op is not ops.INDEX or len(node.inputs) != 1:
-        return False
-    return any(map(_is_integer, node.params["key"]))
+    return node.op is ops.INDEX and len(node.inputs) == 1 and any(map(_is_integer, node.params["key"]))
 
 
 def reading(node: Node) -> Reading:
@@ -188,6 +191,11 @@ def reading(node: Node) -> Reading:
     return Reading(node, row)
 
 
+def _known(node: Node, known: dict[Node, Reading]) -> Reading:
+    known[node] = found = reading(node)
+    return found
+
+
 def numbered(things: Iterator[Any]) -> list[int]:
     """Each thing as a number, equal things as the same."""
     numbers: dict[Any, int] = {}
@@ -204,4 +212,6 @@ def _changes(read: Sequence[tuple[int, ...]]) -> int:
 
 def _what(node: Node) -> Any:
     """What a node does, but for sizes, which may grow from step to step."""
+    if not node.params:
+        return id(node.op)
     return id(node.op), tuple((name, repr(value)) for name, value in node.params.items() if name != "shape")
