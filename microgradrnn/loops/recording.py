@@ -171,6 +171,17 @@ class Recording:
         """The loop of as many of the steps as read alike, if there are two of them."""
         if count < 2 or self._breaks_early(start, period, count) or not self._first_steps(start, period, count):
             return None
+        tried, (alike, reads) = _TRIED, self._alike(start, period, min(count, _TRIED))
+        while alike == tried < count:  # no step is looked at that is far behind where they stop being alike
+            tried = min(count, 2 * tried)
+            alike, reads = self._alike(start, period, tried)
+        if alike < 2 or (alike == 2 and (period < _WORTH or count > 2)) or not _agree(reads):
+            return None
+        body = [[self.nodes[start + k * period + q] for k in range(alike)] for q in range(period)]
+        return Rolled(body, [[_cut(read, alike) for read in slots] for slots in reads])
+
+    def _alike(self, start: int, period: int, count: int) -> tuple[int, list[list[Any]]]:
+        """How many of the steps read alike, and where their inputs come from."""
         alike, reads = count, []
         for q in range(period):
             slots = []
@@ -179,10 +190,7 @@ class Recording:
                 alike = min(alike, length)
                 slots.append(read)
             reads.append(slots)
-        if alike < 2 or (alike == 2 and (period < _WORTH or count > 2)) or not _agree(reads):
-            return None
-        body = [[self.nodes[start + k * period + q] for k in range(alike)] for q in range(period)]
-        return Rolled(body, [[_cut(read, alike) for read in slots] for slots in reads])
+        return alike, reads
 
     def _breaks_early(self, start: int, period: int, count: int) -> bool:
         """Whether the period is known to break so soon that there is no loop here."""
@@ -347,6 +355,8 @@ class _Came(Sequence[Source]):
 
 _WORTH = 4
 """Two steps of fewer nodes than that are no loop, nor are two out of more: they are easier to read as they are."""
+_TRIED = 8
+"""So many steps are looked at first."""
 _FEW = 8
 """So many nodes that are written out nobody would miss a loop for."""
 _ENOUGH = 200
