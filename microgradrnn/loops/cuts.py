@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 from microgradrnn.loops.uses import Graph
 from microgradrnn.loops.whole_steps import Core, cores, handed_on, more_than_sums, reads_from
@@ -24,6 +25,11 @@ class Stretch:
     cuts: tuple[int, ...]
     whole: range
     carries: bool
+
+    @property
+    def steps(self) -> tuple[range, ...]:
+        """The places of each step."""
+        return tuple(range(a, b) for a, b in pairwise(self.cuts))
 
 
 def stretches(graph: Graph) -> list[Stretch]:

@@ -13,6 +13,7 @@ from typing import Any
 from microgradrnn import ops
 from microgradrnn.engine import Node
 from microgradrnn.loops.cuts import Stretch
+from microgradrnn.loops.strands import strands
 from microgradrnn.loops.uses import Graph, Reading
 from microgradrnn.loops.whole_steps import is_sum
 
@@ -83,30 +84,31 @@ class Numbering:
     def number(self, stretch: Stretch) -> None:
         """Give the next loop its time steps."""
         self._between(range(self._at, stretch.cuts[0]))
-        read = _Outside(self.graph, stretch)
-        parts = _one_row_a_step(self.graph, stretch, read)
-        self._number(parts, read if parts is stretch else _Outside(self.graph, parts))
+        whole = _one_row_a_step(self.graph, stretch, _Outside(self.graph, stretch, stretch.steps))
+        for steps in strands(self.graph, whole):
+            self._number(whole, steps)
         self._at = stretch.cuts[-1]
 
     def finish(self) -> None:
         """Look at what comes after the last loop."""
         self._between(range(self._at, len(self.graph.nodes)))
 
-    def _number(self, stretch: Stretch, read: _Outside) -> None:
+    def _number(self, stretch: Stretch, steps: Sequence[Sequence[int]]) -> None:
         """Number a loop, unless its steps neither hand anything on nor read anything in turn."""
+        read = _Outside(self.graph, stretch, steps)
         found = self._aligned(read) or (self._counted(read, stretch) if stretch.carries or read.rows else None)
         if found is None:
-            self._between(range(stretch.cuts[0], stretch.cuts[-1]))
+            for places in steps:
+                self._between(places)
             return
         first, sign = found
-        count = len(stretch.cuts) - 1
-        times = tuple(first + sign * (k - stretch.whole.start) for k in range(count))
-        steps = tuple(tuple(self.graph.nodes[a:b]) for a, b in pairwise(stretch.cuts))
-        self.loops.append(Loop(steps, times))
+        times = tuple(first + sign * (k - stretch.whole.start) for k in range(len(steps)))
+        nodes = tuple(tuple(self.graph.nodes[place] for place in places) for places in steps)
+        self.loops.append(Loop(nodes, times))
         for rows in read.rows:
             if rows.sign == sign:
                 self._ahead.setdefault((rows.source, rows.axis), first - rows.first)
-        for step, t in zip(steps, times, strict=True):
+        for step, t in zip(nodes, times, strict=True):
             for node in step:
                 self.times[node] = self.about[node] = self._latest[node] = t
 
@@ -147,7 +149,7 @@ class Numbering:
         of_a_step = any((x.source, axis) in self._ahead for axis in range(len(x.row)))
         return x.source in self._latest and not of_a_step
 
-    def _between(self, places: range) -> None:
+    def _between(self, places: Sequence[int]) -> None:
         """Find out of what time steps nodes outside the loops are."""
         for place in places:
             node, read = self.graph.nodes[place], self.graph.readings[place]
@@ -197,14 +199,14 @@ class _Outside:
         rows: the rows of sequences that are read in turn.
     """
 
-    def __init__(self, graph: Graph, stretch: Stretch) -> None:
+    def __init__(self, graph: Graph, stretch: Stretch, steps: Sequence[Sequence[int]]) -> None:
         self.all: list[list[Reading]] = []
         series: dict[Any, list[tuple[int, Reading]]] = {}
         start, stop, place_of = stretch.cuts[0], stretch.cuts[-1], graph.place
         for k in stretch.whole:
             found: list[Reading] = []
             counts: dict[int, int] = {}
-            for place in range(stretch.cuts[k], stretch.cuts[k + 1]):
+            for place in steps[k]:
                 does = graph.does[place]
                 counts[does] = count = counts.get(does, 0) + 1
                 for slot, x in enumerate(graph.readings[place]):

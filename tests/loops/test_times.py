@@ -260,6 +260,18 @@ def test_both_directions():
     assert_found(functional.add_n(losses), diary)
 
 
+def test_both_directions_in_one_loop():
+    x, diary = sequence(), Diary()
+    W, U, V, A, h, g = *(weight(seed=k) for k in range(4)), zeros(), zeros()
+    for t in range(T):
+        h = (x[t] @ W + h @ U).tanh()
+        diary.step(t + 1, h)
+        g = (x[T - 1 - t] @ V + g @ A).tanh()
+        diary.step(T - t, g)
+    times = assert_found((h * g).sum(), diary)
+    assert [loop.times for loop in times.loops] == [(1, 2, 3, 4, 5), (5, 4, 3, 2, 1)]
+
+
 def test_two_layers_of_both_directions():
     x, diary = sequence(), Diary()
     below = [x[t] for t in range(T)]
