@@ -38,9 +38,10 @@ def of_each_step(graph: Graph, numbering: Numbering) -> dict[Node, int]:
 
 def _kind(graph: Graph, numbering: Numbering, kinds: dict[Node, Any], node: Node, x: Node) -> Any:
     """What there is to say of an input that inputs of other steps have in common with it."""
-    if is_sum(node) and is_sum(x) and x not in numbering.times:
+    if is_sum(node) and is_sum(x) and x not in numbering.loop_of:
         return None  # a running sum, which starts from a number
-    return ("step", graph.does[graph.place[x]]) if x in numbering.times else kinds.get(x)
+    loop = numbering.loop_of.get(x)
+    return kinds.get(x) if loop is None else (loop, graph.does[graph.place[x]])
 
 
 def read_in_one_step(nodes: Sequence[Node], times: dict[Node, int]) -> dict[Node, int]:

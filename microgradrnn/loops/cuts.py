@@ -39,12 +39,15 @@ def stretches(graph: Graph) -> list[Stretch]:
     """
     found: list[Stretch] = []
     parts = cores(graph)
+    low = free = 0
     for k, core in enumerate(parts):
-        low = parts[k - 1].stop if k > 0 else 0
         high = parts[k + 1].first if k + 1 < len(parts) else len(graph.uses)
-        loop = _Ends(graph, core, low, high).stretch(found[-1].cuts[-1] if found else 0)
+        ends = _Ends(graph, core, low, high)
+        loop = ends.stretch(free)
+        low = ends.stop
         if len(loop.cuts) > 3 or loop.cuts[-1] - loop.cuts[0] >= 2 * _WORTH:
             found.append(loop)
+            free = loop.cuts[-1]
     return found
 
 
@@ -72,10 +75,12 @@ class _Ends:
     def stretch(self, free: int) -> Stretch:
         """The loop; ``free`` is where the one before ends."""
         cuts = [self._cut(use) for use in self.starts[1:]]
-        end = self._finish(cuts)
-        if self.high < len(self.graph.uses):
-            end = min(end, self.graph.uses[self.high])
-        return Stretch((max(free, self._begin(cuts)), *cuts, end), self.whole, self.core.carries)
+        begin, end = self._begin(cuts), self._finish(cuts)
+        if self.starts[0] > 0:
+            begin = max(begin, free, self.graph.uses[self.starts[0] - 1] + 1)
+        if self.stop < len(self.graph.uses):
+            end = min(end, self.graph.uses[self.stop])
+        return Stretch((begin, *cuts, end), self.whole, self.core.carries)
 
     # ---- Steps that lack some uses ----------------------------------------------------------------------------------
 

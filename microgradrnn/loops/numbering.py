@@ -68,7 +68,7 @@ class Numbering:
 
     Attributes:
         loops: those that have their time steps.
-        times: of their nodes.
+        times, loop_of: of their nodes.
         about: for nodes outside, the one time step that all is of that they read, as far as it is of any.
     """
 
@@ -76,6 +76,7 @@ class Numbering:
         self.graph = graph
         self.loops: list[Loop] = []
         self.times: dict[Node, int] = {}
+        self.loop_of: dict[Node, Loop] = {}
         self.about: dict[Node, int] = dict(written)
         self._latest: dict[Node, int] = dict(written)  # the last time step that a node depends on
         self._ahead: dict[tuple[Node, int], int] = {}  # of a sequence and an axis, the time step less the row
@@ -84,18 +85,20 @@ class Numbering:
     def number(self, stretch: Stretch) -> None:
         """Give the next loop its time steps."""
         self._between(range(self._at, stretch.cuts[0]))
-        whole = _one_row_a_step(self.graph, stretch, _Outside(self.graph, stretch, stretch.steps))
-        for steps in strands(self.graph, whole):
-            self._number(whole, steps)
+        read = _Outside(self.graph, stretch.whole, stretch.steps)
+        parts = _one_row_a_step(self.graph, stretch, read)
+        several = strands(self.graph, parts)
+        for steps in several:
+            known = parts is stretch and len(several) == 1
+            self._number(parts, steps, read if known else _Outside(self.graph, parts.whole, steps))
         self._at = stretch.cuts[-1]
 
     def finish(self) -> None:
         """Look at what comes after the last loop."""
         self._between(range(self._at, len(self.graph.nodes)))
 
-    def _number(self, stretch: Stretch, steps: Sequence[Sequence[int]]) -> None:
+    def _number(self, stretch: Stretch, steps: Sequence[Sequence[int]], read: _Outside) -> None:
         """Number a loop, unless its steps neither hand anything on nor read anything in turn."""
-        read = _Outside(self.graph, stretch, steps)
         found = self._aligned(read) or (self._counted(read, stretch) if stretch.carries or read.rows else None)
         if found is None:
             for places in steps:
@@ -104,13 +107,26 @@ class Numbering:
         first, sign = found
         times = tuple(first + sign * (k - stretch.whole.start) for k in range(len(steps)))
         nodes = tuple(tuple(self.graph.nodes[place] for place in places) for places in steps)
-        self.loops.append(Loop(nodes, times))
+        self.loops.append(loop := Loop(nodes, times))
         for rows in read.rows:
             if rows.sign == sign:
                 self._ahead.setdefault((rows.source, rows.axis), first - rows.first)
         for step, t in zip(nodes, times, strict=True):
             for node in step:
                 self.times[node] = self.about[node] = self._latest[node] = t
+                self.loop_of[node] = loop
+        self._keep_leaves(read, [times[k] for k in stretch.whole])
+
+    def _keep_leaves(self, read: _Outside, times: Sequence[int]) -> None:
+        """Note which leaves one step alone has read, such as x_t in a list, for loops that read them again."""
+        steps: dict[Node, set[int]] = {}
+        for found, t in zip(read.all, times, strict=True):
+            for x in found:
+                if x.source.op is None and not x.row:
+                    steps.setdefault(x.source, set()).add(t)
+        for leaf, found_at in steps.items():
+            if len(found_at) == 1:
+                self.about.setdefault(leaf, *found_at)
 
     def _aligned(self, read: _Outside) -> tuple[int, int] | None:
         """The time step of the first whole step, and whether time goes on or back from there: as other loops have it.
@@ -199,22 +215,22 @@ class _Outside:
         rows: the rows of sequences that are read in turn.
     """
 
-    def __init__(self, graph: Graph, stretch: Stretch, steps: Sequence[Sequence[int]]) -> None:
+    def __init__(self, graph: Graph, whole: range, steps: Sequence[Sequence[int]]) -> None:
         self.all: list[list[Reading]] = []
         series: dict[Any, list[tuple[int, Reading]]] = {}
-        start, stop, place_of = stretch.cuts[0], stretch.cuts[-1], graph.place
-        for k in stretch.whole:
+        start, stop, place_of = steps[0][0], steps[-1][-1], graph.place
+        for k in whole:
             found: list[Reading] = []
             counts: dict[int, int] = {}
             for place in steps[k]:
                 does = graph.does[place]
                 counts[does] = count = counts.get(does, 0) + 1
                 for slot, x in enumerate(graph.readings[place]):
-                    if not start <= place_of.get(x.source, -1) < stop:
+                    if not start <= place_of.get(x.source, -1) <= stop:
                         found.append(x)
                         series.setdefault((does, count, slot), []).append((place, x))
             self.all.append(found)
-        self.series = [found for found in series.values() if len(found) == len(stretch.whole)]
+        self.series = [found for found in series.values() if len(found) == len(whole)]
         self.rows = [rows for found in self.series if (rows := _rows([x for _, x in found])) is not None]
 
 

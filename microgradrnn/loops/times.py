@@ -22,10 +22,9 @@ class Times:
         loops: the loops that were found, in the order of recording; none where all steps were written as scopes.
     """
 
-    def __init__(self, times: dict[Node, int], loops: Sequence[Loop]) -> None:
-        self._times, self.loops = times, tuple(loops)
+    def __init__(self, times: dict[Node, int], loops: Sequence[Loop], loop_of: dict[Node, Loop]) -> None:
+        self._times, self.loops, self._loop_of = times, tuple(loops), loop_of
         self.steps = tuple(sorted(set(times.values())))
-        self._loops = {node: loop for loop in loops for step in loop.steps for node in step}
 
     def of(self, node: Node) -> int | None:
         """The time step of a node; None for what stands outside all steps, and for nodes of other graphs."""
@@ -33,7 +32,7 @@ class Times:
 
     def loop(self, node: Node) -> Loop | None:
         """The loop that a node was recorded in, if that was found and not written."""
-        return self._loops.get(node)
+        return self._loop_of.get(node)
 
 
 def time_steps(root: Node) -> Times:
@@ -82,4 +81,4 @@ def time_steps(root: Node) -> Times:
     times = {**written, **numbering.times}
     if not written:
         times |= of_each_step(graph, numbering)
-    return Times(times | read_in_one_step(nodes, times), numbering.loops)
+    return Times(times | read_in_one_step(nodes, times), numbering.loops, numbering.loop_of)

@@ -65,8 +65,10 @@ class Graph:
                     self.last_read[made] = place
         reads = self._reads(wide)
         within = _within_a_step([found for x, found in reads.items() if wide or _is_parameter(x)])
-        several = {x for x, found in reads.items() if sum(map(len, found.values())) > 1 and not within(found)}
-        self._weights = {x for x in several if _is_parameter(x) or (wide and sum(map(len, reads[x].values())) > 2)}
+        counts = {x: sum(map(len, found.values())) for x, found in reads.items()}
+        several = {x for x, found in reads.items() if counts[x] > 1 and not within(found)}
+        candidates = {x: counts[x] for x in several if _is_parameter(x) or (wide and counts[x] > 2)}
+        self._weights = self._not_beside_others(candidates)
         self._sequences = self._find_sequences(within)
         self._leaves = {x for x in several if x.op is None}
         kinds = {x: kind for x, read in known.items() if (kind := self._kind(read)) is not None}
@@ -117,6 +119,14 @@ class Graph:
                 if not x.row and (wide or x.source.op is None):
                     reads.setdefault(x.source, {}).setdefault((self.does[place], slot), []).append(place)
         return reads
+
+    def _not_beside_others(self, counts: dict[Node, int]) -> set[Node]:
+        """Without those that are only read together with one that is read more often, as x_t is by both directions."""
+        found: set[Node] = set()
+        for read in self.readings:
+            beside = [x.source for x in read if not x.row and x.source in counts]
+            found.update(x for x in beside if counts[x] == max(map(counts.__getitem__, beside)))
+        return found
 
     def _find_sequences(self, within: Callable[[Reads], bool]) -> set[Node]:
         """What is read row by row, one row after another: not the same rows over and over, nor all in one step."""

@@ -260,6 +260,19 @@ def test_both_directions():
     assert_found(functional.add_n(losses), diary)
 
 
+@pytest.mark.parametrize("constant", [True, False])
+def test_both_directions_of_inputs_in_a_list(constant):
+    xs, diary = [Tensor(np.full((1, SIZE), 0.1 * t), requires_grad=not constant) for t in range(T)], Diary()
+    losses = []
+    for direction in (1, -1):
+        W, U, h = weight(), weight(), zeros()
+        for t in range(T)[::direction]:
+            h = (xs[t] @ W + h @ U).tanh()
+            diary.step(t + 1, h)
+        losses.append(h.sum())
+    assert_found(losses[0] + losses[1], diary)
+
+
 def test_both_directions_in_one_loop():
     x, diary = sequence(), Diary()
     W, U, V, A, h, g = *(weight(seed=k) for k in range(4)), zeros(), zeros()
