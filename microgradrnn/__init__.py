@@ -14,6 +14,7 @@ from microgradrnn.context import detect_nan, no_grad, scope
 from microgradrnn.engine import Node, Tensor, Value, record
 from microgradrnn.forward import jvp
 from microgradrnn.gradcheck import gradcheck
+from microgradrnn.loops import time_steps
 from microgradrnn.lowering import lower
 from microgradrnn.nn.module import Parameter
 from microgradrnn.ops import Op
@@ -41,4 +42,5 @@ __all__ = [
     "optim",
     "record",
     "scope",
+    "time_steps",
 ]

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from microgradrnn import ops
 from microgradrnn.backprop import order
 from microgradrnn.engine import Node
+from microgradrnn.loops import time_steps
 
 Array = NDArray[Any]
 Steps = Sequence[int | None]
@@ -102,13 +103,15 @@ def rows_of(loss: Node, weight: Node) -> ByStep:
     >>> rows_of(h.sum(), W)
     {1: array([[5.]])}
     """
+    times = time_steps(loss)
     rows: dict[int | None, list[Array]] = {}
     for node in order(loss):
         for slot, x in enumerate(node.inputs):
             if x is weight:
-                if node.op is not ops.MATMUL or slot != 1 or node.t is None or weight.ndim != 2:
+                t = times.of(node)
+                if node.op is not ops.MATMUL or slot != 1 or t is None or weight.ndim != 2:
                     return {}
-                rows.setdefault(node.t, []).append(np.reshape(node.xs[0], (-1, weight.shape[0])))
+                rows.setdefault(t, []).append(np.reshape(node.xs[0], (-1, weight.shape[0])))
     return {t: np.concatenate(found) for t, found in rows.items()}
 
 

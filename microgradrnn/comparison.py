@@ -21,6 +21,7 @@ from microgradrnn.analysis import grad_by_time
 from microgradrnn.attribution import Array, ByStep, allowed, as_if, by_its_rows, in_steps, largest, named, rows_of
 from microgradrnn.backprop import gradients, order
 from microgradrnn.engine import Node
+from microgradrnn.loops import time_steps
 from microgradrnn.rounding import Rounding
 
 Found = Node | dict[int | None, Node]
@@ -92,8 +93,8 @@ def compare(loss: Node, mine: Mapping[Any, Any], rtol: float = 1e-6) -> Comparis
     Args:
         loss: a node with one entry. Its graph is walked; no ``grad`` is touched.
         mine: your gradients, by label or by node. Of one node: an array of its shape, or what each step contributes,
-            as ``{t: array}`` or in one array, time first. Of a series of nodes, such as ``"h"`` for h_1 .. h_T: the
-            gradient of each, likewise.
+            as ``{t: array}`` or in one array, time first. Of a series of nodes, such as ``"h"`` for h_1 .. h_T, or for
+            nodes that all have the label h, one a step: the gradient of each, likewise.
         rtol: how far an entry may be off, relative to ours, and beyond that a thousandth of it relative to our largest
             entry. What rounding explains is allowed too: where numbers cancel, as in a bias before batch normalisation,
             the gradient is 0, and what is computed depends on the order of the sums (`microgradrnn.rounding`).
@@ -108,12 +109,11 @@ def compare(loss: Node, mine: Mapping[Any, Any], rtol: float = 1e-6) -> Comparis
 
     L = h_1 + h_2 + h_3 with h_t = h_(t-1) W and h_0 = 1, so dL/dW = 1 + 2 W + 3 W^2. Here the walk stopped too early:
 
-    >>> from microgradrnn import Tensor, scope
+    >>> from microgradrnn import Tensor
     >>> W, h, states = Tensor([[2.0]], label="W"), Tensor([[1.0]]), []
     >>> for t in (1, 2, 3):
-    ...     with scope("cell", t=t):
-    ...         h = h @ W
-    ...         states.append(h.sum())
+    ...     h = h @ W
+    ...     states.append(h.sum())
     >>> print(compare(sum(states), {"W": [[10.0]]}))
     W differs, most at [0, 0]: mine 10, ours 17, relative error 0.41
       comes in at step 1: as if the contribution of step 1 is left out: the walk stops after step 2
@@ -126,7 +126,7 @@ def compare(loss: Node, mine: Mapping[Any, Any], rtol: float = 1e-6) -> Comparis
         raise TypeError('compare: mine is a dict of your gradients by label, such as {"W_hh": array}')
     found = gradients(loss)
     grads = {node: found[node] for node in order(loss)}
-    keys = {key: _look_up(key, grads) for key in mine}
+    keys = {key: _look_up(key, grads, loss) for key in mine}
     asked = {node for key in keys.values() for node in (key.values() if isinstance(key, dict) else [key])}
     ours = _Ours(loss, grads, rtol, Rounding(loss, asked))
     return Comparison(tuple(_compare_one(ours, key, keys[key], given) for key, given in mine.items()))
@@ -173,8 +173,9 @@ def _compare_total(ours: _Ours, name: str, node: Node, mine: Array) -> Finding:
         return finding
     parts = _contributions(ours.loss, node)
     place = as_if(mine, right, parts, ours.rtol)
-    if node.t is not None:
-        return replace(finding, step=node.t, why=place.why if place else "")
+    t = time_steps(ours.loss).of(node)
+    if t is not None:
+        return replace(finding, step=t, why=place.why if place else "")
     if place is None and in_steps(parts):
         place = by_its_rows(name, mine - right, rows_of(ours.loss, node))
     return replace(finding, step=place.step, why=place.why) if place else finding
@@ -223,8 +224,11 @@ def _worst(name: str, mine: Array, ours: Array, allowed: Array) -> Finding:
 # What was given, and what it stands for
 
 
-def _look_up(key: Any, nodes: Iterable[Node]) -> Found:
-    """The node that a key stands for, or the series of them by step, in the order of the walk."""
+def _look_up(key: Any, nodes: Iterable[Node], loss: Node) -> Found:
+    """The node that a key stands for, or the series of them by step, in the order of the walk.
+
+    A series has labels with numbers, h_1 .. h_T, or one label for all, each in a time step of its own.
+    """
     if isinstance(key, Node):
         named_so, series = [node for node in nodes if node is key], []
     else:
@@ -232,13 +236,18 @@ def _look_up(key: Any, nodes: Iterable[Node]) -> Found:
         numbers = [(re.fullmatch(rf"{re.escape(str(key))}_(\d+)", node.label), node) for node in nodes]
         steps = [(int(match[1]), node) for match, node in numbers if match]
         series = [(t, node) for t, node in steps if t > 0 or node.t == 0]  # h_0 is mostly what comes before step 1
-    if not named_so and not series:
+    if len(named_so) == 1:
+        return named_so[0]
+    if named_so:
+        times = time_steps(loss)
+        series = [(t, node) for node in named_so if (t := times.of(node)) is not None]
+    elif not series:
         raise KeyError(f"compare: {key!r} is no node here that gets a gradient; these are: {_labels(nodes)}")
-    if len(named_so) > 1 or (not named_so and len(dict(series)) < len(series)):
+    if len(dict(series)) < max(len(series), len(named_so)):
         raise ValueError(
             f"compare: several nodes are labelled {key!r}, or so with one number; give the node as the key"
         )
-    return named_so[0] if named_so else dict(series)
+    return dict(series)
 
 
 def _labels(nodes: Iterable[Node]) -> str:

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from microgradrnn.analysis.weights import by_time
 from microgradrnn.backprop import order, seed
 from microgradrnn.engine import Node
+from microgradrnn.loops import time_steps
 from microgradrnn.ops import Op
 from microgradrnn.stepping import Edge, watched
 
@@ -69,9 +70,10 @@ class Rounding:
     @cached_property
     def _passes(self) -> list[dict[Node, dict[int | None, Any]]]:
         """For each node what each step contributes to it: as it is, then as it is in each of the disturbed passes."""
-        rng = np.random.default_rng(0)
+        rng, times = np.random.default_rng(0), time_steps(self._loss)
         with np.errstate(all="ignore"):
-            return [by_time(_edges(self._loss, rng, size), self._nodes) for size in (0.0, *[_DISTURBED] * _SAMPLES)]
+            passes = (_edges(self._loss, rng, size) for size in (0.0, *[_DISTURBED] * _SAMPLES))
+            return [by_time(edges, self._nodes, times) for edges in passes]
 
 
 @dataclass(eq=False, slots=True)

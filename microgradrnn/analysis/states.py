@@ -1,6 +1,6 @@
 """Gradients at the states and between them: how much of what is said at step j depends on step i.
 
-- `find_states`: the states of every step, found in a graph by their labels.
+- `find_states`: the states of every step, found in a graph by their labels, or as what steps hand on.
 - `grad_norms`: the norm of dL/dh_t at every step.
 - `state_jacobian`: dh_j/dh_i, as it was recorded.
 
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from microgradrnn.backprop import gradients, order, seed, visit
 from microgradrnn.engine import Node, serial
+from microgradrnn.loops import time_steps
 from microgradrnn.norms import norm
 
 Array = NDArray[Any]
@@ -27,6 +28,9 @@ State = Node | Sequence[Node]
 
 def find_states(root: Node, name: str = "h") -> dict[int, Node]:
     """The states behind ``root`` that get a gradient, by their labels: h_1, h_2 ..., as the cells of `nn` label them.
+
+    In a loop of your own one label will do for the states of all steps, such as "h", and none for "h", which then is
+    the last of what each step hands on to the next; see `microgradrnn.loops.time_steps`.
 
     Args:
         root: a loss, or any node computed from states.
@@ -39,31 +43,51 @@ def find_states(root: Node, name: str = "h") -> dict[int, Node]:
     Raises:
         ValueError: there is no such label (the error names those that there are), or a step has two of them.
 
-    >>> from microgradrnn import nn
+    >>> from microgradrnn import Tensor, nn
     >>> outputs, _ = nn.RNN(2, 3, num_layers=2, seed=0)(np.ones((4, 1, 2)))
     >>> [node.label for node in find_states(outputs, "h2").values()]
     ['h2_1', 'h2_2', 'h2_3', 'h2_4']
+    >>> h, W = Tensor([[1.0]]), Tensor([[0.5]])
+    >>> for _ in range(3):
+    ...     h = (h @ W).tanh()
+    >>> {t: round(node.item(), 3) for t, node in find_states(h).items()}
+    {1: 0.462, 2: 0.227, 3: 0.113}
     """
-    scope, _, letter = name.rpartition("/")
-    found: dict[int, Node] = {}
-    others: set[str] = set()
-    for node in reversed(order(root)):
-        label = re.fullmatch(r"(.+)_(\d+)", node.label)
-        if label is None:
-            continue
-        if label[1] != letter or (scope and f"/{scope}/" not in f"/{node.scope}/"):
-            others.add(f"{node.scope}/{label[1]}".lstrip("/"))
-            continue
-        twin = found.setdefault(int(label[2]), node)
-        if twin is not node:
-            raise ValueError(
-                f"find_states: two nodes are labelled {node.label}, in the scopes {twin.scope!r} and {node.scope!r}; "
-                f"put a scope before the name, such as 'encoder/{letter}', or hand in a mapping {{t: node}}"
-            )
+    nodes = [node for node in reversed(order(root)) if node.label]
+    labelled = [(label, node) for node in nodes if (label := re.fullmatch(r"(.+)_(\d+)", node.label))]
+    found = _by_step(name, ((int(label[2]), node) for label, node in labelled if _is_named(node, label[1], name)))
     if not found:
-        there = ", ".join(sorted(others)) or "none"
+        times = time_steps(root)
+        timed = ((times.of(node), node) for node in nodes if _is_named(node, node.label, name))
+        found = _by_step(name, ((t, node) for t, node in timed if t is not None))
+        if not found and name == "h":
+            states = ((t, node) for loop in times.loops for t, node in loop.states().items() if node.requires_grad)
+            found = _by_step(name, states)
+    if not found:
+        there = ", ".join(sorted({f"{node.scope}/{label[1]}".lstrip("/") for label, node in labelled})) or "none"
         raise ValueError(f"find_states: no node with a gradient is labelled {name}_t; labelled by step are: {there}")
     return dict(sorted(found.items()))
+
+
+def _is_named(node: Node, label: str, name: str) -> bool:
+    """Whether a label, without its step, is the one of a name, which may stand after a scope."""
+    scope, _, letter = name.rpartition("/")
+    return label == letter and (not scope or f"/{scope}/" in f"/{node.scope}/")
+
+
+def _by_step(name: str, pairs: Iterable[tuple[int, Node]]) -> dict[int, Node]:
+    """The one node of each step."""
+    found: dict[int, Node] = {}
+    for t, node in pairs:
+        twin = found.setdefault(t, node)
+        if twin is not node:
+            called = node.label or f"as nothing, and are states of step {t}"
+            raise ValueError(
+                f"find_states: two nodes are labelled {called}, in the scopes {twin.scope!r} and {node.scope!r}; "
+                f"put a scope before the name, such as 'encoder/{name.rpartition('/')[2]}', or hand in a mapping "
+                "{t: node}"
+            )
+    return found
 
 
 def grad_norms(loss: Node, name: str = "h") -> dict[int, float]:

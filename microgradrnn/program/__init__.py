@@ -1,7 +1,7 @@
 """Record once, replay: a recorded graph as NumPy source; see `compile`.
 
 - `compiling`: `compile`. `program`: what it gives.
-- `rolling`: unrolled steps as loops again. `derive`: both passes, from the op table, as `expressions`.
+- `derive`: both passes, from the op table, as `expressions`.
 - `rewrites`: what is done for all steps at once. `in_place`: what is written over what.
 - `text`, `statements`, `writing`: expressions, their lines, and loops.
 - `scalars`: graphs of `microgradrnn.Value`, as Python on floats.

@@ -10,17 +10,18 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from microgradrnn.engine import Node, Value, ancestors
+from microgradrnn.loops import Recording
 from microgradrnn.program.derive import Derivation
 from microgradrnn.program.expressions import Expression
 from microgradrnn.program.fixing import fix_numbers, fix_rows, fix_untied, least_sizes, reasons
 from microgradrnn.program.frozen import frozen
 from microgradrnn.program.functions import HELPERS, written_function
+from microgradrnn.program.labels import not_rolled
 from microgradrnn.program.leaves import Leaves
 from microgradrnn.program.names import Names
 from microgradrnn.program.namespace import Expressions
 from microgradrnn.program.program import Argument, Program
 from microgradrnn.program.rewrites import REWRITES, Rewriter
-from microgradrnn.program.rolling import Recording
 from microgradrnn.program.scalars import compile_scalars
 from microgradrnn.program.sizes import Size
 from microgradrnn.program.text import moved
@@ -137,7 +138,7 @@ class _Compiling:
         notes = {
             "Fixed": reasons(self.leaves.inputs),
             "Constant": frozen(self.graph, self.leaves.given),
-            "Not rolled": self.recording.notes,
+            "Not rolled": not_rolled(self.recording),
         }
         said = [f"    # {kind}: {why}" for kind, found in notes.items() for why in found]
         source = [*_title(body), *self._head(writer), *said, *(f"    {size}" for size in sizes), *body]

@@ -15,13 +15,7 @@ from typing import Any
 from microgradrnn import ops
 from microgradrnn.engine import Node
 from microgradrnn.errors import reading
-from microgradrnn.ops import Scattered, downstream_of
-from microgradrnn.program.expressions import Carry, Expression
-from microgradrnn.program.forward import Forward
-from microgradrnn.program.labels import base, gradient_name, says
-from microgradrnn.program.names import identifier
-from microgradrnn.program.namespace import Expressions
-from microgradrnn.program.rolling import (
+from microgradrnn.loops import (
     Body,
     Carried,
     Listed,
@@ -37,6 +31,12 @@ from microgradrnn.program.rolling import (
     Source,
     inner,
 )
+from microgradrnn.ops import Scattered, downstream_of
+from microgradrnn.program.expressions import Carry, Expression
+from microgradrnn.program.forward import Forward
+from microgradrnn.program.labels import base, gradient_name, says
+from microgradrnn.program.names import identifier
+from microgradrnn.program.namespace import Expressions
 from microgradrnn.program.steps import (
     all_scattered,
     each_row,

@@ -11,8 +11,8 @@ import numpy as np
 
 from microgradrnn import ops
 from microgradrnn.engine import Node
+from microgradrnn.loops import Recording, Rows, Source
 from microgradrnn.program.expressions import Expression
-from microgradrnn.program.rolling import Recording, Rows, Source
 from microgradrnn.program.sizes import WEIGHT, Dimension, Size
 
 

@@ -12,10 +12,7 @@ import numpy as np
 from microgradrnn import ops
 from microgradrnn.engine import Node
 from microgradrnn.errors import reading
-from microgradrnn.program.expressions import Carry, Expression, Loop, is_composed
-from microgradrnn.program.labels import named
-from microgradrnn.program.namespace import Expressions
-from microgradrnn.program.rolling import (
+from microgradrnn.loops import (
     Body,
     Carried,
     Member,
@@ -30,6 +27,9 @@ from microgradrnn.program.rolling import (
     Source,
     inner,
 )
+from microgradrnn.program.expressions import Carry, Expression, Loop, is_composed
+from microgradrnn.program.labels import named
+from microgradrnn.program.namespace import Expressions
 from microgradrnn.program.sizes import Size, unite
 from microgradrnn.program.steps import final, in_floats, step, total, whole
 

@@ -6,10 +6,10 @@ import re
 from typing import Any
 
 from microgradrnn.engine import Node
+from microgradrnn.loops import Recording, is_row
 from microgradrnn.program.expressions import Expression
 from microgradrnn.program.names import identifier
 from microgradrnn.program.namespace import Expressions
-from microgradrnn.program.rolling import is_row
 
 
 def named(xp: Expressions, x: Any, node: Node) -> Any:
@@ -44,6 +44,17 @@ def says(node: Node) -> str:
     sign = _SIGNS.get(node.op.name)
     known = identifier(base(node)) or (f" {sign} ".join(read) if sign and len(read) == len(node.inputs) else "")
     return f"{known}: {does}" if known else does
+
+
+def not_rolled(recording: Recording) -> list[str]:
+    """Why stretches of a graph that repeat are no loops, each reason once."""
+    found: dict[str, None] = {}
+    for node, slot in recording.broken:
+        assert node.op is not None
+        name, read = (f" ({identifier(x.label)})" if x.label else "" for x in (node, node.inputs[slot]))
+        repeats = f"{identifier(node.op.name)}{name} is written again for each step"
+        found[f"{repeats}: what it reads{read} does not go on from step to step"] = None
+    return list(found)
 
 
 def gradient_name(node: Node) -> str:

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from microgradrnn.engine import Node
+from microgradrnn.loops import Listed, Row
 from microgradrnn.program.expressions import Expression
 from microgradrnn.program.names import identifier
 from microgradrnn.program.namespace import Expressions
-from microgradrnn.program.rolling import Listed, Row
 from microgradrnn.program.sizes import WEIGHT, Dimension, Size
 from microgradrnn.program.text import LITERAL
 

@@ -1,0 +1,295 @@
+"""Which time step each step of a loop is: by what it reads of other loops, or of sequences.
+
+- `Loop`: a loop as it was unrolled, with its time steps. `Numbering`: gives all loops of a graph theirs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from microgradrnn import ops
+from microgradrnn.engine import Node
+from microgradrnn.loops.cuts import Stretch
+from microgradrnn.loops.strands import strands
+from microgradrnn.loops.uses import Graph, Reading
+from microgradrnn.loops.whole_steps import is_sum
+
+
+@dataclass(frozen=True, eq=False)
+class Loop:
+    """A loop as it was unrolled.
+
+    Attributes:
+        steps: the nodes that each step has made, oldest first, in the order in which the steps were recorded.
+        times: the time step of each. They fall where a sequence is read from its end.
+    """
+
+    steps: tuple[tuple[Node, ...], ...]
+    times: tuple[int, ...]
+
+    def states(self) -> dict[int, Node]:
+        """For each time step the state that it hands on: the last of its nodes that a later step reads.
+
+        Running sums are none. The last step's state is the one that does what a state before it does.
+        """
+        step_of = {node: k for k, step in enumerate(self.steps) for node in step}
+        read = {
+            x
+            for node, k in step_of.items()
+            for x in node.inputs
+            if step_of.get(x, k) < k and not (is_sum(node) and is_sum(x))
+        }
+        found: dict[int, Node] = {}
+        kinds: set[Any] = set()
+        for t, step in zip(self.times, self.steps, strict=True):
+            counts: dict[Any, int] = {}
+            last = None
+            for node in step:
+                counts[node.op] = count = counts.get(node.op, 0) + 1
+                if node in read:
+                    last = node
+                    kinds.add((node.op, count))
+                elif step is self.steps[-1] and (node.op, count) in kinds:
+                    last = node
+            if last is not None:
+                found[t] = last
+        return found
+
+
+class Numbering:
+    """Gives the loops of a graph their time steps, in the order of recording.
+
+    Args:
+        graph: that the loops were found in.
+        written: the time steps that the user has written.
+
+    Attributes:
+        loops: those that have their time steps.
+        times, loop_of: of their nodes.
+        about: for nodes outside, the one time step that all is of that they read, as far as it is of any.
+    """
+
+    def __init__(self, graph: Graph, written: dict[Node, int]) -> None:
+        self.graph = graph
+        self.loops: list[Loop] = []
+        self.times: dict[Node, int] = {}
+        self.loop_of: dict[Node, Loop] = {}
+        self.about: dict[Node, int] = dict(written)
+        self._latest: dict[Node, int] = dict(written)  # the last time step that a node depends on
+        self._ahead: dict[tuple[Node, int], int] = {}  # of a sequence and an axis, the time step less the row
+        self._at = 0
+
+    def number(self, stretch: Stretch) -> None:
+        """Give the next loop its time steps."""
+        self._between(range(self._at, stretch.cuts[0]))
+        read = _Outside(self.graph, stretch.whole, stretch.steps)
+        parts = _one_row_a_step(self.graph, stretch, read)
+        several = strands(self.graph, parts)
+        for steps in several:
+            known = parts is stretch and len(several) == 1
+            self._number(parts, steps, read if known else _Outside(self.graph, parts.whole, steps))
+        self._at = stretch.cuts[-1]
+
+    def finish(self) -> None:
+        """Look at what comes after the last loop."""
+        self._between(range(self._at, len(self.graph.nodes)))
+
+    def _number(self, stretch: Stretch, steps: Sequence[Sequence[int]], read: _Outside) -> None:
+        """Number a loop, unless its steps neither hand anything on nor read anything in turn."""
+        found = self._aligned(read) or (self._counted(read, stretch) if stretch.carries or read.rows else None)
+        if found is None:
+            for places in steps:
+                self._between(places)
+            return
+        first, sign = found
+        times = tuple(first + sign * (k - stretch.whole.start) for k in range(len(steps)))
+        nodes = tuple(tuple(self.graph.nodes[place] for place in places) for places in steps)
+        self.loops.append(loop := Loop(nodes, times))
+        for rows in read.rows:
+            if rows.sign == sign:
+                self._ahead.setdefault((rows.source, rows.axis), first - rows.first)
+        for step, t in zip(nodes, times, strict=True):
+            for node in step:
+                self.times[node] = self.about[node] = self._latest[node] = t
+                self.loop_of[node] = loop
+        self._keep_leaves(read, [times[k] for k in stretch.whole])
+
+    def _keep_leaves(self, read: _Outside, times: Sequence[int]) -> None:
+        """Note which leaves one step alone has read, such as x_t in a list, for loops that read them again."""
+        steps: dict[Node, set[int]] = {}
+        for found, t in zip(read.all, times, strict=True):
+            for x in found:
+                if x.source.op is None and not x.row:
+                    steps.setdefault(x.source, set()).add(t)
+        for leaf, found_at in steps.items():
+            if len(found_at) == 1:
+                self.about.setdefault(leaf, *found_at)
+
+    def _aligned(self, read: _Outside) -> tuple[int, int] | None:
+        """The time step of the first whole step, and whether time goes on or back from there: as other loops have it.
+
+        They are those whose steps, or whose sequences, this one reads in turn.
+        """
+        for found in read.series:
+            times = [self.about.get(x.source) for _, x in found]
+            if (sign := _in_turn(times)) and times[0] is not None:
+                return times[0], sign
+        for rows in read.rows:
+            ahead = self._ahead.get((rows.source, rows.axis))
+            if ahead is not None and self._is_possible(read, rows, ahead):
+                return rows.first + ahead, rows.sign
+        return None
+
+    def _counted(self, read: _Outside, stretch: Stretch) -> tuple[int, int]:
+        """Likewise, after the last step that this loop depends on, or by its own rows, or from 1."""
+        latest = [self._latest[x.source] for found in read.all for x in found if self._counts(x)]
+        if latest:
+            return max(latest) + 1 + stretch.whole.start, 1
+        if read.rows:
+            return read.rows[0].first + 1, read.rows[0].sign
+        return 1 + stretch.whole.start, 1
+
+    def _is_possible(self, read: _Outside, rows: _Rows, ahead: int) -> bool:
+        """Whether no step would come before what it depends on."""
+        for k, found in enumerate(read.all):
+            t = rows.first + rows.sign * k + ahead
+            if any(self._latest[x.source] > t for x in found if self._counts(x)):
+                return False
+        return True
+
+    def _counts(self, x: Reading) -> bool:
+        """Whether it depends on a time step; a row depends on that which it belongs to."""
+        of_a_step = any((x.source, axis) in self._ahead for axis in range(len(x.row)))
+        return x.source in self._latest and not of_a_step
+
+    def _between(self, places: Sequence[int]) -> None:
+        """Find out of what time steps nodes outside the loops are."""
+        for place in places:
+            node, read = self.graph.nodes[place], self.graph.readings[place]
+            latest = [self._latest[x.source] for x in read if x.source in self._latest]
+            if not latest:
+                continue
+            self._latest[node] = max(latest)
+            summed = is_sum(node)
+            about = {
+                self.about.get(x.source)
+                for x in read
+                if x.source in self._latest and not (summed and is_sum(x.source) and x.source not in self.times)
+            }
+            if len(about) == 1 and (t := about.pop()) is not None:
+                self.about[node] = t
+            self._pass_rows_on(node, read)
+
+    def _pass_rows_on(self, node: Node, read: Sequence[Reading]) -> None:
+        """Note which time steps the rows of a node are of, such as those of a stack of states."""
+        if node.op is ops.STACK and node.params["axis"] == 0:
+            times = [self.about.get(x.source) for x in read]
+            if _in_turn(times) == 1:
+                self._ahead[node, 0] = times[0]  # type: ignore[assignment]
+        elif node.op not in _MOVES:
+            for x in read:
+                ahead = self._ahead.get((x.source, 0))
+                if ahead is not None and not x.row and node.shape[:1] == x.source.shape[:1]:
+                    self._ahead.setdefault((node, 0), ahead)
+
+
+@dataclass(frozen=True, eq=False)
+class _Rows:
+    """Rows of a sequence that whole steps read in turn."""
+
+    source: Node
+    axis: int
+    first: int
+    sign: int
+
+
+class _Outside:
+    """What the whole steps of a loop read that was made outside it.
+
+    Attributes:
+        all: for each step, everything.
+        series: for what each step reads in the same place, the places of the readers and what they read, one a step.
+        rows: the rows of sequences that are read in turn.
+    """
+
+    def __init__(self, graph: Graph, whole: range, steps: Sequence[Sequence[int]]) -> None:
+        self.all: list[list[Reading]] = []
+        series: dict[Any, list[tuple[int, Reading]]] = {}
+        start, stop, place_of = steps[0][0], steps[-1][-1], graph.place
+        for k in whole:
+            found: list[Reading] = []
+            counts: dict[int, int] = {}
+            for place in steps[k]:
+                does = graph.does[place]
+                counts[does] = count = counts.get(does, 0) + 1
+                for slot, x in enumerate(graph.readings[place]):
+                    if not start <= place_of.get(x.source, -1) <= stop:
+                        found.append(x)
+                        series.setdefault((does, count, slot), []).append((place, x))
+            self.all.append(found)
+        self.series = [found for found in series.values() if len(found) == len(whole)]
+        self.rows = [rows for found in self.series if (rows := _rows([x for _, x in found])) is not None]
+
+
+def _rows(found: Sequence[Reading]) -> _Rows | None:
+    """The rows of a sequence that steps read in turn, if that is what they read."""
+    source, size = found[0].source, len(found[0].row)
+    if any(x.source is not source or len(x.row) != size for x in found):
+        return None
+    moving = [axis for axis in range(size) if found[0].row[axis] != found[1].row[axis]]
+    if len(moving) != 1:
+        return None
+    sign = _in_turn([x.row[moving[0]] for x in found])
+    return _Rows(source, moving[0], found[0].row[moving[0]], sign) if sign else None
+
+
+def _in_turn(numbers: Sequence[int | None]) -> int:
+    """1 if each number is one more than the one before, -1 if it is one less, and 0 if neither."""
+    if len(numbers) < 2 or None in numbers:
+        return 0
+    differences = {b - a for a, b in pairwise(numbers)}  # type: ignore[operator]
+    return differences.pop() if differences in ({1}, {-1}) else 0
+
+
+def _one_row_a_step(graph: Graph, stretch: Stretch, read: _Outside) -> Stretch:
+    """A loop whose body reads several rows in turn, each in a way of its own, as so many times as many steps."""
+    starts = _row_starts([found for found in read.series if graph.is_sequence(found[0][1])])
+    if starts is None:
+        return stretch
+    cuts = list(stretch.cuts[: stretch.whole.start + 1])
+    for k, places in zip(stretch.whole, starts, strict=True):
+        lead = places[0] - stretch.cuts[k]
+        cuts += [place - lead for place in places[1:]] + [stretch.cuts[k + 1]]
+    whole = range(stretch.whole.start, len(cuts) - 1)
+    cuts += stretch.cuts[stretch.whole.stop + 1 :]
+    return Stretch(tuple(cuts), whole, stretch.carries)
+
+
+def _row_starts(series: Sequence[Sequence[tuple[int, Reading]]]) -> list[list[int]] | None:
+    """For each step, the places at which it reads its rows, if it reads several of one sequence, in turn."""
+    for found in series:
+        source = found[0][1].source
+        same = [other for other in series if other[0][1].source is source]
+        moves = len(same)
+        if moves < 2 or len(found) < 2:
+            continue
+        rows = [[(x.row, place) for place, x in step] for step in zip(*same, strict=True)]
+        flat = [row for step in rows for row, _ in step]
+        if all(len(row) == len(flat[0]) for row in flat) and _follow(flat):
+            places = [[place for _, place in step] for step in rows]
+            if all(a < b for step in places for a, b in pairwise(step)):
+                return places
+    return None
+
+
+def _follow(rows: Sequence[tuple[int, ...]]) -> bool:
+    """Whether rows are read in turn, each once."""
+    moving = [axis for axis in range(len(rows[0])) if rows[0][axis] != rows[1][axis]]
+    still = [row[:axis] + row[axis + 1 :] for axis in moving for row in rows]
+    return len(moving) == 1 and len(set(still)) == 1 and _in_turn([row[moving[0]] for row in rows]) != 0
+
+
+_MOVES = (ops.INDEX, ops.TRANSPOSE, ops.RESHAPE, ops.STACK, ops.CONCAT)
