@@ -92,6 +92,11 @@ def test_the_spine_points_down():
             assert rank[below] <= rank[above], f"{above} imports {below}"
 
 
+def test_loops_stand_on_the_engine_alone():
+    below = {name.split(".")[0] for above, name in ARROWS if above.split(".")[0] == "loops"}
+    assert below == {"ops", "engine", "loops"}
+
+
 def test_no_modules_import_each_other_in_a_circle():
     """Take away whatever imports nothing that is left; a circle never goes."""
     names = {name for arrow in ARROWS for name in arrow}

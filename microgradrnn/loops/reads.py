@@ -136,6 +136,11 @@ def inner(read: Any) -> Any:
     return read
 
 
+def first_of(read: Any, length: int) -> Any:
+    """The same for so many steps alone."""
+    return OnePerStep(read.leaves[:length]) if isinstance(read, OnePerStep) else read
+
+
 def is_row(node: Node) -> bool:
     """Whether it is one row of its input, taken with a plain integer."""
     if node.op is not ops.INDEX or len(node.inputs) != 1:

@@ -33,6 +33,7 @@ from microgradrnn.loops.reads import (
     Same,
     Single,
     Source,
+    first_of,
     inner,
     is_row,
     is_wanted,
@@ -41,6 +42,7 @@ from microgradrnn.loops.reads import (
     source_of,
 )
 from microgradrnn.loops.repeats import Repeats
+from microgradrnn.loops.uses import numbered
 
 
 class Broken(NamedTuple):
@@ -73,7 +75,7 @@ class Recording:
         self.member: dict[Node, tuple[Rolled, int, int]] = {}
         self.place = {node: i for i, node in enumerate(self.nodes)}
         self.inputs = [[self.source(x) for x in node.inputs] for node in self.nodes]
-        self.repeats = Repeats(_numbered(self.nodes))
+        self.repeats = Repeats(numbered(map(_what, self.nodes)))
         self.looked = 0
         self._enough = _ENOUGH * sum(map(len, self.inputs))
         self._failed: list[tuple[range, Broken]] = []
@@ -178,7 +180,7 @@ class Recording:
         if alike < 2 or (alike == 2 and (period < _WORTH or count > 2)) or not _agree(reads):
             return None
         body = [[self.nodes[start + k * period + q] for k in range(alike)] for q in range(period)]
-        return Rolled(body, [[_cut(read, alike) for read in slots] for slots in reads])
+        return Rolled(body, [[first_of(read, alike) for read in slots] for slots in reads])
 
     def _alike(self, start: int, period: int, count: int) -> tuple[int, list[list[Any]]]:
         """How many of the steps read alike, and where their inputs come from."""
@@ -365,12 +367,6 @@ _SHORT = 64
 """So many nodes make a short step."""
 
 
-def _numbered(nodes: Sequence[Node]) -> list[int]:
-    """What each node does, as a number, without what it reads."""
-    numbers: dict[Any, int] = {}
-    return [numbers.setdefault(_what(node), len(numbers)) for node in nodes]
-
-
 def _what(node: Node) -> Any:
     params = tuple((name, repr(value)) for name, value in node.params.items())
     wanted = tuple(x._requires_grad for x in node.inputs) if node.op is ops.WHERE else node._requires_grad
@@ -398,7 +394,3 @@ def _agree(reads: list[list[Any]]) -> bool:
     """Whether what the first step finds in place of a step before it is one thing for each node, not two."""
     carried = {(r.q, r.initial) for slots in reads for r in map(inner, slots) if isinstance(r, Carried)}
     return len({q for q, _ in carried}) == len(carried)
-
-
-def _cut(read: Any, length: int) -> Any:
-    return OnePerStep(read.leaves[:length]) if isinstance(read, OnePerStep) else read
