@@ -1,7 +1,7 @@
 """What all commands share: the program that they belong to, how their help ends, and how they refuse.
 
 Every command ends with 0 where all went well, 2 where something else should have been asked for, 1 where something
-went wrong on the way, and 130 on Ctrl-C.
+went wrong on the way, 130 on Ctrl-C, and 141 where nobody reads what it prints any more.
 """
 
 import os
@@ -15,7 +15,7 @@ import typer
 from typer.core import TyperGroup
 
 import microgradrnn
-from microgradrnn.console import replacing
+from microgradrnn.console import ending_with_the_reader, nobody_reads, replacing
 from microgradrnn.training import Checkpoint, Run
 
 
@@ -24,8 +24,18 @@ class Program(TyperGroup):
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Run a command line."""
-        with replacing():
+        with replacing(), ending_with_the_reader():
             return super().main(*args, **kwargs)
+
+    def make_context(self, *args: Any, **kwargs: Any) -> Any:
+        """Read the command line; here the program's own help is printed."""
+        with ending_with_the_reader():  # else Typer ends with 1 where nobody reads
+            return super().make_context(*args, **kwargs)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command."""
+        with ending_with_the_reader():
+            return super().invoke(ctx)
 
 
 app = typer.Typer(
@@ -83,6 +93,8 @@ def as_typed(text: Typed) -> Typed:
 
 def refuse(error: Exception | str, code: int = 2) -> NoReturn:
     """Say what is wrong and end: with 2 where it is what was asked for, with 1 where it came up on the way."""
+    if isinstance(error, OSError) and nobody_reads(error):
+        raise error
     said = str(error)
     if isinstance(error, OSError) and error.filename is not None:
         said = f"{error.filename}: {error.strerror}"
