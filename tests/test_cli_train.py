@@ -331,15 +331,17 @@ def test_help_has_examples_that_run_one_after_the_other_on_the_text_that_it_name
     assert 'python -c "import this" > zen.txt' in run("train", "--help").stdout
     with open("zen.txt", "w", encoding="utf-8") as file:
         subprocess.run([sys.executable, "-c", "import this"], stdout=file, check=True)
-    for command in ("train", "sample", "eval", "flow", "check", "export"):
+    for command in ("train", "sample", "eval", "flow", "check", "export", "step", "draw", "page", "frames", "program"):
         told = run(command, "--help").stdout
-        examples = [line.strip() for line in told.splitlines() if line.strip().startswith(f"microgradrnn {command}")]
+        examples = [line.strip() for line in told.splitlines() if line.strip().startswith(f"microgradrnn {command} ")]
+        examples = [example for example in examples if {"run", "train"} & {*example.split()}]
         assert examples, command
         for example in examples:
             pasted = [sys.executable, "-m", *shlex.split(example)]
             result = subprocess.run(pasted, capture_output=True, encoding="utf-8", errors="replace")
             assert result.returncode == 0, (example, result.stderr)
-    assert {"run", "small", "classic", "flow.png", "model.safetensors"} <= {path.name for path in tmp_path.iterdir()}
+    written = {"run", "small", "classic", "flow.png", "model.safetensors", "cells.svg", "steps.svg", "rolled.svg"}
+    assert written | {"hello.html", "film"} <= {path.name for path in tmp_path.iterdir()}
 
 
 def test_eval_says_the_loss_in_three_ways(trained, text):

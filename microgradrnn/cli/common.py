@@ -8,6 +8,8 @@ import os
 import re
 import shlex
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar
 
@@ -44,7 +46,7 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["--help"]},
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 Typed = TypeVar("Typed", str, None)
@@ -102,6 +104,17 @@ def refuse(error: Exception | str, code: int = 2) -> NoReturn:
         said = re.sub(r"^\w+: ", "", said)  # the name of the function that it came up in
     typer.echo(f"Error: {said}", err=True)
     raise typer.Exit(code)
+
+
+@contextmanager
+def refusing() -> Iterator[None]:
+    """Say on a line what is wrong, where it is a value or a file, or a package or a program that is missing."""
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        refuse(error)
+    except RuntimeError as error:
+        refuse(error, code=1)
 
 
 def trained(run: Path) -> Checkpoint:

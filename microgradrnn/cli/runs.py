@@ -72,7 +72,7 @@ def evaluate_(
 @app.command(epilog=examples("export run", "export run --out model.safetensors"))
 def export(
     run: RunFolder,
-    out: Annotated[Path, typer.Option(help="The file to write.")] = Path("model.safetensors"),
+    out: Annotated[Path, typer.Option("--out", "-o", help="The file to write.")] = Path("model.safetensors"),
 ) -> None:
     """Write the weights as PyTorch has them, and print the lines of PyTorch that load them."""
     from safetensors.numpy import save
@@ -102,14 +102,14 @@ outputs, state = rnn(torch.nn.functional.one_hot(tokens, {count}).to(torch.{sett
 logits = readout(outputs)""")
 
 
-@app.command(epilog=examples('flow run --text "To be, or not"', 'flow run --text "To be, or not" --out flow.png'))
+@app.command(epilog=examples('flow run --text "To be, or not"', 'flow run --text "To be, or not" -o flow.png'))
 def flow(
     run: RunFolder,
     text: Annotated[
         str,
         typer.Option(callback=as_typed, help="What the network reads and is asked to predict.", show_default=False),
     ],
-    out: Annotated[Path | None, typer.Option(help="A chart to write: .svg, .png or .pdf.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="A chart to write: .svg, .png or .pdf.")] = None,
 ) -> None:
     """How far back in time the gradient of each step's loss reaches."""
     from viz import grad_flow

@@ -45,7 +45,7 @@ def _limit(told: str) -> float:
 )
 def train(
     text: Annotated[Path, typer.Argument(metavar="TEXT", help="A UTF-8 file, in any script.", show_default=False)],
-    out: Annotated[Path, typer.Option(metavar="RUN", help="The folder to write.", show_default=False)],
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="RUN", help="The folder to write.", show_default=False)],
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the training in RUN.")] = False,
     preset: Annotated[Literal["min-char-rnn"] | None, typer.Option(help="Settings to start from.")] = None,
     cell: Annotated[Literal["rnn", "lstm", "gru"] | None, _option("cell", "The kind of cell.")] = None,
