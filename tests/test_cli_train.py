@@ -405,6 +405,24 @@ def test_draw_page_and_flow_show_a_trained_network_on_a_text(tmp_path, trained):
     assert chart.stat().st_size > 1_000
 
 
+@pytest.mark.parametrize(
+    ("command", "name"),
+    [
+        (["draw", "--text", "se"], "g.dot"),
+        (["page", "--text", "se"], "p.html"),
+        (["frames", "--text", "se"], "film"),
+        (["program", "--steps", "2"], "p.py"),
+        (["export"], "m.safetensors"),
+        (["flow", "--text", "sea"], "f.svg"),
+    ],
+)
+def test_the_folder_of_what_is_written_is_made(tmp_path, trained, command, name):
+    out = tmp_path / "new" / "folder" / name
+    result = run(command[0], trained, *command[1:], "-o", out)
+    assert result.exit_code == 0, result.output
+    assert out.exists()
+
+
 @every_kind
 @pytest.mark.parametrize("layers", [1, 2])
 def test_check_holds_backward_against_every_witness(tmp_path, text, kind, layers):

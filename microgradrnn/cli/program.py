@@ -6,7 +6,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from microgradrnn.cli.common import app, examples, refuse, trained
+from microgradrnn.cli.common import app, examples, refuse, refusing, trained
 from microgradrnn.cli.expressions import SETTINGS, ExpressionCommand, ExpressionOrRun, Values, root_of
 from microgradrnn.engine import Tensor
 from microgradrnn.program import REWRITES, Program, compile  # noqa: A004 - a graph's, as in PyTorch and re
@@ -46,10 +46,9 @@ def program(
     if out is None:
         typer.echo(found.source, nl=False)
         return
-    try:
+    with refusing():
+        out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(found.source, encoding="utf-8")
-    except OSError as error:
-        refuse(error)
     typer.echo(out)
 
 
