@@ -1,12 +1,18 @@
-"""What is written to a console, a pipe or a file whose encoding lacks some of its characters."""
+"""What is written to a console, a pipe or a file.
+
+- `replacing`: its encoding lacks some of the characters. `ending_with_the_reader`: nobody reads the pipe any more.
+"""
 
 from __future__ import annotations
 
 import codecs
+import errno
 import io
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TextIO
 
 PLAIN = "console_ascii"
 """ASCII under a name of its own: Typer takes a stream in ASCII for a mistake, and would write UTF-8 to it."""
@@ -36,6 +42,47 @@ def replacing() -> Iterator[None]:
         for stream, encoding, treated in before:
             if not stream.closed:
                 stream.reconfigure(encoding=encoding, errors=treated)
+
+
+PIPE_SIGNAL = 13
+"""SIGPIPE, which Windows does not have: it ends a process on Unix that writes to a pipe which nobody reads."""
+
+
+def nobody_reads(error: BaseException) -> bool:
+    """Whether an error says that standard output is a pipe whose reader has ended."""
+    on_windows = os.name == "nt" and isinstance(error, OSError) and error.errno == errno.EINVAL and not error.filename
+    return isinstance(error, BrokenPipeError) or on_windows
+
+
+@contextmanager
+def ending_with_the_reader() -> Iterator[None]:
+    """End the process quietly once nobody reads what it writes, as in ``python script.py | head``.
+
+    Raises:
+        SystemExit: with 141, which is what shells say of a process that SIGPIPE ended: 128 + 13.
+    """
+    try:
+        try:
+            yield
+        except SystemExit:
+            sys.stdout.flush()
+            raise
+        sys.stdout.flush()
+    except OSError as error:
+        if not nobody_reads(error):
+            raise
+        for stream in (sys.stdout, sys.stderr):
+            _give_up(stream)
+        raise SystemExit(128 + PIPE_SIGNAL) from None
+
+
+def _give_up(stream: TextIO) -> None:
+    """Throw away what cannot be written, or Python would try again at its end, and complain."""
+    try:
+        stream.flush()
+    except OSError:
+        with open(os.devnull, "w") as nowhere:
+            os.dup2(nowhere.fileno(), stream.fileno())
 
 
 def _escape_or_replace(error: UnicodeError) -> tuple[str | bytes, int]:

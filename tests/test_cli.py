@@ -18,7 +18,7 @@ SCALAR = ["z*(x+y)", "x=-2", "y=5", "z=-4"]
 
 
 def run(*arguments):
-    return CliRunner().invoke(cli.app, arguments)
+    return CliRunner().invoke(cli.app, [str(argument) for argument in arguments])
 
 
 def python(*arguments, **options):
@@ -79,7 +79,21 @@ def test_page_writes_one_html_file(tmp_path):
     assert "<html" in out.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("command", ["step", "draw", "page"])
+@pytest.mark.parametrize("expression", ["-h*x", "-o*x", "--h*x", "-h"])
+def test_an_expression_may_begin_as_an_option_does(expression):
+    names = [f"{name}=2" for name in "hox" if name in expression]
+    result = run("step", f" {expression}" if expression == "-h" else expression, *names)
+    assert result.exit_code == 0, result.output
+    assert result.stdout.startswith("visit 1 of ")
+
+
+def test_the_value_of_an_option_may_begin_with_a_minus(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert run("draw", *SCALAR, "-o", "-a.dot").exit_code == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["-a.dot"]
+
+
+@pytest.mark.parametrize("command", ["step", "draw", "page", "frames"])
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -87,7 +101,9 @@ def test_page_writes_one_html_file(tmp_path):
         (["z*x", "x=1"], ["z has no value", "  z*x\n  ^"]),
         (["2*x", "x=1", "y=2"], ["y is given"]),
         (["2*x", "x"], ["'x' does not have the form NAME=VALUE"]),
-        (["2*x", "x=1", "--quizz"], ["'--quizz' does not have the form"]),
+        (["2*x", "x=1", "--quizz"], ["'--quizz' is no option of this command and does not have the form"]),
+        (["2*x", "-x=1"], ["'-x=1' is no option of this command and does not have the form"]),
+        (["--quizz", "2*x", "x=1"], ["there is no option --quizz"]),
         (["2*x", "x=1", "x=2"], ["x is given twice"]),
         (["2*x", "x=3a"], ["the value of x", "  3a\n   ^"]),
         (["2*x", "x="], ["the value of x"]),
@@ -111,20 +127,82 @@ def test_a_drawing_of_an_unknown_kind_is_refused(tmp_path):
     assert ".svg" in result.stderr
 
 
-@pytest.mark.parametrize("command", ["draw", "page"])
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--rolled"], "--rolled is for graphs with time steps, and this one has none: leave it out, or name a RUN"),
+        (["--level", "network"], "--level network is for graphs with time steps"),
+        (["--steps", "1"], "--steps is for graphs with time steps"),
+        (["--steps", "1;2"], "'1;2' is no list of time steps such as 1,2,8 or 1-3,8"),
+        (["--steps", "3-1"], "'3-1' is no list of time steps"),
+        (["--steps", "1-999999999"], "is no list of time steps"),
+        (["--max-nodes", "0"], "--max-nodes"),
+        (["--level", "neuron"], "'auto', 'network', 'cell', 'op', 'scalar'"),
+    ],
+)
+def test_an_option_that_does_not_fit_is_refused_and_the_remedy_named(tmp_path, options, said):
+    result = run("draw", *SCALAR, *options, "-o", tmp_path / "graph.svg")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert said in result.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_drawing_may_be_of_numbers(tmp_path):
+    """Four products of two numbers, a sum of two of them for each row, and the sum of these."""
+    product, out = ["sum(W @ x)", "W=[[1,2],[3,4]]", "x=[0.5,-1]"], tmp_path / "numbers.dot"
+    assert run("draw", *product, "--level", "scalar", "-o", out).exit_code == 0
+    assert out.read_text(encoding="utf-8").count(" -> ") == 4 * 2 + 2 * 2 + 2
+
+
+def test_a_drawing_of_few_nodes_says_how_many_it_leaves_out(tmp_path):
+    assert run("draw", *SCALAR, "--max-nodes", "2", "-o", tmp_path / "few.svg").exit_code == 0
+    assert "3 of 5 nodes" in (tmp_path / "few.svg").read_text(encoding="utf-8")
+
+
+def test_a_pdf_without_its_package_says_in_a_line_what_to_install_and_ends_with_1(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "svglib.svglib", None)
+    result = run("draw", *SCALAR, "--out", tmp_path / "graph.pdf")
+    assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (1, "", 1)
+    assert result.stderr.startswith("Error: ")
+    assert 'pip install "microgradrnn[pdf]"' in result.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_frames_writes_a_picture_a_visit_and_remarks_on_others_that_are_there(tmp_path):
+    result = run("frames", *SCALAR, "--format", "png", "-o", tmp_path / "film")
+    assert (result.exit_code, result.stderr) == (0, "")
+    names = [f"visit_{i}.png" for i in (1, 2, 3, 4, 5)]
+    assert sorted(path.name for path in (tmp_path / "film").iterdir()) == names
+    assert all((tmp_path / "film" / name).read_bytes().startswith(b"\x89PNG") for name in names)
+    assert result.stdout == f"5 pictures, from {tmp_path / 'film' / 'visit_1.png'} to visit_5.png\n"
+    result = run("frames", "2*x", "x=1", "-o", tmp_path / "film")
+    assert (result.exit_code, "such as visit_1.png" in result.stderr) == (0, True)
+
+
+@pytest.mark.parametrize("command", [*cli.__all__, ""])
+def test_h_is_help_and_o_is_out(command):
+    name = [{"evaluate_": "eval", "app": ""}.get(command, command)] if command not in ("", "app") else []
+    told = run(*name, "-h")
+    assert told.exit_code == 0
+    assert told.stdout == run(*name, "--help").stdout
+    assert ("--out" in told.stdout) == ("-o, --out " in told.stdout)
+
+
+@pytest.mark.parametrize("command", ["draw", "page", "frames"])
 def test_a_file_that_cannot_be_written_is_an_error_without_a_traceback(tmp_path, command):
     out = tmp_path / "graph.svg"
-    out.mkdir()
+    out.touch() if command == "frames" else out.mkdir()
     result = run(command, *SCALAR, "--out", str(out))
     assert result.exit_code == 2
     assert result.stderr.startswith("Error: ")
 
 
-@pytest.mark.parametrize("command", ["step", "draw", "page"])
+@pytest.mark.parametrize("command", ["step", "draw", "page", "frames"])
 def test_help_has_examples_that_run(tmp_path, monkeypatch, command):
     monkeypatch.chdir(tmp_path)
     told = run(command, "--help").stdout
-    examples = [line.strip() for line in told.splitlines() if line.strip().startswith(f"microgradrnn {command}")]
+    examples = [line.strip() for line in told.splitlines() if line.strip().startswith(f"microgradrnn {command} ")]
+    examples = [example for example in examples if " run " not in example]  # test_cli_train runs those
     assert len(examples) >= 2
     for example in examples:
         program, *arguments = shlex.split(example.removesuffix(" | less"))

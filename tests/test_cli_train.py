@@ -331,15 +331,22 @@ def test_help_has_examples_that_run_one_after_the_other_on_the_text_that_it_name
     assert 'python -c "import this" > zen.txt' in run("train", "--help").stdout
     with open("zen.txt", "w", encoding="utf-8") as file:
         subprocess.run([sys.executable, "-c", "import this"], stdout=file, check=True)
-    for command in ("train", "sample", "eval", "flow", "check", "export"):
+    for command in ("train", "sample", "eval", "flow", "check", "export", "step", "draw", "page", "frames", "program"):
         told = run(command, "--help").stdout
-        examples = [line.strip() for line in told.splitlines() if line.strip().startswith(f"microgradrnn {command}")]
+        examples = [line.strip() for line in told.splitlines() if line.strip().startswith(f"microgradrnn {command} ")]
+        examples = [example for example in examples if {"run", "train"} & {*example.split()}]
         assert examples, command
         for example in examples:
-            pasted = [sys.executable, "-m", *shlex.split(example)]
-            result = subprocess.run(pasted, capture_output=True, encoding="utf-8", errors="replace")
-            assert result.returncode == 0, (example, result.stderr)
-    assert {"run", "small", "classic", "flow.png", "model.safetensors"} <= {path.name for path in tmp_path.iterdir()}
+            arguments = shlex.split(example)
+            if command in ("train", "sample", "eval"):  # in a process as they are typed; the others need not start one
+                pasted = [sys.executable, "-m", *arguments]
+                result = subprocess.run(pasted, capture_output=True, encoding="utf-8", errors="replace")
+                assert result.returncode == 0, (example, result.stderr)
+            else:
+                result = run(*arguments[1:])
+                assert result.exit_code == 0, (example, result.output)
+    written = {"run", "small", "classic", "flow.png", "model.safetensors", "cells.svg", "steps.svg", "rolled.svg"}
+    assert written | {"hello.html", "film"} <= {path.name for path in tmp_path.iterdir()}
 
 
 def test_eval_says_the_loss_in_three_ways(trained, text):
@@ -396,6 +403,24 @@ def test_draw_page_and_flow_show_a_trained_network_on_a_text(tmp_path, trained):
     assert "then &#x27;a&#x27;" in svg.read_text(encoding="utf-8") or "then 'a'" in svg.read_text(encoding="utf-8")
     assert html.stat().st_size > 10_000
     assert chart.stat().st_size > 1_000
+
+
+@pytest.mark.parametrize(
+    ("command", "name"),
+    [
+        (["draw", "--text", "se"], "g.dot"),
+        (["page", "--text", "se"], "p.html"),
+        (["frames", "--text", "se"], "film"),
+        (["program", "--steps", "2"], "p.py"),
+        (["export"], "m.safetensors"),
+        (["flow", "--text", "sea"], "f.svg"),
+    ],
+)
+def test_the_folder_of_what_is_written_is_made(tmp_path, trained, command, name):
+    out = tmp_path / "new" / "folder" / name
+    result = run(command[0], trained, *command[1:], "-o", out)
+    assert result.exit_code == 0, result.output
+    assert out.exists()
 
 
 @every_kind

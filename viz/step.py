@@ -6,6 +6,7 @@ import os
 import sys
 from typing import TextIO
 
+from microgradrnn.console import ending_with_the_reader
 from microgradrnn.engine import Node
 
 from .passes import whole
@@ -28,6 +29,7 @@ def step(root: Node, quiz: bool = False) -> None:
 
     Raises:
         TypeError: root is no node.
+        SystemExit: it prints to a pipe that nobody reads any more, as in ``python script.py | head``.
 
     >>> from microgradrnn import Value
     >>> step(Value(2.0, "a").tanh())
@@ -58,7 +60,8 @@ def step(root: Node, quiz: bool = False) -> None:
     if out.isatty() and sys.stdin.isatty() and os.environ.get("TERM") != "dumb":
         interact(Stepper(words, quiz), out)
     else:
-        _tell(words, out)
+        with ending_with_the_reader():
+            _tell(words, out)
 
 
 def _tell(words: Words, out: TextIO) -> None:

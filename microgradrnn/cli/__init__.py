@@ -1,7 +1,7 @@
 """The command line.
 
-- `step`, `draw` and `page` of an expression such as ``"z*(x+y)"``; the last two, and `flow`, of a trained network too.
-- `train`, and then `sample`, `eval`, `check` and `export` what was trained.
+- `step`, `draw`, `page` and `frames` of an expression such as ``"z*(x+y)"``, or of a trained network.
+- `train`, and then `sample`, `eval`, `flow`, `check` and `export` what was trained.
 - `program`: the backward pass of either as source.
 - `bench`, which runs the benchmarks of a checkout.
 
@@ -9,10 +9,24 @@ What a command alone needs is imported by that command, so that help and errors 
 """
 
 from microgradrnn.cli.common import app
-from microgradrnn.cli.expressions import draw, page, step
+from microgradrnn.cli.expressions import draw, frames, page, step
 from microgradrnn.cli.program import program
 from microgradrnn.cli.runs import check, evaluate_, export, flow, sample
 from microgradrnn.cli.timing import bench
 from microgradrnn.cli.train import train
 
-__all__ = ["app", "bench", "check", "draw", "evaluate_", "export", "flow", "page", "program", "sample", "step", "train"]
+__all__ = [
+    "app",
+    "bench",
+    "check",
+    "draw",
+    "evaluate_",
+    "export",
+    "flow",
+    "frames",
+    "page",
+    "program",
+    "sample",
+    "step",
+    "train",
+]

@@ -1,13 +1,15 @@
 """What all commands share: the program that they belong to, how their help ends, and how they refuse.
 
 Every command ends with 0 where all went well, 2 where something else should have been asked for, 1 where something
-went wrong on the way, and 130 on Ctrl-C.
+went wrong on the way, 130 on Ctrl-C, and 141 where nobody reads what it prints any more.
 """
 
 import os
 import re
 import shlex
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar
 
@@ -15,7 +17,7 @@ import typer
 from typer.core import TyperGroup
 
 import microgradrnn
-from microgradrnn.console import replacing
+from microgradrnn.console import ending_with_the_reader, nobody_reads, replacing
 from microgradrnn.training import Checkpoint, Run
 
 
@@ -24,8 +26,18 @@ class Program(TyperGroup):
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Run a command line."""
-        with replacing():
+        with replacing(), ending_with_the_reader():
             return super().main(*args, **kwargs)
+
+    def make_context(self, *args: Any, **kwargs: Any) -> Any:
+        """Read the command line; here the program's own help is printed."""
+        with ending_with_the_reader():  # else Typer ends with 1 where nobody reads
+            return super().make_context(*args, **kwargs)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command."""
+        with ending_with_the_reader():
+            return super().invoke(ctx)
 
 
 app = typer.Typer(
@@ -34,7 +46,7 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["--help"]},
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 Typed = TypeVar("Typed", str, None)
@@ -83,6 +95,8 @@ def as_typed(text: Typed) -> Typed:
 
 def refuse(error: Exception | str, code: int = 2) -> NoReturn:
     """Say what is wrong and end: with 2 where it is what was asked for, with 1 where it came up on the way."""
+    if isinstance(error, OSError) and nobody_reads(error):
+        raise error
     said = str(error)
     if isinstance(error, OSError) and error.filename is not None:
         said = f"{error.filename}: {error.strerror}"
@@ -90,6 +104,17 @@ def refuse(error: Exception | str, code: int = 2) -> NoReturn:
         said = re.sub(r"^\w+: ", "", said)  # the name of the function that it came up in
     typer.echo(f"Error: {said}", err=True)
     raise typer.Exit(code)
+
+
+@contextmanager
+def refusing() -> Iterator[None]:
+    """Say on a line what is wrong, where it is a value or a file, or a package or a program that is missing."""
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        refuse(error)
+    except RuntimeError as error:
+        refuse(error, code=1)
 
 
 def trained(run: Path) -> Checkpoint:

@@ -1,15 +1,19 @@
-"""`step`, `draw` and `page`: of an expression such as ``"z*(x+y)"``, or of a trained network and a piece of text."""
+"""`step`, `draw`, `page` and `frames`: of an expression such as ``"z*(x+y)"``, or of a trained network and a text.
+
+- `ExpressionCommand`: a command whose argument may begin with a minus. `root_of`: what such a command is given.
+"""
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import typer
+from typer.core import TyperCommand, TyperOption
 
-from microgradrnn.cli.common import app, as_typed, examples, refuse
+from microgradrnn.cli.common import app, as_typed, examples, refuse, refusing
 from microgradrnn.cli.recorded import recorded
 from microgradrnn.engine import Node
 from microgradrnn.expression import ExpressionError, calculate, graph
@@ -18,9 +22,43 @@ SETTINGS = {"ignore_unknown_options": True}
 """An expression may begin with a minus, and is no option for it."""
 
 
-Expression = Annotated[str, typer.Argument(metavar="EXPR", help="The formula, in quotes.", show_default=False)]
+class ExpressionCommand(TyperCommand):
+    """A command of an expression, which may begin with a minus and a letter that is an option: ``-h * x``."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the command line; a blank before an expression tells it from an option."""
+        valued = {name for option in self.params if isinstance(option, TyperOption) for name in _valued(option)}
+        before = ["", *args]
+        told = [
+            f" {word}" if re.match(r"-[^-].", word) and last not in valued else word
+            for last, word in zip(before, args, strict=False)
+        ]
+        return super().parse_args(ctx, told)
+
+
+def _valued(option: TyperOption) -> list[str]:
+    """The names of an option that a value follows."""
+    return [] if option.is_flag else list(option.opts)
+
+
+def _steps(told: str | None) -> list[int] | None:
+    """``"1-3,8"`` as [1, 2, 3, 8]."""
+    if told is None:
+        return None
+    found: dict[int, None] = {}
+    for part in told.split(","):
+        ends = re.fullmatch(r"\s*(\d+)\s*(?:-\s*(\d+)\s*)?", part)
+        if not ends or int(ends[2] or ends[1]) - int(ends[1]) not in range(MOST_STEPS):
+            raise typer.BadParameter(f"{told!r} is no list of time steps such as 1,2,8 or 1-3,8")
+        found |= dict.fromkeys(range(int(ends[1]), int(ends[2] or ends[1]) + 1))
+    return list(found)
+
+
+MOST_STEPS = 10_000
+"""So many time steps a range may have: more than any picture shows."""
+
 ExpressionOrRun = Annotated[
-    str, typer.Argument(metavar="EXPR", help="The formula, in quotes; with --text a RUN.", show_default=False)
+    str, typer.Argument(metavar="EXPR|RUN", help="The formula, in quotes; with --text a RUN.", show_default=False)
 ]
 Text = Annotated[
     str | None, typer.Option(callback=as_typed, help="What the network of RUN reads and is asked to predict.")
@@ -30,40 +68,70 @@ Values = Annotated[
     typer.Argument(metavar="NAME=VALUE", help="A number, vector [1,2] or matrix [[1,2],[3,4]] for each name."),
 ]
 Quiz = Annotated[bool, typer.Option("--quiz", help="Ask for each gradient before it is shown.")]
+Steps = Annotated[
+    Any,
+    typer.Option(
+        "--steps",
+        callback=_steps,
+        metavar="1,2,8|1-3",
+        help="The time steps to draw; all, or the first and the last ones if there are too many.",
+        show_default=False,
+    ),
+]
+MaxNodes = Annotated[
+    int, typer.Option("--max-nodes", min=1, help="How many nodes are too many, unless --steps is given.")
+]
 
 
 @app.command(
+    cls=ExpressionCommand,
     context_settings=SETTINGS,
     epilog=examples(
         'step "z*(x+y)" x=-2 y=5 z=-4',
         'step "tanh(w*x + b)" w=0.5 x=-1.2 b=0.3 --quiz',
         'step "sum(tanh(W @ x))" "W=[[1,2],[3,4]]" "x=[0.1,-0.2]" | less',
+        "step run --text hello",
     ),
 )
-def step(expression: Expression, values: Values = None, quiz: Quiz = False) -> None:
+def step(expression: ExpressionOrRun, values: Values = None, text: Text = None, quiz: Quiz = False) -> None:
     """Step through the backward pass in the terminal, one visit a screen; piped, print all visits.
 
     Operators are + - * / @ ** ^, functions tanh sigmoid relu exp log sqrt abs max min sum.
+    With --text, of a trained network's loss: step RUN --text hello.
     """
     from viz.step import step
 
-    root = _record(expression, values or [])
+    root = root_of(expression, values or [], text)
     with np.errstate(all="ignore"):
         step(root, quiz=quiz)
 
 
 @app.command(
+    cls=ExpressionCommand,
     context_settings=SETTINGS,
     epilog=examples(
         'draw "z*(x+y)" x=-2 y=5 z=-4',
-        'draw "relu(w*x + b)" w=0.5 x=3 b=1 --out neuron.png',
+        'draw "relu(w*x + b)" w=0.5 x=3 b=1 -o neuron.png',
+        'draw "sum(tanh(W @ x))" "W=[[1,2],[3,4]]" "x=[0.1,-0.2]" --level scalar -o numbers.svg',
+        "draw run --text hello --level cell -o cells.svg",
+        "draw run --text hello --steps 1,4 -o steps.svg",
+        "draw run --text hello --rolled -o rolled.svg",
     ),
 )
 def draw(
     expression: ExpressionOrRun,
     values: Values = None,
     text: Text = None,
-    out: Annotated[Path, typer.Option(help="A file: .svg, .png, .dot or .txt.")] = Path("graph.svg"),
+    out: Annotated[Path, typer.Option("--out", "-o", help="A file: .svg, .png, .pdf, .html, .dot or .txt.")] = Path(
+        "graph.svg"
+    ),
+    level: Annotated[
+        Literal["auto", "network", "cell", "op", "scalar"],
+        typer.Option(help="A box for each: the network's parts, cells at each time step, operations, numbers."),
+    ] = "auto",
+    rolled: Annotated[bool, typer.Option("--rolled", help="All time steps in one, with an arrow back.")] = False,
+    steps: Steps = None,
+    max_nodes: MaxNodes = 100,
 ) -> None:
     """Draw the graph with its values and gradients.
 
@@ -74,24 +142,26 @@ def draw(
         root.backward()
     from viz import draw
 
-    try:
-        typer.echo(draw(root).save(out))
-    except (OSError, ValueError) as error:
-        refuse(error)
+    _check_time(root, {"--rolled": rolled, "--level network": level == "network", "--steps": steps is not None})
+    with refusing():
+        written = draw(root, level, steps, max_nodes, rolled).save(out)
+    typer.echo(written)
 
 
 @app.command(
+    cls=ExpressionCommand,
     context_settings=SETTINGS,
     epilog=examples(
         'page "z*(x+y)" x=-2 y=5 z=-4',
-        'page "tanh(w*x + b)^2" w=0.5 x=-1.2 b=0.3 --quiz --out neuron.html',
+        'page "tanh(w*x + b)^2" w=0.5 x=-1.2 b=0.3 --quiz -o neuron.html',
+        "page run --text hello -o hello.html",
     ),
 )
 def page(
     expression: ExpressionOrRun,
     values: Values = None,
     text: Text = None,
-    out: Annotated[Path, typer.Option(help="The HTML file.")] = Path("page.html"),
+    out: Annotated[Path, typer.Option("--out", "-o", help="The HTML file.")] = Path("page.html"),
     quiz: Quiz = False,
 ) -> None:
     """Write a page that steps through the backward pass: one file, to open in any browser.
@@ -99,22 +169,62 @@ def page(
     With --text, of a trained network's loss: page RUN --text hello.
     """
     root = root_of(expression, values or [], text)
-    with np.errstate(all="ignore"):
-        root.backward()
     from viz.page import page
 
-    try:
+    with refusing(), np.errstate(all="ignore"):
         page(root, out, quiz=quiz)
-    except OSError as error:
-        refuse(error)
     typer.echo(out)
+
+
+@app.command(
+    cls=ExpressionCommand,
+    context_settings=SETTINGS,
+    epilog=examples(
+        'frames "z*(x+y)" x=-2 y=5 z=-4',
+        'frames "tanh(w*x + b)" w=0.5 x=-1.2 b=0.3 --format png -o slides',
+        "frames run --text he -o film",
+    ),
+)
+def frames(
+    expression: ExpressionOrRun,
+    values: Values = None,
+    text: Text = None,
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="FOLDER", help="The folder to write.")] = Path("frames"),
+    format: Annotated[Literal["svg", "png"], typer.Option(help="What kind of pictures.")] = "svg",  # noqa: A002
+    steps: Steps = None,
+    max_nodes: MaxNodes = 100,
+) -> None:
+    """Write a picture for each visit of the backward pass, for slides or a film: visit_1.svg and so on.
+
+    With --text, of a trained network's loss: frames RUN --text hello.
+    """
+    root = root_of(expression, values or [], text)
+    from viz.frames import frames
+
+    _check_time(root, {"--steps": steps is not None})
+    with refusing(), np.errstate(all="ignore"):
+        written = frames(root, out, format, steps, max_nodes)
+    typer.echo(f"{len(written)} pictures, from {written[0]} to {written[-1].name}")
+    others = sorted({path.name for path in out.glob("visit_*")} - {path.name for path in written})
+    if others:
+        typer.echo(f"Warning: {out} holds other pictures too, such as {others[0]}", err=True)
+
+
+def _check_time(root: Node, asked: Mapping[str, bool]) -> None:
+    """Refuse options that are about time steps where there are none."""
+    from viz.passes import forward
+
+    wanted = [option for option, given in asked.items() if given]
+    if wanted and not forward(root).steps:
+        refuse(f"{wanted[0]} is for graphs with time steps, and this one has none: leave it out, or name a RUN")
 
 
 def root_of(expression: str, values: Sequence[str], text: str | None, option: str = "--text") -> Node:
     """An expression's result, or the loss of a trained network on a text, which that option gives."""
     if text is None:
-        if not values and os.path.isdir(expression):
-            refuse(f"{expression} is a folder; of a training, {option} says what its network is to read")
+        if not values and os.path.exists(expression):
+            kind = "folder" if os.path.isdir(expression) else "file"
+            refuse(f"{expression} is a {kind}; of a training, {option} says what its network is to read")
         return _record(expression, values)
     if values:
         refuse(f"a network takes no values: {values[0]} belongs to an expression")
@@ -125,6 +235,8 @@ def _record(expression: str, values: Sequence[str]) -> Node:
     try:
         return graph(as_typed(expression), _numbers([as_typed(value) for value in values]))
     except ValueError as error:
+        if re.fullmatch(r"--[a-z][a-z-]*", expression):
+            refuse(f"there is no option {expression}")
         refuse(error)
 
 
@@ -134,7 +246,8 @@ def _numbers(values: Sequence[str]) -> dict[str, Any]:
     for value in values:
         name, equals, number = (part.strip() for part in value.partition("="))
         if not equals or not re.fullmatch(r"[^\W\d]\w*", name):
-            raise ValueError(f"{value!r} does not have the form NAME=VALUE, such as x=-2")
+            option = "is no option of this command and " if value.lstrip().startswith("-") else ""
+            raise ValueError(f"{value.strip()!r} {option}does not have the form NAME=VALUE, such as x=-2")
         if name in found:
             raise ValueError(f"{name} is given twice: {name}={found[name]} and {value}")
         try:

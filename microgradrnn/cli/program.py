@@ -6,17 +6,19 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from microgradrnn.cli.common import app, examples, refuse, trained
-from microgradrnn.cli.expressions import SETTINGS, ExpressionOrRun, Values, root_of
+from microgradrnn.cli.common import app, examples, refuse, refusing, trained
+from microgradrnn.cli.expressions import SETTINGS, ExpressionCommand, ExpressionOrRun, Values, root_of
 from microgradrnn.engine import Tensor
 from microgradrnn.program import REWRITES, Program, compile  # noqa: A004 - a graph's, as in PyTorch and re
 
 
 @app.command(
+    cls=ExpressionCommand,
     context_settings=SETTINGS,
     epilog=examples(
         'program "z*(x+y)" x=-2 y=5 z=-4',
-        'program "sum(tanh(W @ x))" "W=[[1,2],[3,4]]" "x=[0.1,-0.2]" --out by_hand.py',
+        'program "sum(tanh(W @ x))" "W=[[1,2],[3,4]]" "x=[0.1,-0.2]" -o by_hand.py',
+        "program run --steps 3",
     ),
 )
 def program(
@@ -24,7 +26,9 @@ def program(
     values: Values = None,
     steps: Annotated[int | None, typer.Option(min=2, help="Of a RUN: how many its network reads.")] = None,
     plain: Annotated[bool, typer.Option("--plain", help="Leave loops as they were recorded.")] = False,
-    out: Annotated[Path | None, typer.Option(help="A file, such as program.py; else it is printed.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="A file, such as program.py; else it is printed.")
+    ] = None,
 ) -> None:
     """Print the backward pass as Python source that runs alone: on floats, or with NumPy.
 
@@ -42,10 +46,9 @@ def program(
     if out is None:
         typer.echo(found.source, nl=False)
         return
-    try:
+    with refusing():
+        out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(found.source, encoding="utf-8")
-    except OSError as error:
-        refuse(error)
     typer.echo(out)
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from microgradrnn.cli.common import RunFolder, app, as_typed, examples, refuse, trained
+from microgradrnn.cli.common import RunFolder, app, as_typed, examples, refuse, refusing, trained
 from microgradrnn.cli.recorded import recorded
 from microgradrnn.text import read_text, streams
 from microgradrnn.training import evaluate
@@ -72,7 +72,7 @@ def evaluate_(
 @app.command(epilog=examples("export run", "export run --out model.safetensors"))
 def export(
     run: RunFolder,
-    out: Annotated[Path, typer.Option(help="The file to write.")] = Path("model.safetensors"),
+    out: Annotated[Path, typer.Option("--out", "-o", help="The file to write.")] = Path("model.safetensors"),
 ) -> None:
     """Write the weights as PyTorch has them, and print the lines of PyTorch that load them."""
     from safetensors.numpy import save
@@ -82,10 +82,9 @@ def export(
 
     checkpoint = trained(run)
     settings, count = checkpoint.settings, len(checkpoint.vocabulary)
-    try:
+    with refusing():
+        out.parent.mkdir(parents=True, exist_ok=True)
         write(out, save(to_torch(checkpoint.model()), {"characters": checkpoint.vocabulary.characters}))
-    except (OSError, ValueError) as error:
-        refuse(error)
     typer.echo(f"""\
 # {out} holds the weights; this loads them and gives the scores of the character after each of a text's.
 import torch
@@ -102,31 +101,30 @@ outputs, state = rnn(torch.nn.functional.one_hot(tokens, {count}).to(torch.{sett
 logits = readout(outputs)""")
 
 
-@app.command(epilog=examples('flow run --text "To be, or not"', 'flow run --text "To be, or not" --out flow.png'))
+@app.command(epilog=examples('flow run --text "To be, or not"', 'flow run --text "To be, or not" -o flow.png'))
 def flow(
     run: RunFolder,
     text: Annotated[
         str,
         typer.Option(callback=as_typed, help="What the network reads and is asked to predict.", show_default=False),
     ],
-    out: Annotated[Path | None, typer.Option(help="A chart to write: .svg, .png or .pdf.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="A chart to write: .svg, .png or .pdf.")] = None,
 ) -> None:
     """How far back in time the gradient of each step's loss reaches."""
     from viz import grad_flow
 
     loss = recorded(run, text)
     layers = trained(run).settings.layers
-    try:
+    with refusing():
         found = grad_flow(loss, "h" if layers == 1 else [f"h{k + 1}" for k in range(layers)])
         for name, norms in found.norms.items():
             for t, norm in norms.items():
                 typer.echo(f"{name}_{t}  after {text[t - 1]!r:6}  |dL/d{name}_{t}| = {norm:.4g}")
         typer.echo(f"Of the last step's loss alone: {found.verdict}")
         if out is not None:
+            out.parent.mkdir(parents=True, exist_ok=True)
             found.plot().savefig(out)
             typer.echo(out)
-    except (OSError, ValueError) as error:
-        refuse(error)
 
 
 @app.command(epilog=examples("check run", "check run --text abc"))

@@ -12,6 +12,7 @@ import typer
 from tqdm import tqdm
 
 from microgradrnn.cli.common import app, examples, refuse, to_paste
+from microgradrnn.console import PIPE_SIGNAL, nobody_reads
 from microgradrnn.text import read_text
 from microgradrnn.training import MIN_CHAR_RNN, Diverged, InUse, Run, Settings, Trainer
 from microgradrnn.training.settings import FREE_TO_CHANGE, NAMES
@@ -44,7 +45,7 @@ def _limit(told: str) -> float:
 )
 def train(
     text: Annotated[Path, typer.Argument(metavar="TEXT", help="A UTF-8 file, in any script.", show_default=False)],
-    out: Annotated[Path, typer.Option(metavar="RUN", help="The folder to write.", show_default=False)],
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="RUN", help="The folder to write.", show_default=False)],
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the training in RUN.")] = False,
     preset: Annotated[Literal["min-char-rnn"] | None, typer.Option(help="Settings to start from.")] = None,
     cell: Annotated[Literal["rnn", "lstm", "gru"] | None, _option("cell", "The kind of cell.")] = None,
@@ -114,7 +115,12 @@ def _train(run: Run, trainer: Trainer, text: Path, save_every: int) -> None:
     typer.echo(_described(trainer, text))
     try:
         with _stop_requests() as asked:
-            _follow(run, trainer, save_every, asked)
+            try:
+                _follow(run, trainer, save_every, asked)
+            except OSError as error:
+                if not nobody_reads(error):
+                    raise
+                asked.append(PIPE_SIGNAL)
             if asked:
                 run.save(trainer)
     except Diverged as error:
@@ -213,7 +219,8 @@ def _follow(run: Run, trainer: Trainer, save_every: int, asked: list[int]) -> No
             bar.postfix = f"loss {trainer.loss:.3f}, perplexity {_exp(trainer.loss):.2f}"
             bar.update(now - bar.n if not bar.disable else 0)
             if position.chunk == 0:
-                bar.write(_epoch_line(trainer))
+                with bar.external_write_mode():
+                    typer.echo(_epoch_line(trainer))
             if asked:
                 return
 

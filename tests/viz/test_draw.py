@@ -57,7 +57,7 @@ def test_a_pdf_keeps_its_text_and_needs_a_package_that_it_names(tmp_path, monkey
     path = draw(product()).save(tmp_path / "f.pdf")
     assert b"DejaVu" in path.read_bytes()
     monkeypatch.setitem(sys.modules, "svglib.svglib", None)
-    with pytest.raises(RuntimeError, match=r"pip install 'microgradrnn\[pdf\]'"):
+    with pytest.raises(RuntimeError, match=r'pip install "microgradrnn\[pdf\]"'):
         draw(product()).save(tmp_path / "g.pdf")
     assert not (tmp_path / "g.pdf").exists()
 

@@ -2,6 +2,9 @@
 
 The process lives on from call to call, since the Graphviz that comes with pip takes more than a second to start.
 Nothing stops a layout but the end of its process: after a time-out the next call starts a new one.
+
+Where the system lets no process be started (in a browser, in some sandboxes), the Graphviz that comes with pip lays out
+in this one, and no limit holds.
 """
 
 from __future__ import annotations
@@ -17,7 +20,9 @@ import threading
 from pathlib import Path
 from typing import Any
 
-WORKER = Path(__file__).with_name("worker.py")
+from . import worker
+
+WORKER = Path(worker.__file__)
 START = 60.0
 """Seconds that a start may take, on a machine that is busy too."""
 
@@ -31,7 +36,7 @@ def plain(dot: str, seconds: float) -> str:
 
     Args:
         dot: the graph.
-        seconds: how long it may take; the start of the process is not counted.
+        seconds: how long it may take, where it has a process of its own; the start of that is not counted.
 
     Raises:
         LayoutTimeoutError: it took longer.
@@ -43,6 +48,10 @@ def plain(dot: str, seconds: float) -> str:
     return _worker.plain(dot, seconds)
 
 
+class _NoProcessError(Exception):
+    """The system starts no process."""
+
+
 class _Worker:
     def __init__(self) -> None:
         self.lock = threading.Lock()
@@ -51,14 +60,24 @@ class _Worker:
 
     def plain(self, dot: str, seconds: float) -> str:
         with self.lock:
-            stdin = self._running().stdin
-            assert stdin is not None
-            stdin.write(json.dumps(dot) + "\n")
-            stdin.flush()
-            answer = self._answer(seconds)
+            try:
+                process = self._running()
+            except _NoProcessError:
+                answer = worker.answer(worker.from_pip, dot)
+            else:
+                answer = self._asked(process, dot, seconds)
         if "error" in answer:
             raise RuntimeError(f"Graphviz could not lay out the picture: {answer['error']}")
         return str(answer["plain"])
+
+    def _asked(self, process: subprocess.Popen[str], dot: str, seconds: float) -> dict[str, Any]:
+        assert process.stdin is not None
+        try:
+            process.stdin.write(json.dumps(dot) + "\n")
+            process.stdin.flush()
+        except OSError:
+            self.answers.put({"ended": True})
+        return self._answer(seconds)
 
     def stop(self) -> None:
         """End the process, and the ``dot`` that it may be waiting for."""
@@ -74,7 +93,18 @@ class _Worker:
         if self.process is not None and self.process.poll() is None:
             return self.process
         self.stop()
-        self.process = subprocess.Popen(
+        try:
+            self.process = self._started()
+            self.answers = queue.SimpleQueue()
+            threading.Thread(target=_read, args=(self.process, self.answers), daemon=True).start()
+        except (OSError, RuntimeError) as error:  # a thread that cannot be started is a RuntimeError
+            self.stop()
+            raise _NoProcessError from error
+        self._answer(START)
+        return self.process
+
+    def _started(self) -> subprocess.Popen[str]:
+        return subprocess.Popen(
             [sys.executable, "-P", str(WORKER)],  # -P: its folder's modules are not to hide those of Python
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -82,10 +112,6 @@ class _Worker:
             env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "PYTHONIOENCODING": "utf-8"},
             start_new_session=True,
         )
-        self.answers = queue.SimpleQueue()
-        threading.Thread(target=_read, args=(self.process, self.answers), daemon=True).start()
-        self._answer(START)
-        return self.process
 
     def _answer(self, seconds: float) -> dict[str, Any]:
         try:

