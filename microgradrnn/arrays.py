@@ -23,6 +23,11 @@ max = _reduction(np.maximum)
 min = _reduction(np.minimum)
 
 
+def astype(x: Any, dtype: Any) -> Any:  # type: ignore[no-redef]  # NumPy has it since 2.1 only
+    """The entries as another type."""
+    return x.astype(dtype)
+
+
 def erf(x: Any) -> Any:
     """The error function of each entry: NumPy has none, so Python's own is called, which is exact to the last digit.
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from microgradrnn.checks import weights
+from microgradrnn.convert import as_numpy
 from microgradrnn.nn.layers import Embedding, Linear
 from microgradrnn.nn.module import Module
 from microgradrnn.nn.recurrent import Cell, GRUCell
@@ -120,4 +121,4 @@ def _cell_in(cell: Cell, weight_ih: Array, weight_hh: Array, bias_ih: Array, bia
 
 
 def _array(value: Any) -> Array:
-    return np.asarray(value.detach().cpu().numpy() if hasattr(value, "cpu") else value)
+    return as_numpy(value.detach().cpu() if hasattr(value, "cpu") else value)

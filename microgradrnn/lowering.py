@@ -150,6 +150,7 @@ class ScalarNodes:
     pick = staticmethod(arrays.pick)
     reshape = staticmethod(np.reshape)
     transpose = staticmethod(np.transpose)
+    broadcast_to = staticmethod(np.broadcast_to)
     squeeze = staticmethod(np.squeeze)
     stack = staticmethod(np.stack)
     concatenate = staticmethod(np.concatenate)
@@ -164,6 +165,11 @@ class ScalarNodes:
     def where(condition: Any, x: Any, y: Any) -> Nodes:
         """One of the two for each entry."""
         return _each(_chosen, condition, x, y)
+
+    @staticmethod
+    def astype(array: Nodes, dtype: Any) -> Nodes:
+        """The nodes as they are: each holds a Python float."""
+        return array
 
     @staticmethod
     def sum(array: Nodes, axis: Any = None, keepdims: bool = False) -> Nodes:

@@ -168,6 +168,10 @@ class Expressions:
         """The mean over an axis, several, or all."""
         return self._reduced("mean", x, axis, keepdims, None)
 
+    def astype(self, x: Any, dtype: Any) -> Any:
+        """The same entries as another type."""
+        return x.astype(dtype) if isinstance(x, Expression) else np.asarray(x).astype(dtype)
+
     def reshape(self, x: Any, shape: Any) -> Any:
         """The same entries in another shape; one size may be -1."""
         shape = tuple(shape) if isinstance(shape, (tuple, list)) else (shape,)
