@@ -5,6 +5,7 @@ last axis.
 """
 
 from microgradrnn.functional.activations import (
+    as_node,
     elu,
     gelu,
     leaky_relu,
@@ -49,6 +50,7 @@ from microgradrnn.functional.losses import (
 __all__ = [
     "REDUCTIONS",
     "add_n",
+    "as_node",
     "batch_norm",
     "binary_cross_entropy_with_logits",
     "cat",

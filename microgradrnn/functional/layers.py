@@ -30,12 +30,18 @@ def embedding(tokens: Any, weight: Any) -> Any:
     array([[3., 4.],
            [3., 4.]])
     """
-    node = integers("embedding", "tokens are integers", tokens)
-    rows, found = as_node(weight), node._data
-    wrong = found[(found < 0) | (found >= rows.shape[0])]
+    return rows_of("embedding", tokens, as_node(weight))
+
+
+def rows_of(taker: object, tokens: Any, weight: Any) -> Any:
+    """`embedding` for a module or function that is named in errors."""
+    node = integers(taker, "tokens are integers", tokens)
+    found, rows = node._data, weight.shape[0]
+    wrong = found[(found < 0) | (found >= rows)]
     if wrong.size:
-        raise IndexError(f"embedding: token {wrong.flat[0]} is out of range for {rows.shape[0]} rows")
-    return rows[node]
+        name = taker if isinstance(taker, str) else type(taker).__name__
+        raise IndexError(f"{name}: token {wrong.flat[0]} is out of range for {rows} rows")
+    return weight[node]
 
 
 def one_hot(classes: Any, num_classes: int = -1) -> Any:
