@@ -25,10 +25,9 @@ from numpy.typing import NDArray
 from microgradrnn import arrays, copying, floats
 from microgradrnn.context import here
 from microgradrnn.convert import as_array, as_float, as_grad, as_like, handed_out, is_numeric
-from microgradrnn.entrywise import Entrywise
 from microgradrnn.errors import describe, misfit
 from microgradrnn.graph import ancestors, next_serial, serial
-from microgradrnn.handling import Count, Handling
+from microgradrnn.handling import Count
 from microgradrnn.methods import Methods
 from microgradrnn.operators import Operators
 from microgradrnn.ops import Op
@@ -40,7 +39,7 @@ _new = object.__new__
 _NO_PARAMS: Mapping[str, Any] = {}
 
 
-class Node(Operators, Entrywise, Handling):
+class Node(Operators):
     """One number or array in the graph, and how it was made. Nodes hash by identity; ``==`` compares their entries.
 
     Attributes:

@@ -1,5 +1,7 @@
 """What Python's own syntax does with a node: operators, comparisons, and what turns a node into a number.
 
+The functions of one number are in `microgradrnn.entrywise`, copies and changes in place in `microgradrnn.handling`.
+
 - Arithmetic: each is one call of `microgradrnn.engine.record`.
 - Comparisons: entry by entry, as in NumPy and PyTorch; their results are boolean constants.
 - In-place operators: inside `no_grad` they change a leaf; while recording they make a new node, as for numbers.
@@ -18,10 +20,12 @@ from numpy.typing import NDArray
 from microgradrnn import ops
 from microgradrnn.context import here
 from microgradrnn.convert import as_numbers, as_numpy, is_numeric
+from microgradrnn.entrywise import Entrywise
+from microgradrnn.handling import Handling
 from microgradrnn.ops import Op
 
 
-class Operators:
+class Operators(Entrywise, Handling):
     """The special methods of nodes; `microgradrnn.engine.Node` inherits them and supplies what is declared here."""
 
     __slots__ = ()

@@ -516,6 +516,7 @@ ELU = Op(
         lambda xp, z, x, a: xp.where(x > 0, 1.0, z + a),
         lambda xp, z, x, a: xp.where(x > 0, 0.0, xp.expm1(xp.minimum(x, 0.0))),
     ),
+    in_floats=True,
     domain=("nonzero", "real"),
     example=(_TWO, {}),
 )
@@ -532,6 +533,7 @@ CLAMP = Op(
         lambda xp, z, x, low, high: (x > high) | (low > high),
     ),
     domain=("distinct", "distinct", "distinct"),
+    routes=True,
     example=(((4, 5), (5,), (4, 1)), {}),  # so many that each case comes up
 )
 
@@ -542,6 +544,7 @@ SIGN = Op(
     rule="stops: the output is constant but for a jump, so the input gets 0",
     forward=lambda xp, x: xp.sign(x),
     local=(0.0,),
+    routes=True,
     domain=("nonzero",),
     example=(_ONE, {}),
 )
@@ -553,6 +556,7 @@ FLOOR = Op(
     rule="stops: the output is constant but for jumps, so the input gets 0",
     forward=lambda xp, x: xp.floor(x),
     local=(0.0,),
+    routes=True,
     domain=("fraction",),
     example=(_ONE, {}),
 )
@@ -564,6 +568,7 @@ ROUND = Op(
     rule="stops: the output is constant but for jumps, so the input gets 0",
     forward=lambda xp, x: xp.rint(x),
     local=(0.0,),
+    routes=True,
     domain=("fraction",),
     example=(_ONE, {}),
 )
@@ -575,6 +580,7 @@ FLOOR_DIVIDE = Op(
     rule="stops: the output is constant but for jumps, so the inputs get 0",
     forward=lambda xp, x, y: xp.floor_divide(x, y),
     local=(0.0, 0.0),
+    routes=True,
     domain=("fraction", "one"),
     example=(_TWO, {}),
 )
@@ -780,6 +786,7 @@ NORM = Op(
     ),
     formula=("upstream * x / z",),
     needs="an axis that x has",
+    in_floats=True,
     domain=("real",),
     example=(_ONE, {"axis": 1, "keepdims": False}),
 )
