@@ -198,6 +198,16 @@ class ScalarNodes:
         return _along(_n_ary(ops.MINIMUM), array, axis, keepdims)
 
     @staticmethod
+    def first_max(array: Nodes, axis: Any = None, keepdims: bool = False) -> Nodes:
+        """The largest themselves, of ties the first, as they were recorded."""
+        return _along(lambda *xs: xs[int(np.argmax([x.item() for x in xs]))], array, axis, keepdims)
+
+    @staticmethod
+    def first_min(array: Nodes, axis: Any = None, keepdims: bool = False) -> Nodes:
+        """The smallest themselves, of ties the first, as they were recorded."""
+        return _along(lambda *xs: xs[int(np.argmin([x.item() for x in xs]))], array, axis, keepdims)
+
+    @staticmethod
     def matmul(x: Nodes, y: Nodes) -> Nodes:
         """Products, and an `add_n` for each entry."""
         rows = np.expand_dims(x[None, :] if x.ndim == 1 else x, -1)

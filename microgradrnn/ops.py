@@ -879,6 +879,7 @@ def _first_push(xp: Any, v: Any, z: Any, x: Any, axis: int, keepdims: bool) -> A
 FIRST_MAX = dataclasses.replace(
     MAX,
     name="first_max",
+    forward=lambda xp, x, axis, keepdims: xp.first_max(x, axis=axis, keepdims=keepdims),
     rule="routes: the largest entry gets upstream, of ties the first",
     pull=(_first_pull,),
     push=(_first_push,),
@@ -888,6 +889,7 @@ FIRST_MAX = dataclasses.replace(
 FIRST_MIN = dataclasses.replace(
     MIN,
     name="first_min",
+    forward=lambda xp, x, axis, keepdims: xp.first_min(x, axis=axis, keepdims=keepdims),
     rule="routes: the smallest entry gets upstream, of ties the first",
     pull=(_first_pull,),
     push=(_first_push,),

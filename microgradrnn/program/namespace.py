@@ -164,6 +164,14 @@ class Expressions:
         """The smallest entry over an axis, several, or all."""
         return self._reduced("min", x, axis, keepdims, None)
 
+    def first_max(self, x: Any, axis: int, keepdims: bool = False) -> Any:
+        """The largest along an axis; that ties go to the first shows in the gradient only."""
+        return self._reduced("max", x, axis, keepdims, None)
+
+    def first_min(self, x: Any, axis: int, keepdims: bool = False) -> Any:
+        """The smallest along an axis; likewise."""
+        return self._reduced("min", x, axis, keepdims, None)
+
     def mean(self, x: Any, axis: Any = None, keepdims: bool = False) -> Any:
         """The mean over an axis, several, or all."""
         return self._reduced("mean", x, axis, keepdims, None)
