@@ -110,7 +110,7 @@ class Handling:
     def add_(self, other: Any, alpha: Any = 1) -> Self:
         """``x += alpha * other``, in place."""
         self._check_in_place("add_")
-        self._write(self._record(ops.ADD, self, other if alpha == 1 else alpha * other)._data)
+        self._write(self._record(ops.ADD, self, self._record(ops.MUL, other, alpha))._data)
         return self
 
     def _check_in_place(self, name: str) -> None:

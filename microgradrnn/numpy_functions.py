@@ -59,7 +59,7 @@ OPS_OF: Mapping[np.ufunc, Op] = {
 UFUNCS: Mapping[np.ufunc, Callable[..., Any]] = {
     np.positive: lambda x: x,
     np.square: lambda x: x**2,
-    np.logaddexp: lambda x, y: functional.logsumexp(functional.stack([x, y]), axis=0),
+    np.logaddexp: lambda x, y: functional.maximum(x, y) + (-abs(as_node(x) - y)).softplus(),
     np.equal: _compared(operator.eq, operator.eq),
     np.not_equal: _compared(operator.ne, operator.ne),
     np.less: _compared(operator.lt, operator.gt),
