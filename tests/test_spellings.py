@@ -4,6 +4,7 @@ Each is compared with NumPy or a closed form, with central differences, and wher
 value and gradient. Each is also lowered to scalars, explained, and compiled and run on other numbers.
 """
 
+import html
 import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -14,9 +15,10 @@ import pytest
 import microgradrnn
 from microgradrnn import Tensor, Value, gradcheck, interop, nn, no_grad
 from microgradrnn import functional as F
+from microgradrnn.graph import ancestors
 from microgradrnn.lowering import lowering
 from tests.witnesses import assert_close, data_of, grads_of, numbers
-from viz import explain
+from viz import draw, explain
 
 try:
     import torch
@@ -795,3 +797,19 @@ def test_each_program_computes_as_much_of_other_numbers(case):
 def test_what_does_not_work_says_what_to_write(call, remedy):
     with pytest.raises((TypeError, AttributeError, BufferError), match=remedy):
         call()
+
+
+def test_a_drawing_shows_every_op_that_these_names_brought():
+    """Each in one graph: its symbol stands in the picture, and its visit in the list of visits."""
+    x, y = Tensor(P, "x"), Tensor(P.T.copy() + 0.1, "y")
+    z = (x.leaky_relu() + x.elu() + x.clamp(0.0, 1.0) + x.sign() + x.floor() + x.round() + x // 2 + x % 2).clone()
+    loss = z.norm() + z.max(dim=1).values.sum() + z.min(dim=0).values.sum() + z.float().double().expand(2, -1, -1).sum()
+    loss = loss + (z @ y).sum()
+    loss.backward()
+    drawing = draw(loss)
+    assert drawing.svg().startswith("<svg")
+    names = {node.op for node in ancestors(loss) if node.op is not None}
+    for op in names:
+        assert op.symbol in drawing.source or html.escape(op.symbol) in drawing.source, op
+    for leaf in (x, y):
+        assert f"{leaf.label} = " in drawing.to_text()
