@@ -8,7 +8,7 @@
 (-12.0, -4.0, -4.0, 3.0)
 """
 
-from microgradrnn import functional, interop, nn, optim
+from microgradrnn import functional, interop, nn, numpy_functions, optim
 from microgradrnn.comparison import compare
 from microgradrnn.context import detect_nan, no_grad, scope
 from microgradrnn.engine import Node, Tensor, Value, record
@@ -20,6 +20,8 @@ from microgradrnn.nn.module import Parameter
 from microgradrnn.ops import Op
 from microgradrnn.program import compile  # noqa: A004 - a graph's, as in PyTorch and re
 from microgradrnn.stepping import Backprop
+
+numpy_functions.connect()
 
 __version__ = "0.1.0"
 __all__ = [

@@ -21,6 +21,12 @@ def _reduction(ufunc: Any) -> Any:
 sum = _reduction(np.add)
 max = _reduction(np.maximum)
 min = _reduction(np.minimum)
+first_max, first_min = max, min  # where graphs are lowered, these tell ties apart
+
+
+def astype(x: Any, dtype: Any) -> Any:  # type: ignore[no-redef]  # NumPy has it since 2.1 only
+    """The entries as another type."""
+    return x.astype(dtype)
 
 
 def erf(x: Any) -> Any:

@@ -76,7 +76,7 @@ def rows(taker: object, name: str, x: Any, shape: Shape) -> Any:
 def integers(taker: object, claim: str, x: Any) -> Any:
     """Indices as a node. Raises TypeError for others, with a claim such as "tokens are integers" that they break."""
     try:
-        found = x if isinstance(x, Node) else np.asarray(x)
+        found = x if isinstance(x, Node) else as_numpy(x)
     except (TypeError, ValueError) as error:
         raise _unreadable(taker, claim, x, error) from error
     if found.dtype.kind not in "iu":

@@ -20,6 +20,7 @@ import numpy as np
 from microgradrnn.analysis import grad_by_time
 from microgradrnn.attribution import Array, ByStep, allowed, as_if, by_its_rows, in_steps, largest, named, rows_of
 from microgradrnn.backprop import gradients, order
+from microgradrnn.convert import as_numpy
 from microgradrnn.engine import Node
 from microgradrnn.loops import time_steps
 from microgradrnn.rounding import Rounding
@@ -281,7 +282,7 @@ def _by_step(name: str, given: Any, ours: ByStep, whole: tuple[int, ...] | None 
 
 
 def _numbers(name: Any, given: Any) -> Array:
-    array = np.asarray(given)
+    array = as_numpy(given)
     if array.dtype.kind not in "fiu":
         raise TypeError(f"compare: the gradient of {name} is an array of numbers, not {type(given).__name__}")
     return array.astype(np.float64)

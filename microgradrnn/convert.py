@@ -32,10 +32,17 @@ def is_numeric(x: Any) -> bool:
 
 
 def as_numpy(data: Any) -> NDArray[Any]:
-    """A NumPy array of whatever counts as an array, copied or not, of whatever dtype."""
-    if hasattr(data, "__dlpack__") and not hasattr(data, "__array__"):
-        data = np.from_dlpack(data)
-    return np.asarray(data)
+    """A NumPy array of whatever counts as an array, copied or not, of whatever dtype.
+
+    Raises:
+        TypeError: a tensor of another library refuses, such as PyTorch's that need a gradient.
+    """
+    try:
+        if hasattr(data, "__dlpack__") and not hasattr(data, "__array__"):
+            return np.from_dlpack(data)
+        return np.asarray(data)
+    except (RuntimeError, BufferError) as error:
+        raise TypeError(f"this {type(data).__name__} cannot be read as an array ({error})") from error
 
 
 def as_numbers(data: Any) -> NDArray[Any]:
@@ -54,7 +61,7 @@ def as_float(number: Any) -> float:
         return number
     if isinstance(number, (Real, Decimal)):
         return float(number)
-    if is_numeric(number) and (array := np.asarray(number)).ndim == 0 and array.dtype.kind in NUMBERS:
+    if is_numeric(number) and (array := as_numpy(number)).ndim == 0 and array.dtype.kind in NUMBERS:
         return float(array)
     raise TypeError(f"Value takes one real number, not {type(number).__name__}; an array makes a Tensor")
 
@@ -82,7 +89,7 @@ def as_like(new: Any, like: NDArray[Any], name: str) -> NDArray[Any]:
 
 def as_index(key: Any) -> NDArray[Any]:
     """A copy as an index array: integers (a list of them stays integers) or booleans. Raises TypeError for floats."""
-    array = np.array(key, dtype=int if np.size(key) == 0 and isinstance(key, (list, tuple)) else None)
+    array = np.array(as_numpy(key), dtype=int if isinstance(key, (list, tuple)) and np.size(key) == 0 else None)
     if array.dtype.kind not in "iub":
         raise TypeError(f"index takes integers or booleans, not {array.dtype}")
     return array

@@ -27,6 +27,7 @@ from microgradrnn.context import here
 from microgradrnn.convert import as_array, as_float, as_grad, as_like, handed_out, is_numeric
 from microgradrnn.errors import describe, misfit
 from microgradrnn.graph import ancestors, next_serial, serial
+from microgradrnn.handling import Count
 from microgradrnn.methods import Methods
 from microgradrnn.operators import Operators
 from microgradrnn.ops import Op
@@ -54,8 +55,6 @@ class Node(Operators):
         *("inputs", "op", "params", "xs", "label", "place"),
     )
 
-    # NumPy leaves `array * node` to us, so the result is one Tensor and never an object array of nodes.
-    __array_ufunc__ = None
     _lent = False  # whether the user holds our array: see Tensor
     xp: ModuleType
 
@@ -138,7 +137,7 @@ class Node(Operators):
     @property
     def size(self) -> int:
         """The number of entries."""
-        return int(np.size(self._data))
+        return Count(np.size(self._data))
 
     @property
     def dtype(self) -> np.dtype[Any]:

@@ -1,9 +1,9 @@
 """To PyTorch and back: the weights of a module as the state dict of its PyTorch counterpart.
 
-`RNN`, `LSTM`, `GRU`, `Linear` and `Embedding` have counterparts of the same name, also inside other modules. PyTorch's
-matrices are transposed (out, in), and its recurrent layers have two biases that are only ever added: on the way in they
-are added up, on the way out the second is zero. (A GRU's last third is the exception: there the reset gate scales the
-second bias, which is our b_hn.)
+`RNN`, `LSTM`, `GRU`, `Linear`, `Embedding`, `LayerNorm`, `Conv1d` and `MultiheadAttention` have counterparts of the
+same name, also inside other modules. PyTorch's matrices are transposed (out, in), and its recurrent layers have two
+biases that are only ever added: on the way in they are added up, on the way out the second is zero. (A GRU's last third
+is the exception: there the reset gate scales the second bias, which is our b_hn.)
 """
 
 from collections.abc import Iterator, Mapping
@@ -13,6 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from microgradrnn.checks import weights
+from microgradrnn.convert import as_numpy
+from microgradrnn.nn.attention import LayerNorm, MultiheadAttention
+from microgradrnn.nn.convolution import Conv1d
 from microgradrnn.nn.layers import Embedding, Linear
 from microgradrnn.nn.module import Module
 from microgradrnn.nn.recurrent import Cell, GRUCell
@@ -36,10 +39,8 @@ def to_torch(module: Module) -> dict[str, Array]:
         prefix = f"{path}." if path else ""
         for suffix, cell in _cells(part):
             state |= {f"{prefix}{name}{suffix}": array for name, array in _cell_out(cell).items()}
-        if isinstance(part, (Linear, Embedding)):
-            state[f"{prefix}weight"] = np.array(part.W.data.T if isinstance(part, Linear) else part.W.data, order="C")
-            if isinstance(part, Linear) and part.b is not None:
-                state[f"{prefix}bias"] = np.array(part.b.data)
+        for name, parameter, transposed in _plain(part):
+            state[f"{prefix}{name}"] = np.array(parameter.data.T if transposed else parameter.data, order="C")
     return state
 
 
@@ -67,18 +68,33 @@ def from_torch(module: Module, state_dict: Mapping[str, Any]) -> None:
         for suffix, cell in _cells(part):
             names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
             _cell_in(cell, *(state[f"{prefix}{name}{suffix}"] for name in names))
-        if isinstance(part, (Linear, Embedding)):
-            weight = state[f"{prefix}weight"]
-            part.W.data = weight.T if isinstance(part, Linear) else weight
-            if isinstance(part, Linear) and part.b is not None:
-                part.b.data = state[f"{prefix}bias"]
+        for name, parameter, transposed in _plain(part):
+            array = state[f"{prefix}{name}"]
+            parameter.data = array.T if transposed else array
+
+
+_COUNTERPARTS = (Recurrent, Linear, Embedding, LayerNorm, Conv1d, MultiheadAttention)
+
+
+def _plain(part: Module) -> Iterator[tuple[str, Any, bool]]:
+    """What is a weight in PyTorch too: its name there, ours, and whether it is transposed."""
+    found: list[tuple[str, Any, bool]] = []
+    if isinstance(part, Linear):
+        found = [("weight", part.W, True), ("bias", part.b, False)]
+    elif isinstance(part, Embedding):
+        found = [("weight", part.W, False)]
+    elif isinstance(part, (LayerNorm, Conv1d)):
+        found = [("weight", part.weight, False), ("bias", part.bias, False)]
+    elif isinstance(part, MultiheadAttention):
+        found = [("in_proj_weight", part.W_qkv, True), ("in_proj_bias", part.b_qkv, False)]
+    return (entry for entry in found if entry[1] is not None)
 
 
 def _parts(module: Module) -> Iterator[tuple[str, Module]]:
     """The modules with a counterpart, with their paths; checks that they hold every parameter."""
     if not isinstance(module, Module):
         raise TypeError(f"to_torch and from_torch take a module, not {type(module).__name__}")
-    parts = [(path, part) for path, part in module.named_modules() if isinstance(part, (Recurrent, Linear, Embedding))]
+    parts = [(path, part) for path, part in module.named_modules() if isinstance(part, _COUNTERPARTS)]
     covered = {id(p) for _, part in parts for p in _weights(part)}
     for name, p in module.named_parameters():
         if id(p) not in covered:
@@ -120,4 +136,4 @@ def _cell_in(cell: Cell, weight_ih: Array, weight_hh: Array, bias_ih: Array, bia
 
 
 def _array(value: Any) -> Array:
-    return np.asarray(value.detach().cpu().numpy() if hasattr(value, "cpu") else value)
+    return as_numpy(value.detach().cpu() if hasattr(value, "cpu") else value)

@@ -150,6 +150,7 @@ class ScalarNodes:
     pick = staticmethod(arrays.pick)
     reshape = staticmethod(np.reshape)
     transpose = staticmethod(np.transpose)
+    broadcast_to = staticmethod(np.broadcast_to)
     squeeze = staticmethod(np.squeeze)
     stack = staticmethod(np.stack)
     concatenate = staticmethod(np.concatenate)
@@ -164,6 +165,11 @@ class ScalarNodes:
     def where(condition: Any, x: Any, y: Any) -> Nodes:
         """One of the two for each entry."""
         return _each(_chosen, condition, x, y)
+
+    @staticmethod
+    def astype(array: Nodes, dtype: Any) -> Nodes:
+        """The nodes as they are: each holds a Python float."""
+        return array
 
     @staticmethod
     def sum(array: Nodes, axis: Any = None, keepdims: bool = False) -> Nodes:
@@ -190,6 +196,16 @@ class ScalarNodes:
     def min(array: Nodes, axis: Any = None, keepdims: bool = False) -> Nodes:
         """The smallest as n-ary `minimum` nodes."""
         return _along(_n_ary(ops.MINIMUM), array, axis, keepdims)
+
+    @staticmethod
+    def first_max(array: Nodes, axis: Any = None, keepdims: bool = False) -> Nodes:
+        """The largest themselves, of ties the first, as they were recorded."""
+        return _along(lambda *xs: xs[int(np.argmax([x.item() for x in xs]))], array, axis, keepdims)
+
+    @staticmethod
+    def first_min(array: Nodes, axis: Any = None, keepdims: bool = False) -> Nodes:
+        """The smallest themselves, of ties the first, as they were recorded."""
+        return _along(lambda *xs: xs[int(np.argmin([x.item() for x in xs]))], array, axis, keepdims)
 
     @staticmethod
     def matmul(x: Nodes, y: Nodes) -> Nodes:

@@ -1,6 +1,8 @@
 """What Python's own syntax does with a node: operators, comparisons, and what turns a node into a number.
 
-- Arithmetic and the functions of one number: each is one call of `microgradrnn.engine.record`.
+The functions of one number are in `microgradrnn.entrywise`, copies and changes in place in `microgradrnn.handling`.
+
+- Arithmetic: each is one call of `microgradrnn.engine.record`.
 - Comparisons: entry by entry, as in NumPy and PyTorch; their results are boolean constants.
 - In-place operators: inside `no_grad` they change a leaf; while recording they make a new node, as for numbers.
 - Conversions: a node that needs a gradient does not become a plain number, which would lose it, but by ``item()``.
@@ -17,11 +19,13 @@ from numpy.typing import NDArray
 
 from microgradrnn import ops
 from microgradrnn.context import here
-from microgradrnn.convert import is_numeric
+from microgradrnn.convert import as_numbers, as_numpy, is_numeric
+from microgradrnn.entrywise import Entrywise
+from microgradrnn.handling import Handling
 from microgradrnn.ops import Op
 
 
-class Operators:
+class Operators(Entrywise, Handling):
     """The special methods of nodes; `microgradrnn.engine.Node` inherits them and supplies what is declared here."""
 
     __slots__ = ()
@@ -49,20 +53,15 @@ class Operators:
     def __rtruediv__(self, other: Any) -> Any: return self._record(ops.DIV, other, self)
     def __pow__(self, other: Any) -> Any: return self._record(ops.POW, self, other)
     def __rpow__(self, other: Any) -> Any: return self._record(ops.POW, other, self)
+    def __floordiv__(self, other: Any) -> Any: return self._record(ops.FLOOR_DIVIDE, self, other)
+    def __rfloordiv__(self, other: Any) -> Any: return self._record(ops.FLOOR_DIVIDE, other, self)
+    def __mod__(self, other: Any) -> Any: return self._record(ops.REMAINDER, self, other)
+    def __rmod__(self, other: Any) -> Any: return self._record(ops.REMAINDER, other, self)
     def __matmul__(self, other: Any) -> Any: return self._record(ops.MATMUL, self, other)
     def __rmatmul__(self, other: Any) -> Any: return self._record(ops.MATMUL, other, self)
     def __neg__(self) -> Any: return self._record(ops.NEG, self)
     def __pos__(self) -> Any: return self
     def __abs__(self) -> Any: return self._record(ops.ABS, self)
-    # And one a function of one number: relu and abs have slope 0 at 0.
-    def exp(self) -> Any: return self._record(ops.EXP, self)
-    def log(self) -> Any: return self._record(ops.LOG, self)
-    def sqrt(self) -> Any: return self._record(ops.SQRT, self)
-    def abs(self) -> Any: return self._record(ops.ABS, self)
-    def tanh(self) -> Any: return self._record(ops.TANH, self)
-    def sigmoid(self) -> Any: return self._record(ops.SIGMOID, self)
-    def relu(self) -> Any: return self._record(ops.RELU, self)
-
     def __eq__(self, other: object) -> Any: return self._compare(operator.eq, other)
     def __ne__(self, other: object) -> Any: return self._compare(operator.ne, other)
     def __lt__(self, other: Any) -> Any: return self._compare(operator.lt, other)
@@ -70,6 +69,12 @@ class Operators:
     def __gt__(self, other: Any) -> Any: return self._compare(operator.gt, other)
     def __ge__(self, other: Any) -> Any: return self._compare(operator.ge, other)
     __hash__ = object.__hash__  # by identity, so that nodes are keys of dicts and members of sets
+
+    def __and__(self, other: Any) -> Any: return self._logical(np.bitwise_and, other)
+    def __or__(self, other: Any) -> Any: return self._logical(np.bitwise_or, other)
+    def __xor__(self, other: Any) -> Any: return self._logical(np.bitwise_xor, other)
+    __rand__, __ror__, __rxor__ = __and__, __or__, __xor__
+    def __invert__(self) -> Any: return self._logical(np.invert)
 
     def __iadd__(self, other: Any) -> Any: return self._in_place(ops.ADD, other)
     def __isub__(self, other: Any) -> Any: return self._in_place(ops.SUB, other)
@@ -86,11 +91,26 @@ class Operators:
             return NotImplemented
         x = self._data
         try:
-            found = compare(x, other if isinstance(x, float) else np.asarray(other))
+            found = compare(x, other if isinstance(other, (bool, int, float)) else as_numpy(other))
         except ValueError as error:
             shapes = f"{np.shape(x)} and {np.shape(other)}"
             raise ValueError(f"{compare.__name__} got shapes {shapes}; it needs shapes that broadcast") from error
-        return self._constant(bool(found) if isinstance(x, float) and np.ndim(other) == 0 else np.asarray(found))
+        return self._constant(bool(found) if isinstance(x, float) and np.ndim(found) == 0 else np.asarray(found))
+
+    def _logical(self, function: np.ufunc, *others: Any) -> Any:
+        """``&``, ``|``, ``^`` and ``~`` of conditions, or of integers bit by bit: a constant."""
+        plain = [x._data if isinstance(x, Operators) else x for x in (self, *others)]
+        if not all(map(is_numeric, plain)):
+            return NotImplemented
+        arrays = [as_numbers(x) for x in plain]
+        if any(array.dtype.kind == "f" for array in arrays):
+            signs = {np.bitwise_and: "&", np.bitwise_or: "|", np.bitwise_xor: "^", np.invert: "~"}
+            raise TypeError(
+                f"{signs[function]} takes conditions such as x > 0, or integers, not {arrays[0].dtype}: compare first, "
+                "with brackets around each comparison"
+            )
+        found = function(*arrays)
+        return self._constant(found.item() if isinstance(self._data, bool) and found.ndim == 0 else np.asarray(found))
 
     def _in_place(self, op: Op, other: Any) -> Any:
         """``x += y`` and its like: inside `no_grad` a leaf takes over the result; else Python makes a new node."""

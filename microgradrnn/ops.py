@@ -13,6 +13,7 @@ Every function takes as ``xp`` the namespace to compute in: `microgradrnn.floats
 ``x``, ``y`` are the inputs, ``z`` is the output, ``u`` is upstream and ``v`` a tangent.
 """
 
+import dataclasses
 import functools
 import math
 import operator
@@ -69,7 +70,8 @@ class Op:
         in_floats: whether it computes in floats only: then its first input comes as float64 if it holds integers or
             booleans. (NumPy would compute e^x of 8 bits in 16, and subtract unsigned integers below 0.)
         needs: what the inputs' shapes must satisfy; ends the error that a wrong shape gives.
-        domain: for tests, where each input may lie: real, positive, nonzero, distinct, boolean or index.
+        domain: for tests, where each input may lie: real, positive, nonzero, distinct, fraction, one,
+            boolean or index.
         example: for tests, the inputs' shapes and the params of one call.
 
     Example: the arc tangent, whose derivative is 1 / (1 + x²).
@@ -421,6 +423,127 @@ ADD_N = Op(
 )
 
 
+# ---- Elementwise, in pieces: where two pieces meet, the local gradient is PyTorch's ----------------------------------
+
+LEAKY_RELU = Op(
+    name="leaky_relu",
+    symbol="leaky ReLU",
+    latex=r"\max(0, x) + a \min(0, x)",
+    rule="routes: passes upstream where x > 0, a times upstream elsewhere; a gets upstream times x there",
+    forward=lambda xp, x, a: xp.where(x > 0, x, a * x),
+    local=(
+        lambda xp, z, x, a: xp.where(x > 0, 1.0, a),
+        lambda xp, z, x, a: xp.where(x > 0, 0.0, x),
+    ),
+    domain=("nonzero", "real"),
+    example=(_TWO, {}),
+)
+
+ELU = Op(
+    name="elu",
+    symbol="ELU",
+    latex=r"x \text{ where } x > 0 \text{ else } a (e^{x} - 1)",
+    rule="routes: passes upstream where x > 0, a e^x times upstream elsewhere; a gets upstream times e^x − 1 there",
+    forward=lambda xp, x, a: xp.where(x > 0, x, a * xp.expm1(xp.minimum(x, 0.0))),
+    local=(
+        lambda xp, z, x, a: xp.where(x > 0, 1.0, z + a),
+        lambda xp, z, x, a: xp.where(x > 0, 0.0, xp.expm1(xp.minimum(x, 0.0))),
+    ),
+    in_floats=True,
+    domain=("nonzero", "real"),
+    example=(_TWO, {}),
+)
+
+CLAMP = Op(
+    name="clamp",
+    symbol="clamp",
+    latex=r"\min(\max(x, y), b)",
+    rule="routes: x gets upstream where it lies within the limits, else the limit that it meets does",
+    forward=lambda xp, x, low, high: xp.minimum(xp.maximum(x, low), high),
+    local=(
+        lambda xp, z, x, low, high: (x >= low) & (x <= high),
+        lambda xp, z, x, low, high: (x < low) & (low < high),
+        lambda xp, z, x, low, high: (x > high) | (low > high),
+    ),
+    domain=("distinct", "distinct", "distinct"),
+    routes=True,
+    example=(((4, 5), (5,), (4, 1)), {}),  # so many that each case comes up
+)
+
+SIGN = Op(
+    name="sign",
+    symbol="sign",
+    latex=r"\operatorname{sign}(x)",
+    rule="stops: the output is constant but for a jump, so the input gets 0",
+    forward=lambda xp, x: xp.sign(x),
+    local=(0.0,),
+    routes=True,
+    domain=("nonzero",),
+    example=(_ONE, {}),
+)
+
+FLOOR = Op(
+    name="floor",
+    symbol="floor",
+    latex=r"\lfloor x \rfloor",
+    rule="stops: the output is constant but for jumps, so the input gets 0",
+    forward=lambda xp, x: xp.floor(x),
+    local=(0.0,),
+    routes=True,
+    domain=("fraction",),
+    example=(_ONE, {}),
+)
+
+ROUND = Op(
+    name="round",
+    symbol="round",
+    latex=r"\operatorname{round}(x)",
+    rule="stops: the output is constant but for jumps, so the input gets 0",
+    forward=lambda xp, x: xp.rint(x),
+    local=(0.0,),
+    routes=True,
+    domain=("fraction",),
+    example=(_ONE, {}),
+)
+
+FLOOR_DIVIDE = Op(
+    name="floor_divide",
+    symbol="//",
+    latex=r"\lfloor \frac{x}{y} \rfloor",
+    rule="stops: the output is constant but for jumps, so the inputs get 0",
+    forward=lambda xp, x, y: xp.floor_divide(x, y),
+    local=(0.0, 0.0),
+    routes=True,
+    domain=("fraction", "one"),
+    example=(_TWO, {}),
+)
+
+REMAINDER = Op(
+    name="remainder",
+    symbol="%",
+    latex=r"x \bmod y",
+    rule="scales: x gets upstream as it is, y gets upstream times −(x // y)",
+    forward=lambda xp, x, y: xp.remainder(x, y),
+    local=(
+        1.0,
+        lambda xp, z, x, y: -xp.floor_divide(x, y),
+    ),
+    domain=("fraction", "one"),
+    example=(_TWO, {}),
+)
+
+COPY = Op(
+    name="copy",
+    symbol="copy",
+    latex="x",
+    rule="distributes: the input gets upstream as it is",
+    forward=lambda xp, x: x,
+    local=(1.0,),
+    domain=("real",),
+    example=(_ONE, {}),
+)
+
+
 # ---- Structural: a linear map in two directions ---------------------------------------------------------------------
 
 _HALF, _SINGLE = np.dtype(np.float16), np.dtype(np.float32)
@@ -580,6 +703,27 @@ PROD = Op(
     example=(_ONE, {"axis": 1, "keepdims": False}),
 )
 
+NORM = Op(
+    name="norm",
+    symbol="‖x‖",
+    latex=r"\sqrt{\sum_i x_i^2}",
+    rule="scales: each entry gets upstream times x / z, 0 where z is 0",
+    forward=lambda xp, x, axis, keepdims: xp.sqrt(xp.sum(x * x, axis=axis, keepdims=keepdims)),
+    pull=(
+        lambda xp, u, z, x, axis, keepdims: x * _spread(xp, xp.divide(u, xp.where(z == 0, 1.0, z)), x, axis, keepdims),
+    ),
+    push=(
+        lambda xp, v, z, x, axis, keepdims: xp.divide(
+            xp.sum(v * x, axis=axis, keepdims=keepdims), xp.where(z == 0, 1.0, z)
+        ),
+    ),
+    formula=("upstream * x / z",),
+    needs="an axis that x has",
+    in_floats=True,
+    domain=("real",),
+    example=(_ONE, {"axis": 1, "keepdims": False}),
+)
+
 
 def _reversed(x: Any, axis: int) -> Any:
     return x[(*(slice(None),) * (axis % x.ndim), slice(None, None, -1))]
@@ -649,6 +793,55 @@ MIN = Op(
     example=(_ONE, {"axis": 1, "keepdims": False}),
 )
 
+
+def _first_extreme(xp: Any, z: Any, x: Any, axis: int, keepdims: bool) -> Any:
+    """1 for the first entry along the axis that is the largest, or smallest, else 0."""
+    won = _won(x, _spread(xp, z, x, axis, keepdims))
+    return won & (xp.cumsum(won, axis=axis) == 1)
+
+
+def _first_pull(xp: Any, u: Any, z: Any, x: Any, axis: int, keepdims: bool) -> Any:
+    return _spread(xp, u, x, axis, keepdims) * _first_extreme(xp, z, x, axis, keepdims)
+
+
+def _first_push(xp: Any, v: Any, z: Any, x: Any, axis: int, keepdims: bool) -> Any:
+    return xp.sum(v * _first_extreme(xp, z, x, axis, keepdims), axis=axis, keepdims=keepdims)
+
+
+# What PyTorch's max(dim=) and min(dim=) give: as max and min, but of ties the first gets it all.
+FIRST_MAX = dataclasses.replace(
+    MAX,
+    name="first_max",
+    forward=lambda xp, x, axis, keepdims: xp.first_max(x, axis=axis, keepdims=keepdims),
+    rule="routes: the largest entry gets upstream, of ties the first",
+    pull=(_first_pull,),
+    push=(_first_push,),
+    formula=("upstream where x is the first of the largest, else 0",),
+)
+
+FIRST_MIN = dataclasses.replace(
+    MIN,
+    name="first_min",
+    forward=lambda xp, x, axis, keepdims: xp.first_min(x, axis=axis, keepdims=keepdims),
+    rule="routes: the smallest entry gets upstream, of ties the first",
+    pull=(_first_pull,),
+    push=(_first_push,),
+    formula=("upstream where x is the first of the smallest, else 0",),
+)
+
+ASTYPE = Op(
+    name="astype",
+    symbol="astype",
+    latex="x",
+    rule="distributes: the input gets upstream, in its own type",
+    forward=lambda xp, x, dtype: xp.astype(x, dtype),
+    pull=(lambda xp, u, z, x, dtype: xp.astype(u, x.dtype),),
+    push=(lambda xp, v, z, x, dtype: xp.astype(v, z.dtype),),
+    formula=("upstream.astype(x.dtype)",),
+    domain=("real",),
+    example=(_ONE, {"dtype": np.dtype(np.float64)}),
+)
+
 RESHAPE = Op(
     name="reshape",
     symbol="reshape",
@@ -661,6 +854,21 @@ RESHAPE = Op(
     needs="a shape with as many entries as x",
     domain=("real",),
     example=(_ONE, {"shape": (3, 2)}),
+)
+
+# The engine undoes broadcasting in every contribution, so upstream goes down as it is.
+EXPAND = Op(
+    name="expand",
+    symbol="expand",
+    latex=r"\mathrm{expand}(x)",
+    rule="distributes: each entry gets the sum of upstream over its copies",
+    forward=lambda xp, x, shape: xp.broadcast_to(x, shape),
+    pull=(lambda xp, u, z, x, shape: u,),
+    push=(lambda xp, v, z, x, shape: xp.broadcast_to(v, z.shape),),
+    formula=("upstream, summed over the copies",),
+    needs="axes of size 1, or none, where the shape is longer",
+    domain=("real",),
+    example=(((2, 1),), {"shape": (3, 2, 3)}),
 )
 
 TRANSPOSE = Op(

@@ -76,6 +76,10 @@ def fill(forms: Sequence[Any], domains: Sequence[str], rng: np.random.Generator)
             array = _grid(0.3, 2.0, form, rng) * rng.choice([-1.0, 1.0], form)
         elif domain == "distinct":
             array = np.array(list(itertools.islice(apart, math.prod(form)))).reshape(form)
+        elif domain == "fraction":  # no whole number: where floor and its like jump
+            array = _grid(-2.0, 2.0, form, rng) + 0.03
+        elif domain == "one":
+            array = rng.choice([-1.0, 1.0], form)
         elif domain == "boolean":
             array = rng.random(form) < 0.5
         elif domain == "index":
@@ -208,7 +212,7 @@ def cross_entropies(draw: Any) -> Any:
 
 
 FORMS = {
-    **dict.fromkeys(["sum", "mean", "prod", "max", "min"], reductions()),
+    **dict.fromkeys(["sum", "mean", "prod", "norm", "max", "min"], reductions()),
     "matmul": matmuls(),
     "reshape": reshapes(),
     "transpose": transposes(),
@@ -216,7 +220,7 @@ FORMS = {
     "concat": concats(),
     "stack": stacks(),
     **dict.fromkeys(["cumsum", "softmax", "log_softmax"], softmaxes()),
-    "logsumexp": logsumexps(),
+    **dict.fromkeys(["logsumexp", "first_max", "first_min"], logsumexps()),
     "cross_entropy": cross_entropies(),
 }
 

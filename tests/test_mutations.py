@@ -27,9 +27,9 @@ every_structural_rule = every_slot(lambda op: op.push is not None)
 
 
 def scaled(rule, factor):
-    """A local gradient times a factor."""
+    """A local gradient times a factor; one that is 0 throughout is moved away from it."""
     if not callable(rule):
-        return factor * rule
+        return factor * rule if rule else factor - 1.0
     return lambda *args: factor * rule(*args)
 
 

@@ -87,10 +87,11 @@ def test_an_upstream_of_another_shape_is_refused_though_it_would_broadcast(upstr
 TAKES_ARRAYS = {
     "asarray": np.asarray,
     "array of a list": lambda node: np.array([node, node]),
-    "stack": lambda node: np.stack([node, node]),
-    "where": lambda node: np.where([True], node, node),
-    "dot": lambda node: np.dot(node, node),
-    "transpose": np.transpose,
+    "arctan": np.arctan,
+    "add.reduce": np.add.reduce,
+    "sort": np.sort,
+    "median": np.median,
+    "kron": lambda node: np.kron(np.ones((2, 2)), node),
 }
 
 
@@ -98,20 +99,14 @@ TAKES_ARRAYS = {
 @pytest.mark.parametrize("function", TAKES_ARRAYS.values(), ids=TAKES_ARRAYS)
 def test_a_node_is_no_array_and_the_error_names_what_to_use(kind, function):
     node = kind(1.0)
-    with pytest.raises(TypeError, match=rf"{kind.__name__}.*\.data.*microgradrnn\.functional"):
+    with pytest.raises(TypeError, match=r"\.data|detach\(\)\.numpy\(\)") as raised:
         function(node)
-
-
-@pytest.mark.parametrize("kind", [Value, Tensor])
-@pytest.mark.parametrize("function", [np.exp, np.tanh, np.sum, np.mean, np.max, np.add.reduce, np.sqrt])
-def test_numpys_functions_raise_and_never_return_an_object_array(kind, function):
-    with pytest.raises(TypeError):
-        function(kind(1.0))
+    assert "microgradrnn.functional" in str(raised.value)
 
 
 def test_an_array_cannot_be_changed_by_a_node_in_place():
     array = np.ones(2)
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match="y = array"):
         array *= Tensor([2.0, 2.0])
     assert array.tolist() == [1.0, 1.0]
 

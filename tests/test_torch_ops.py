@@ -90,6 +90,22 @@ PYTORCH = {
     "log_softmax": lambda x, axis: torch.log_softmax(x, dim=axis),
     "logsumexp": lambda x, axis, keepdims: torch.logsumexp(x, dim=axis, keepdim=keepdims),
     "cross_entropy": cross_entropy,
+    "leaky_relu": lambda x, a: torch.where(x > 0, x, a * x),
+    "elu": lambda x, a: torch.where(x > 0, x, a * torch.expm1(x.clamp(max=0))),
+    "clamp": lambda *xs: torch.clamp(*torch.broadcast_tensors(*xs)),
+    "sign": torch.sign,
+    "floor": torch.floor,
+    "round": torch.round,
+    "floor_divide": lambda x, y: torch.floor(x / y),
+    "remainder": torch.remainder,
+    "copy": torch.clone,
+    "norm": lambda x, **how: reduction(lambda x, axes, keepdim: torch.linalg.vector_norm(x, dim=axes, keepdim=keepdim))(
+        x.abs(), **how
+    ),
+    "first_max": lambda x, axis, keepdims: torch.max(x, dim=axis, keepdim=keepdims).values,
+    "first_min": lambda x, axis, keepdims: torch.min(x, dim=axis, keepdim=keepdims).values,
+    "expand": lambda x, shape: x.expand(shape),
+    "astype": lambda x, dtype: x.to(torch.float64),
 }
 
 

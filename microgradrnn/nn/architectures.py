@@ -69,7 +69,7 @@ class ManyToMany(ReadOut):
     [(1, 'y_1'), (2, 'y_2')]
     """
 
-    def __call__(self, x: Any, h0: Any = None, lengths: Any = None) -> Any:
+    def forward(self, x: Any, h0: Any = None, lengths: Any = None) -> Any:
         """All outputs at once, (T, N, output); arguments as of `microgradrnn.nn.RNN`."""
         outputs, _ = self.rnn(x, h0, lengths)
         return self.readout(outputs)
@@ -86,7 +86,7 @@ class ManyToOne(ReadOut):
     (1, 2)
     """
 
-    def __call__(self, x: Any, h0: Any = None, lengths: Any = None) -> Any:
+    def forward(self, x: Any, h0: Any = None, lengths: Any = None) -> Any:
         """The output, (N, output), read from each sequence's own last state; arguments as of `microgradrnn.nn.RNN`."""
         return label_step("y", self.readout(self.rnn.last(x, h0, lengths)))
 

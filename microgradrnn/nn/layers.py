@@ -4,7 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from microgradrnn.checks import check_dtype, check_fraction, check_size, data, integers, numbers
+from microgradrnn.checks import check_dtype, check_fraction, check_size, data, numbers
+from microgradrnn.functional.layers import dropout, rows_of
 from microgradrnn.nn.initial import Seed, uniform
 from microgradrnn.nn.module import Module, Parameter
 
@@ -41,7 +42,7 @@ class Linear(Module):
         self.W = uniform(rng, in_features, (in_features, out_features), labels[0], dtype)
         self.b = uniform(rng, in_features, (out_features,), labels[1], dtype) if bias else None
 
-    def __call__(self, x: Any) -> Any:
+    def forward(self, x: Any) -> Any:
         """The output for x of shape (..., in).
 
         Raises:
@@ -70,19 +71,14 @@ class Embedding(Module):
         rows = np.random.default_rng(seed).standard_normal((num_embeddings, embedding_dim))
         self.W = Parameter(rows, "W", dtype)
 
-    def __call__(self, tokens: Any) -> Any:
+    def forward(self, tokens: Any) -> Any:
         """Rows of shape (..., embedding_dim) for integer tokens of shape (...).
 
         Raises:
             TypeError: tokens are not integers.
             IndexError: a token is negative or too large.
         """
-        node = integers(self, "tokens are integers", tokens)
-        array, rows = node.data, self.W.shape[0]
-        wrong = array[(array < 0) | (array >= rows)]
-        if wrong.size:
-            raise IndexError(f"Embedding: token {wrong.flat[0]} is out of range for {rows} rows")
-        return self.W[node]
+        return rows_of(self, tokens, self.W)
 
 
 class Dropout(Module):
@@ -96,13 +92,11 @@ class Dropout(Module):
         check_fraction(self, p=p)
         self.p, self.rng = p, np.random.default_rng(seed)
 
-    def __call__(self, x: Any) -> Any:
+    def forward(self, x: Any) -> Any:
         """``x`` with entries dropped, or as it is in evaluation."""
         if not self.training or self.p == 0:
             return x
-        x = numbers(self, "x", x, (...,))
-        kept = self.rng.random(x.shape) >= self.p
-        return x * (kept / (1 - self.p)).astype(x.dtype if x.dtype.kind == "f" else float)
+        return dropout(numbers(self, "x", x, (...,)), self.p, seed=self.rng)
 
 
 class Sequential(Module):
@@ -115,7 +109,7 @@ class Sequential(Module):
     def __init__(self, *layers: Any) -> None:
         self.layers = list(layers)
 
-    def __call__(self, x: Any) -> Any:
+    def forward(self, x: Any) -> Any:
         """What the last of them makes of x."""
         for layer in self.layers:
             if not callable(layer):

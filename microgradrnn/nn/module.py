@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -36,6 +36,14 @@ class Module:
     """
 
     training = True
+    forward: Callable[..., Any]
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """What ``forward`` gives. Raises NotImplementedError where a module defines none."""
+        forward = getattr(self, "forward", None)
+        if forward is None:
+            raise NotImplementedError(f"{type(self).__name__} defines no forward(...), which calling it would run")
+        return forward(*args, **kwargs)
 
     def named_modules(self) -> Iterator[tuple[str, Module]]:
         """Each module within once, with its path; first comes this module itself, whose path is empty."""
@@ -93,6 +101,10 @@ class Module:
         for key, parameter in own.items():
             parameter.data = arrays[key]
 
+    def _parts(self) -> Iterator[tuple[Any, Any]]:
+        """What the module holds, by name, in which parameters and other modules are looked for."""
+        return iter(vars(self).items())
+
     def __repr__(self) -> str:
         named = list(self.named_parameters())
         lines = [f"{type(self).__name__}: {sum(p.size for _, p in named):,} parameters"]
@@ -105,7 +117,7 @@ def _walk(thing: Any, path: str) -> Iterator[tuple[str, Any]]:
         yield path, thing
     parts: Iterator[tuple[Any, Any]] = iter(())
     if isinstance(thing, Module):
-        parts = iter(vars(thing).items())
+        parts = thing._parts()
     elif isinstance(thing, Mapping):
         parts = iter(thing.items())
     elif isinstance(thing, (list, tuple)):

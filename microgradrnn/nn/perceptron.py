@@ -29,7 +29,7 @@ class Neuron(Module):
         self.b = Value(0.0, label="b")
         self.nonlin = nonlin
 
-    def __call__(self, x: Sequence[Any]) -> Any:
+    def forward(self, x: Sequence[Any]) -> Any:
         """The activation for ``nin`` nodes or numbers. Raises ValueError for more or fewer, TypeError for others."""
         try:
             if len(x) != len(self.w):
@@ -51,7 +51,7 @@ class Layer(Module):
         rng = None if seed is None else np.random.default_rng(seed)
         self.neurons = [Neuron(nin, nonlin, rng) for _ in range(nout)]
 
-    def __call__(self, x: Sequence[Any]) -> Any:
+    def forward(self, x: Sequence[Any]) -> Any:
         """The activations of all neurons."""
         out = [neuron(x) for neuron in self.neurons]
         return out[0] if len(out) == 1 else out
@@ -77,7 +77,7 @@ class MLP(Module):
             Layer(n, m, nonlin=i < len(nouts) - 1, seed=rng) for i, (n, m) in enumerate(zip(sizes, nouts, strict=False))
         ]
 
-    def __call__(self, x: Any) -> Any:
+    def forward(self, x: Any) -> Any:
         """The activations of the last layer."""
         for layer in self.layers:
             x = layer(x)

@@ -68,7 +68,7 @@ class Cell(Module):
         """The state of a sequence that starts afresh: zeros, constant, of shape (N, hidden)."""
         return self._zeros(batch_size, "h")
 
-    def __call__(self, x: Any, state: Any, context: Any = None) -> Any:
+    def forward(self, x: Any, state: Any, context: Any = None) -> Any:
         """One step.
 
         Args:
@@ -152,7 +152,7 @@ class RNNCell(Cell):
         super().__init__(input_size, hidden_size, seed, dtype, suffix, context_size)
         self.nonlinearity = nonlinearity
 
-    def __call__(self, x: Any, state: Any, context: Any = None) -> Any:
+    def forward(self, x: Any, state: Any, context: Any = None) -> Any:
         """One step: x of shape (N, input) and h of shape (N, hidden) give the next h, (N, hidden); see `Cell`."""
         read = self._read(x, context)
         h = self._checked("h", state, self.hidden_size, read)
@@ -186,7 +186,7 @@ class LSTMCell(Cell):
         """The pair (h_0, c_0): zeros, constant, each of shape (N, hidden)."""
         return self._zeros(batch_size, "h"), self._zeros(batch_size, "c")
 
-    def __call__(self, x: Any, state: Any, context: Any = None) -> Any:
+    def forward(self, x: Any, state: Any, context: Any = None) -> Any:
         """One step: x of shape (N, input) and (h, c), each (N, hidden), give the next (h, c); see `Cell`."""
         check_pair(self, "state", "(h, c)", state, (..., self.hidden_size))
         read = self._read(x, context)
@@ -234,7 +234,7 @@ class GRUCell(Cell):
         super().__init__(input_size, hidden_size, seed, dtype, suffix, context_size)
         self.b_hn = Parameter(np.zeros(hidden_size), f"b_hn{suffix}", dtype)
 
-    def __call__(self, x: Any, state: Any, context: Any = None) -> Any:
+    def forward(self, x: Any, state: Any, context: Any = None) -> Any:
         """One step: x of shape (N, input) and h of shape (N, hidden) give the next h, (N, hidden); see `Cell`."""
         read = self._read(x, context)
         h = self._checked("h", state, self.hidden_size, read)

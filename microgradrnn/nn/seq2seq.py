@@ -48,7 +48,7 @@ class Encoder(Module):
         self.rnn = recurrent(cell, input_size, hidden_size, seed=seed, dtype=dtype, **network)
         self.context_size = self.rnn.directions * hidden_size
 
-    def __call__(self, x: Any, lengths: Any = None) -> Any:
+    def forward(self, x: Any, lengths: Any = None) -> Any:
         """The context, (N, context), of inputs of shape (T, N, input); arguments as of `microgradrnn.nn.RNN`."""
         with scope("encoder"):
             return self.rnn.last(x, lengths=lengths)

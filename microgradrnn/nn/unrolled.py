@@ -150,7 +150,7 @@ class Recurrent(Module):
         zeros = np.zeros((1, self.hidden_size))
         return [Parameter(zeros, f"{letter}{cell.suffix}_0", dtype) for letter in self.letters]
 
-    def __call__(self, x: Any, h0: Any = None, lengths: Any = None) -> tuple[Any, Any]:
+    def forward(self, x: Any, h0: Any = None, lengths: Any = None) -> tuple[Any, Any]:
         """Read whole sequences.
 
         Args:

@@ -164,9 +164,21 @@ class Expressions:
         """The smallest entry over an axis, several, or all."""
         return self._reduced("min", x, axis, keepdims, None)
 
+    def first_max(self, x: Any, axis: int, keepdims: bool = False) -> Any:
+        """The largest along an axis; that ties go to the first shows in the gradient only."""
+        return self._reduced("max", x, axis, keepdims, None)
+
+    def first_min(self, x: Any, axis: int, keepdims: bool = False) -> Any:
+        """The smallest along an axis; likewise."""
+        return self._reduced("min", x, axis, keepdims, None)
+
     def mean(self, x: Any, axis: Any = None, keepdims: bool = False) -> Any:
         """The mean over an axis, several, or all."""
         return self._reduced("mean", x, axis, keepdims, None)
+
+    def astype(self, x: Any, dtype: Any) -> Any:
+        """The same entries as another type."""
+        return x.astype(dtype) if isinstance(x, Expression) else np.asarray(x).astype(dtype)
 
     def reshape(self, x: Any, shape: Any) -> Any:
         """The same entries in another shape; one size may be -1."""

@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from tests.torch_numbers import ports
+
 FILE = Path(__file__).parent / "numbers.json"
 T, N, FEATURES, HIDDEN = 4, 2, 2, 3
 KINDS = {
@@ -35,6 +37,15 @@ OPTIMIZERS: list[tuple[str, dict[str, Any]]] = [
     ("AdamW", {"lr": 0.1}),
     ("AdamW", {"lr": 0.2, "betas": [0.5, 0.7], "eps": 1e-2, "weight_decay": 0.3}),
 ]
+SCHEDULERS: list[tuple[str, dict[str, Any]]] = [
+    ("StepLR", {"step_size": 7, "gamma": 0.5}),
+    ("CosineAnnealingLR", {"T_max": 50, "eta_min": 0.01}),
+    ("CosineAnnealingLR", {"T_max": 20}),
+    ("LambdaLR", {"base": 0.9}),
+    ("LinearLR", {"start_factor": 0.1, "total_iters": 10}),
+    ("LinearLR", {}),
+]
+RATES = 50
 CLIPPINGS = [("clip_grad_norm_", 0.5), ("clip_grad_norm_", 1e3), ("clip_grad_value_", 0.5), ("clip_grad_value_", 1e3)]
 
 
@@ -49,6 +60,8 @@ def compute() -> dict[str, Any]:
         "linear": linear(torch),
         "embedding": embedding(torch),
         "optimizers": [optimizer(torch, *what) for what in OPTIMIZERS],
+        "schedulers": [scheduler(torch, *what) for what in SCHEDULERS],
+        "ports": [port(torch, name, 200 + k) for k, name in enumerate(ports.NETWORKS)],
         "clippings": [clipping(torch, *what) for what in CLIPPINGS],
     }
 
@@ -158,6 +171,35 @@ def clipping(torch: Any, name: str, limit: float) -> dict[str, Any]:
         "before": [gradient.tolist() for gradient in before],
         "after": [numbers(p.grad) for p in params],
         "norm": None if norm is None else norm.item(),
+    }
+
+
+def scheduler(torch: Any, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    """The rate before each step. LambdaLR's function is base to the power of the step."""
+    stepper = torch.optim.SGD([torch.zeros(1)], lr=0.8)
+    given = {"lr_lambda": lambda k: arguments["base"] ** k} if name == "LambdaLR" else arguments
+    schedule, rates = getattr(torch.optim.lr_scheduler, name)(stepper, **given), []
+    for _ in range(RATES):
+        rates.append(stepper.param_groups[0]["lr"])
+        stepper.step()
+        schedule.step()
+    return {"name": name, "arguments": arguments, "lr": 0.8, "rates": rates}
+
+
+def port(torch: Any, name: str, seed: int) -> dict[str, Any]:
+    """The loss and all gradients of a network that is written as PyTorch's users do."""
+    rng = np.random.default_rng(seed)
+    net = ports.NETWORKS[name](ports.pytorchs()).double()
+    weights = draw(torch, net, rng)
+    inputs = ports.inputs_of(name, rng)
+    loss = net(*map(torch.tensor, inputs))
+    loss.backward()
+    return {
+        "name": name,
+        "weights": weights,
+        "inputs": [array.tolist() for array in inputs],
+        "loss": loss.item(),
+        "weights' gradients": gradients(net),
     }
 
 

@@ -1,82 +1,17 @@
-"""Functions of nodes that are not methods: joining, choosing, the softmax family and losses.
+"""Losses: how far a prediction is from its target. Classes stand on the last axis.
 
-Each is one node of the op table, after its arguments have been checked. Classes stand on the last axis.
+Each checks its arguments, then is one node of the op table, or a composition of a few.
 """
 
-from collections.abc import Iterable, Sequence
-from itertools import accumulate
 from typing import Any
 
 import numpy as np
 
 from microgradrnn import ops
-from microgradrnn.checks import check_choice, check_shape, integers, node, numbers
+from microgradrnn.checks import check_choice, check_not_negative, check_shape, integers, node, numbers
 from microgradrnn.engine import Node, constant, record
 
 REDUCTIONS = ("mean", "sum", "none")
-
-
-def add_n(nodes: Sequence[Any]) -> Any:
-    """The sum of several nodes as one node, drawn as one Σ.
-
-    >>> from microgradrnn import Value
-    >>> add_n([Value(1.0), Value(2.0), Value(3.0)]).data
-    6.0
-    """
-    return record(ops.ADD_N, *_some(nodes, "add_n"))
-
-
-def maximum(x: Any, y: Any, *more: Any) -> Any:
-    """The largest of the inputs, entry by entry; ties share the gradient evenly."""
-    return record(ops.MAXIMUM, x, y, *more)
-
-
-def minimum(x: Any, y: Any, *more: Any) -> Any:
-    """The smallest of the inputs, entry by entry; ties share the gradient evenly."""
-    return record(ops.MINIMUM, x, y, *more)
-
-
-def where(condition: Any, x: Any, y: Any) -> Any:
-    """x where the condition holds, else y, entry by entry.
-
-    >>> from microgradrnn import Tensor
-    >>> where(np.array([True, False]), Tensor([1.0, 2.0]), 0.0).data
-    array([1., 0.])
-    """
-    return record(ops.WHERE, condition, x, y)
-
-
-def concat(nodes: Sequence[Any], axis: int = 0) -> Any:
-    """Tensors joined along an axis that they have."""
-    nodes = _some(nodes, "concat")
-    sizes = [np.shape(node._data if isinstance(node, Node) else node) for node in nodes]
-    lengths = [size[axis] if -len(size) <= axis < len(size) else 0 for size in sizes]  # NumPy refuses what is amiss
-    return record(ops.CONCAT, *nodes, axis=axis, starts=(0, *accumulate(lengths)))
-
-
-def stack(nodes: Sequence[Any], axis: int = 0) -> Any:
-    """Nodes of one shape joined along a new axis; Values make a vector.
-
-    >>> from microgradrnn import Value
-    >>> stack([Value(1.0), Value(2.0)]).shape
-    (2,)
-    """
-    return record(ops.STACK, *_some(nodes, "stack"), axis=axis)
-
-
-def softmax(logits: Any, axis: int = -1) -> Any:
-    """e^(x_i) / sum_j e^(x_j) along an axis; no logit is too large."""
-    return record(ops.SOFTMAX, logits, axis=axis)
-
-
-def log_softmax(logits: Any, axis: int = -1) -> Any:
-    """x_i - log sum_j e^(x_j) along an axis."""
-    return record(ops.LOG_SOFTMAX, logits, axis=axis)
-
-
-def logsumexp(x: Any, axis: int = -1, keepdims: bool = False) -> Any:
-    """log sum_i e^(x_i) along an axis."""
-    return record(ops.LOGSUMEXP, x, axis=axis, keepdims=keepdims)
 
 
 def cross_entropy(logits: Any, targets: Any, reduction: str = "mean", ignore_index: int | None = None) -> Any:
@@ -121,6 +56,7 @@ def nll_loss(log_probabilities: Any, targets: Any, reduction: str = "mean") -> A
         TypeError, ValueError: as in `cross_entropy`.
 
     >>> from microgradrnn import Tensor
+    >>> from microgradrnn.functional import softmax
     >>> round(nll_loss(softmax(Tensor([[0.0, 0.0]])).log(), [1]).item(), 4)
     0.6931
     """
@@ -147,16 +83,79 @@ def mse_loss(prediction: Any, target: Any, reduction: str = "mean") -> Any:
     >>> mse_loss(Tensor([1.0, 2.0]), [0.0, 0.0]).item()
     2.5
     """
-    prediction = numbers("mse_loss", "prediction", prediction, (...,))
-    target = node("mse_loss", "target", target, (...,))
-    if prediction.shape != target.shape:
-        raise ValueError(f"mse_loss: prediction of shape {prediction.shape} and target of {target.shape} differ")
-    check_choice("mse_loss", "reduction", reduction, REDUCTIONS)
-    if reduction == "mean" and prediction.size == 0:
-        raise ValueError(f"mse_loss: there is no entry in shape {prediction.shape}, so there is no mean; take the sum")
-    if target.dtype.kind != "f":
-        prediction = _in_floats(prediction)
+    prediction, target = _pair("mse_loss", prediction, target, reduction)
     return _reduced((prediction - target) ** 2, reduction)
+
+
+def l1_loss(prediction: Any, target: Any, reduction: str = "mean") -> Any:
+    """The absolute error, |prediction - target|; arguments and errors as in `mse_loss`.
+
+    >>> from microgradrnn import Tensor
+    >>> l1_loss(Tensor([1.0, 2.0]), [0.0, 0.0]).item()
+    1.5
+    """
+    prediction, target = _pair("l1_loss", prediction, target, reduction)
+    return _reduced(abs(prediction - target), reduction)
+
+
+def huber_loss(prediction: Any, target: Any, reduction: str = "mean", delta: float = 1.0) -> Any:
+    """e² / 2 where the error e is at most delta, else delta (|e| - delta / 2) (Huber, 1964); else as `mse_loss`.
+
+    >>> from microgradrnn import Tensor
+    >>> huber_loss(Tensor([0.5, 3.0]), [0.0, 0.0], reduction="none").data
+    array([0.125, 2.5  ])
+    """
+    check_not_negative("huber_loss", delta=delta)
+    prediction, target = _pair("huber_loss", prediction, target, reduction)
+    error = abs(prediction - target)
+    near = error.clamp(max=delta)
+    return _reduced(near * (error - 0.5 * near), reduction)
+
+
+def smooth_l1_loss(prediction: Any, target: Any, reduction: str = "mean", beta: float = 1.0) -> Any:
+    """`huber_loss` over beta: e² / (2 beta) where the error e is at most beta, else |e| - beta / 2."""
+    if beta == 0:
+        return l1_loss(prediction, target, reduction)
+    return huber_loss(prediction, target, reduction, beta) / beta
+
+
+def binary_cross_entropy_with_logits(logits: Any, target: Any, reduction: str = "mean") -> Any:
+    """-y log σ(x) - (1 - y) log(1 - σ(x)) for logits x and targets y in [0, 1]; no logit is too large.
+
+    Arguments and errors as in `mse_loss`.
+
+    >>> from microgradrnn import Tensor
+    >>> round(binary_cross_entropy_with_logits(Tensor([0.0, 800.0]), [1.0, 1.0]).item(), 4)
+    0.3466
+    """
+    logits, target = _pair("binary_cross_entropy_with_logits", logits, target, reduction)
+    return _reduced(target * (-logits).softplus() + (1.0 - target) * logits.softplus(), reduction)
+
+
+def kl_div(log_q: Any, p: Any, reduction: str = "mean", log_target: bool = False) -> Any:
+    """The Kullback-Leibler divergence's terms, p (log p - log q), and their mean as PyTorch takes it.
+
+    Args:
+        log_q: the prediction, as logarithms.
+        p: the target, of the same shape; with ``log_target`` as logarithms too.
+        reduction: "mean" over all entries, "batchmean" over the first axis (the divergence itself), "sum" or "none".
+        log_target: whether p are logarithms.
+
+    Raises:
+        TypeError, ValueError: as in `mse_loss`.
+
+    >>> from microgradrnn import Tensor
+    >>> round(kl_div(Tensor([[0.5, 0.5]]).log(), [[1.0, 0.0]], reduction="batchmean").item(), 4)
+    0.6931
+    """
+    check_choice("kl_div", "reduction", reduction, ("batchmean", *REDUCTIONS))
+    log_q, p = _pair("kl_div", log_q, p, "sum" if reduction == "batchmean" else reduction)
+    if log_target:
+        terms = p.exp() * (p - log_q)
+    else:
+        smallest = float(np.finfo(p.dtype if p.dtype.kind == "f" else float).tiny)
+        terms = p * p.clamp(min=smallest).log() - p * log_q  # p log p is 0 where p is
+    return _reduced(terms, "sum") / max(len(p), 1) if reduction == "batchmean" else _reduced(terms, reduction)
 
 
 def perplexity(loss: Any) -> float:
@@ -166,6 +165,20 @@ def perplexity(loss: Any) -> float:
     10.0
     """
     return float(np.exp(loss.item() if isinstance(loss, Node) else float(loss)))
+
+
+def _pair(name: str, prediction: Any, target: Any, reduction: str) -> tuple[Any, Any]:
+    """A prediction and a target of one shape, as nodes, or the error that says what does not fit."""
+    prediction = numbers(name, "prediction", prediction, (...,))
+    target = node(name, "target", target, (...,))
+    if prediction.shape != target.shape:
+        raise ValueError(f"{name}: prediction of shape {prediction.shape} and target of {target.shape} differ")
+    check_choice(name, "reduction", reduction, REDUCTIONS)
+    if reduction == "mean" and prediction.size == 0:
+        raise ValueError(f"{name}: there is no entry in shape {prediction.shape}, so there is no mean; take the sum")
+    if target.dtype.kind != "f":
+        prediction = _in_floats(prediction)
+    return prediction if isinstance(prediction, Node) else constant(prediction), target
 
 
 def _checked(
@@ -204,10 +217,3 @@ def _reduced(losses: Any, reduction: str) -> Any:
     if reduction == "none":
         return losses
     return record(ops.MEAN if reduction == "mean" else ops.SUM, losses, axis=None, keepdims=False)
-
-
-def _some(nodes: Iterable[Any], name: str) -> Sequence[Any]:
-    found = list(nodes)
-    if not found:
-        raise ValueError(f"{name} takes at least one node")
-    return found

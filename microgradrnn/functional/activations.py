@@ -1,0 +1,50 @@
+"""Functions of one node: nonlinearities and the softmax family. Each is the node's own method, and takes arrays too."""
+
+from collections.abc import Callable
+from typing import Any
+
+from microgradrnn.engine import Node, Tensor, constant
+from microgradrnn.wording import UNSET
+
+
+def as_node(x: Any) -> Any:
+    """A node as it is; a number or an array as a constant."""
+    return x if isinstance(x, Node) else constant(x)
+
+
+def _method(name: str) -> Callable[..., Any]:
+    """The method of that name as a function."""
+
+    def function(x: Any, *args: Any, **words: Any) -> Any:
+        return getattr(as_node(x), name)(*args, **words)
+
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = (
+        f"``x.{name}(...)`` of a node or an array. " + (getattr(Tensor, name).__doc__ or "").split(">>>")[0]
+    )
+    return function
+
+
+relu = _method("relu")
+tanh = _method("tanh")
+sigmoid = _method("sigmoid")
+softplus = _method("softplus")
+silu = _method("silu")
+gelu = _method("gelu")
+leaky_relu = _method("leaky_relu")
+elu = _method("elu")
+
+
+def softmax(logits: Any, axis: Any = UNSET, *, dim: Any = UNSET) -> Any:
+    """e^(x_i) / sum_j e^(x_j) along an axis; no logit is too large."""
+    return as_node(logits).softmax(axis=axis, dim=dim)
+
+
+def log_softmax(logits: Any, axis: Any = UNSET, *, dim: Any = UNSET) -> Any:
+    """x_i - log sum_j e^(x_j) along an axis."""
+    return as_node(logits).log_softmax(axis=axis, dim=dim)
+
+
+def logsumexp(x: Any, axis: Any = UNSET, keepdims: Any = UNSET, *, dim: Any = UNSET, keepdim: Any = UNSET) -> Any:
+    """log sum_i e^(x_i) along an axis."""
+    return as_node(x).logsumexp(axis=axis, keepdims=keepdims, dim=dim, keepdim=keepdim)

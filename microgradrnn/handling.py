@@ -1,0 +1,139 @@
+"""What PyTorch's and NumPy's users do with a tensor besides computing: copy it, hand it out, set it to zero.
+
+- `Handling`: these as methods of nodes; and for names that nodes lack, an error that says what to write.
+- `Count`: the number of entries, which says so when it is called.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from microgradrnn import ops
+from microgradrnn.context import here
+from microgradrnn.convert import as_numbers
+from microgradrnn.ops import Op
+
+_REMEDIES = {
+    "__array_namespace__": "it is not of the array API standard: write NumPy's functions (np.tanh(x), np.sum(x)), the "
+    "node's own methods, or microgradrnn.functional",
+    "cuda": "it lives in the computer's own memory: leave the call out",
+    "index_put_": "write functional.where, or x[key] = value inside no_grad()",
+    "__cuda_array_interface__": "it lives in the computer's own memory",
+}
+
+
+class Count(int):
+    """A number of entries. ``x.size()`` is PyTorch's word for the shape, and raises.
+
+    >>> from microgradrnn import Tensor
+    >>> Tensor([[1.0, 2.0]]).size
+    2
+    """
+
+    def __call__(self, *axis: int) -> Any:
+        """Raise TypeError, and name the remedy."""
+        wanted = f"shape[{axis[0]}]" if axis else "shape"
+        raise TypeError(
+            f"size is NumPy's here, the number of entries ({int(self)}): for PyTorch's size() write {wanted}"
+        )
+
+    def __reduce__(self) -> Any:
+        return int, (int(self),)
+
+
+class Handling:
+    """What `microgradrnn.engine.Node` inherits for `Value` and `Tensor` alike."""
+
+    __slots__ = ()
+    __pandas_priority__ = 5000
+    """Above pandas' own, so that ``series * node`` comes to the node, as ``array * node`` does."""
+
+    _record: Callable[..., Any]
+    _name: Callable[[], str]
+    _write: Callable[[Any], None]
+    _data: Any
+    _requires_grad: bool
+    requires_grad: Any
+    op: Op | None
+
+    def clone(self) -> Any:
+        """A node of its own with the same numbers; gradients flow through it."""
+        return self._record(ops.COPY, self)
+
+    copy = clone
+
+    def numpy(self) -> NDArray[Any]:
+        """A copy as an array. Raises TypeError where a gradient would be lost, as in PyTorch."""
+        if self._requires_grad:
+            raise TypeError(f"{self._name()} needs a gradient, which an array does not carry: write detach().numpy()")
+        return np.array(self._data)
+
+    def cpu(self) -> Self:
+        """The node itself, which is in the computer's own memory already."""
+        return self
+
+    def contiguous(self) -> Self:
+        """The node itself: how its entries lie in memory makes no difference."""
+        return self
+
+    def requires_grad_(self, requires_grad: bool = True) -> Self:
+        """Set ``requires_grad``, and return the node."""
+        self.requires_grad = requires_grad
+        return self
+
+    def retain_grad(self) -> None:
+        """Nothing to do: the gradient of every node is kept."""
+
+    # In place: each changes a leaf inside no_grad(), or a constant, and returns it.
+
+    def zero_(self) -> Self:
+        """Set every entry to 0, in place."""
+        return self.fill_(0.0)
+
+    def fill_(self, value: Any) -> Self:
+        """Set every entry to a number, in place."""
+        self._check_in_place("fill_")
+        self._write(np.full(np.shape(self._data), value, np.asarray(self._data).dtype))
+        return self
+
+    def copy_(self, other: Any) -> Self:
+        """Take over the numbers of another node or array, in place."""
+        self._check_in_place("copy_")
+        new = other._data if isinstance(other, Handling) else as_numbers(other)
+        self._write(np.broadcast_to(new, np.shape(self._data)))
+        return self
+
+    def add_(self, other: Any, alpha: Any = 1) -> Self:
+        """``x += alpha * other``, in place."""
+        self._check_in_place("add_")
+        self._write(self._record(ops.ADD, self, self._record(ops.MUL, other, alpha))._data)
+        return self
+
+    def _check_in_place(self, name: str) -> None:
+        if self.op is not None:
+            raise TypeError(
+                f"{name}: {self._name()} is the output of {self.op.name}, and what was recorded stays: make a new "
+                "node, such as x * 0 or functional.where(mask, y, x)"
+            )
+        if self._requires_grad and here().recording:
+            raise TypeError(
+                f"{name}: {self._name()} needs a gradient, and a change in place is not recorded: write it inside "
+                "no_grad(), or make a new node"
+            )
+
+    def __dlpack__(self, **options: Any) -> Any:
+        if self._requires_grad:
+            raise BufferError(f"{self._name()} needs a gradient, which DLPack does not carry: hand out detach()")
+        return np.array(self._data).__dlpack__(**options)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return np.empty(0).__dlpack_device__()
+
+    def __getattr__(self, name: str) -> Any:
+        """Only called for a name that nodes lack."""
+        remedy = f": {_REMEDIES[name]}" if name in _REMEDIES else ""
+        raise AttributeError(f"{type(self).__name__} has no {name}{remedy}", name=name, obj=self)
