@@ -1,6 +1,6 @@
 """What PyTorch's and NumPy's users do with a tensor besides computing: copy it, hand it out, set it to zero.
 
-- `Handling`: these as methods of nodes; and for names that nodes lack, an error that says what to write.
+- `Handling`: these as methods of nodes. `Lacking`: for a name that nodes lack, an error that says what to write.
 - `Count`: the number of entries, which says so when it is called.
 """
 
@@ -17,13 +17,23 @@ from microgradrnn.context import here
 from microgradrnn.convert import as_numbers
 from microgradrnn.ops import Op
 
-_REMEDIES = {
-    "__array_namespace__": "it is not of the array API standard: write NumPy's functions (np.tanh(x), np.sum(x)), the "
-    "node's own methods, or microgradrnn.functional",
-    "cuda": "it lives in the computer's own memory: leave the call out",
-    "index_put_": "write functional.where, or x[key] = value inside no_grad()",
-    "__cuda_array_interface__": "it lives in the computer's own memory",
-}
+
+class Lacking:
+    """A name that nodes lack. Reading it raises AttributeError with a remedy, so `hasattr` says no.
+
+    (A ``__getattr__`` would do the same for all such names, and make every other attribute slower to read.)
+    """
+
+    def __init__(self, remedy: str) -> None:
+        self.remedy = remedy
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, node: Any, owner: type | None = None) -> Any:
+        if node is None:
+            return self
+        raise AttributeError(f"{type(node).__name__} has no {self.name}: {self.remedy}", name=self.name, obj=node)
 
 
 class Count(int):
@@ -133,7 +143,8 @@ class Handling:
     def __dlpack_device__(self) -> tuple[int, int]:
         return np.empty(0).__dlpack_device__()
 
-    def __getattr__(self, name: str) -> Any:
-        """Only called for a name that nodes lack."""
-        remedy = f": {_REMEDIES[name]}" if name in _REMEDIES else ""
-        raise AttributeError(f"{type(self).__name__} has no {name}{remedy}", name=name, obj=self)
+    __array_namespace__ = Lacking(
+        "it is not of the array API standard; write NumPy's functions (np.tanh(x), np.sum(x)), the node's own methods, "
+        "or microgradrnn.functional"
+    )
+    cuda = Lacking("there is the computer's own memory only; leave the call out")
