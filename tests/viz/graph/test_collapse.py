@@ -24,42 +24,51 @@ def language_model(cell="rnn", layers=1, T=4):
 
 
 def outgoing(view):
+    """The gradient of each output of each box, and the contributions that sum to it: over arrows, and from inside."""
     found = {}
     for arrow in view.arrows:
-        found.setdefault(arrow.tail, []).append(arrow.contribution)
-    return found
+        box = view.boxes[arrow.tail]
+        shown = box if arrow.output is None else box.outputs[arrow.output]
+        if box.role not in ("root", "gap"):
+            inside = [] if arrow.output is None or shown.inside is None else [shown.inside]
+            found.setdefault((arrow.tail, arrow.output), (shown.grad, inside))[1].append(arrow.contribution)
+    return [(grad, parts) for grad, parts in found.values() if grad is not None]
 
 
 @given(KINDS, st.integers(1, 2), st.integers(2, 5), st.sampled_from(LEVELS))
 def test_what_leaves_a_box_sums_to_its_gradient(cell, layers, T, how):
     _, loss = language_model(cell, layers, T)
-    view = draw(loss, **how).view
-    checked = 0
-    for tail, parts in outgoing(view).items():
-        box = view.boxes[tail]
-        if box.grad is not None and box.role != "root":
-            np.testing.assert_allclose(sum(parts), box.grad, rtol=1e-10, atol=1e-14)
-            checked += 1
-    assert checked
+    found = outgoing(draw(loss, **how).view)
+    assert found or how != {"level": "cell"}
+    for grad, parts in found:
+        np.testing.assert_allclose(sum(parts), grad, rtol=1e-10, atol=1e-14)
 
 
-@given(KINDS, st.integers(1, 2), st.integers(2, 5))
-def test_rolled_gradients_are_the_sums_over_time(cell, layers, T):
+@given(KINDS, st.integers(1, 2), st.integers(2, 5), st.sampled_from(["op", "cell"]))
+def test_a_rolled_picture_shows_the_gradients_of_weights_and_none_of_states(cell, layers, T, level):
     model, loss = language_model(cell, layers, T)
-    view = draw(loss, rolled=True).view
-    nodes = ancestors(loss)
-    shown = {box.title: box.grad for box in view.boxes}
-    suffix = layers if layers > 1 else ""
-    for letter in ("y_", f"h{suffix}_"):
-        grads = [node.grad for node in nodes if node.label.startswith(letter) and node.t is not None]
-        assert len(grads) == T
-        np.testing.assert_allclose(shown[f"{letter}t"], sum(grads), rtol=1e-12)
+    view = draw(loss, level=level, rolled=True).view
+    weights = {p.label: p for p in model.parameters()}
     for box in view.boxes:
+        if isinstance(box.place, int):
+            assert all(data is None for data in box.numbers) or box.role == "alias"
         if box.role == "alias":
-            [weight] = [p for p in model.parameters() if p.label == box.title]
-            uses = len([other for other in view.boxes if other.role == "alias" and other.title == box.title])
-            assert uses == 1
-            np.testing.assert_allclose(box.grad, weight.grad, rtol=1e-10, atol=1e-14)
+            np.testing.assert_allclose(box.grad, weights[box.title].grad, rtol=1e-10, atol=1e-14)
+    for arrow in view.arrows:
+        tail = view.boxes[arrow.tail]
+        assert arrow.contribution is None or tail.role == "alias" or not isinstance(tail.place, int)
+    assert {box.title for box in view.boxes} >= {"h_0" if layers == 1 else "h2_0", "L"}
+
+
+@given(KINDS, st.integers(1, 2), st.sampled_from(["op", "cell"]))
+def test_the_weights_of_a_rolled_picture_stand_on_the_arrows_of_what_they_multiply(cell, layers, level):
+    _, loss = language_model(cell, layers)
+    view = draw(loss, level=level, rolled=True).view
+    suffixes = [""] if layers == 1 else ["1", "2"]
+    assert {arrow.label for arrow in view.arrows if arrow.back and arrow.label} == {f"W_hh{s}" for s in suffixes}
+    wanted = {f"W_{kind}h{s}" for s in suffixes for kind in "xh"} | {"W_hy"}
+    assert {arrow.label for arrow in view.arrows if arrow.label} == wanted
+    assert not wanted & {box.title for box in view.boxes}
 
 
 @given(KINDS, st.integers(1, 2))
@@ -74,7 +83,7 @@ def test_the_state_leads_back_into_its_column(cell):
     back = [(view.boxes[arrow.tail].title, view.boxes[arrow.head].place) for arrow in view.arrows if arrow.back]
     assert {title for title, _ in back} == ({"h_t", "c_t"} if cell == "lstm" else {"h_t"})
     assert view.steps == (1,)
-    assert view.caption == "t = 1 … 4  ×4"
+    assert view.caption(1) == "t = 1 … 4  ×4"
 
 
 def test_a_cell_that_nobody_has_seen_before_rolls_too():
@@ -94,10 +103,11 @@ def test_a_cell_that_nobody_has_seen_before_rolls_too():
 def test_a_cell_is_a_scope_in_a_step():
     _, loss = language_model("lstm", 2, 3)
     view = draw(loss, level="cell").view
-    names = [(box.title, box.place) for box in view.boxes if box.role in ("cell", "loss")]
+    shown = {(box.place, box.title): [output.name for output in box.outputs] for box in view.boxes if box.outputs}
     for t in (1, 2):
-        assert [name for name, place in names if place == t] == ["layer1", "layer2", f"step: L_{t}"]
-    assert [name for name, place in names if place == 3] == ["layer1: h1_3", "layer2: h2_3", "step: L_3"]
+        assert (shown[t, "layer1"], shown[t, "layer2"]) == ([f"c1_{t}", f"h1_{t}"], [f"c2_{t}", f"h2_{t}"])
+    assert (shown[3, "layer1"], shown[3, "layer2"]) == (["h1_3"], ["h2_3"])  # nothing reads the last c
+    assert all(shown[t, "step"] == [f"L_{t}"] for t in (1, 2, 3))
     assert not [box for box in view.boxes if box.role == "alias"]
     assert len(view.sums) == len(draw(loss).view.sums)
 
