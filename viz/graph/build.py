@@ -17,7 +17,7 @@ from microgradrnn.engine import Node
 from ..passes import Pass
 from . import tooltips
 from .counterparts import Counterparts
-from .view import Arrow, Box, Place, Role, Sum, Tooltip, View
+from .view import DETACHED, Arrow, Box, Place, Role, Sum, Tooltip, View
 
 MOST_SUMS = 12
 """So many shared weights are added up beside a picture."""
@@ -210,7 +210,7 @@ class _Builder:
         box = Box(
             key=len(self.boxes),
             title=self.titles[node],
-            corner="detached" if node in self.detached else corner,
+            corner=DETACHED if node in self.detached else corner,
             role=self._role(node),
             place=place,
             value=run.values[node],

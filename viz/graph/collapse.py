@@ -230,8 +230,9 @@ def _output(boxes: list[Box], inside: Mapping[int, list[Any]]) -> Output:
         inside: what the cell's own nodes contribute to each of its boxes.
     """
     box = boxes[0] if len(boxes) == 1 else _joined(boxes)
+    name = box.title if len(boxes) == 1 else f"{box.title} ×{len(boxes)}"
     within = total([part for found in boxes for part in inside.get(found.key, ())])
-    return Output(box.title, box.value, box.grad, box.differentiable, box.history, box.visit, within, box.like)
+    return Output(name, box.value, box.grad, box.differentiable, box.history, box.visit, within, box.like)
 
 
 def numbered(outputs: list[Output]) -> list[Output]:

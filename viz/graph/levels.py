@@ -43,7 +43,8 @@ def view_at(run: Pass, level: Level, steps: Iterable[int] | None, max_nodes: int
     if level == "scalar":
         run, level = _lowered(run.root), "op"
     times = Counter(t for node in run.nodes if (t := run.t(node)) is not None)
-    if level == "auto" and wanted is None and not rolled and _is_wide(times, max_nodes):
+    too_many = _is_wide(times, max_nodes) if times else has_scopes and len(run.nodes) > max_nodes
+    if level == "auto" and wanted is None and not rolled and too_many:
         level = "cell"
     if level == "network" or rolled:
         return _rolled(run, level, wanted, max_nodes)

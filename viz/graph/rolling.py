@@ -14,8 +14,9 @@ from dataclasses import replace
 from ..numbers import brief
 from .acyclic import parts
 from .collapse import Group, gathered, numbered, one_arrow, total
-from .view import Arrow, Box, Output, Place, Tooltip, View
+from .view import DETACHED, Arrow, Box, Output, Place, Tooltip, View
 
+_LEAVES = ("data", "leaf", "parameter")
 _STEP = re.compile(r"_(\d+)(\[[\d,]*\])?")
 
 
@@ -35,7 +36,7 @@ def rolled(view: View) -> View:
 
     found = gathered(view, _groups(view, columns), lambda _, boxes: _any_step_of(boxes), same, _over_time)
     steps = tuple(sorted(set(columns.values())))
-    place = {box.key: columns.get(box.place, box.place) for box in found.boxes}
+    place = {box.key: _place(box, columns) for box in found.boxes}
     captions = {}
     for first in steps:
         times = [t for t in view.steps if columns[t] == first]
@@ -81,6 +82,13 @@ def _groups(view: View, columns: dict[Place, int]) -> list[Group]:
     return parts(wanted, [(a.tail, a.head) for a in view.arrows if not a.back and not gap & {a.tail, a.head}])
 
 
+def _place(box: Box, columns: dict[Place, int]) -> Place:
+    """Where a box of a rolled view stands. A leaf that one step alone reads, a state to start from, is not repeated."""
+    place = columns.get(box.place, box.place)
+    starts = box.role in _LEAVES and box.value is not None and box.corner != DETACHED
+    return "before" if starts and place == min(columns.values()) else place
+
+
 def _goes_back(view: View, arrow: Arrow, columns: dict[Place, int]) -> bool:
     """Whether an arrow leads from one step to another one that stands in the same column."""
     tail, head = view.boxes[arrow.tail].place, view.boxes[arrow.head].place
@@ -90,8 +98,7 @@ def _goes_back(view: View, arrow: Arrow, columns: dict[Place, int]) -> bool:
 def _any_step_of(boxes: list[Box]) -> Box:
     """What stands for boxes of different steps that are alike."""
     first = boxes[0]
-    is_one = len(boxes) == 1 and first.role in ("data", "leaf", "parameter")  # such as a state to start from
-    if not isinstance(first.place, int) or first.role == "gap" or is_one:
+    if not isinstance(first.place, int) or first.role == "gap" or (len(boxes) == 1 and first.role in _LEAVES):
         return first
     is_weight = first.role == "alias"
     grad = total([box.grad for box in boxes]) if is_weight and all(box.grad is not None for box in boxes) else None

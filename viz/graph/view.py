@@ -17,6 +17,9 @@ Role = Literal["data", "leaf", "parameter", "alias", "op", "loss", "root", "gap"
 Place = int | Literal["before", "after"]
 """Which part of the picture a box stands in: a time step's column, or what comes before or after all steps."""
 
+DETACHED = "detached"
+"""The corner of a state that was cut off from the step before it."""
+
 
 @dataclass(frozen=True)
 class Tooltip:
