@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from microgradrnn import Backprop, Parameter, Tensor, Value, functional, scope
+from microgradrnn.engine import constant
 from microgradrnn.nn import RNNCell
 from tests.viz.networks import rnn_loss
 from viz.graph import build as graph
@@ -241,6 +242,6 @@ def test_weights_of_one_name_are_told_apart_also_where_no_scope_does():
 
 def test_a_class_is_called_a_target_unless_it_has_a_label():
     logits = Tensor([[0.1, 0.2, 0.3]], "y")
-    named = Tensor([2], "next", requires_grad=False)
+    named = constant(np.array([2]), "next")
     boxes = build(functional.cross_entropy(logits, [1]) + functional.cross_entropy(logits, named)).boxes
     assert {box.title: int(box.value[0]) for box in boxes if box.role == "data"} == {"target": 1, "next": 2}
