@@ -17,7 +17,9 @@ from typing import Any
 
 import numpy as np
 
+from microgradrnn import Parameter
 from microgradrnn.engine import Node, ancestors
+from microgradrnn.loops import Loop, Times, time_steps
 from microgradrnn.stepping import Edge, Visit, walk
 
 from .names import names
@@ -57,9 +59,39 @@ class Pass:
     made: int = 0
     unknown: frozenset[Node] = frozenset()
 
+    @cached_property
+    def _times(self) -> Times:
+        return time_steps(self.root)
+
+    @cached_property
+    def _loops(self) -> Mapping[Loop, int]:
+        """The loops that were found, with their numbers."""
+        return {loop: number for number, loop in enumerate(self._times.loops, start=1)}
+
+    @cached_property
+    def _steps(self) -> Mapping[Node, int | None]:
+        of = self._times.of
+        return {node: node.t if isinstance(node, Parameter) else of(node) for node in self.nodes}
+
     def t(self, node: Node) -> int | None:
-        """The time step of a node, which all of viz asks here."""
-        return node.t
+        """The time step of a node, which all of viz asks here: the one that was written as a scope, or found.
+
+        A parameter has none but a written one, also where one step alone reads it.
+        """
+        return self._steps.get(node)
+
+    def scope(self, node: Node) -> str:
+        """Where a node was recorded: its scope, or, of a step that was found, what its loop is called here.
+
+        Of several loops each has a number; what stands beside them in a step is its input or its output.
+        """
+        if node.scope or node.op is None or self.t(node) is None:
+            return node.scope
+        if len(self._loops) < 2:
+            return "step"
+        if (loop := self._times.loop(node)) is not None:
+            return f"loop {self._loops[loop]}"
+        return "input" if all(self.t(x) is None for x in node.inputs) else "output"
 
     @cached_property
     def steps(self) -> tuple[int, ...]:

@@ -69,7 +69,7 @@ class Embedding(Module):
         check_size(self, num_embeddings=num_embeddings, embedding_dim=embedding_dim)
         check_dtype(self, dtype)
         rows = np.random.default_rng(seed).standard_normal((num_embeddings, embedding_dim))
-        self.W = Parameter(rows, "W", dtype)
+        self.W = Parameter(rows, "E", dtype)
 
     def forward(self, tokens: Any) -> Any:
         """Rows of shape (..., embedding_dim) for integer tokens of shape (...).

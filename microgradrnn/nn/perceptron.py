@@ -11,6 +11,7 @@ import numpy as np
 
 from microgradrnn import ops
 from microgradrnn.checks import check_size
+from microgradrnn.context import scope
 from microgradrnn.engine import Value, record
 from microgradrnn.nn.initial import Seed
 from microgradrnn.nn.module import Module
@@ -63,6 +64,9 @@ class Layer(Module):
 class MLP(Module):
     """Layers one after another, the last one linear.
 
+    Weights are labelled as entries of a matrix (from, to): w2[0,3] leads from the first layer's neuron 0 to neuron 3
+    of the second layer.
+
     >>> model = MLP(2, [3, 1], seed=0)
     >>> len(model.parameters())
     13
@@ -76,11 +80,17 @@ class MLP(Module):
         self.layers = [
             Layer(n, m, nonlin=i < len(nouts) - 1, seed=rng) for i, (n, m) in enumerate(zip(sizes, nouts, strict=False))
         ]
+        for number, layer in enumerate(self.layers, start=1):
+            for j, neuron in enumerate(layer.neurons):
+                neuron.b.label = f"b{number}[{j}]"
+                for i, w in enumerate(neuron.w):
+                    w.label = f"w{number}[{i},{j}]"
 
     def forward(self, x: Any) -> Any:
-        """The activations of the last layer."""
-        for layer in self.layers:
-            x = layer(x)
+        """The activations of the last layer; each layer is recorded in a scope of its own."""
+        for number, layer in enumerate(self.layers, start=1):
+            with scope(f"layer{number}"):
+                x = layer(x)
         return x
 
     def __repr__(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable
 from functools import cached_property
@@ -10,16 +11,19 @@ from typing import Any
 
 import numpy as np
 
-from microgradrnn import Parameter
+from microgradrnn import Parameter, ops
 from microgradrnn.engine import Node
 
 from ..passes import Pass
 from . import tooltips
 from .counterparts import Counterparts
-from .view import Arrow, Box, Place, Role, Sum, Tooltip, View
+from .view import DETACHED, Arrow, Box, Place, Role, Sum, Tooltip, View
 
 MOST_SUMS = 12
 """So many shared weights are added up beside a picture."""
+
+_BY_A_WEIGHT = {"matmul", "mul", "index"}
+"""Ops that read one thing by another one: weights among them stand on the arrows of a rolled picture."""
 
 
 def build(run: Pass, steps: Iterable[int] | None = None, max_nodes: int = 100) -> View:
@@ -39,8 +43,9 @@ class _Builder:
         self.t, self.all_steps, self.consumers = run.t, run.steps, run.consumers
         self.shared = self._shared()
         self.titles = self._titles()
-        self.counterparts = Counterparts(self.shared, self.consumers, self.t)
+        self.counterparts = Counterparts(self.shared, self.consumers, self.t, self._is_carried)
         self.places = self._places()
+        self.detached = self._detached()
         self.notes: list[str] = []
         self.shown = self._shown(steps)
         self.boxes: list[Box] = []
@@ -56,9 +61,13 @@ class _Builder:
             self.keys[node] = self._box(node, self.places[node])
             for slot, x in enumerate(node.inputs):
                 self._arrow(node, slot, x)
+            if (source := self.detached.get(node)) in self.keys:
+                tooltip = Tooltip(("detached: no gradient goes back from here",))
+                self._add_arrow(Arrow(self.keys[source], self.keys[node], None, tooltip, cut=True))
         for node in list(self.keys):
             self._arrow_into_gap(node)
-        steps = tuple(t for t in self.all_steps if any(box.place == t for box in self.boxes))
+        filled = {box.place for box in self.boxes}
+        steps = tuple(t for t in self.all_steps if t in filled)
         sums = self._sums()
         return View(tuple(self.boxes), tuple(self.arrows), sums, steps, tuple(self.notes))
 
@@ -77,13 +86,20 @@ class _Builder:
 
     def _places(self) -> dict[Node, Place]:
         places: dict[Node, Place] = {}
+        read_in_time: set[Node] = set()
+        for node in reversed(self.nodes):
+            if self.t(node) is not None or node in read_in_time:
+                read_in_time.update(node.inputs)
         for node in self.nodes:
             t = self.t(node)
+            reads = {places[x] for x in node.inputs if x not in self.shared} - {"before"}
             if t is not None:
                 places[node] = t
-            else:
-                from_time = any(places[x] != "before" for x in node.inputs if x not in self.shared)
-                places[node] = "after" if from_time else "before"
+            elif not reads:
+                places[node] = "before"
+            else:  # what steps read of several earlier ones, such as all states of an encoder, stands in the last one
+                times = [place for place in reads if isinstance(place, int)]
+                places[node] = max(times) if node in read_in_time and times else "after"
         for node in self.nodes:  # a leaf stands with its only reader; but a first state stands before the first step
             readers = {places[consumer] for consumer, _ in self.consumers[node]}
             if len(readers) == 1 and node.op is None and self.t(node) is None and not self._is_first_state(node):
@@ -97,7 +113,7 @@ class _Builder:
             return False
         if len(steps) == 1:
             return node.ndim > 0
-        return any(self._entrance(consumer, slot) in self._carried for consumer, slot in self.consumers[node])
+        return any(self._is_carried(consumer, slot) for consumer, slot in self.consumers[node])
 
     @cached_property
     def _carried(self) -> set[tuple[Any, ...]]:
@@ -111,7 +127,36 @@ class _Builder:
 
     def _entrance(self, node: Node, slot: int) -> tuple[Any, ...]:
         """What makes an edge of one step the counterpart of an edge of another: op, slot, and the weights beside it."""
-        return node.op, slot, frozenset(x for x in node.inputs if x in self.shared)
+        return node.op, slot, frozenset(x for k, x in enumerate(node.inputs) if k != slot and x in self.shared)
+
+    def _detached(self) -> dict[Node, Node | None]:
+        """States that were cut off from the step before, as in truncated backpropagation, and what each was there."""
+        found: dict[Node, Node | None] = {}
+        for leaf in self.nodes:
+            is_data = leaf.op is None and not leaf.requires_grad and leaf not in self.shared
+            if is_data and any(self._is_carried(*use) for use in self.consumers[leaf]):
+                source = self._source(leaf)
+                named_as_later = re.search(r"_[1-9]\d*$", str(leaf.label))  # h_0 is where a sequence starts
+                if source is not None or named_as_later:
+                    found[leaf] = source
+        return found
+
+    def _is_carried(self, reader: Node, slot: int) -> bool:
+        """Whether a node reads in a slot what other steps read of the step before them."""
+        return self.t(reader) is not None and self._entrance(reader, slot) in self._carried
+
+    def _source(self, leaf: Node) -> Node | None:
+        """The last node before a leaf's readers that has the leaf's label and the very same entries."""
+        data = np.asarray(leaf._data)
+        reader = self.consumers[leaf][0][0]
+        found = None
+        for node in self.nodes:
+            if node is reader:
+                break
+            if node.op is not None and node.label == leaf.label and node.shape == leaf.shape:
+                same = np.asarray(self.run.values[node]).tobytes() == data.tobytes()
+                found = node if same else found
+        return found
 
     def _shown(self, steps: Iterable[int] | None) -> set[Node]:
         if steps is not None:
@@ -165,7 +210,7 @@ class _Builder:
         box = Box(
             key=len(self.boxes),
             title=self.titles[node],
-            corner=corner,
+            corner=DETACHED if node in self.detached else corner,
             role=self._role(node),
             place=place,
             value=run.values[node],
@@ -174,8 +219,9 @@ class _Builder:
             tooltip=tooltips.of_node(run, node, run.grad(node)),
             history=run.history(node),
             visit=run.turns.get(node),
-            scope=node.scope,
+            scope=run.scope(node),
             like=self.counterparts.of(node),
+            labelled=bool(node.label),
         )
         self.boxes.append(box)
         return box.key
@@ -196,7 +242,7 @@ class _Builder:
             tooltip=tooltips.of_node(run, weight, grad),
             history=((run.turns[node], grad),) if grad is not None else (),
             weight=run.turns.get(weight),
-            scope=node.scope,
+            scope=run.scope(node),
             like=(self.counterparts.of(node), "reads", slot),
         )
         self.boxes.append(box)
@@ -222,13 +268,23 @@ class _Builder:
         else:
             tail, contribution = self._gap(x, head), None
         visit = self.run.turns.get(node) if contribution is not None else None
-        self._add_arrow(tail, head, contribution, tooltips.of_edge(self.run, node, slot), visit)
+        tooltip = tooltips.of_edge(self.run, node, slot)
+        self._add_arrow(Arrow(tail, head, contribution, tooltip, visit, weight=self._weight(node, slot)))
 
-    def _add_arrow(self, tail: int, head: int, contribution: Any, tooltip: Tooltip, visit: int | None) -> None:
-        gap = "gap" in (self.boxes[tail].role, self.boxes[head].role)
-        if not (gap and (tail, head) in self.joined):
-            self.joined.add((tail, head))
-            self.arrows.append(Arrow(tail, head, contribution, tooltip, visit))
+    def _weight(self, node: Node, slot: int) -> str:
+        """The name of the weight that a node multiplies one of its inputs by, or looks it up in; else empty."""
+        others = [x for k, x in enumerate(node.inputs) if k != slot]
+        if node.op is None or node.op.name not in _BY_A_WEIGHT or len(others) != 1 or node.inputs[slot] in self.shared:
+            return ""
+        is_weight = others[0] in self.shared and others[0].requires_grad
+        return self.titles[others[0]] if is_weight else ""
+
+    def _add_arrow(self, arrow: Arrow) -> None:
+        ends = arrow.tail, arrow.head
+        gap = "gap" in (self.boxes[arrow.tail].role, self.boxes[arrow.head].role)
+        if not (gap and ends in self.joined):
+            self.joined.add(ends)
+            self.arrows.append(arrow)
 
     def _arrow_into_gap(self, node: Node) -> None:
         """What a shown node hands on to consumers that were left out, with what all of them contribute."""
@@ -239,7 +295,8 @@ class _Builder:
             total = sum(parts[1:], start=parts[0]) if parts else None
             gap = self._gap(edges[0][0], self.keys[node])
             last = max((self.run.turns[consumer] for consumer, _ in known), default=None)
-            self._add_arrow(self.keys[node], gap, total, Tooltip(("goes on in what was left out",)), last)
+            tooltip = Tooltip(("goes on in what was left out",))
+            self._add_arrow(Arrow(self.keys[node], gap, total, tooltip, last))
 
     def _gap(self, node: Node, neighbour: int) -> int:
         """The box that stands for what was left out around ``node``: a run of steps, or more beside a neighbour."""
@@ -291,11 +348,10 @@ class _Builder:
         return tuple(sums[i] for i in sorted(kept))
 
     def _titles(self) -> dict[Node, str]:
-        """What stands at the head of each box; two weights of one name are told apart by the scope that reads them."""
-        titles = {node: str(node.label) or (node.op.symbol if node.op else self.run.names[node]) for node in self.nodes}
-        count = Counter(titles[node] for node in self.shared)
-        for node in self.shared:
-            readers = [consumer.scope for consumer, _ in self.consumers[node] if consumer.scope]
-            if count[titles[node]] > 1 and readers:
-                titles[node] = f"{readers[0].rpartition('/')[2]}.{titles[node]}"
+        """What stands at the head of each box: the node's name, or of an unlabelled op what it does."""
+        names = self.run.names
+        titles = {node: names[node] if node.label or not node.op else node.op.symbol for node in self.nodes}
+        for node in self.nodes:  # a class index is a number, and says nothing by itself
+            if node.op is ops.CROSS_ENTROPY and not (node.inputs[1].label or node.inputs[1].op):
+                titles[node.inputs[1]] = "target"
         return titles

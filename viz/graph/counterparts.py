@@ -19,6 +19,7 @@ class Counterparts:
         shared: the weights, which are the same in every step.
         consumers: for each node, the nodes that read it and in which slot.
         t: gives a node's time step.
+        carried: whether a node reads in a slot what other steps read of the step before them.
     """
 
     def __init__(
@@ -26,8 +27,9 @@ class Counterparts:
         shared: Collection[Node],
         consumers: Mapping[Node, Sequence[tuple[Node, int]]],
         t: Callable[[Node], int | None],
+        carried: Callable[[Node, int], bool],
     ) -> None:
-        self.shared, self.consumers, self.t = shared, consumers, t
+        self.shared, self.consumers, self.t, self.carried = shared, consumers, t, carried
         self.keys: dict[Node, int] = {}
         self.numbers: dict[Hashable, int] = {}
         self.counts: dict[Hashable, int] = {}
@@ -55,16 +57,17 @@ class Counterparts:
 
     def _description(self, node: Node) -> Hashable:
         """What the node does; two that do the same in one step are told apart by which comes first."""
-        read = tuple(self._as_input(x, node) for x in node.inputs)
+        read = tuple(self._as_input(x, node, slot) for slot, x in enumerate(node.inputs))
         does = (node.scope, node.op, _relative(node.label, self.t(node)), read)
         self.counts[does, self.t(node)] = self.counts.get((does, self.t(node)), 0) + 1
         return does, self.counts[does, self.t(node)]
 
-    def _as_input(self, x: Node, reader: Node) -> Hashable:
+    def _as_input(self, x: Node, reader: Node, slot: int) -> Hashable:
+        # The first step has from a leaf what the others have from the step before.
+        if (x not in self.shared and self.t(x) != self.t(reader)) or (x.op is None and self.carried(reader, slot)):
+            return "carried over"
         if x in self.shared:
             return x
-        if self.t(x) != self.t(reader):
-            return "carried over"  # the first step has it from a leaf, the others from the step before
         return "leaf" if x.op is None else _relative(x.label, self.t(reader)) or self.keys.get(x, 0)
 
     def _number(self, description: Hashable) -> int:

@@ -33,6 +33,7 @@ class Highlight:
 def highlights(view: View, run: Pass) -> list[Highlight]:
     """For each visit of the pass what it lights up in a view of it."""
     own = {box.visit: [box.key] for box in view.boxes if box.visit is not None}
+    own |= {out.visit: [box.key] for box in view.boxes for out in box.outputs if out.visit is not None}
     sums = {shared.visit: i for i, shared in enumerate(view.sums) if shared.visit is not None}
     aliases, sent, leaving = defaultdict(list), defaultdict(list), defaultdict(list)
     for box in view.boxes:

@@ -16,6 +16,7 @@ from microgradrnn.lowering import lower
 from ..passes import Pass, forward, whole
 from . import collapse
 from .build import build
+from .rolling import rolled as roll
 from .view import View
 
 MOST_COLUMNS = 12
@@ -32,23 +33,22 @@ def view_at(run: Pass, level: Level, steps: Iterable[int] | None, max_nodes: int
     """
     if level not in get_args(Level):
         raise ValueError(f"draw: level is {', '.join(map(repr, get_args(Level)))}, not {level!r}")
-    times = Counter(t for node in run.nodes if (t := run.t(node)) is not None)
-    if (rolled or level == "network") and not times:
+    has_scopes = any(run.scope(node) for node in run.nodes)
+    if (rolled and not run.steps) or (level == "network" and not has_scopes):
         raise ValueError(
-            "draw: nothing was recorded in time steps, so there is nothing to roll; record in scope(name, t=t)"
+            "draw: nothing was recorded in time steps, and no loop was found, so there is nothing to roll; "
+            "record in scope(name, t=t)"
         )
     wanted = None if steps is None else list(steps)
     if level == "scalar":
-        return _rolled_or_not(_lowered(run.root), wanted, max_nodes, rolled)
-    if level == "network":
-        return collapse.rolled(collapse.cells(build(run, wanted or times, sys.maxsize)))
-    if level == "cell" or (level == "auto" and wanted is None and not rolled and _is_wide(times, max_nodes)):
-        few = wanted is None
-        view = _cells(run, max_nodes) if few else collapse.cells(build(run, wanted, sys.maxsize))
-        note = "a box for each scope: draw(root, level='op') shows what is in it"
-        view = replace(view, notes=(*view.notes, note))
-        return collapse.rolled(view) if rolled else view
-    return _rolled_or_not(run, wanted, max_nodes, rolled)
+        run, level = _lowered(run.root), "op"
+    times = Counter(t for node in run.nodes if (t := run.t(node)) is not None)
+    too_many = _is_wide(times, max_nodes) if times else has_scopes and len(run.nodes) > max_nodes
+    if level == "auto" and wanted is None and not rolled and too_many:
+        level = "cell"
+    if level == "network" or rolled:
+        return _rolled(run, level, wanted, max_nodes)
+    return _cells(run, wanted, max_nodes) if level == "cell" else build(run, wanted, max_nodes)
 
 
 def _is_wide(times: Counter[int], max_nodes: int) -> bool:
@@ -56,12 +56,31 @@ def _is_wide(times: Counter[int], max_nodes: int) -> bool:
     return bool(times) and 3 * sorted(times.values())[len(times) // 2] > 2 * max_nodes
 
 
-def _rolled_or_not(run: Pass, steps: list[int] | None, max_nodes: int, rolled: bool) -> View:
-    return collapse.rolled(build(run, steps, sys.maxsize)) if rolled else build(run, steps, max_nodes)
+def _rolled(run: Pass, level: Level, steps: list[int] | None, max_nodes: int) -> View:
+    """All steps in one column: ops, or where these are too many, or it is asked for, cells."""
+    whole = build(run, run.steps if steps is None else steps, sys.maxsize)
+    if level in ("op", "auto"):
+        view = roll(whole)
+        if len(view.boxes) <= max_nodes:
+            return view
+        whole = replace(whole, notes=(*whole.notes, f"a box for each scope, as there are {len(view.boxes):,} nodes"))
+    view = collapse.cells(whole)
+    return _limited(roll(view) if run.steps else view, max_nodes)
 
 
-def _cells(run: Pass, max_nodes: int) -> View:
-    """The steps as cells, without some in the middle if there are too many."""
+def _cells(run: Pass, steps: list[int] | None, max_nodes: int) -> View:
+    """A box for each scope, without some steps in the middle if there are too many."""
+    if steps is None:
+        view = _few_cells(run, max_nodes) if run.steps else collapse.cells(build(run, None, sys.maxsize))
+        view = _limited(view, max_nodes)
+    else:
+        view = collapse.cells(build(run, steps, sys.maxsize))
+    if not any(box.outputs for box in view.boxes):
+        return view
+    return replace(view, notes=(*view.notes, "a box for each scope: draw(root, level='op') shows what is in it"))
+
+
+def _few_cells(run: Pass, max_nodes: int) -> View:
     steps = run.steps
     few = collapse.cells(build(run, steps[:1] + steps[1:][-2:], sys.maxsize))
     room = min(int(max_nodes * len(few.steps) / len(few.boxes)), MOST_COLUMNS)
@@ -69,6 +88,18 @@ def _cells(run: Pass, max_nodes: int) -> View:
         return few
     kept = steps if room >= len(steps) else steps[:1] + steps[1 - room :]
     return collapse.cells(build(run, kept, sys.maxsize))
+
+
+def _limited(view: View, max_nodes: int) -> View:
+    """A view with too many boxes without those furthest from the root; a few whole steps are worth a large picture."""
+    count = len(view.boxes)
+    if count <= (3 * max_nodes if view.steps else max_nodes):
+        return view
+    note = (
+        f"{count - max_nodes:,} of {count:,} boxes, the furthest from the root, are left out: "
+        "draw(root, max_nodes=…) shows more"
+    )
+    return collapse.nearest(view, max_nodes, note)
 
 
 def _lowered(root: Node) -> Pass:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .view import Arrow, Box, Sum
+from .view import Arrow, Box, Output, Sum
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ def at(states: Sequence[Known], visit: int | None) -> Known:
     return next(state for state in reversed(states) if state.since <= visit)
 
 
-def of_box(box: Box) -> list[Known]:
+def of_box(box: Box | Output) -> list[Known]:
     """The states of a box's grad: it grows by one contribution after the other."""
     return _growing(box.history) if box.history else [Known(0, box.grad)]
 

@@ -1,6 +1,6 @@
 """What stands in a box under its title: a line for its value and one for its gradient.
 
-- `Row`: a line, and all the states it goes through. `rows`: those of a box.
+- `Row`: a line, and all the states it goes through. `Name`: the name of an output over them. `rows`: those of a box.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from ..graph.timeline import Known
 from ..graph.view import Box
 from ..numbers import MAX_ENTRIES, brief, number
 from . import heat
-from .pen import DIGITS, FIGURE, Pen
+from .pen import DIGITS, FIGURE, SMALL, Pen
 
 LINE_HEIGHT, CELL = 13.0, 8.0
 MORE = " …"
@@ -41,11 +41,45 @@ class Row:
         pen.changing(self.states, lambda state: _paint(pen, x, y, width, state, self.sign, scale))
 
 
-def rows(box: Box, animated: bool) -> list[Row]:
-    """The lines of a box; ``animated``: with every state of its gradient, not only the last one."""
+@dataclass(frozen=True)
+class Name:
+    """A line that names an output, over its value and its gradient."""
+
+    text: str
+    sign: str = ""
+    states: tuple[Known, ...] = ()
+
+    @property
+    def size(self) -> tuple[float, float]:
+        """Its width and height."""
+        return SMALL.width(self.text), LINE_HEIGHT
+
+    def paint(self, pen: Pen, x: float, y: float, width: float, grad_scale: float) -> None:
+        """Paint it between two edges."""
+        pen.text(x, y + 9, self.text, "ink", SMALL)
+
+
+def rows(box: Box, animated: bool) -> list[Row | Name]:
+    """The lines of a box; ``animated``: with every state of its gradients, not only the last one.
+
+    A box that stands for several nodes has a name, a value and a gradient for each of its outputs.
+    """
+    if not box.outputs:
+        return _own_rows(box, animated)
+    lines: list[Row | Name] = []
+    for output in box.outputs:
+        lines.append(Name(output.name))
+        if output.value is not None:
+            lines.append(Row("", [Known(0, output.value)]))
+        if output.differentiable:
+            lines.append(Row("∇ ", timeline.of_box(output) if animated else [Known(0, output.grad)]))
+    return lines
+
+
+def _own_rows(box: Box, animated: bool) -> list[Row | Name]:
     elsewhere = box.value is None or (box.role == "alias" and box.differentiable)  # a weight's stands in the panel
     says_it_already = elsewhere or box.title == brief(box.value)
-    lines = [] if says_it_already else [Row("", [Known(0, box.value)])]
+    lines: list[Row | Name] = [] if says_it_already else [Row("", [Known(0, box.value)])]
     grad = timeline.of_box(box) if animated else [Known(0, box.grad)]
     return [*lines, Row("∇ ", grad)] if box.differentiable else lines
 

@@ -2,7 +2,7 @@
 
 import re
 
-from ..graph.view import Arrow, Box, View
+from ..graph.view import Arrow, Box, Output, View
 from ..numbers import brief
 
 _STYLE = {
@@ -46,7 +46,7 @@ def source(view: View, rankdir: str) -> str:
     for step in view.steps:
         lines += [
             f"  subgraph cluster_{step} {{".replace("-", "_"),
-            f'    label={quote(view.caption or f"t = {step}")} color="#cccccc"',
+            f'    label={quote(view.caption(step))} color="#cccccc"',
         ]
         lines += ["  " + _node(box) for box in view.boxes if box.place == step] + ["  }"]
     lines += [_node(box) for box in view.boxes if box.place not in view.steps]
@@ -57,12 +57,20 @@ def source(view: View, rankdir: str) -> str:
 def _node(box: Box) -> str:
     parts = [f"{box.title}  {box.corner}".strip()]
     if box.role != "gap":
-        known = [] if box.value is None else [brief(box.value)]
-        parts += ["   ".join(known + [f"∇ {brief(box.grad)}"] * box.differentiable)]
+        parts += [_numbers(box), *(f"{output.name}  {_numbers(output)}".rstrip() for output in box.outputs)]
     style = f" {_STYLE[box.role]}" if _STYLE[box.role] else ""
-    return f"  b{box.key} [label={quote(chr(10).join(parts))} tooltip={_tooltip(box.tooltip.text)}{style}]"
+    return (
+        f"  b{box.key} [label={quote(chr(10).join(filter(None, parts)))} tooltip={_tooltip(box.tooltip.text)}{style}]"
+    )
+
+
+def _numbers(shown: Box | Output) -> str:
+    known = [] if shown.value is None else [brief(shown.value)]
+    return "   ".join(known + [f"∇ {brief(shown.grad)}"] * shown.differentiable)
 
 
 def _edge(arrow: Arrow) -> str:
-    label = "" if arrow.contribution is None else f" label={quote(brief(arrow.contribution))}"
-    return f"  b{arrow.tail} -> b{arrow.head} [tooltip={_tooltip(arrow.tooltip.text)}{label}]"
+    text = arrow.label or ("" if arrow.contribution is None else brief(arrow.contribution))
+    label = f" label={quote(text)}" if text else ""
+    cut = " style=dashed" if arrow.cut else ""
+    return f"  b{arrow.tail} -> b{arrow.head} [tooltip={_tooltip(arrow.tooltip.text)}{label}{cut}]"

@@ -53,6 +53,7 @@ _SHAPES = {
     "halo": {"fill": "#ffffff", "stroke": "none", "fill-opacity": "0.85"},
     "wire": {"fill": "none", "stroke": "#6a6a6a", "stroke-width": "1"},
     "wire across": {"fill": "none", "stroke": "#6a6a6a", "stroke-width": "1.8"},
+    "wire cut": {"fill": "none", "stroke": "#6a6a6a", "stroke-width": "1", "stroke-dasharray": "3 3"},
     "tip": {"fill": "#6a6a6a"},
     "cells": {"stroke": "#c4c4c4", "stroke-width": "0.5"},
     "box op": {"fill": "#ffffff", "stroke": "#555555"},

@@ -124,8 +124,8 @@ class _Painter:
         found = {}
         for i, arrow in enumerate(self.view.arrows):
             tail = self.view.boxes[arrow.tail]
-            if tail.role != "alias" and (arrow.contribution is not None or tail.differentiable):
-                half = FIGURE.width(_short(arrow.contribution)) / 2 + 2
+            if arrow.label or arrow.cut or _is_shown(arrow, tail):
+                half = FIGURE.width(_figure(arrow, arrow.contribution)) / 2 + 2
                 found[i] = self._free_place(self.layout.arrows[i], half, fan_out[arrow.tail] > 1)
         return found
 
@@ -205,10 +205,10 @@ class _Painter:
             legend.append("–: not known yet, no backward pass has been here")
         if not all(state.complete for state in self.grads):
             legend.append("…: more contributions are to come")
-        if any(np.ndim(data) > 0 for box in boxes for data in (box.value, box.grad)):
+        if any(np.ndim(data) > 0 for box in boxes for data in box.numbers):
             legend += [NORMS, "cells below 0: purple ∇ teal, above: blue ∇ orange"]
             legend.append(f"gradients on one scale, ±{number(self.grad_scale)}")
-        if any(_holds_nan(data) for box in boxes for data in (box.value, box.grad)):
+        if any(_holds_nan(data) for box in boxes for data in box.numbers):
             legend.append("black: nan")
         return [*legend, *(f"⋯ {note}" for note in self.view.notes)]
 
@@ -221,7 +221,7 @@ class _Painter:
         for step, (x, y, w, h) in self.layout.columns.items():
             self.pen.rectangle(x, y, w, h, "band", rx=8)
             if step not in gaps:
-                self.pen.text(x + w / 2, y + h - 9, view.caption or f"t = {step}", "ink", TITLE, "middle")
+                self.pen.text(x + w / 2, y + h - 9, view.caption(step), "ink", TITLE, "middle")
         places: list[Place] = ["before", *view.steps, "after"]
         inner: dict[Place, list[int]] = {here: [] for here in places}
         leaving: dict[Place, list[int]] = {here: [] for here in places}
@@ -258,8 +258,11 @@ class _Painter:
         tooltip = arrow.tooltip.words if self.animated else arrow.tooltip.text
         # While numbers are still coming in, no tooltip gives them away.
         with self.pen.group(f'id="{self.prefix}a{i}" class="arrow"', tooltip):
-            self.pen.path(f"M{short(x0)},{short(y0)}C{curve}", "wire across" if self._crosses(arrow) else "wire", lit)
+            self.pen.path(f"M{short(x0)},{short(y0)}C{curve}", self._wire(arrow), lit)
             self.pen.path(f"M{a}L{b}L{c}z", "tip", lit)
+
+    def _wire(self, arrow: Arrow) -> str:
+        return "wire cut" if arrow.cut else "wire across" if self._crosses(arrow) else "wire"
 
     def _crosses(self, arrow: Arrow) -> bool:
         """Whether the arrow carries a state from one time step to another."""
@@ -273,12 +276,12 @@ class _Painter:
         arrow, lit, (x, y) = self.view.arrows[i], i in self.highlight.arrows, self.figures[i]
 
         def figure(state: Known) -> None:
-            if (
-                state.data is not None or not self.pen.live
-            ):  # on a page the outline of a dash sets it off from the arrow
-                half = FIGURE.width(_short(state.data)) / 2 + 2
+            text = _figure(arrow, state.data)
+            if text != UNKNOWN or not self.pen.live:  # on a page the outline of a dash sets it off from the arrow
+                half = FIGURE.width(text) / 2 + 2
                 self.pen.rectangle(x - half, y - 5.5, 2 * half, 11, "halo", rx=2)
-            self.pen.text(x, y + 3, _short(state.data), "orange", TOTAL if lit else FIGURE, "middle")
+            ink = "orange" if text == _short(state.data) else "ink"
+            self.pen.text(x, y + 3, text, ink, TOTAL if lit else FIGURE, "middle")
 
         with self.pen.group(f'id="{self.prefix}n{i}" class="contribution"'):
             self.pen.changing(timeline.of_arrow(arrow) if self.animated else [Known(0, arrow.contribution)], figure)
@@ -303,6 +306,17 @@ class _Painter:
 
 def _holds_nan(data: Any) -> bool:
     return np.ndim(data) > 0 and bool(np.isnan(np.asarray(data, dtype=float)).any())
+
+
+def _is_shown(arrow: Arrow, tail: Box) -> bool:
+    """Whether a contribution stands at an arrow's tail, or a dash for one that is not known yet."""
+    gets_grad = tail.differentiable or any(output.differentiable for output in tail.outputs)
+    return tail.role != "alias" and (arrow.contribution is not None or gets_grad)
+
+
+def _figure(arrow: Arrow, contribution: Any) -> str:
+    """What stands on an arrow: a weight's name, that it is cut, or what it contributes."""
+    return arrow.label or ("cut: no ∇" if arrow.cut else _short(contribution))
 
 
 def _short(data: Any) -> str:

@@ -5,7 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from microgradrnn import Backprop, Parameter, Tensor, Value, scope
+from microgradrnn import Backprop, Parameter, Tensor, Value, functional, scope
+from microgradrnn.engine import constant
 from microgradrnn.nn import RNNCell
 from tests.viz.networks import rnn_loss
 from viz.graph import build as graph
@@ -229,3 +230,18 @@ def test_what_the_root_reads_is_the_last_to_be_left_out():
     view = build(backward(deep + near), max_nodes=10)
     assert {"near", "exp", "3"} <= {box.title for box in view.boxes}
     assert "x" not in {box.title for box in view.boxes}
+
+
+def test_weights_of_one_name_are_told_apart_also_where_no_scope_does():
+    W = [Tensor(np.eye(2) * k) for k in (1.0, 2.0)]
+    v = [Parameter(np.eye(2) * k, "V") for k in (3.0, 4.0)]
+    y = Tensor([[1.0, 2.0]], "x") @ W[0] @ W[1] @ v[0] @ v[1]
+    titles = {box.title: box.value[0, 0] for box in build(y.sum()).boxes if box.role in ("leaf", "parameter")}
+    assert titles == {"x": 1.0, "leaf 2×2#1": 1.0, "leaf 2×2#2": 2.0, "V#1": 3.0, "V#2": 4.0}
+
+
+def test_a_class_is_called_a_target_unless_it_has_a_label():
+    logits = Tensor([[0.1, 0.2, 0.3]], "y")
+    named = constant(np.array([2]), "next")
+    boxes = build(functional.cross_entropy(logits, [1]) + functional.cross_entropy(logits, named)).boxes
+    assert {box.title: int(box.value[0]) for box in boxes if box.role == "data"} == {"target": 1, "next": 2}
