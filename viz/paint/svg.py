@@ -7,8 +7,7 @@
 
 from __future__ import annotations
 
-import math
-from collections import Counter
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
@@ -18,15 +17,16 @@ import numpy as np
 from ..graph import timeline
 from ..graph.highlight import Highlight
 from ..graph.timeline import Known
-from ..graph.view import Arrow, Box, Place, View
+from ..graph.view import Arrow, Box, Place, Sum, View
 from ..layout.arrange import Arranged, Point
-from ..numbers import MAX_ENTRIES, UNKNOWN, brief, norm, number
-from ..words.blocks import NORMS
+from ..numbers import MAX_ENTRIES, UNKNOWN
 from ..words.escape import xml
 from . import fonts, heat
 from .box_rows import rows
-from .geometry import Occupied, Way, around, arrowhead
-from .panel import Panel
+from .figures import captions, figures, text_on
+from .geometry import around, arrowhead
+from .legend import Bars, has_strips, phrases
+from .panel import Measured, Panel, beside
 from .pen import FIGURE, SMALL, TITLE, TOTAL, Pen, short, style
 
 MARGIN = 24.0
@@ -66,7 +66,8 @@ class Frame:
 
 @dataclass(frozen=True)
 class Live:
-    """The pieces of a picture for a page: SVG of the graph and of the panel (empty without sums), the legend.
+    """The pieces of a picture for a page: SVG of the graph and of the panel (empty without sums), the legend in words
+    and SVG of its colour bars (empty without strips).
 
     Its heat strips of gradients are on one scale, and so are those that `strip` paints for the words beside it.
     """
@@ -74,6 +75,7 @@ class Live:
     graph: str
     panel: str
     legend: tuple[str, ...]
+    scales: str
     grad_scale: float
 
     def strip(self, data: Any) -> str:
@@ -81,8 +83,8 @@ class Live:
         if np.ndim(data) == 0 or np.size(data) <= MAX_ENTRIES or np.asarray(data).dtype.kind != "f":
             return ""
         pen, flat = Pen(live=True), np.ravel(data)
-        pen.cells(0.5, 0.5, flat, 8.0, self.grad_scale, heat.GRAD)
-        size = f'width="{8 * heat.shape(flat)[1] + 1}" height="10"'
+        pen.cells(0, 0, flat, 8.0, self.grad_scale, heat.GRAD)
+        size = f'width="{8 * heat.shape(flat)[1]}" height="9"'
         return f'<svg class="microgradrnn" {size} aria-hidden="true">{"".join(pen.out)}</svg>'
 
 
@@ -97,7 +99,7 @@ def paint(placed: Arranged, prefix: str, frame: Frame | None = None) -> str:
 def live(placed: Arranged, prefix: str) -> Live:
     """The picture for a page; see `Pen` for how the states are marked. ``prefix`` is as for `paint`."""
     painter = _Painter(placed, prefix, Pen(live=True), None)
-    return Live(painter.graph(), painter.sums(), tuple(painter.legend()), painter.grad_scale)
+    return Live(painter.graph(), painter.sums(), tuple(painter.legend()), painter.scales(), painter.grad_scale)
 
 
 class _Painter:
@@ -109,62 +111,57 @@ class _Painter:
         self.highlight = frame.highlight if frame else Highlight()
         self.rows = {box.key: rows(box, self.animated) for box in view.boxes}
         self.grads = [state for lines in self.rows.values() for row in lines if row.sign for state in row.states]
-        self.grad_scale = heat.largest(state.data for state in self.grads if np.ndim(state.data) > 0)
-        # A page's panel stands by itself, and scrolls.
-        room = math.inf if pen.live else max(layout.height, layout.width / 8, 300.0)
-        self.panel = Panel(view.sums if view.steps else (), self.grad_scale, prefix, self.animated, room)
-        self.taken = Occupied()
-        for key, size in self.sizes.items():
-            self.taken.add(around(layout.boxes[key], size))
-        self.figures = self._place_figures()
-
-    def _place_figures(self) -> dict[int, Point]:
-        """Where contributions stand, one after the other: near the tail, clear of boxes and of what stands already."""
-        fan_out = Counter(arrow.tail for arrow in self.view.arrows)
-        found = {}
-        for i, arrow in enumerate(self.view.arrows):
-            tail = self.view.boxes[arrow.tail]
-            if arrow.label or arrow.cut or _is_shown(arrow, tail):
-                half = FIGURE.width(_figure(arrow, arrow.contribution)) / 2 + 2
-                found[i] = self._free_place(self.layout.arrows[i], half, fan_out[arrow.tail] > 1)
-        return found
-
-    def _free_place(self, path: list[Point], half: float, fan_out: bool) -> Point:
-        way = Way(path)
-        (x0, y0), (x1, y1) = way.at(0.0), way.at(20.0)
-        level = abs(x1 - x0) / max(float(np.hypot(x1 - x0, y1 - y0)), 1e-9)
-        nearest = 9.0 + level * half + 12.0 * fan_out  # where several leave, far enough out for them to part
-        on_it = [way.at(nearest + further) for further in (0, 6, 12, 20, 30, 42, 56, 72)]
-        beside = [(x + side * half, y + side * lift) for lift in range(0, 42, 6) for x, y in on_it for side in (-1, 1)]
-        places = on_it + beside  # where the arrow is too short for its neighbours
-        rectangles = [(x - half, y - 5.5, x + half, y + 5.5) for x, y in places]
-        best = next((k for k, mine in enumerate(rectangles) if self.taken.is_free(mine)), 0)
-        self.taken.add(rectangles[best])
-        return places[best]
+        self.grad_scale = _grad_scale(self.grads, view.sums)
+        sums, size = view.sums if view.steps else (), (layout.width, layout.height)
+        self.under = False
+        if pen.live:  # a page's panel stands by itself, and scrolls
+            self.panel = Panel(Measured.of(sums, animated=True), self.grad_scale, prefix)
+        else:
+            self.panel, self.under = beside(sums, self.grad_scale, prefix, self.animated, size)
+        self.bars = Bars(self.grad_scale) if has_strips(view) else None
+        self.captions = captions(placed)
+        self.figures = figures(placed).places
 
     # -- the whole --
 
     def svg(self) -> str:
         """Panel, graph and legend as one picture."""
-        pen, panel = self.pen, self.panel
-        left = MARGIN + (panel.width + 16 if panel.sums else 0)
-        height = max(self.layout.height, panel.height if panel.sums else 0)
-        width = max(left + self.layout.width + MARGIN, 320.0)
+        pen, panel, layout = self.pen, self.panel, self.layout
+        left, top = MARGIN, MARGIN
+        width, height = layout.width, layout.height
+        if panel.sums:
+            x, y = self._place_panel()
+            if not self.under:
+                left += panel.width + 16
+                width, height = width + panel.width + 16, max(height, panel.height)
+            else:
+                width, height = max(width, panel.width), height + panel.height + 16
+        bars = self.bars
+        width = max(width + 2 * MARGIN, 320.0, bars.width + 2 * MARGIN if bars else 0.0)
         foot = fonts.wrap(self.legend(), width - 2 * MARGIN, SMALL.size)
-        total = height + 2 * MARGIN + 14 * len(foot) + (30 if self.frame else 0)
+        total = height + 2 * MARGIN + 14 * len(foot) + (30 if self.frame else 0) + (18 if bars else 0)
         pen.rectangle(0, 0, width, total, "ground")
         if panel.sums:
-            panel.paint(pen, MARGIN, MARGIN + max(0.0, (height - panel.height) / 2), self.highlight.sum)
-        with pen.group(f'transform="translate({short(left)} {short(MARGIN)})"'):
+            panel.paint(pen, x, y, self.highlight.sum)
+        with pen.group(f'transform="translate({short(left)} {short(top)})"'):
             self._graph()
         y = height + 2 * MARGIN
         if self.frame:
             for line, kind in ((self.frame.caption, TITLE), (self.frame.rule, SMALL)):
                 pen.text(MARGIN, y, fonts.clip(line, width - 2 * MARGIN, kind.size, kind.font), "ink", kind)
                 y += 15
+        if bars:
+            bars.paint(pen, MARGIN, y - 9)
+            y += 18
         for i, line in enumerate(foot):
             pen.text(MARGIN, y + 14 * i, line, "faint", SMALL)
         return self._element("title", width, total, self._about(), f"<style>{style()}</style>")
+
+    def _place_panel(self) -> Point:
+        """Under the graph, or at its left, where it stands as high as its middle."""
+        if self.under:
+            return MARGIN, self.layout.height + MARGIN + 16
+        return MARGIN, MARGIN + max(0.0, (self.layout.height - self.panel.height) / 2)
 
     def graph(self) -> str:
         """The graph alone, for a page whose style sheet knows it."""
@@ -196,32 +193,25 @@ class _Painter:
         return f"Computational graph of {root}: values, gradients and what each edge contributes"
 
     def legend(self) -> list[str]:
-        """What the colours and signs mean, as far as they are there, and what was left out."""
-        boxes = self.view.boxes
-        legend = ["blue: value", "orange: gradient ∇, and on an arrow what it contributes"]
-        if self.animated:
-            legend.append("–: not known yet")
-        elif any(state.data is None for state in self.grads):
-            legend.append("–: not known yet, no backward pass has been here")
-        if not all(state.complete for state in self.grads):
-            legend.append("…: more contributions are to come")
-        if any(np.ndim(data) > 0 for box in boxes for data in box.numbers):
-            legend += [NORMS, "cells below 0: purple ∇ teal, above: blue ∇ orange"]
-            legend.append(f"gradients on one scale, ±{number(self.grad_scale)}")
-        if any(_holds_nan(data) for box in boxes for data in box.numbers):
-            legend.append("black: nan")
-        return [*legend, *(f"⋯ {note}" for note in self.view.notes)]
+        """What the colours and signs mean."""
+        return phrases(self.view, self.grads, self.animated)
+
+    def scales(self) -> str:
+        """The colour bars alone, for a page; empty without strips."""
+        if self.bars is None:
+            return ""
+        self.pen.out.clear()
+        self.bars.paint(self.pen, 1, 1)
+        return self._element("scales", self.bars.width + 2, self.bars.height + 2, "The scales of the heat strips")
 
     # -- pieces --
 
     def _graph(self) -> None:
         """What leads from place to place, and then the places one after the other, each a group of its own."""
         view, place = self.view, {box.key: box.place for box in self.view.boxes}
-        gaps = {box.place for box in view.boxes if box.role == "gap" and box.corner}
         for step, (x, y, w, h) in self.layout.columns.items():
             self.pen.rectangle(x, y, w, h, "band", rx=8)
-            if step not in gaps:
-                self.pen.text(x + w / 2, y + h - 9, view.caption(step), "ink", TITLE, "middle")
+            self.pen.text(x + w / 2, y + h - 9, self.captions[step].text, "ink", TITLE, "middle")
         places: list[Place] = ["before", *view.steps, "after"]
         inner: dict[Place, list[int]] = {here: [] for here in places}
         leaving: dict[Place, list[int]] = {here: [] for here in places}
@@ -276,11 +266,11 @@ class _Painter:
         arrow, lit, (x, y) = self.view.arrows[i], i in self.highlight.arrows, self.figures[i]
 
         def figure(state: Known) -> None:
-            text = _figure(arrow, state.data)
+            text = text_on(arrow, state.data)
             if text != UNKNOWN or not self.pen.live:  # on a page the outline of a dash sets it off from the arrow
                 half = FIGURE.width(text) / 2 + 2
                 self.pen.rectangle(x - half, y - 5.5, 2 * half, 11, "halo", rx=2)
-            ink = "orange" if text == _short(state.data) else "ink"
+            ink = "ink" if arrow.label or arrow.cut else "orange"
             self.pen.text(x, y + 3, text, ink, TOTAL if lit else FIGURE, "middle")
 
         with self.pen.group(f'id="{self.prefix}n{i}" class="contribution"'):
@@ -304,24 +294,8 @@ class _Painter:
                 top += row.size[1]
 
 
-def _holds_nan(data: Any) -> bool:
-    return np.ndim(data) > 0 and bool(np.isnan(np.asarray(data, dtype=float)).any())
-
-
-def _is_shown(arrow: Arrow, tail: Box) -> bool:
-    """Whether a contribution stands at an arrow's tail, or a dash for one that is not known yet."""
-    gets_grad = tail.differentiable or any(output.differentiable for output in tail.outputs)
-    return tail.role != "alias" and (arrow.contribution is not None or gets_grad)
-
-
-def _figure(arrow: Arrow, contribution: Any) -> str:
-    """What stands on an arrow: a weight's name, that it is cut, or what it contributes."""
-    return arrow.label or ("cut: no ∇" if arrow.cut else _short(contribution))
-
-
-def _short(data: Any) -> str:
-    """A contribution for an arrow, where there is less room than in a box."""
-    if data is None:
-        return UNKNOWN
-    entries = brief(data)
-    return norm(data) if np.ndim(data) > 0 and len(entries) > 12 else entries
+def _grad_scale(grads: Iterable[Known], sums: Iterable[Sum]) -> float:
+    """The largest entry of all gradients that are painted as strips, and of all sums in the panel."""
+    in_boxes = [state.data for state in grads]
+    in_sums = [data for s in sums for data in (s.total, *(part for _, part in s.parts))]
+    return heat.largest(data for data in in_boxes + in_sums if np.ndim(data) > 0)
