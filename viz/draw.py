@@ -108,17 +108,19 @@ def draw(
 ) -> Drawing:
     """Draw the graph behind ``root``: values, gradients, and on every arrow what it contributes.
 
-    Where nodes were recorded in time steps (`microgradrnn.scope`), each step is a column and weights shared by the
-    steps stand in each as an alias with that step's contribution. Without time the graph runs from left to right.
+    Where nodes were recorded in time steps (`microgradrnn.scope`), or a loop is found in the graph, each step is a
+    column and weights shared by the steps stand in each as an alias with that step's contribution. Without time the
+    graph runs from left to right.
 
     Args:
         root: any node; gradients show once a backward pass from it, or through it, has been made.
         level: how near to look. "network": a box for each scope, all time steps in one. "cell": a box for each scope
-            in each step. "op": a box for each node. "scalar": a box for each number, by lowering; root must be one.
-            "auto": "op", or "cell" where three steps of that would not fit.
+            in each step, which shows all that is read outside it. "op": a box for each node. "scalar": a box for each
+            number, by lowering; root must be one. "auto": "op", or "cell" where three steps of that would not fit.
         steps: the time steps to show; by default all, or the first and the last ones if there are too many.
         max_nodes: how many nodes are too many; what is left out is said on the picture.
-        rolled: whether all time steps are one column, with an arrow back into it; gradients are then sums over t.
+        rolled: whether the time steps of a loop are one column, with an arrow back into it. Weights stand on the
+            arrows, and only their gradients are shown, the sums over t.
         rankdir: which way a graph without time runs: LR, TB, BT or RL.
         format: what `Drawing.render` writes unless told: svg or png.
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.viz.handwritten import LOOPS
-from viz import draw, explain, page, passes
+from viz import draw, explain, grad_flow, page, passes
 
 every_loop = pytest.mark.parametrize("name", LOOPS)
 LEVELS = [{"level": "op"}, {"level": "cell"}, {"level": "network"}, {"rolled": True}, {"level": "scalar"}]
@@ -78,3 +78,13 @@ def test_words_and_page_say_the_step():
     loss.backward()
     assert "t = 2" in str(explain(states[2], loss))
     assert "t = 2" in page(loss).html
+
+
+@pytest.mark.parametrize("name", ["tensors", "lstm", "scalars", "two_layers"])
+def test_the_flow_of_gradients_follows_the_states_that_were_found(name):
+    loss, states = LOOPS[name](4)
+    loss.backward()
+    norms = next(iter(grad_flow(loss).norms.values()))
+    assert list(norms) == [1, 2, 3, 4]
+    wanted = [float(np.linalg.norm(state.grad)) for state in states.values()]
+    assert list(norms.values()) == pytest.approx(wanted, rel=1e-12)
