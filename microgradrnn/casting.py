@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from microgradrnn import ops
+from microgradrnn.context import numbers_of
 
 
 class Casting:
@@ -36,7 +37,7 @@ class Casting:
             raise TypeError(f"astype: a Tensor holds real numbers, so its dtype cannot be {wanted}")
         if wanted.kind == "f":
             return self._record(ops.ASTYPE, self, dtype=wanted)
-        return self._constant(self._data.astype(wanted))
+        return self._constant(numbers_of(self).astype(wanted))
 
     def float(self) -> Any:
         """As float32, PyTorch's float."""

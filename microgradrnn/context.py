@@ -1,7 +1,8 @@
-"""Where we are while recording: the scope and time step, whether to record at all, whether NaN is an error.
+"""Where we are while recording: scope and time step, whether to record at all, whether NaN is an error, who watches.
 
 - `scope`: marks what is recorded inside with a name and a time step.
 - `no_grad`, `detect_nan`: switch recording off, and a watch for NaN on.
+- `Watch`: is told what leaves the graph, or comes into it unrecorded; `watched` switches one on.
 
 All of it lives in one context variable, so threads and coroutines don't see each other's.
 """
@@ -9,10 +10,29 @@ All of it lives in one context variable, so threads and coroutines don't see eac
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ContextDecorator, contextmanager
 from contextvars import ContextVar
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from microgradrnn.engine import Node
+
+
+class Watch(Protocol):
+    """Is told while recording of what a recorded graph does not show; see `microgradrnn.compiled`."""
+
+    def read(self, node: Node) -> None:
+        """The numbers of a node are handed to code that is not recorded."""
+
+    def copied(self, copy: Node, nodes: tuple[Node, ...]) -> None:
+        """A constant was computed from nodes, unrecorded."""
+
+    def varies(self, what: str) -> None:
+        """Something is recorded that differs from call to call, such as a random mask."""
+
+    def requires(self, node: Node, check: Callable[[Any], None]) -> None:
+        """The numbers of a node must pass a check, which raises."""
 
 
 class Place(NamedTuple):
@@ -25,6 +45,7 @@ class Place(NamedTuple):
     outer: Place | None = None
     block: _Block | None = None
     """The with block that leads here from the place around it, ``outer``."""
+    watch: Watch | None = None
 
     def __str__(self) -> str:
         step = "" if self.t is None else f" at step t={self.t}"
@@ -34,6 +55,42 @@ class Place(NamedTuple):
 _OUTSIDE = Place()
 _place: ContextVar[Place] = ContextVar("microgradrnn_place", default=_OUTSIDE)
 here = _place.get
+
+
+def tell(node: Any) -> None:
+    """Tell whoever watches that the numbers of a node are handed to code that is not recorded."""
+    watch = here().watch
+    if watch is not None:
+        watch.read(node)
+
+
+def numbers_of(node: Any) -> Any:
+    """The numbers of a node, for code that is not recorded; whoever watches is told."""
+    tell(node)
+    return node._data
+
+
+def copied(copy: Any, *nodes: Any) -> Any:
+    """``copy``, a constant that was computed from nodes unrecorded; whoever watches is told."""
+    watch = here().watch
+    if watch is not None:
+        watch.copied(copy, nodes)
+    return copy
+
+
+def require(node: Node, check: Callable[[Any], None]) -> None:
+    """Check the numbers of a node, and tell whoever watches that others must pass the check as well."""
+    check(node._data)
+    watch = here().watch
+    if watch is not None:
+        watch.requires(node, check)
+
+
+def varies(what: str) -> None:
+    """Tell whoever watches that what is recorded differs from call to call."""
+    watch = here().watch
+    if watch is not None:
+        watch.varies(what)
 
 
 @contextmanager
@@ -94,7 +151,7 @@ class scope(_Block):  # noqa: N801 - used as a function is
     def _inside(self, outer: Place) -> Place:
         path = f"{outer.path}/{self.name}" if outer.path else self.name
         t = outer.t if self.t is None else self.t
-        return Place(path, t, outer.recording, outer.nan_is_error, outer, self)
+        return Place(path, t, outer.recording, outer.nan_is_error, outer, self, outer.watch)
 
 
 class no_grad(_Block, ContextDecorator):  # noqa: N801 - likewise

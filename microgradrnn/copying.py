@@ -6,6 +6,7 @@ import copy
 import functools
 from typing import TYPE_CHECKING, Any
 
+from microgradrnn.context import tell
 from microgradrnn.graph import ancestors, next_serial
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ def reduce(node: Node) -> tuple[Any, ...]:
     """What `pickle` saves: a leaf, as modules consist of them. Its place in the order of creation is made anew."""
     if node.op is not None:
         raise TypeError(f"{node._name()} is the output of {node.op.name}, and graphs are not pickled: detach() it")
+    tell(node)
     return _leaf, (type(node), node._data, node._grad, node.label, node._requires_grad)
 
 

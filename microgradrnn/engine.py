@@ -13,7 +13,7 @@ array is either the graph's or the user's: see `Tensor._hand_out`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from numbers import Real
 from types import ModuleType
@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from microgradrnn import arrays, copying, floats
-from microgradrnn.context import here
+from microgradrnn.context import copied, here, tell
 from microgradrnn.convert import as_array, as_float, as_grad, as_like, handed_out, is_numeric
 from microgradrnn.errors import describe, misfit
 from microgradrnn.graph import ancestors, next_serial, serial
@@ -77,6 +77,7 @@ class Node(Operators):
         A leaf's may be set, and an array changed in place; graphs recorded before keep the numbers that they were
         computed with. An op's output is read-only.
         """
+        tell(self)
         return self._hand_out()
 
     @data.setter
@@ -158,11 +159,12 @@ class Node(Operators):
         """The one number that this node holds. Raises ValueError where it holds more."""
         if self.size != 1:
             raise ValueError(f"{self._name()} has shape {self.shape}: only a node with one entry is a number")
+        tell(self)
         return np.asarray(self._data).item()
 
     def detach(self) -> Any:
         """A constant with the same data, cut off from the graph."""
-        return constant(self._data, self.label)
+        return copied(constant(self._data, self.label), self)
 
     def zero_grad(self) -> None:
         """Forget the gradient: back to None."""
@@ -183,17 +185,9 @@ class Node(Operators):
     def _hand_out(self) -> Any:
         return self._data
 
-    def _take(self, new: Any) -> None:
-        raise NotImplementedError
-
-    def _as_grad(self, new: Any) -> Any:
-        raise NotImplementedError
-
-    def _write(self, new: Any) -> None:
-        raise NotImplementedError
-
-    def _lend_to_graph(self) -> None:
-        raise NotImplementedError
+    _take: Callable[[Any], None]
+    _as_grad: Callable[[Any], Any]
+    _write: Callable[[Any], None]
 
     __reduce__, __deepcopy__ = copying.reduce, copying.deepcopy
 
@@ -332,7 +326,7 @@ def record(op: Op, *operands: Any, **params: Any) -> Any:
     if place.nan_is_error and np.isnan(data).any():
         raise FloatingPointError(f"NaN came up in {op.name}{place}, from " + ", ".join(map(describe, operands)))
     if not place.recording:
-        return Tensor(data, requires_grad=False) if kind is Tensor else Value(data, requires_grad=False)
+        return copied(kind(data, requires_grad=False), *operands)  # type: ignore[call-arg]
     node = _new(kind)
     if kind is Tensor:
         data, node._lent = np.asarray(data), False

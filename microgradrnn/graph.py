@@ -9,6 +9,8 @@ import itertools
 import operator
 from typing import TYPE_CHECKING
 
+from microgradrnn.context import tell
+
 if TYPE_CHECKING:
     from microgradrnn.engine import Node
 
@@ -29,6 +31,7 @@ def ancestors(root: Node, needing_grad: bool = False) -> list[Node]:
     >>> [node.label or str(node.data) for node in ancestors(x * x + 1)]
     ['x', '9.0', '1.0', '10.0']
     """
+    tell(root)  # who walks a graph may read its numbers
     found, todo = {root}, [root]
     while todo:
         for node in todo.pop().inputs:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from microgradrnn import ops
-from microgradrnn.context import here
+from microgradrnn.context import here, numbers_of
 from microgradrnn.convert import as_numbers
 from microgradrnn.ops import Op
 
@@ -80,7 +80,7 @@ class Handling:
         """A copy as an array. Raises TypeError where a gradient would be lost, as in PyTorch."""
         if self._requires_grad:
             raise TypeError(f"{self._name()} needs a gradient, which an array does not carry: write detach().numpy()")
-        return np.array(self._data)
+        return np.array(numbers_of(self))
 
     def cpu(self) -> Self:
         """The node itself, which is in the computer's own memory already."""
@@ -113,14 +113,14 @@ class Handling:
     def copy_(self, other: Any) -> Self:
         """Take over the numbers of another node or array, in place."""
         self._check_in_place("copy_")
-        new = other._data if isinstance(other, Handling) else as_numbers(other)
+        new = numbers_of(other) if isinstance(other, Handling) else as_numbers(other)
         self._write(np.broadcast_to(new, np.shape(self._data)))
         return self
 
     def add_(self, other: Any, alpha: Any = 1) -> Self:
         """``x += alpha * other``, in place."""
         self._check_in_place("add_")
-        self._write(self._record(ops.ADD, self, self._record(ops.MUL, other, alpha))._data)
+        self._write(numbers_of(self._record(ops.ADD, self, self._record(ops.MUL, other, alpha))))
         return self
 
     def _check_in_place(self, name: str) -> None:
@@ -138,7 +138,7 @@ class Handling:
     def __dlpack__(self, **options: Any) -> Any:
         if self._requires_grad:
             raise BufferError(f"{self._name()} needs a gradient, which DLPack does not carry: hand out detach()")
-        return np.array(self._data).__dlpack__(**options)
+        return np.array(numbers_of(self)).__dlpack__(**options)
 
     def __dlpack_device__(self) -> tuple[int, int]:
         return np.empty(0).__dlpack_device__()

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from microgradrnn import ops
+from microgradrnn.context import numbers_of
 from microgradrnn.casting import Casting
 from microgradrnn.convert import as_index, as_like, is_numeric
 from microgradrnn.operators import Operators
@@ -233,7 +234,7 @@ class Methods(Shaping, Casting):
         """NumPy's gather: the other axes of the indices broadcast against x's; ``axis=None`` takes of all in a row."""
         if axis is None:
             return self.flatten().take_along_axis(indices, 0)
-        found = as_index(indices._data if isinstance(indices, Operators) else indices)
+        found = as_index(numbers_of(indices) if isinstance(indices, Operators) else indices)
         shape = list(self.shape)
         if found.ndim == len(shape):
             shape[axis] = found.shape[axis]
@@ -261,7 +262,7 @@ class Methods(Shaping, Casting):
         >>> Tensor([0.0, 0.0]).index_add(0, [1, 1, 0], Tensor([1.0, 2.0, 5.0])).data
         array([5., 3.])
         """
-        rows = as_index(index._data if isinstance(index, Operators) else index)
+        rows = as_index(numbers_of(index) if isinstance(index, Operators) else index)
         added = source if isinstance(source, Shaping) else self._constant(source)
         if rows.ndim != 1 or rows.size != added.shape[dim]:
             raise ValueError(
@@ -295,7 +296,7 @@ class Methods(Shaping, Casting):
                 "recorded): build the tensor with functional.stack, concat or where(mask, value, x)"
             )
         self._check_in_place("x[key] = value")
-        plain = value._data if isinstance(value, Operators) else value
+        plain = numbers_of(value) if isinstance(value, Operators) else value
         parts = [_plain_key(part) for part in (key if isinstance(key, tuple) else (key,))]
         self._hand_out()[tuple(parts)] = as_like(plain, self._data, self._name())
 
@@ -316,10 +317,10 @@ class Methods(Shaping, Casting):
         return Extreme(self._reduced(first, told), self._places(places, told))
 
     def _places(self, function: Any, told: Told) -> Any:
-        return self._constant(np.asarray(function(self._data, axis=told.axis, keepdims=told.keepdims)))
+        return self._constant(np.asarray(function(numbers_of(self), axis=told.axis, keepdims=told.keepdims)))
 
     def _truth(self, function: Any, told: Told) -> Any:
-        return self._constant(np.asarray(function(self._data, axis=told.axis, keepdims=told.keepdims)))
+        return self._constant(np.asarray(function(numbers_of(self), axis=told.axis, keepdims=told.keepdims)))
 
     def _correction(self, name: str, args: Any, axis: Any, keepdims: Any, dim: Any, keepdim: Any, *words: Any) -> Any:
         """The axis, and what is taken off the number of entries."""
@@ -361,7 +362,7 @@ class Methods(Shaping, Casting):
         return tuple(key)
 
     def _scattered(self, name: str, dim: int, index: Any, src: Any) -> tuple[Any, Any]:
-        found = as_index(index._data if isinstance(index, Operators) else index)
+        found = as_index(numbers_of(index) if isinstance(index, Operators) else index)
         source = (
             src if isinstance(src, Shaping) else self._constant(np.full(found.shape, src) if np.ndim(src) == 0 else src)
         )
@@ -385,5 +386,5 @@ def _is_array(part: Any) -> bool:
 def _plain_key(part: Any) -> Any:
     """A part of a key, as NumPy takes it."""
     if isinstance(part, Operators):
-        return part._data
+        return numbers_of(part)
     return as_index(part) if _is_array(part) else part

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from microgradrnn import functional, ops
-from microgradrnn.context import here
+from microgradrnn.context import here, numbers_of
 from microgradrnn.engine import Node, record
 from microgradrnn.functional.activations import as_node
 from microgradrnn.ops import Op
@@ -233,7 +233,7 @@ def _plain(name: str, args: Any) -> Any:
                 f"numpy.{name} is not differentiated here: write it with the node's own methods and "
                 "microgradrnn.functional, or take x.detach().numpy() for the numbers alone"
             )
-        return np.array(args._data)
+        return np.array(numbers_of(args))
     return type(args)(_plain(name, part) for part in args) if type(args) in (tuple, list) else args
 
 

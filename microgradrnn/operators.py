@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from microgradrnn import ops
-from microgradrnn.context import here
+from microgradrnn.context import here, numbers_of, tell
 from microgradrnn.convert import as_numbers, as_numpy, is_numeric
 from microgradrnn.entrywise import Entrywise
 from microgradrnn.handling import Handling
@@ -85,8 +85,9 @@ class Operators(Entrywise, Handling):
 
     def _compare(self, compare: Callable[[Any, Any], Any], other: Any) -> Any:
         """A boolean constant for each pair of entries. What is no number compares as Python has it: unequal."""
+        tell(self)
         if isinstance(other, Operators):
-            other = other._data
+            other = numbers_of(other)
         elif not is_numeric(other):
             return NotImplemented
         x = self._data
@@ -99,7 +100,7 @@ class Operators(Entrywise, Handling):
 
     def _logical(self, function: np.ufunc, *others: Any) -> Any:
         """``&``, ``|``, ``^`` and ``~`` of conditions, or of integers bit by bit: a constant."""
-        plain = [x._data if isinstance(x, Operators) else x for x in (self, *others)]
+        plain = [numbers_of(x) if isinstance(x, Operators) else x for x in (self, *others)]
         if not all(map(is_numeric, plain)):
             return NotImplemented
         arrays = [as_numbers(x) for x in plain]
@@ -123,7 +124,7 @@ class Operators(Entrywise, Handling):
             return NotImplemented
         if self.op is not None:
             return NotImplemented
-        self._write(self._record(op, self, other)._data)
+        self._write(numbers_of(self._record(op, self, other)))
         return self
 
     def _number(self) -> Any:
@@ -159,4 +160,5 @@ class Operators(Entrywise, Handling):
                 f"NumPy cannot take {self._name()}, whose gradient it would lose: use node.data for the numbers, "
                 "or microgradrnn.functional (stack, where, ...) for a result that is recorded"
             )
+        tell(self)
         return np.array(self._data, dtype)

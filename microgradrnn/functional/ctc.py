@@ -42,8 +42,8 @@ def ctc_loss(
     0.2877
     """
     log_probs = as_node(log_probs)
-    labels = integers("ctc_loss", "targets are integers", targets)._data
-    T_n, S_n = (integers("ctc_loss", "lengths are integers", given)._data for given in (input_lengths, target_lengths))
+    labels = integers("ctc_loss", "targets are integers", targets).data
+    T_n, S_n = (integers("ctc_loss", "lengths are integers", given).data for given in (input_lengths, target_lengths))
     check_choice("ctc_loss", "reduction", reduction, ("mean", "sum", "none"))
     if log_probs.ndim != 3 or labels.ndim != 2 or not labels.shape[0] == T_n.size == S_n.size == log_probs.shape[1]:
         raise ValueError(

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from microgradrnn.checks import integers, numbers
-from microgradrnn.context import no_grad
+from microgradrnn.context import no_grad, varies
 from microgradrnn.engine import Tensor, constant, record
 from microgradrnn.functional.activations import as_node
 from microgradrnn.functional.joining import concat, pad
@@ -61,7 +61,7 @@ def one_hot(classes: Any, num_classes: int = -1) -> Any:
     """
     node = integers("one_hot", "classes are integers", classes)
     found = node._data
-    length = int(found.max(initial=-1)) + 1 if num_classes == -1 else num_classes
+    length = int(node.data.max(initial=-1)) + 1 if num_classes == -1 else num_classes
     if found.size and not (found.min() >= 0 and found.max() < length):
         raise ValueError(f"one_hot: classes lie in 0 .. {length - 1}, got {found.min()} .. {found.max()}")
     return record(INDEX, constant(np.eye(length, dtype=np.int64)), node, key=(ARRAY,))
@@ -84,6 +84,7 @@ def dropout(x: Any, p: float = 0.5, training: bool = True, seed: Seed = None) ->
     if not training or p == 0:
         return x
     x = numbers("dropout", "x", x, (...,))
+    varies("dropout draws a mask")
     kept = np.random.default_rng(seed).random(x.shape) >= p
     return x * (kept / (1 - p if p < 1 else 1)).astype(x.dtype if x.dtype.kind == "f" else float)
 

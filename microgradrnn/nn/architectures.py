@@ -13,12 +13,13 @@ With one time step the first two are the plain network with one hidden layer, on
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from microgradrnn.checks import check_size, integers, numbers, rows
-from microgradrnn.context import scope
+from microgradrnn.context import require, scope
 from microgradrnn.engine import Node
 from microgradrnn.functional import add_n, cross_entropy
 from microgradrnn.nn.initial import Seed
@@ -238,24 +239,31 @@ def sequence_loss(
     >>> sequence_loss(net.unroll(np.ones((4, 1, 3))), np.array([[0], [1], [0], [1]])).label
     'L'
     """
-    array = integers("sequence_loss", "targets are class indices, integers", targets).data
-    counted = int((array != ignore_index).sum())
+    node = integers("sequence_loss", "targets are class indices, integers", targets)
+    require(node, partial(_check_counted, reduction=reduction, ignore_index=ignore_index))
+    # As a node they stay an input of the graph, unless their count does not: it would stay what it was.
+    stays = isinstance(targets, Node) and (reduction == "sum" or ignore_index is None)
+    rows = node if stays else node.data
+    losses: list[Any] = []
+    for t, y in steps:
+        if len(losses) == len(rows):
+            raise ValueError(f"sequence_loss: there are only {len(rows)} rows of targets, and a step {t}")
+        losses.append(label_step("L", cross_entropy(y, rows[len(losses)], "sum", ignore_index)))
+    if len(losses) < len(rows):
+        raise ValueError(f"sequence_loss: {len(rows)} rows of targets, one a step, and only {len(losses)} steps came")
+    L = add_n(losses)
+    if reduction == "sum":
+        return label_step("L", L)
+    return label_step("L", L / (node.size if ignore_index is None else int((rows != ignore_index).sum())))
+
+
+def _check_counted(targets: Any, reduction: str, ignore_index: int | None) -> None:
+    counted = int((targets != ignore_index).sum())
     if reduction not in ("mean", "sum") or not counted:
         raise ValueError(
             f"sequence_loss: reduction is 'mean' or 'sum' over at least one target that counts, and what came is "
             f"{reduction!r} over {counted}"
         )
-    # As a node they stay an input of the graph, unless their count does not: it would stay what it was.
-    rows: Any = targets if isinstance(targets, Node) and (reduction == "sum" or ignore_index is None) else array
-    losses: list[Any] = []
-    for t, y in steps:
-        if len(losses) == len(array):
-            raise ValueError(f"sequence_loss: there are only {len(array)} rows of targets, and a step {t}")
-        losses.append(label_step("L", cross_entropy(y, rows[len(losses)], "sum", ignore_index)))
-    if len(losses) < len(array):
-        raise ValueError(f"sequence_loss: {len(array)} rows of targets, one a step, and only {len(losses)} steps came")
-    L = add_n(losses)
-    return label_step("L", L if reduction == "sum" else L / counted)
 
 
 def read_out(hidden_size: int, output_size: int, rng: np.random.Generator, dtype: Any) -> Linear:

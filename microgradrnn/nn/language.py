@@ -71,14 +71,16 @@ class LanguageModel(Module):
         steps = self.unroll(tokens, state)
         return sequence_loss(steps, targets, reduction, ignore_index), steps.state
 
-    def _checked(self, tokens: Any) -> NDArray[Any]:
-        array, name = integers(self, "tokens are integers of shape (T, N)", tokens).data, type(self).__name__
+    def _checked(self, tokens: Any) -> Node:
+        """The tokens as a node, all of them in range."""
+        node: Node = integers(self, "tokens are integers of shape (T, N)", tokens)
+        array, name = node._data, type(self).__name__
         if array.ndim != 2 or array.size == 0:
             raise ValueError(f"{name}: tokens have shape (T, N) with at least one step, and what came is {array.shape}")
         wrong = array[(array < 0) | (array >= self.vocabulary_size)]
         if wrong.size:
             raise ValueError(f"{name}: token {wrong[0]} is out of range for a vocabulary of {self.vocabulary_size}")
-        return np.asarray(array, np.intp)
+        return node
 
 
 class RNNLM(LanguageModel):
@@ -122,8 +124,9 @@ class RNNLM(LanguageModel):
 
     def unroll(self, tokens: Any, state: Any = None) -> Steps:
         """See `LanguageModel.unroll`; the state is what ``h0`` of `microgradrnn.nn.RNN` is."""
-        array = self._checked(tokens)
-        return self.rnn.unroll(self._read(tokens if isinstance(tokens, Node) else array), state).then(self._predict)
+        node = self._checked(tokens)
+        read = node if isinstance(tokens, Node) else np.asarray(node._data, np.intp)
+        return self.rnn.unroll(self._read(read), state).then(self._predict)
 
     def _read(self, tokens: Any) -> Any:
         """Embeddings of tokens or their one-hot rows, which of tokens that are no node are data, and not recorded."""
@@ -184,7 +187,7 @@ class FixedWindowLM(LanguageModel):
 
     def unroll(self, tokens: Any, state: Any = None) -> Steps:
         """See `LanguageModel.unroll`; the state is the last tokens, integers of shape (window - 1, N)."""
-        array = self._checked(tokens)
+        array = np.asarray(self._checked(tokens).data, np.intp)
         wanted = (self.window - 1, array.shape[1])
         before = np.full(wanted, self.vocabulary_size)
         if state is not None:

@@ -14,7 +14,7 @@ import numpy as np
 
 from microgradrnn.checks import check_size, integers, numbers, rows
 from microgradrnn.context import scope
-from microgradrnn.engine import constant
+from microgradrnn.engine import Node, constant
 from microgradrnn.nn.architectures import generate, read_out, sequence_loss
 from microgradrnn.nn.initial import Seed
 from microgradrnn.nn.module import Module
@@ -177,13 +177,17 @@ class Seq2Seq(Module):
         Raises:
             TypeError, ValueError: targets are not integers, are out of range, or do not fit x.
         """
-        array = integers(self, "targets are class indices, integers", targets).data
-        read, classes = np.where(array == ignore_index, 0, array), self.decoder.cell.input_size
+        node, classes = integers(self, "targets are class indices, integers", targets), self.decoder.cell.input_size
+        # As a node they stay an input of the graph, unless their count does not: see `sequence_loss`.
+        stays = isinstance(targets, Node) and ignore_index is None
+        array = node._data if stays else node.data
+        read = np.where(array == ignore_index, 0, array)
         wrong = read[(read < 0) | (read >= classes)]
         if wrong.size:
             raise ValueError(f"Seq2Seq: class {wrong[0]} is out of range for {classes} classes")
-        answers = np.eye(classes, dtype=self.decoder.readout.W.dtype)[read]
-        return sequence_loss(self.unroll(x, answers, lengths=lengths), array, "mean", ignore_index)
+        one_hot = np.eye(classes, dtype=self.decoder.readout.W.dtype)
+        answers = constant(one_hot, "one_hot")[node] if stays else one_hot[read]
+        return sequence_loss(self.unroll(x, answers, lengths=lengths), node if stays else array, "mean", ignore_index)
 
 
 def greedy(y: Any) -> Any:
