@@ -18,7 +18,7 @@ from microgradrnn.loops import time_steps
 from microgradrnn.lowering import lower
 from microgradrnn.nn.module import Parameter
 from microgradrnn.ops import Op
-from microgradrnn.program import compile  # noqa: A004 - a graph's, as in PyTorch and re
+from microgradrnn.program import compile, compiled  # noqa: A004 - a graph's, as in PyTorch and re
 from microgradrnn.stepping import Backprop
 
 numpy_functions.connect()
@@ -33,6 +33,7 @@ __all__ = [
     "Value",
     "compare",
     "compile",
+    "compiled",
     "detect_nan",
     "functional",
     "gradcheck",

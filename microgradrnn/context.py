@@ -25,8 +25,11 @@ class Watch(Protocol):
     def read(self, node: Node) -> None:
         """The numbers of a node are handed to code that is not recorded."""
 
-    def copied(self, copy: Node, nodes: tuple[Node, ...]) -> None:
-        """A constant was computed from nodes, unrecorded."""
+    def copied(self, copy: Node, node: Node) -> None:
+        """A constant was made that is a node, cut off from the graph."""
+
+    def unrecorded(self, result: Node, nodes: tuple[Node, ...]) -> None:
+        """A constant was computed from nodes, inside `no_grad`."""
 
     def varies(self, what: str) -> None:
         """Something is recorded that differs from call to call, such as a random mask."""
@@ -70,12 +73,20 @@ def numbers_of(node: Any) -> Any:
     return node._data
 
 
-def copied(copy: Any, *nodes: Any) -> Any:
-    """``copy``, a constant that was computed from nodes unrecorded; whoever watches is told."""
+def copied(copy: Any, node: Any) -> Any:
+    """``copy``, which is a node cut off from the graph; whoever watches is told."""
     watch = here().watch
     if watch is not None:
-        watch.copied(copy, nodes)
+        watch.copied(copy, node)
     return copy
+
+
+def unrecorded(result: Any, nodes: Any) -> Any:
+    """``result``, which was computed from nodes inside `no_grad`; whoever watches is told."""
+    watch = here().watch
+    if watch is not None:
+        watch.unrecorded(result, nodes)
+    return result
 
 
 def require(node: Node, check: Callable[[Any], None]) -> None:

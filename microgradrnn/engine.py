@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from microgradrnn import arrays, copying, floats
-from microgradrnn.context import copied, here, tell
+from microgradrnn.context import copied, here, tell, unrecorded
 from microgradrnn.convert import as_array, as_float, as_grad, as_like, handed_out, is_numeric
 from microgradrnn.errors import describe, misfit
 from microgradrnn.graph import ancestors, next_serial, serial
@@ -326,7 +326,7 @@ def record(op: Op, *operands: Any, **params: Any) -> Any:
     if place.nan_is_error and np.isnan(data).any():
         raise FloatingPointError(f"NaN came up in {op.name}{place}, from " + ", ".join(map(describe, operands)))
     if not place.recording:
-        return copied(kind(data, requires_grad=False), *operands)  # type: ignore[call-arg]
+        return unrecorded(kind(data, requires_grad=False), operands)  # type: ignore[call-arg]
     node = _new(kind)
     if kind is Tensor:
         data, node._lent = np.asarray(data), False

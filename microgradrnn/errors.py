@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from microgradrnn.engine import Node
 
 
+class CannotFollow(TypeError):  # noqa: N818 - what happened
+    """What a reader of graphs, such as `compile`, cannot turn into what it makes of them; says what, and the remedy."""
+
+
 def misfit(op: Op, operands: Sequence[Node], params: Mapping[str, Any], error: Exception) -> Exception:
     """An error of NumPy's as one that names the op and its inputs' shapes, and says what it needs."""
     shapes = " and ".join(str(node.shape) for node in operands)
@@ -39,7 +43,7 @@ def reading(op: Op, reader: str) -> Iterator[None]:
     except (TypeError, AttributeError) as error:
         remedy = " and ".join(f"write xp.{name.partition('.')[2]}, not {name}" for name in _outside_xp(op))
         remedy = remedy or "its functions may use operators and the functions of xp"
-        raise TypeError(f"{reader} cannot follow op {op.name!r}: {remedy} ({error})") from error
+        raise CannotFollow(f"{reader} cannot follow op {op.name!r}: {remedy} ({error})") from error
 
 
 def _outside_xp(op: Op) -> list[str]:

@@ -1,6 +1,7 @@
 """Record once, replay: a recorded graph as NumPy source; see `compile`.
 
-- `compiling`: `compile`. `program`: what it gives.
+- `compiling`: `compile`. `program`: what it gives. `limits`: which integers it takes.
+- `function`: `compiled`. `reads`: what no graph shows. `proof`: whether a program computes what was recorded.
 - `derive`: both passes, from the op table, as `expressions`.
 - `rewrites`: what is done for all steps at once. `in_place`: what is written over what.
 - `text`, `statements`, `writing`: expressions, their lines, and loops.
@@ -8,7 +9,8 @@
 """
 
 from microgradrnn.program.compiling import compile  # noqa: A004 - a graph's, as in PyTorch and re
+from microgradrnn.program.function import Compiled, compiled
 from microgradrnn.program.program import Program, Result
 from microgradrnn.program.rewrites import REWRITES
 
-__all__ = ["REWRITES", "Program", "Result", "compile"]
+__all__ = ["REWRITES", "Compiled", "Program", "Result", "compile", "compiled"]

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import Any
 
+from microgradrnn.checks import check_choice
 from microgradrnn.engine import Node, Value, ancestors
-from microgradrnn.loops import Recording
+from microgradrnn.loops import Recording, Row
 from microgradrnn.program.derive import Derivation
 from microgradrnn.program.expressions import Expression
 from microgradrnn.program.fixing import fix_numbers, fix_rows, fix_untied, least_sizes, reasons
@@ -18,6 +20,7 @@ from microgradrnn.program.frozen import frozen
 from microgradrnn.program.functions import HELPERS, written_function
 from microgradrnn.program.labels import not_rolled
 from microgradrnn.program.leaves import Leaves
+from microgradrnn.program.limits import Limit, limits
 from microgradrnn.program.names import Names
 from microgradrnn.program.namespace import Expressions
 from microgradrnn.program.program import Argument, Program
@@ -33,6 +36,7 @@ def compile(  # noqa: A001 - a graph's, as in PyTorch and re
     inputs: Sequence[Any] = (),
     outputs: Sequence[Node] = (),
     rewrites: Collection[str] = REWRITES,
+    sizes: str = "recorded",
 ) -> Program:
     """Write a recorded graph out as plain NumPy source, forward and backward, that runs without nodes.
 
@@ -40,9 +44,8 @@ def compile(  # noqa: A001 - a graph's, as in PyTorch and re
     All else is as it was recorded, numbers too: Python's own control flow (an ``if``, a ``while``) is not captured, and
     neither is a dropout's mask drawn anew.
 
-    A program takes other sizes, such as another number of steps, where the graph shows what would follow from them;
-    where it may not, the size is fixed (`Program.notes` says why). A graph cannot show everything: write ``x[-1]`` for
-    the last row, and compare once with a fresh recording at other sizes.
+    It takes the sizes that were recorded. For others, such as another number of steps, use `microgradrnn.compiled`,
+    which has the function and records at each.
 
     Args:
         loss: the root, with one entry.
@@ -51,6 +54,9 @@ def compile(  # noqa: A001 - a graph's, as in PyTorch and re
         outputs: nodes of the same graph whose values are wanted too, such as the last state; see `Program.run`.
         rewrites: which of `microgradrnn.program.REWRITES` to do; () writes the loops as they were recorded.
             Without "buffers" and "in_place" the source also runs with ``jax.numpy`` in NumPy's place.
+        sizes: "recorded", or "free" for a program that takes other sizes where the graph seems to show what follows
+            from them; where it may not, the size is fixed, and `Program.notes` says why. This is a guess that nothing
+            proves: a graph does not show what Python computed from a size, so compare with fresh recordings.
 
     Raises:
         TypeError: loss is no node, or needs no gradient; an input is no leaf.
@@ -66,10 +72,11 @@ def compile(  # noqa: A001 - a graph's, as in PyTorch and re
     unknown = set(rewrites) - set(REWRITES)
     if unknown:
         raise ValueError(f"compile: rewrites are {', '.join(REWRITES)}, not {sorted(unknown)}")
+    check_choice("compile", "sizes", sizes, ("recorded", "free"))
     graph = _graph(loss, outputs)
     if all(type(node) is Value for node in graph):
         return compile_scalars(loss, graph, inputs, outputs)
-    return _Compiling(loss, graph, inputs, outputs, rewrites).program()
+    return _Compiling(loss, graph, inputs, outputs, rewrites).program(sizes == "free")
 
 
 def _graph(loss: Any, outputs: Sequence[Any]) -> list[Node]:
@@ -126,8 +133,8 @@ class _Compiling:
             name: self.rewriter.once(x) for name, x in sorted(there, key=lambda item: getattr(item[1], "serial", 0))
         }
 
-    def program(self) -> Program:
-        """The program."""
+    def program(self, free: bool) -> Program:
+        """The program; its sizes are free, or as recorded."""
         sizes = self._name_sizes()
         writer = Writer(self.rewriter, self.names)
         results = [x for x in (self.value, *self.outputs, *self.grads.values()) if isinstance(x, Expression)]
@@ -136,14 +143,15 @@ class _Compiling:
         writer.count(results)
         body = self._body(writer)
         notes = {
-            "Fixed": reasons(self.leaves.inputs),
+            "Fixed": reasons(self.leaves.inputs) if free else self._recorded_sizes(),
             "Constant": frozen(self.graph, self.leaves.given),
             "Not rolled": not_rolled(self.recording),
         }
         said = [f"    # {kind}: {why}" for kind, found in notes.items() for why in found]
         source = [*_title(body), *self._head(writer), *said, *(f"    {size}" for size in sizes), *body]
-        least = least_sizes(loop.length for loop, _ in self.derivation.loops.values())
-        inputs = [Argument(x.name, x.shape, x.dtype, self.leaves.chooses(x), least) for x in self.leaves.inputs]
+        least = least_sizes(loop.length for loop, _ in self.derivation.loops.values()) if free else None
+        allowed = self._limits(free)
+        inputs = [Argument(x.name, x.shape, x.dtype, allowed[x], least) for x in self.leaves.inputs]
         every_note = list(itertools.chain(*notes.values()))
         return Program("\n".join([*source, ""]), inputs, self.leaves.parameters, writer.constants, every_note)
 
@@ -185,6 +193,34 @@ class _Compiling:
                 found = f"len({argument.name})" if axis == 0 else f"{argument.name}.shape[{axis}]"
                 lines.append(f"{root.name} = {moved(found, -offset)}")
         return lines
+
+    def _limits(self, free: bool) -> dict[Expression, list[Limit]]:
+        """What the integers of each input may be."""
+        found: dict[Expression, list[Limit]] = {x: [] for x in self.leaves.inputs}
+        for leaf, each in limits(
+            self.graph, self.leaves.given, self._is_free if free else lambda x, axis: False
+        ).items():
+            x, row = self.leaves.stands_for(leaf), self.leaves.given[leaf]
+            each = each if row is None else [replace(y, row=row.index) if y.counted else y for y in each]
+            found[x] += [limit for limit in each if limit not in found[x]]
+        return found
+
+    def _is_free(self, node: Node, axis: int) -> bool:
+        """Whether an axis of a node may have another size at another call."""
+        source = self.recording.source(node)
+        while isinstance(source, Row):
+            source, axis = source.source, axis + 1
+        place = self.recording.member.get(source) if isinstance(source, Node) else None
+        value = self.derivation.bodies[place[0]][place[1]] if place else self.derivation.value(source)
+        size = value.shape[axis] if isinstance(value, Expression) else 0
+        return isinstance(size, Size) and any(not dimension.root()[0].reason for dimension, _ in size.factors)
+
+    def _recorded_sizes(self) -> list[str]:
+        """What the named sizes were, in one note; other sizes are refused."""
+        roots = (x.factors[0][0].root()[0] for a in self.leaves.inputs for x in a.shape if isinstance(x, Size))
+        named = {root.name: root.value for root in roots if root.name and not root.reason}
+        found = ", ".join(f"{name} = {value}" for name, value in named.items())
+        return [f"{found}, as recorded; at other sizes this source is unproven"] if found else []
 
 
 def _title(body: Sequence[str]) -> list[str]:

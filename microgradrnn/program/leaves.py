@@ -109,14 +109,6 @@ class Leaves:
             found.shape = fixed_shape(array.shape, f"the constant {identifier(found.name)} has that size")
         return found
 
-    def chooses(self, argument: Expression) -> bool:
-        """Whether an input holds indices or classes, none of them negative, as far as can be seen."""
-        data = [
-            self.recorded[leaf] for leaf in self.given if leaf in self.recorded and self.stands_for(leaf) is argument
-        ]
-        ignoring = any(node.params.get("ignore_index") is not None for node in self.graph)
-        return argument.dtype.kind in "iu" and not ignoring and all(np.min(x, initial=0) >= 0 for x in data)
-
     def stands_for(self, leaf: Node) -> Any:
         """The argument that an input is, or is a row of."""
         row = self.given[leaf]

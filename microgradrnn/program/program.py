@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from microgradrnn.convert import as_numbers, handed_out
 from microgradrnn.engine import Node, Value
-from microgradrnn.program.sizes import Dimension, Size
+from microgradrnn.program.limits import Limit
+from microgradrnn.program.sizes import WEIGHT, Dimension, Size
 
 _number = itertools.count(1).__next__
 Sizes = dict[Dimension, tuple[int, str]]
@@ -54,8 +55,8 @@ class Program:
     Attributes:
         source: the file; it runs alone with NumPy, or, of a scalar graph, with Python.
         parameters: the leaves that it reads as they stand at each call, by their names in the source.
-        notes: what about the source may surprise: which sizes are fixed, which constants may depend on the
-            inputs, what was not rolled, and why.
+        notes: what about the source may surprise: the sizes that it was recorded at, or which are fixed, which
+            constants may depend on the inputs, what was not rolled, and why.
     """
 
     def __init__(
@@ -69,7 +70,7 @@ class Program:
         self.source, self.parameters, self.notes = source, dict(parameters), list(notes)
         self._arguments, self._constants = arguments, list(constants.values())
         self._function = _function(source)
-        self._choosing = [(k, x) for k, x in enumerate(arguments) if isinstance(x, Argument) and x.chooses]
+        self._limited = [(k, x) for k, x in enumerate(arguments) if isinstance(x, Argument) and x.limits]
         self._fits: Any = None  # the shapes and types that were found right at the last call
         self._lock = threading.Lock()  # its buffers are its own, and not two callers'
 
@@ -92,10 +93,21 @@ class Program:
         if shapes != self._fits or None in shapes:
             arrays = self._checked(arrays)
             self._fits = [(x.shape, x.dtype) if type(x) is np.ndarray else None for x in arrays]
-        for k, argument in self._choosing:
+        for k, argument in self._limited:
             argument.check(arrays[k])
+        return self.unchecked(arrays)
+
+    @property
+    def inputs(self) -> list[str]:
+        """The names of its inputs in the source, in order."""
+        return [argument.name for argument in self._arguments]
+
+    def unchecked(self, arrays: Sequence[Any], weights: Sequence[Any] | None = None) -> Result:
+        """Both passes for arrays that are known to fit, and parameters as they stand unless given."""
+        if weights is None:
+            weights = [x._data for x in self.parameters.values()]
         with self._lock:
-            found = Result(*self._function(*arrays, *[x._data for x in self.parameters.values()], *self._constants))
+            found = Result(*self._function(*arrays, *weights, *self._constants))
         return Result(
             handed_out(found.value),
             {name: handed_out(grad) for name, grad in found.grads.items()},
@@ -135,12 +147,12 @@ class Argument:
         name: str,
         shape: tuple[int, ...],
         dtype: np.dtype[Any],
-        chooses: bool,
-        least: Mapping[Dimension, int],
+        limits: Sequence[Limit],
+        least: Mapping[Dimension, int] | None,
     ) -> None:
         self.name, self.shape, self.dtype = name, shape, dtype
-        self.chooses = chooses  # whether it holds indices or classes, of which none is negative
-        self.least = least  # what a dimension is at least, or a loop would have no step
+        self.limits = limits  # what its numbers may be, where it holds indices or classes
+        self.least = least  # where sizes are free, what a dimension is at least, or a loop would have no step
 
     def checked(self, given: Any, sizes: Sizes) -> Any:
         """The array, if it fits what was recorded and the sizes that the others had."""
@@ -161,23 +173,25 @@ class Argument:
             if came != wanted:
                 raise ValueError(
                     f"program: {self.name} has shape {self._text()}, and what came is {array.shape}: "
-                    f"axis {axis} must be {wanted}, since {why}"
+                    f"axis {axis} must be {wanted}, {why}"
                 )
         return array
 
     def check(self, given: NDArray[Any]) -> None:
-        """Indices and classes are not negative where none was when recorded: NumPy would count them from the end."""
-        if self.chooses and given.size and given.min() < 0:
-            raise ValueError(f"program: {self.name} holds indices or classes, none of them negative")
+        """Indices and classes are in range. Raises Refused."""
+        for limit in self.limits:
+            limit.check(self.name, given)
 
     def _wanted(self, size: int, came: int, axis: int, sizes: Sizes) -> tuple[int, str]:
         """What an axis must be, and why; the first input that has a size says what it is."""
         if not isinstance(size, Size):
-            return int(size), "it was so when recorded"
+            return int(size), "since it was so when recorded"
         root, offset = size.factors[0][0].root()
-        if root.reason:
-            return int(size), root.reason
-        base, where = sizes.setdefault(root, (came - offset, f"{self.name} has {came} on axis {axis}"))
+        if root.reason == WEIGHT or (root.reason and self.least is not None):
+            return int(size), f"since {root.reason}"
+        if self.least is None:
+            return int(size), _RECORDED
+        base, where = sizes.setdefault(root, (came - offset, f"since {self.name} has {came} on axis {axis}"))
         if base < self.least.get(root, 0):
             raise ValueError(
                 f"program: {self.name} has {came} on axis {axis}, and with fewer than {self.least[root] + offset} "
@@ -186,7 +200,14 @@ class Argument:
         return base + offset, where
 
     def _text(self) -> str:
-        return f"({', '.join(map(str, self.shape))}{',' if len(self.shape) == 1 else ''})"
+        sizes = map(str, self.shape if self.least is not None else map(int, self.shape))
+        return f"({', '.join(sizes)}{',' if len(self.shape) == 1 else ''})"
+
+
+_RECORDED = (
+    "the size that was fixed when recorded: microgradrnn.compiled(fn) records at every size, and "
+    'compile(..., sizes="free") lets sizes change, unproven'
+)
 
 
 def _function(source: str) -> Callable[..., Any]:

@@ -10,7 +10,7 @@ import numpy as np
 from microgradrnn.checks import check_size
 from microgradrnn.engine import Node
 from microgradrnn.nn.unrolled import detach
-from microgradrnn.training.replay import Replay
+from microgradrnn.program.function import Compiled
 
 
 def truncated_bptt(
@@ -32,8 +32,8 @@ def truncated_bptt(
         sequences: arrays of one length T on their first axis, such as (tokens, targets).
         interval: the number of steps in a chunk; the last one may be shorter.
         state: what the first chunk starts from.
-        compiled: whether chunks whose graph repeats are computed by a program; see `microgradrnn.training.Replay`,
-            which is a loss to give here where programs are to be kept for the next sequences too.
+        compiled: whether chunks are computed by programs; see `microgradrnn.compiled`, which makes a loss to give here
+            where programs are to be kept for the next sequences too.
 
     Yields:
         (the chunk's loss, the state after it, cut). Run backward and step before asking for the next.
@@ -57,7 +57,7 @@ def truncated_bptt(
     if len(lengths) != 1 or lengths == {0}:
         raise ValueError(f"truncated_bptt: sequences have one length of at least 1, and what came is {sorted(lengths)}")
     check_size("truncated_bptt", interval=interval)
-    return _chunks(Replay(loss) if compiled else loss, sequences, interval, state)
+    return _chunks(Compiled(loss) if compiled else loss, sequences, interval, state)
 
 
 def _chunks(

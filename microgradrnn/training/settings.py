@@ -46,7 +46,7 @@ class Settings:
         patience: after so many epochs without a better loss on what is held out, training stops; 0 for never.
         seed: of all random numbers.
         dtype: "float32" or "float64".
-        compiled: whether chunks whose graph repeats are computed by a program; see `microgradrnn.training.Replay`.
+        compiled: whether chunks are computed by programs; see `microgradrnn.compiled`.
 
     Raises:
         TypeError, ValueError: a setting makes no sense; names it.

@@ -19,11 +19,11 @@ from microgradrnn.context import detect_nan
 from microgradrnn.engine import ancestors, constant
 from microgradrnn.errors import describe
 from microgradrnn.optim import clip_grad_norm_, clip_grad_value_
+from microgradrnn.program import compiled
 from microgradrnn.text import Vocabulary, split, streams
 from microgradrnn.training.bptt import truncated_bptt
 from microgradrnn.training.checkpoint import Checkpoint, CheckpointError, Position
 from microgradrnn.training.evaluation import evaluate
-from microgradrnn.training.replay import Replay
 from microgradrnn.training.settings import Settings
 
 
@@ -65,8 +65,7 @@ class Trainer:
         self.optimizer = settings.optimizer_of(self.model)
         self.state: Any = None
         steps = settings.seq_length if settings.reduction == "sum" else 1
-        # A dropout draws anew at each step, which no program does.
-        self._record = Replay(self._loss) if settings.compiled and not settings.dropout else self._loss
+        self._step_loss = compiled(self._loss) if settings.compiled else self._loss
         self.position = Position(smooth_loss=steps * math.log(len(self.vocabulary)))  # of a model that knows nothing
         self.history: list[dict[str, Any]] = []
         self.improved = False
@@ -144,7 +143,7 @@ class Trainer:
         while not self.finished:
             start = self.position.chunk * self.settings.seq_length
             rest = (self.inputs[start:], self.targets[start:])
-            chunks = truncated_bptt(self._record, rest, self.settings.seq_length, self.state)
+            chunks = truncated_bptt(self._step_loss, rest, self.settings.seq_length, self.state)
             for _ in range(self.position.chunk, self.chunks):
                 began, random = time.perf_counter(), self.rng.bit_generator.state
                 with np.errstate(over="ignore", invalid="ignore"):  # `Diverged` says more

@@ -25,7 +25,7 @@ def compiled(name, rewrites, dtype=np.float64):
     """A case, and its program as recorded for T and N."""
     case = CASES[name](dtype)
     loss, inputs = case.record(T, N, np.random.default_rng(0))
-    return case, compile_graph(loss, inputs, rewrites=rewrites)
+    return case, compile_graph(loss, inputs, rewrites=rewrites, sizes="free")
 
 
 # ---- Against fresh recordings ---------------------------------------------------------------------------------------
@@ -83,7 +83,7 @@ def test_where_sizes_are_fixed_the_error_the_notes_and_the_source_say_why(name, 
 @every_free_case
 def test_the_source_is_as_long_for_fifty_steps_as_for_five_and_no_note_says_otherwise(name):
     case = CASES[name](np.float64)
-    few, many = (compile_graph(*case.record(steps, N, np.random.default_rng(0))) for steps in (5, 50))
+    few, many = (compile_graph(*case.record(steps, N, np.random.default_rng(0)), sizes="free") for steps in (5, 50))
     assert len(few.source.splitlines()) == len(many.source.splitlines())
     assert "for t in range(" in many.source
     assert "for t in reversed(range(" in many.source
@@ -131,7 +131,7 @@ def test_all_gradients_of_a_recurrent_network_are_pytorchs(case):
 def test_the_language_model_is_min_char_rnn_derived_by_hand():
     model, rng = randomised(nn.RNNLM(CLASSES, HIDDEN), 0)
     tokens, targets = (as_input(rng.integers(CLASSES, size=(T, N)), name) for name in ("tokens", "targets"))
-    program = compile_graph(model.loss(tokens, targets, reduction="sum")[0], [tokens, targets])
+    program = compile_graph(model.loss(tokens, targets, reduction="sum")[0], [tokens, targets], sizes="free")
     for steps in (1, 4, 11):
         read, written = rng.integers(CLASSES, size=(2, steps, 3))
         value, grads = program(read, written)
@@ -149,8 +149,8 @@ def test_a_mean_within_one_op_knows_its_size_and_a_number_of_python_does_not(red
     W, x = Tensor(np.eye(CLASSES), "W"), as_input(np.ones((4, 3, CLASSES)), "x")
     targets = as_input(np.zeros((4, 3), int), "targets")
     loss = functional.cross_entropy(x @ W, targets, reduction)
-    own = compile_graph(loss, [x, targets])
-    by_hand = compile_graph(functional.cross_entropy(x @ W, targets, "sum") / 12, [x, targets])
+    own = compile_graph(loss, [x, targets], sizes="free")
+    by_hand = compile_graph(functional.cross_entropy(x @ W, targets, "sum") / 12, [x, targets], sizes="free")
     arrays = np.ones((5, 2, CLASSES)), np.ones((5, 2), int)
     again = functional.cross_entropy(Tensor(arrays[0]) @ W, arrays[1], reduction)
     close(own(*arrays)[0], again.data)

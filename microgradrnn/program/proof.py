@@ -1,0 +1,116 @@
+"""Whether a program computes what was recorded: its loss, outputs and gradients beside the graph's own.
+
+- `Recording`: a loss that has been recorded, and what is wanted of it. `Answer`: its numbers, or a program's.
+- `difference`: where two answers differ by more than rounding explains.
+- `at_other_numbers`: the same graph of other numbers, as those it was recorded with may hide a difference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from microgradrnn.backprop import gradients
+from microgradrnn.engine import Node, Tensor, Value, ancestors, record
+from microgradrnn.rounding import Rounding
+
+_TOLERANCE = {8: 1e-10, 4: 1e-4, 2: 2e-2}
+"""By the bytes of a float, how far two answers may be apart, beside the largest numbers that were added up."""
+_MOVED = 0.05
+"""By how much numbers are moved, beside the largest of their array: little, or functions leave their domain."""
+
+
+class Answer(NamedTuple):
+    """A loss, the gradients of some leaves (None where there is none), and the values of some nodes."""
+
+    value: Any
+    grads: list[Any]
+    outputs: list[Any]
+
+
+@dataclass(eq=False)
+class Recording:
+    """A recorded loss, the nodes whose values are wanted beside it, and the leaves whose gradients are."""
+
+    loss: Node
+    outputs: list[Node]
+    leaves: list[Node]
+
+    def answer(self) -> Answer:
+        """What the engine says."""
+        grads = gradients(self.loss)
+        return Answer(self.loss._data, [grads.get(leaf) for leaf in self.leaves], [node._data for node in self.outputs])
+
+    def graph(self) -> list[Node]:
+        """Every node, oldest first."""
+        found = {node for root in (self.loss, *self.outputs) for node in ancestors(root)}
+        return sorted(found, key=lambda node: node._serial)
+
+
+def difference(recording: Recording, expected: Answer, found: Answer) -> str:
+    """What is not the same in a program's answer as in the recording's own; empty where all is."""
+    floats = [node.dtype.itemsize for node in recording.graph() if node.dtype.kind == "f"]
+    tolerance = _TOLERANCE.get(min(floats, default=8), 1e-10)
+    nodes = [recording.loss, *recording.outputs]
+    values = zip(nodes, (expected.value, *expected.outputs), (found.value, *found.outputs), strict=True)
+    for k, (node, ours, theirs) in enumerate(values):
+        size = max(_largest(x) for x in (ours, *node.xs))
+        if not _same(ours, theirs, tolerance * size):
+            return f"its loss is {theirs}, and {ours} was recorded" if k == 0 else f"output {k} differs"
+    rounding: Rounding | None = None
+    for leaf, mine, theirs in zip(recording.leaves, expected.grads, found.grads, strict=True):
+        ours = np.zeros_like(leaf._data) if mine is None and theirs is not None else mine
+        if ours is None or _same(ours, theirs, tolerance * _largest(ours)):
+            continue
+        rounding = rounding or Rounding(recording.loss, recording.leaves)
+        if not _same(ours, theirs, tolerance * _largest(ours) + rounding.of(leaf)):
+            return f"the gradient of {leaf._name()} differs"
+    return ""
+
+
+def at_other_numbers(recording: Recording, given: Sequence[Node]) -> tuple[Recording, dict[Node, Node]]:
+    """The same graph, of other numbers in the leaves that want a gradient and in those that are ``given``.
+
+    Returns:
+        (the graph, its leaf for each leaf of the recording).
+    """
+    rng, twins = np.random.default_rng(0), dict[Node, Node]()
+    changed = {*recording.leaves, *given}
+    for node in recording.graph():
+        if node.op is not None:
+            twins[node] = record(node.op, *(twins[x] for x in node.inputs), **node.params)
+        elif node in changed:
+            twins[node] = _moved(node, rng)
+        else:
+            twins[node] = node
+    for leaf in changed - twins.keys():
+        twins[leaf] = _moved(leaf, rng)
+    nodes = [[twins[node] for node in nodes] for nodes in (recording.outputs, recording.leaves)]
+    return Recording(twins[recording.loss], *nodes), twins
+
+
+def _moved(leaf: Node, rng: np.random.Generator) -> Node:
+    data = np.asarray(leaf._data)
+    if data.dtype.kind == "f":
+        data = (data + _MOVED * (_largest(data) or 1.0) * rng.uniform(-1, 1, data.shape)).astype(data.dtype)
+    kind = Value if isinstance(leaf, Value) else Tensor
+    return kind(data, leaf.label, requires_grad=leaf._requires_grad)
+
+
+def _same(ours: Any, theirs: Any, allowed: Any) -> bool:
+    one, other = np.asarray(ours), np.asarray(theirs)
+    if theirs is None or one.shape != other.shape or one.dtype != other.dtype:
+        return False
+    with np.errstate(all="ignore"):
+        near = np.abs(one - other) <= allowed if one.dtype.kind == "f" else one == other
+    return bool((near | (one == other) | ((one != one) & (other != other))).all())
+
+
+def _largest(x: Any) -> float:
+    """The largest finite magnitude in it."""
+    array: NDArray[Any] = np.abs(np.asarray(x, np.float64))
+    return float(np.max(array, initial=0.0, where=np.isfinite(array)))
