@@ -20,6 +20,7 @@ import numpy as np
 
 from microgradrnn import ops
 from microgradrnn.engine import Node
+from microgradrnn.graph import by_value
 from microgradrnn.loops.reads import (
     Body,
     Carried,
@@ -368,9 +369,8 @@ _SHORT = 64
 
 
 def _what(node: Node) -> Any:
-    params = tuple((name, repr(value)) for name, value in node.params.items())
     wanted = tuple(x._requires_grad for x in node.inputs) if node.op is ops.WHERE else node._requires_grad
-    return id(node.op), params, node.shape, node.dtype.str, wanted, len(node.inputs)
+    return id(node.op), by_value(node.params), node.shape, node.dtype.str, wanted, len(node.inputs)
 
 
 def _prefix(holds: Any) -> int:

@@ -19,6 +19,7 @@ import numpy as np
 
 from microgradrnn import ops
 from microgradrnn.engine import Node
+from microgradrnn.graph import by_value
 
 
 class Reading(NamedTuple):
@@ -224,4 +225,4 @@ def _what(node: Node) -> Any:
     """What a node does, but for sizes, which may grow from step to step."""
     if not node.params:
         return id(node.op)
-    return id(node.op), tuple((name, repr(value)) for name, value in node.params.items() if name != "shape")
+    return id(node.op), by_value({name: value for name, value in node.params.items() if name != "shape"})

@@ -92,8 +92,17 @@ class Forward:
     def leaves(self, leaves: tuple[Node, ...]) -> Expression:
         """Constants that a loop reads one a step, one below the other."""
         if leaves not in self.values:
-            self.values[leaves] = self.xp.constant(np.stack([leaf._data for leaf in leaves]))
+            array = np.stack([leaf._data for leaf in leaves])
+            if not isinstance(leaves[0]._data, np.ndarray):  # beside arrays a number of Python takes their type
+                array = array.astype(self._type_beside(leaves[0]))
+            self.values[leaves] = self.xp.constant(array)
         return self.values[leaves]  # type: ignore[no-any-return]
+
+    def _type_beside(self, number: Node) -> np.dtype[Any]:
+        """The type in which an elementwise op computes that reads a number of Python; else the number's own."""
+        readers = (node for node in self.recording.nodes if any(x is number for x in node.inputs))
+        reader = next(readers, number)
+        return reader.dtype if reader.op is not None and reader.op.local is not None else number.dtype
 
     def whole(self, loop: Rolled, q: int) -> Expression:
         """All steps' values of a node of a loop, one below the other."""
