@@ -58,7 +58,7 @@ def compiled(fn: Callable[..., Any], strict: bool = False, debug: bool = False) 
 
     Raises:
         TypeError: an argument is something else, or what fn returns is.
-        CannotFollow: with ``strict``, at the line that makes the loss depend on data.
+        CannotFollow: with ``strict``, naming the line that makes the loss depend on data.
         RuntimeError: with ``debug``, where the program and a recording differ.
 
     >>> import numpy as np
@@ -145,7 +145,7 @@ class Compiled:
     def _record(self, arguments: Any, named: Any, given: list[Any]) -> RecordedCall:
         names = self._names_of(arguments, named)
         inputs = [_leaf(x, name) for x, name in zip(given, names, strict=True)]
-        began, reads = next_serial(), Reads(inputs, self.strict)
+        began, reads = next_serial(), Reads(inputs)
         with at(here()._replace(watch=reads)):
             loss, aux = _parts(self._call(arguments, named, inputs))
         return RecordedCall(given, inputs, loss, aux, reads, began)

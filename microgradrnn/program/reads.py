@@ -13,7 +13,6 @@ from types import FrameType
 from typing import Any
 
 from microgradrnn.engine import Node, serial
-from microgradrnn.errors import CannotFollow
 
 _PACKAGE = str(Path(__file__).parent.parent)
 _ENGINE = tuple(
@@ -26,7 +25,6 @@ class Reads:
 
     Args:
         arguments: the leaves that stand for what the function was called with.
-        strict: whether to raise where a number is read, rather than to remember it.
 
     Attributes:
         why: the first thing that makes the loss depend on data, and the line where it is; empty if there is none.
@@ -34,8 +32,8 @@ class Reads:
         cut: constants that are nodes cut off from the graph, each with its node.
     """
 
-    def __init__(self, arguments: Collection[Node], strict: bool) -> None:
-        self.arguments, self.strict, self.why = set(arguments), strict, ""
+    def __init__(self, arguments: Collection[Node]) -> None:
+        self.arguments, self.why = set(arguments), ""
         self.checks: list[tuple[Node, Callable[[Any], None]]] = []
         self.cut: dict[Node, Node] = {}
         self._lines: dict[Node, str] = {}  # of constants that were computed from arguments
@@ -72,8 +70,6 @@ class Reads:
     def note(self, why: str) -> None:
         """Remember why what was recorded is not all that there is to the function; the first reason is kept."""
         self.why = self.why or why
-        if self.strict:
-            raise CannotFollow(f"compiled cannot follow the function: {why}")
 
     def look_at(self, graph: Collection[Node]) -> None:
         """Note a constant of a graph that was computed from the arguments, unrecorded."""
