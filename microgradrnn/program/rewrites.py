@@ -25,8 +25,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
+import numpy as np
+
 from microgradrnn.program.all_steps import AllSteps, axes, is_better_at_once
-from microgradrnn.program.expressions import Carry, Expression, Loop, inputs_of, read_by
+from microgradrnn.program.expressions import OPERATORS, Carry, Expression, Loop, inputs_of, read_by
 from microgradrnn.program.groups import Group, cycles, reaches, unturned
 from microgradrnn.program.namespace import Expressions
 
@@ -90,6 +92,8 @@ class Rewriter(AllSteps):
         """The same function of other arguments."""
         if x.fn in ("argument", "constant", "filled"):
             return x
+        if x.fn == "same" and _is_filled(args[0]):
+            return args[0]
         if x.fn == "index":
             return self.xp.index(args[0], args[1])
         if x.fn == "broadcast_to":
@@ -98,6 +102,9 @@ class Rewriter(AllSteps):
             return args[0].astype(x.dtype)
         if x.fn == "matmul" and args[0].ndim > args[1].ndim == 2 and "together" in self.rewrites:
             return self.stack_times(args[0], args[1], x.shape, x.hint)
+        if x.fn in OPERATORS and all(type(y) in (bool, int, float) or _is_filled(y) for y in args):
+            found = self.xp.elementwise(x.fn, *args)  # a number that only now is known to be one
+            return self.xp.filled(found.args[0] if _is_filled(found) else found, x.shape, x.dtype)
         return self.xp.make(x.fn, args, x.params, x.shape, x.dtype)
 
     def _like(self, found: Any, x: Expression) -> Any:
@@ -182,7 +189,8 @@ class Rewriter(AllSteps):
         """Its values at all steps, one below the other."""
         if not self.stepped(x):
             found = self.once(x)
-            found = found if isinstance(found, Expression) else self.xp.constant(found)
+            if not isinstance(found, Expression):
+                found = self.xp.filled(found, (), x.dtype if isinstance(x, Expression) else np.asarray(found).dtype)
             return self.xp.broadcast_to(found, (loop.length, *found.shape))
         if x not in self.rows:
             group = None if self._is_quick(x, loop) else self.group_of(x)
@@ -345,3 +353,7 @@ def _at(rows: Any, loop: Loop, sign: int, first: int) -> Any:
     if rows.fn == "broadcast_to" and rows.args[0].shape == rows.shape[1:]:
         return rows.args[0]
     return rows.home.make("step", (rows, sign, first), {}, rows.shape[1:], rows.dtype, loop)
+
+
+def _is_filled(x: Any) -> bool:
+    return isinstance(x, Expression) and x.fn == "filled"

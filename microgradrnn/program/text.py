@@ -175,7 +175,10 @@ class Text:
         return f"erf({self.text(x.args[0])[0]})"
 
     def _broadcast_to(self, x: Expression) -> str:
-        return f"np.broadcast_to({self.text(x.args[0])[0]}, {shape_of(x.params['shape'])})"
+        text, shape = self.text(x.args[0])[0], shape_of(x.params["shape"])
+        if x.args[0].ndim == 0 and x.dtype != np.float64:  # a number of Python would make it float64
+            return f"np.full({shape}, {text}{dtype_of(x.dtype)})"
+        return f"np.broadcast_to({text}, {shape})"
 
     def _concatenate(self, x: Expression) -> str:
         return self.concatenated(x)

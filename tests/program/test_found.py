@@ -248,3 +248,45 @@ def test_columns_that_each_step_picks_add_up(rewrites):
         h = (x[t] + h @ W[:, np.array([2, 0, 0])]).tanh()
     loss = (h * h).sum()
     assert_agrees(compile_graph(loss, [x], rewrites=rewrites), loss, [x])
+
+
+# ---- Numbers of Python among float32 --------------------------------------------------------------------------------
+
+
+def test_upstreams_that_turn_out_to_be_numbers_stay_float32():
+    """A state that adds up losses is sent 1 at each step, and a mean's part of that is 1 / (N * 5)."""
+    x, W, U, V = (
+        as_input(normal(6, 3, 3, dtype=np.float32), "x"),
+        *(
+            weight(*shape, label=label, dtype=np.float32)
+            for shape, label in [((3, 4), "W"), ((4, 4), "U"), ((4, 5), "V")]
+        ),
+    )
+    h, loss = as_input(np.zeros((3, 4), np.float32), "h_0"), None
+    for t in range(6):
+        h = (x[t] @ W + h @ U).tanh()
+        y = h @ V
+        each = ((y - functional.softmax(y)) ** 2).sum() + y.mean()
+        loss = each if loss is None else loss + each
+    assert_agrees(compile_graph(loss, [x]), loss, [x], tolerance=1e-5)
+
+
+def test_a_factor_that_is_one_in_some_steps_alone():
+    x, W, U = as_input(normal(7, 3, 3), "x"), weight(3, 4), weight(4, 4, label="U")
+    targets, h, hs = as_input(np.arange(21).reshape(7, 3) % 4, "targets"), as_input(np.zeros((3, 4)), "h_0"), []
+    for t in range(7):
+        h = (x[t] @ W + h @ U).tanh() + (hs[-2] * 0.5 if t > 1 else 0.0)
+        hs.append(h)
+    losses = [functional.cross_entropy(h + hs[-1], targets[t], "sum") * min(1.0, (t + 1) / 3) for t, h in enumerate(hs)]
+    loss = sum(losses, start=0.0)
+    assert_agrees(compile_graph(loss, [x, targets]), loss, [x, targets])
+
+
+@every_set_of_rewrites
+def test_a_number_that_changes_from_step_to_step_takes_the_type_of_what_it_meets(rewrites):
+    x, W = as_input(normal(6, 2, 3, dtype=np.float32), "x"), weight(3, 3, dtype=np.float32)
+    h = as_input(np.zeros((2, 3), np.float32), "h_0")
+    for t in range(6):
+        h = (x[t] + (h @ W) * 0.9**t).tanh()
+    loss = (h * h).sum()
+    assert_agrees(compile_graph(loss, [x], rewrites=rewrites), loss, [x], tolerance=1e-5)
