@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -175,10 +176,7 @@ def own(rng: Rng) -> Drawn:
             keys = functional.stack(hs)
             weights = functional.softmax((keys * hs[-1]).sum(axis=-1), axis=0)
             hs = [h + (keys * weights.reshape(T, N, 1)).sum(axis=0) for h in hs]
-        if score == "last":
-            loss = functional.cross_entropy(hs[-1] @ V_out + b, targets[-1])
-        else:
-            loss = add(hs, targets, T, N)
+        loss = functional.cross_entropy(hs[-1] @ V_out + b, targets[-1]) if score == "last" else add(hs, targets, T, N)
         if penalty:
             loss = loss + 0.01 * (V_out * V_out).sum()
         return (loss, (hs[-1], [hs[0], None])) if carried else loss
@@ -470,7 +468,7 @@ def with_inputs(hs: Any, x: Any, W: Any) -> Any:
 
 
 def differences(hs: Any, x: Any, W: Any) -> Any:
-    return functional.add_n([((a - b) ** 2).sum() for a, b in zip(hs, hs[1:], strict=False)])
+    return functional.add_n([((a - b) ** 2).sum() for a, b in itertools.pairwise(hs)])
 
 
 ENDS = [last, last_but_one, from_the_third, every_other, together, first_two, with_inputs, differences]
@@ -533,9 +531,8 @@ def differs(found: Any, expected: Any, tolerance: float) -> str:
     for leaf in (x for x in grads if x.op is None):
         grad = ours.get(leaf)
         size = tolerance * np.abs(grads[leaf]).max(initial=0.0)
-        if (
-            grad is None
-            or not close(grad, grads[leaf], size)
+        if grad is None or (
+            not close(grad, grads[leaf], size)
             and not close(grad, grads[leaf], size + Rounding(theirs, [leaf]).of(leaf))
         ):
             return f"the gradient of {leaf.label}"

@@ -32,9 +32,9 @@ def language_model(T=4, N=2, seed=0, **network):
     return model, model.loss(tokens, targets, reduction="sum")[0], [tokens, targets]
 
 
-def program_of_a_language_model(rewrites=REWRITE_SETS[-1], **sizes):
-    model, loss, inputs = language_model(**sizes)
-    return model, compile_graph(loss, inputs, rewrites=rewrites), [x.data for x in inputs]
+def program_of_a_language_model(rewrites=REWRITE_SETS[-1], sizes="recorded", **network):
+    model, loss, inputs = language_model(**network)
+    return model, compile_graph(loss, inputs, rewrites=rewrites, sizes=sizes), [x.data for x in inputs]
 
 
 def linear(dtype=np.float64):
@@ -140,7 +140,7 @@ def test_outputs_that_are_no_nodes_are_refused():
 
 
 def test_arrays_that_do_not_fit_are_refused_by_name():
-    _, program, (tokens, targets) = program_of_a_language_model()
+    _, program, (tokens, targets) = program_of_a_language_model(sizes="free")
     with pytest.raises(TypeError, match="takes 2 arrays, and what came is 1"):
         program(tokens)
     with pytest.raises(TypeError, match="takes 2 arrays, and what came is 3"):
@@ -153,6 +153,80 @@ def test_arrays_that_do_not_fit_are_refused_by_name():
         program(tokens, targets[1:])
     with pytest.raises(ValueError, match=r"targets.*axis 1 must be 2, since .*tokens"):
         program(tokens, targets[:, 1:])
+
+
+def test_other_sizes_than_those_recorded_are_refused_with_the_remedy():
+    _, program, (tokens, targets) = program_of_a_language_model()
+    for part in ((slice(1, None), slice(None)), (slice(None), slice(1, None)), (slice(0), slice(None))):
+        with pytest.raises(
+            ValueError, match=r"tokens has shape \(4, 2\).*fixed when recorded: .*compiled\(fn\)"
+        ) as caught:
+            program(tokens[part], targets[part])
+        assert 'sizes="free"' in str(caught.value)
+    with pytest.raises(ValueError, match=r"targets has shape \(4, 2\), and what came is \(3, 2\)"):
+        program(tokens, targets[1:])
+    with pytest.raises(TypeError, match="tokens holds int64, as when it was recorded, not float32"):
+        program(tokens.astype(np.float32), targets)
+    assert "# Fixed: T = 4, N = 2, as recorded" in program.source
+    with pytest.raises(ValueError, match="sizes is 'recorded' or 'free', not 'any'"):
+        program_of_a_language_model(sizes="any")
+
+
+@pytest.mark.parametrize("reduction", ["sum", "mean"])
+@pytest.mark.parametrize("read", ["at once", "row by row", "as a list of rows"])
+def test_classes_are_checked_as_the_recording_checks_them(reduction, read):
+    """Recorded with ignore_index=-1, -1 counts for nothing, and -2 and 4 are no classes."""
+    W, x = Parameter(np.eye(3, 4), "W"), as_input(np.ones((5, 2, 3)), "x")
+    m = np.array([[0, 1], [-1, 3], [2, 2], [1, -1], [3, 0]])
+    targets = (
+        [as_input(row, f"targets_{k}") for k, row in enumerate(m)]
+        if read == "as a list of rows"
+        else as_input(m, "targets")
+    )
+
+    def record(targets):
+        if read == "at once":
+            return functional.cross_entropy(x @ W, targets, reduction, ignore_index=-1)
+        return functional.add_n(
+            [functional.cross_entropy(x[t] @ W, targets[t], reduction, ignore_index=-1) for t in range(5)]
+        )
+
+    program = compile_graph(record(targets), [x, targets])
+    close(program(x.data, m)[0], record(targets).data)
+    for wrong in (-2, 4, 10**6):
+        other = m.copy()
+        other[3, 1] = wrong
+        with pytest.raises(ValueError, match="out of range"):
+            record(as_input(other, "targets"))
+        with pytest.raises(
+            ValueError, match=rf"program: targets holds the class {wrong}, which is out of range: 0 .. 3"
+        ):
+            program(x.data, other)
+    none = m.copy()
+    none[slice(None) if read == "at once" else 1] = -1
+    if reduction == "mean":
+        with pytest.raises(ValueError, match="no target counts"):
+            record(as_input(none, "targets"))
+        with pytest.raises(ValueError, match="program: targets holds no class that counts"):
+            program(x.data, none)
+    else:
+        close(program(x.data, none)[0], record(as_input(none, "targets")).data)
+
+
+def test_indices_are_checked_and_negative_ones_count_from_the_end_where_they_did_when_recorded():
+    W = Parameter(np.arange(8.0).reshape(4, 2), "W")
+    for recorded, taken, refused in [([0, 3], [2, 1], [-1, 0]), ([0, -4], [-1, 3], [-5, 0]), ([0, 3], [1, 1], [0, 4])]:
+        index = as_input(np.array(recorded), "index")
+        program = compile_graph((W[index] ** 2).sum(), [index])
+        close(program(np.array(taken))[0], (W.data[taken] ** 2).sum())
+        with pytest.raises(ValueError, match=r"program: index holds the index -?[0-9], which is out of range"):
+            program(np.array(refused))
+
+
+def test_classes_that_are_computed_from_an_input_cannot_be_checked_and_are_refused():
+    W, m = Parameter(np.eye(3), "W"), as_input(np.array([1, 2, 3]), "m")
+    with pytest.raises(TypeError, match="classes that are computed from an input"):
+        compile_graph(functional.cross_entropy(W, m - 1), [m])
 
 
 @pytest.mark.parametrize("wrong", ["text", "objects", "complex numbers", "ragged lists", "nothing"])
@@ -422,7 +496,7 @@ def test_threads_may_call_one_program_at_once():
 
 def test_one_program_serves_sizes_in_turn():
     """A buffer of one size does not stand in for one of another."""
-    model, program, _ = program_of_a_language_model()
+    model, program, _ = program_of_a_language_model(sizes="free")
     rng = np.random.default_rng(0)
     for T, N in [(4, 2), (7, 3), (4, 2), (2, 4), (7, 3)]:
         arrays = rng.integers(V, size=(2, T, N))
