@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from microgradrnn import ops
-from microgradrnn.context import numbers_of
 from microgradrnn.casting import Casting
+from microgradrnn.context import numbers_of
 from microgradrnn.convert import as_index, as_like, is_numeric
 from microgradrnn.operators import Operators
 from microgradrnn.ops import Op

@@ -150,6 +150,7 @@ def by_sign(x):
     return (z.sum() if z.sum() > 0 else 2.0 * z.sum()) * 1.0
 
 
+RUNNING = Tensor(np.zeros(4), requires_grad=False), Tensor(np.ones(4), requires_grad=False)
 READS = {
     "data": lambda x: ((x @ W) * (x.data > 0).any(axis=-1, keepdims=True)).sum(),
     "data of what was computed": lambda x: (x @ W).sum() * float((x * 2.0).sum().data > 0),
@@ -169,6 +170,13 @@ READS = {
     "the gradient of a part": lambda x: (x @ W).sum() * float(_slope(x)),
     "membership": lambda x: (x @ W).sum() * (1.0 if x[0, 0, 0] in [1.0, 2.0] else 3.0),
     "the largest": lambda x: max(list((x @ W).sum(axis=(1, 2)))),
+    "numpy()": lambda x: ((x @ W) * x[..., :1].numpy()).sum(),
+    "DLPack": lambda x: (x @ W).sum() * np.from_dlpack(x).sum(),
+    "a function of NumPy's that is not recorded": lambda x: (x @ W).sum() * float(np.median(x)),
+    "a logical operator": lambda x: ((x @ W) * ((x[..., :1] > 0) & True)).sum(),
+    "where the largest is": lambda x: (x @ W)[int(x.sum(axis=(1, 2)).argmax().item())].sum(),
+    "as integers": lambda x: ((x @ W) * x[..., :1].long()).sum(),
+    "a batch's statistics, kept": lambda x: functional.batch_norm(x[0] @ W, *RUNNING, training=True).sum() + W.sum(),
     "sorting": lambda x: sorted((x @ W).sum(axis=(1, 2)), key=lambda node: node.item())[0],
 }
 
@@ -239,7 +247,7 @@ def test_a_loss_that_draws_anew_is_recorded_every_time():
     model = nn.RNNLM(5, 4, seed=0, num_layers=2, dropout=0.5)
     step = compiled(model.loss)
     assert len({step(tokens(6), tokens(6), None)[0].item() for _ in range(4)}) == 4
-    assert "Dropout draws a mask, anew at each call" in step.why
+    assert "dropout draws a mask, anew at each call" in step.why
 
 
 def test_random_numbers_and_counters_are_noticed_when_recorded():
@@ -247,7 +255,7 @@ def test_random_numbers_and_counters_are_noticed_when_recorded():
     for fn in (lambda x: (x @ W).sum() * draws.normal(), lambda x: (x @ W).sum() * next(count)):
         step = compiled(fn)
         step(sequence(3))
-        assert step.why.startswith("two recordings of the same arguments differ")
+        assert step.why.startswith("two recordings differ where the arguments do not explain it")
 
 
 def test_a_global_that_changes_later_is_seen_by_debug_alone():

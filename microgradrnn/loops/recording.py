@@ -370,7 +370,8 @@ _SHORT = 64
 
 def _what(node: Node) -> Any:
     wanted = tuple(x._requires_grad for x in node.inputs) if node.op is ops.WHERE else node._requires_grad
-    return id(node.op), by_value(node.params), node.shape, node.dtype.str, wanted, len(node.inputs)
+    params = by_value(node.params) if node.params else None
+    return id(node.op), params, node.shape, node.dtype.str, wanted, len(node.inputs)
 
 
 def _prefix(holds: Any) -> int:

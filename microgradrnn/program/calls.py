@@ -17,7 +17,7 @@ from microgradrnn.program.answered import answered
 from microgradrnn.program.limits import Limit, Refused, limits
 from microgradrnn.program.nested import detached, nodes_in, rebuilt
 from microgradrnn.program.program import Program
-from microgradrnn.program.proof import Answer, Recording, at_other_numbers, difference
+from microgradrnn.program.proof import Answer, Recording, difference, moved, with_leaves
 from microgradrnn.program.reads import Reads
 
 NOTHING = object()
@@ -192,8 +192,10 @@ def disproved(entry: Entry, recorded: RecordedCall, guessed: bool = False) -> st
     """
     fed = recorded.fed()
     with np.errstate(all="ignore"):
-        other, twins = at_other_numbers(recorded.recording, fed)
-        for recording, twin in ((recorded.recording, {}), (other, twins)):
+        rng = np.random.default_rng(0)
+        twins = {leaf: moved(leaf, rng) for leaf in dict.fromkeys((*fed, *recorded.wanted))}
+        other = with_leaves(recorded.recording, twins)
+        for recording, twin in ((recorded.recording, dict[Node, Node]()), (other, twins)):
             arrays = [twin.get(node, node)._data for node in fed]
             weights = [twin.get(leaf, leaf)._data for leaf in entry.program.parameters.values()]
             try:

@@ -20,7 +20,7 @@ from microgradrnn.program.compiling import compile  # noqa: A004 - a graph's, as
 from microgradrnn.program.limits import Refused
 from microgradrnn.program.nested import detached, outline, ranks, rebuilt
 from microgradrnn.program.program import Program
-from microgradrnn.program.proof import Answer, difference
+from microgradrnn.program.proof import Answer, difference, moved, with_leaves
 from microgradrnn.program.reads import Reads
 
 _MOST = 64
@@ -34,10 +34,11 @@ _TRIED = 8
 def compiled(fn: Callable[..., Any], strict: bool = False, debug: bool = False) -> Compiled:
     """A function of arrays that returns a loss, computed by programs: ``compiled(fn)(x).backward()`` is that of fn.
 
-    For each new combination of shapes and types fn is called and recorded, twice. A program (`microgradrnn.compile`) is
-    taken for that combination only if its loss, aux and gradients are the recording's: at these very numbers and at
-    others, to 1e-10 (float64) or 1e-4 (float32) of the size of what was added up. From then on the program alone runs.
-    Where no program computes what fn does, fn is recorded at each call, and `Compiled.why` says why.
+    For each new combination of shapes and types fn is called and recorded twice, the second time with other numbers. A
+    program (`microgradrnn.compile`) is taken for that combination only if its loss, aux and gradients are the
+    recording's: at these very numbers and at others, to 1e-10 (float64) or 1e-4 (float32) of the size of what was added
+    up. From then on the program alone runs. Where no program computes what fn does, fn is recorded at each call, and
+    `Compiled.why` says why.
 
     What makes the loss depend on data is seen while recording: fn gets nodes, and to read the numbers of one that
     depends on an argument (``data``, ``item()``, ``if x > 0``, a comparison, an index, ``detach()`` where the result is
@@ -46,7 +47,7 @@ def compiled(fn: Callable[..., Any], strict: bool = False, debug: bool = False) 
     What is not seen is what fn reads besides its arguments. Parameters and other tensors that were made outside fn are
     read as they stand at each call; all else is kept as it was when recorded: numbers that were read from parameters,
     random numbers, globals, schedules, a module's ``training``. If these change from call to call, hand them in as
-    arrays. Two recordings that differ (random numbers, a counter) are noticed, a later change is not: ``debug`` looks.
+    arrays. Random numbers and counters show in the two recordings, a later change does not: ``debug`` looks.
     Whatever else fn does besides its answer, such as printing, is not done by a program.
 
     Args:
@@ -133,7 +134,7 @@ class Compiled:
     def _first(self, spec: Any, arguments: Any, named: Any, given: list[Any]) -> Any:
         """A combination of shapes and types that is new: record, and find a program that computes the same."""
         first = self._record(arguments, named, given)
-        entry = self._found(spec, first, lambda: self._record(arguments, named, given))
+        entry = self._found(spec, first, lambda inputs: self._call(arguments, named, inputs))
         self._entries[spec] = entry
         if len(self._entries) > _KEPT:
             del self._entries[next(iter(self._entries))]
@@ -145,10 +146,7 @@ class Compiled:
     def _record(self, arguments: Any, named: Any, given: list[Any]) -> RecordedCall:
         names = self._names_of(arguments, named)
         inputs = [_leaf(x, name) for x, name in zip(given, names, strict=True)]
-        began, reads = next_serial(), Reads(inputs)
-        with at(here()._replace(watch=reads)):
-            loss, aux = _parts(self._call(arguments, named, inputs))
-        return RecordedCall(given, inputs, loss, aux, reads, began)
+        return _recorded(given, inputs, lambda inputs: self._call(arguments, named, inputs))
 
     def _names_of(self, arguments: Any, named: Any) -> list[str]:
         """A name for each array and node that was handed in: that of its argument."""
@@ -161,18 +159,14 @@ class Compiled:
             found += [name] if len(inside) == 1 else [f"{name}_{i}" for i in range(1, len(inside) + 1)]
         return found
 
-    def _found(self, spec: Any, first: RecordedCall, again: Callable[[], RecordedCall]) -> Entry | str:
+    def _found(self, spec: Any, first: RecordedCall, call: Callable[[list[Node]], Any]) -> Entry | str:
         """A program that computes what was recorded; or why there is none."""
         if not first.reads.why:
             first.look()
         if first.reads.why:
             return first.reads.why
-        second = again()
-        second.look()
-        if second.reads.why or len(second.wanted) != len(first.wanted) or len(second.outputs) != len(first.outputs):
-            return "two recordings of the same arguments differ"
-        if differs := difference(first.recording, first.answer, second.answer):
-            return f"two recordings of the same arguments differ: {differs}".replace("its loss", "the second's loss")
+        if differs := _recorded_anew(first, call):
+            return f"two recordings differ where the arguments do not explain it: {differs}"
         kind = ranks(spec)
         try:
             for entry in reversed(self._kinds.get(kind, [])[-_TRIED:]):
@@ -204,6 +198,36 @@ class Compiled:
                 f"compiled: the program does not compute what the function does now: {differs}. It was recorded when "
                 "something besides its arguments was different: a global, a random number, a schedule, a mode"
             )
+
+
+def _recorded(given: list[Any], inputs: list[Node], call: Callable[[list[Node]], Any]) -> RecordedCall:
+    """A call of the function, watched."""
+    began, reads = next_serial(), Reads(inputs)
+    with at(here()._replace(watch=reads)):
+        loss, aux = _parts(call(inputs))
+    return RecordedCall(given, inputs, loss, aux, reads, began)
+
+
+def _recorded_anew(first: RecordedCall, call: Callable[[list[Node]], Any]) -> str:
+    """Whether the function does to other numbers what it did to the first; if not, where that shows.
+
+    It does not where it draws random numbers, counts its calls, or reads arguments in a way that nobody watches.
+    """
+    rng = np.random.default_rng(1)
+    inputs = [moved(node, rng) for node in first.inputs]
+    try:
+        second = _recorded(inputs, inputs, call)
+    except (ValueError, IndexError, TypeError, ArithmeticError):  # not every number will do for every function
+        inputs = [moved(node, None) for node in first.inputs]
+        second = _recorded(inputs, inputs, call)
+    second.look()
+    if second.reads.why:
+        return second.reads.why
+    if len(second.wanted) != len(first.wanted) or len(second.outputs) != len(first.outputs):
+        return "it has other leaves or outputs"
+    with np.errstate(all="ignore"):
+        same = with_leaves(first.recording, dict(zip(first.inputs, inputs, strict=True)))
+        return difference(same, same.answer(), second.answer)
 
 
 def _parts(found: Any) -> tuple[Any, Any]:

@@ -2,12 +2,12 @@
 
 - `Recording`: a loss that has been recorded, and what is wanted of it. `Answer`: its numbers, or a program's.
 - `difference`: where two answers differ by more than rounding explains.
-- `at_other_numbers`: the same graph of other numbers, as those it was recorded with may hide a difference.
+- `with_leaves`, `moved`: the same graph of other numbers, as those it was recorded with may hide a difference.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -72,31 +72,25 @@ def difference(recording: Recording, expected: Answer, found: Answer) -> str:
     return ""
 
 
-def at_other_numbers(recording: Recording, given: Sequence[Node]) -> tuple[Recording, dict[Node, Node]]:
-    """The same graph, of other numbers in the leaves that want a gradient and in those that are ``given``.
-
-    Returns:
-        (the graph, its leaf for each leaf of the recording).
-    """
-    rng, twins = np.random.default_rng(0), dict[Node, Node]()
-    changed = {*recording.leaves, *given}
+def with_leaves(recording: Recording, twins: Mapping[Node, Node]) -> Recording:
+    """The same graph, recorded anew from other leaves in the place of some."""
+    made: dict[Node, Node] = dict(twins)
     for node in recording.graph():
         if node.op is not None:
-            twins[node] = record(node.op, *(twins[x] for x in node.inputs), **node.params)
-        elif node in changed:
-            twins[node] = _moved(node, rng)
-        else:
-            twins[node] = node
-    for leaf in changed - twins.keys():
-        twins[leaf] = _moved(leaf, rng)
-    nodes = [[twins[node] for node in nodes] for nodes in (recording.outputs, recording.leaves)]
-    return Recording(twins[recording.loss], *nodes), twins
+            made[node] = record(node.op, *(made.get(x, x) for x in node.inputs), **node.params)
+    nodes = [[made.get(node, node) for node in nodes] for nodes in (recording.outputs, recording.leaves)]
+    return Recording(made.get(recording.loss, recording.loss), *nodes)
 
 
-def _moved(leaf: Node, rng: np.random.Generator) -> Node:
+def moved(leaf: Node, rng: np.random.Generator | None) -> Node:
+    """A leaf like it, its floats moved a little, its integers in another order; without ``rng`` of the same numbers."""
     data = np.asarray(leaf._data)
-    if data.dtype.kind == "f":
+    if rng is None:
+        pass
+    elif data.dtype.kind == "f":
         data = (data + _MOVED * (_largest(data) or 1.0) * rng.uniform(-1, 1, data.shape)).astype(data.dtype)
+    else:
+        data = np.roll(data, 1)
     kind = Value if isinstance(leaf, Value) else Tensor
     return kind(data, leaf.label, requires_grad=leaf._requires_grad)
 
