@@ -240,7 +240,8 @@ def sequence_loss(
     'L'
     """
     node = integers("sequence_loss", "targets are class indices, integers", targets)
-    require(node, partial(_check_counted, reduction=reduction, ignore_index=ignore_index))
+    check = partial(_check_counted, reduction=reduction, ignore_index=ignore_index)
+    check(node._data) if ignore_index is None else require(node, check)
     # As a node they stay an input of the graph, unless their count does not: it would stay what it was.
     stays = isinstance(targets, Node) and (reduction == "sum" or ignore_index is None)
     rows = node if stays else node.data

@@ -1,6 +1,6 @@
 """A loss that comes with its gradients: a node whose inputs are the leaves that those belong to.
 
-- `answered`: the node. `backward` takes each gradient times upstream, and does not compute it.
+- `answered`: the node; `Computed`: what it is, if it is a Tensor. A pass takes each gradient times upstream.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from microgradrnn.context import here
-from microgradrnn.engine import Node, Value
+from microgradrnn.engine import Node, Tensor, Value
 from microgradrnn.graph import next_serial
 from microgradrnn.ops import EachInput, Op
 
@@ -41,17 +41,36 @@ _PROGRAM = Op(
 )
 
 
+class Computed(Tensor):
+    """A loss whose gradients are known: `backward` from it stores them, as a pass through its node would."""
+
+    __slots__ = ()
+
+    def backward(self, upstream: Any = None) -> None:
+        """See `microgradrnn.engine.Node.backward`."""
+        if upstream is not None or here().nan_is_error or any(x.op is not None for x in self.inputs):
+            super().backward(upstream)
+            return
+        for leaf, grad in zip(self.inputs, self.params["grads"], strict=True):
+            if leaf._requires_grad:
+                own = float(grad) if isinstance(leaf, Value) else np.array(grad)
+                before = leaf._grad
+                if before is not None:
+                    own = before + own if isinstance(leaf, Value) else np.asarray(before + own)
+                leaf._grad = own
+        self._grad = np.ones(self.shape, self.dtype)
+
+
 def answered(kind: type[Node], value: Any, leaves: Sequence[Node], grads: Sequence[Any]) -> Any:
     """A loss of this value, whose gradients toward the leaves are known.
 
-    >>> from microgradrnn import Tensor
     >>> w = Tensor([1.0, 2.0])
     >>> loss = answered(Tensor, np.array(5.0), [w], [np.array([2.0, 4.0])])
     >>> loss.backward()
     >>> loss.item(), w.grad
     (5.0, array([2., 4.]))
     """
-    node: Any = object.__new__(kind)
+    node: Any = object.__new__(Value if kind is Value else Computed)
     if kind is Value:
         node._data = float(value)
     else:
