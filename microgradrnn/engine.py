@@ -370,7 +370,8 @@ def _lift(op: Op, operands: tuple[Any, ...]) -> Iterator[Node]:
             node = constant(float(x))
             if not scalar:  # Beside a Tensor a number keeps its own type: float32 and integers stay what they are.
                 own = x.item() if isinstance(x, np.generic) else x
-                node._data = own if isinstance(own, (bool, int)) else node._data
+                if isinstance(own, int):  # a plain one: NumPy gives subclasses, such as `size`, a type of their own
+                    node._data = own if type(own) is bool else int(own)
             yield node
         elif is_numeric(x):
             yield constant(x)

@@ -376,3 +376,9 @@ def test_a_leaf_is_frozen_and_thawed(make):
     assert (w.grad, x.grad) == (None, 3.0)
     (w * x).backward()
     assert w.grad == 2.0
+
+
+def test_a_size_beside_float32_is_a_number_like_any():
+    x = Tensor(np.ones(3, np.float32))
+    assert (x.sum() / x.size).dtype == np.float32
+    assert (x * x.size).dtype == np.float32
