@@ -565,7 +565,8 @@ def main() -> None:
         print(
             f"{draw.__name__}: {tally.calls:,} calls, {len(tally.wrong)} wrong, {len(tally.failed)} failed, "
             f"{tally.programs / tally.calls:.1%} as programs, {tally.refused} refused by both; "
-            f"{time.perf_counter() - began:.0f} s"
+            f"{time.perf_counter() - began:.0f} s",
+            flush=True,
         )
         for reason, count in tally.why.most_common(8):
             print(f"  recorded {count} times: {reason}")

@@ -220,7 +220,7 @@ class _Compiling:
         roots = (x.factors[0][0].root()[0] for a in self.leaves.inputs for x in a.shape if isinstance(x, Size))
         named = {root.name: root.value for root in roots if root.name and not root.reason}
         found = ", ".join(f"{name} = {value}" for name, value in named.items())
-        return [f"{found}, as recorded; at other sizes this source is unproven"] if found else []
+        return [f"{found} when recorded; at other sizes this source is unproven"] if found else []
 
 
 def _title(body: Sequence[str]) -> list[str]:

@@ -167,7 +167,7 @@ def test_other_sizes_than_those_recorded_are_refused_with_the_remedy():
         program(tokens, targets[1:])
     with pytest.raises(TypeError, match="tokens holds int64, as when it was recorded, not float32"):
         program(tokens.astype(np.float32), targets)
-    assert "# Fixed: T = 4, N = 2, as recorded" in program.source
+    assert "# Fixed: T = 4, N = 2 when recorded" in program.source
     with pytest.raises(ValueError, match="sizes is 'recorded' or 'free', not 'any'"):
         program_of_a_language_model(sizes="any")
 
