@@ -526,19 +526,3 @@ def test_a_training_is_the_same_recorded_or_compiled_but_for_rounding():
     for name in ours:
         np.testing.assert_allclose(ours[name], theirs[name], rtol=1e-6, atol=1e-9)
     assert runs[0].history[-1]["validation_loss"] == pytest.approx(runs[1].history[-1]["validation_loss"], rel=1e-8)
-
-
-def test_a_program_is_not_tried_at_sizes_that_it_does_not_take():
-    """A state soon forgets where it came from: after five steps and after seven it is the same, but for float16."""
-    w = Parameter(np.full((3, 3), 0.05, np.float16), "w")
-
-    def fn(x):
-        h = Tensor(np.zeros((2, 3), np.float16), requires_grad=False)
-        for t in [*range(x.shape[0]), *reversed(range(x.shape[0] - 1))]:
-            h = (x[t] + h @ w).tanh()
-        return (x[0] @ w).sum(), h
-
-    step = compiled(fn)
-    for T in (5, 7):
-        step(np.ones((T, 2, 3), np.float16))
-    assert len(step.programs) == 2
