@@ -477,24 +477,23 @@ ENDS = [last, last_but_one, from_the_third, every_other, together, first_two, wi
 # ---- Calls ----------------------------------------------------------------------------------------------------------
 
 
-def run(draw: Callable[[Rng], Drawn], calls: int, seed: int) -> Tally:
-    """Draw networks and call each at six sizes or so, twice at each, until there are as many calls."""
-    tally, number = Tally(), 0
+def run(draw: Callable[[Rng], Drawn], calls: int, seed: int, number: int = 0) -> Tally:
+    """Draw networks, from a number on, until there are as many calls."""
+    tally = Tally()
     while tally.calls < calls:
         rng = np.random.default_rng([seed, number])
-        network, number = draw(rng), number + 1
-        step, sizes = compiled(network.fn), [(int(rng.integers(1, 8)), int(rng.integers(1, 5))) for _ in range(5)]
-        sizes += [pick(rng, (1, 1), (2, 1), (3, 3), (2, 2))]
-        for T, N in [*sizes, *sizes]:
-            with np.errstate(all="ignore"):
-                call(
-                    step,
-                    network,
-                    network.arguments(T, N, rng),
-                    f"{network.name} (seed {seed}, {number - 1}, T={T}, N={N})",
-                    tally,
-                )
+        call_often(draw(rng), rng, f"seed {seed}, {number}", tally)
+        number += 1
     return tally
+
+
+def call_often(network: Drawn, rng: Rng, which: str, tally: Tally) -> None:
+    """Call a network at six sizes, twice at each."""
+    step, sizes = compiled(network.fn), [(int(rng.integers(1, 8)), int(rng.integers(1, 5))) for _ in range(5)]
+    sizes += [pick(rng, (1, 1), (2, 1), (3, 3), (2, 2))]
+    for T, N in [*sizes, *sizes]:
+        with np.errstate(all="ignore"):
+            call(step, network, network.arguments(T, N, rng), f"{network.name} ({which}, T={T}, N={N})", tally)
 
 
 def call(step: Any, network: Drawn, arguments: tuple[Any, ...], name: str, tally: Tally) -> None:

@@ -190,15 +190,20 @@ def disproved(entry: Entry, recorded: RecordedCall, guessed: bool = False) -> st
         recorded: the call.
         guessed: whether the program was recorded at other sizes: then it may fail in any way that NumPy knows.
     """
-    fed = recorded.fed()
+    fed, rng = recorded.fed(), np.random.default_rng(0)
+    leaves = dict.fromkeys((*fed, *recorded.wanted))
+    moves: list[dict[Node, Node]] = [
+        {},
+        *({leaf: moved(leaf, rng) for leaf in leaves} for _ in range(3 if guessed else 1)),
+    ]
     with np.errstate(all="ignore"):
-        rng = np.random.default_rng(0)
-        twins = {leaf: moved(leaf, rng) for leaf in dict.fromkeys((*fed, *recorded.wanted))}
-        other = with_leaves(recorded.recording, twins)
-        for recording, twin in ((recorded.recording, dict[Node, Node]()), (other, twins)):
-            arrays = [twin.get(node, node)._data for node in fed]
-            weights = [twin.get(leaf, leaf)._data for leaf in entry.program.parameters.values()]
+        for twins in moves:
+            recording = with_leaves(recorded.recording, twins) if twins else recorded.recording
+            arrays = [twins.get(node, node)._data for node in fed]
+            weights = [twins.get(leaf, leaf)._data for leaf in entry.program.parameters.values()]
             try:
+                if guessed:
+                    entry.program.check(arrays)  # it knows some sizes that it does not take
                 found = entry.answer(arrays, weights)
             except Exception as error:
                 if not guessed:

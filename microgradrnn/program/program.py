@@ -91,7 +91,7 @@ class Program:
         """
         shapes = [(x.shape, x.dtype) if type(x) is np.ndarray else None for x in arrays]
         if shapes != self._fits or None in shapes:
-            arrays = self._checked(arrays)
+            arrays = self.check(arrays)
             self._fits = [(x.shape, x.dtype) if type(x) is np.ndarray else None for x in arrays]
         for k, argument in self._limited:
             argument.check(arrays[k])
@@ -114,7 +114,8 @@ class Program:
             tuple(map(handed_out, found.outputs)),
         )
 
-    def _checked(self, arrays: Sequence[Any]) -> tuple[Any, ...]:
+    def check(self, arrays: Sequence[Any]) -> tuple[Any, ...]:
+        """The arrays, in the types that were recorded; raises as `run` does where they do not fit."""
         if len(arrays) != len(self._arguments):
             raise TypeError(f"program: it takes {len(self._arguments)} arrays, and what came is {len(arrays)}")
         sizes: Sizes = {}
