@@ -135,7 +135,7 @@ def _html(film: Animation, quiz: bool) -> str:
         last=len(drawn),
         visits="\n".join(visit(words, picture.strip) for words in said),
         norms=NORMS,
-        legend=xml(" · ".join(legend)),
+        legend=picture.scales + xml(" · ".join(legend)),
         data=_json(_data(film, said)),
         boxes=_json(_boxes(film.placed.view)),
     )

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -28,17 +28,18 @@ class Row:
 
     sign: str
     states: list[Known]
+    cell: float = CELL
 
     @property
     def size(self) -> tuple[float, float]:
         """The width and height that its largest state takes."""
-        found = [_size(state, self.sign) for state in self.states]
+        found = [_size(state, self.sign, self.cell) for state in self.states]
         return max(width for width, _ in found), max(height for _, height in found)
 
     def paint(self, pen: Pen, x: float, y: float, width: float, grad_scale: float) -> None:
         """Paint it between two edges; gradients of the whole picture are on one scale."""
         scale = grad_scale if self.sign else heat.largest([self.states[0].data])
-        pen.changing(self.states, lambda state: _paint(pen, x, y, width, state, self.sign, scale))
+        pen.changing(self.states, lambda state: _paint(pen, x, y, width, state, self, scale))
 
 
 @dataclass(frozen=True)
@@ -81,36 +82,42 @@ def _own_rows(box: Box, animated: bool) -> list[Row | Name]:
     says_it_already = elsewhere or box.title == brief(box.value)
     lines: list[Row | Name] = [] if says_it_already else [Row("", [Known(0, box.value)])]
     grad = timeline.of_box(box) if animated else [Known(0, box.grad)]
-    return [*lines, Row("∇ ", grad)] if box.differentiable else lines
+    lines += [Row("∇ ", grad)] if box.differentiable else []
+    return _aligned(lines)
 
 
-def _size(state: Known, sign: str) -> tuple[float, float]:
+def _aligned(lines: list[Row]) -> list[Row]:
+    """The same lines with cells of one width, so that each entry's gradient stands under its value."""
+    cell = max((_cell_width(state.data) for line in lines for state in line.states), default=CELL)
+    return [replace(line, cell=cell) for line in lines]
+
+
+def _size(state: Known, sign: str, cell: float) -> tuple[float, float]:
     data = state.data
     if _is_text(data):
         return DIGITS.width(_figure(state, sign)), LINE_HEIGHT
     lines, columns = heat.shape(data)
-    strip = columns * _cell_width(data)
+    strip = columns * cell
     beside = DIGITS.width(_beside(state, sign)) + 8
     return strip + beside, max(LINE_HEIGHT, lines * 5.0 + 4) + (9 if _spelled_out(data) else 0)
 
 
-def _paint(pen: Pen, x: float, y: float, width: float, state: Known, sign: str, scale: float) -> None:
+def _paint(pen: Pen, x: float, y: float, width: float, state: Known, row: Row, scale: float) -> None:
     """A number, or a strip of cells with the norm beside it."""
-    ends, ink = (heat.GRAD, "orange") if sign else (heat.VALUE, "blue")
+    colours, ink = (heat.GRAD, "orange") if row.sign else (heat.VALUE, "blue")
     data = state.data
     if _is_text(data):
-        pen.text(x, y + 9, _figure(state, sign), ink, DIGITS)
+        pen.text(x, y + 9, _figure(state, row.sign), ink, DIGITS)
         return
-    wide = _cell_width(data)
     if not _spelled_out(data):
-        pen.cells(x, y + 1, data, wide, scale, ends)
-        pen.text(x + width, y + 9, _figure(state, sign), ink, DIGITS, "end")
+        pen.cells(x, y + 1, data, row.cell, scale, colours)
+        pen.text(x + width, y + 9, _figure(state, row.sign), ink, DIGITS, "end")
         return
-    pen.text(x, y + 9, _beside(state, sign), ink, DIGITS)
-    x += width - heat.shape(data)[1] * wide
-    pen.cells(x, y + 1, data, wide, scale, ends)
+    pen.text(x, y + 9, _beside(state, row.sign), ink, DIGITS)
+    x += width - heat.shape(data)[1] * row.cell
+    pen.cells(x, y + 1, data, row.cell, scale, colours)
     for i, entry in enumerate(np.ravel(data)):
-        pen.text(x + (i + 0.5) * wide, y + 19, number(entry), ink, FIGURE, "middle")
+        pen.text(x + (i + 0.5) * row.cell, y + 19, number(entry), ink, FIGURE, "middle")
 
 
 def _is_text(data: Any) -> bool:
@@ -124,7 +131,7 @@ def _spelled_out(data: Any) -> bool:
 
 
 def _cell_width(data: Any) -> float:
-    if not _spelled_out(data):
+    if _is_text(data) or not _spelled_out(data):
         return CELL
     return max(FIGURE.width(number(x)) for x in np.ravel(data)) + 6
 

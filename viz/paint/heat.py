@@ -1,15 +1,37 @@
-"""Heat: an array as a small grid of cells, coloured on a scale that diverges from 0."""
+"""Heat: an array as a small grid of cells, coloured on a scale that diverges from 0.
+
+A cell at 0 shows the ground. The colour of an end of the scale covers it the more, the larger the number: so a dark
+theme changes two colours and no cell. Negative cells have a minus in them, since colours alone do not tell signs apart
+in a black and white print.
+"""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 MAX_COLUMNS, MAX_ROWS = 8, 5
-VALUE = ((123, 82, 214), (0, 114, 178))
-GRAD = ((22, 128, 122), (213, 94, 0))
-"""Colours of the most negative and the most positive number; white is 0. Both pairs are safe for the colour-blind."""
+
+Colour = tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class Colours:
+    """A scale's colours on a light and on a dark ground: of the most negative and of the most positive number."""
+
+    name: str
+    light: tuple[Colour, Colour]
+    dark: tuple[Colour, Colour]
+
+
+VALUE = Colours("value", ((122, 112, 0), (0, 114, 178)), ((200, 186, 60), (86, 170, 240)))
+GRAD = Colours("grad", ((22, 128, 122), (213, 94, 0)), ((40, 190, 180), (255, 140, 60)))
+"""Olive and blue, teal and orange: the two ends are told apart by people who lack any one kind of cones."""
+
+LEVELS = 20
+"""So many strengths of a colour there are."""
 
 
 def shape(data: Any) -> tuple[int, int]:
@@ -60,15 +82,12 @@ def _largest(cell: NDArray[Any]) -> float:
     return float(flat[np.argmax(np.abs(flat))])
 
 
-def colour(x: float, scale: float, ends: tuple[tuple[int, int, int], tuple[int, int, int]]) -> str:
-    """The colour of ``x`` where ``scale`` is the largest size; nan is black, infinity the end of the scale.
+def strength(x: float, scale: float) -> int:
+    """How much of the full colour ``x`` gets where ``scale`` is the largest size: 0 to `LEVELS`.
 
-    >>> colour(0.0, 1.0, VALUE), colour(1.0, 1.0, VALUE), colour(float("nan"), 1.0, VALUE)
-    ('#ffffff', '#0072b2', '#000000')
+    >>> strength(-1.0, 5.0), strength(float("inf"), 4.0), strength(0.0, 0.0)
+    (4, 20, 0)
     """
-    if np.isnan(x):
-        return "#000000"
-    share = 0.0 if scale == 0 or not np.isfinite(scale) else min(abs(x) / scale, 1.0)
-    share = 1.0 if np.isinf(x) else share
-    end = ends[1] if x > 0 else ends[0]
-    return "#" + "".join(f"{round(255 + (c - 255) * share):02x}" for c in end)
+    if np.isinf(x):
+        return LEVELS
+    return 0 if scale == 0 or not np.isfinite(scale) else round(LEVELS * min(abs(x) / scale, 1.0))

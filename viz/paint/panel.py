@@ -1,4 +1,7 @@
-"""The panel beside a picture with time: each shared weight's gradient, added up over its uses."""
+"""The panel beside a picture with time: each shared weight's gradient, added up over its uses.
+
+- `Panel`: all of them, in columns. `beside`: the panel that suits a picture of a given size, and on which side it goes.
+"""
 
 from __future__ import annotations
 
@@ -11,31 +14,45 @@ import numpy as np
 from ..graph import timeline
 from ..graph.timeline import Known
 from ..graph.view import Sum
-from ..numbers import MAX_ENTRIES, brief
+from ..numbers import MAX_ENTRIES, brief, number
 from . import fonts, heat
-from .pen import FIGURE, SMALL, TITLE, TOTAL, Ends, Pen
+from .heat import Colours
+from .pen import FIGURE, SMALL, TITLE, TOTAL, Kind, Pen, heat_class, short
 
 MOST = 8
-"""So many uses stand in lines of their own."""
+"""So many uses stand in lines of their own: the newest ones and the oldest ones."""
 
-_STRIP, _CELL = 62.0, 8.0
+_STRIP, _CELL, _LINE, _CHART = 62.0, 8.0, 12.0, 20.0
+_SPACE = "\N{NO-BREAK SPACE}"
+"""SVG would make one of several usual ones."""
+
+_DECADES = 8
+"""Of the chart of all uses: what is smaller than the largest one by more powers of ten than that gets no bar."""
 
 
 class Panel:
     """The panel of some shared weights, in as many columns as it takes to be no higher than ``room``, if it can.
 
-    ``animated``: with room for every state, not only for the last one.
+    ``animated``: with room for every state, not only for the last one. ``most``: so many uses have lines of their own.
     """
 
     def __init__(
-        self, sums: Sequence[Sum], grad_scale: float, prefix: str, animated: bool = False, room: float = math.inf
+        self,
+        sums: Sequence[Sum],
+        grad_scale: float,
+        prefix: str,
+        animated: bool = False,
+        room: float = math.inf,
+        most: int = MOST,
     ) -> None:
-        self.sums, self.grad_scale, self.prefix = sums, grad_scale, prefix
-        figures = [brief(data) for s in sums for data in _shown(s, animated)]
-        self.column = max([220.0, *(FIGURE.width(text) + 92 for text in figures)]) if sums else 0.0
-        self.places = _in_columns([_height(s) for s in sums], room - 44.0)
-        self.width = self.column * (1 + max((column for column, _ in self.places), default=0))
-        self.height = 44.0 + max((y + _height(s) for s, (_, y) in zip(sums, self.places, strict=True)), default=0.0)
+        self.sums, self.grad_scale, self.prefix, self.most = sums, grad_scale, prefix, most
+        numbers = [_width(data, _columns(s)) for s in sums for data in _shown(s, animated)]
+        self.column = max([210.0, *(width + _STRIP + 24 for width in numbers)]) if sums else 0.0
+        heights = [_height(s, most) for s in sums]
+        self.places = _in_columns(heights, room - 44.0)
+        self.columns = 1 + max((column for column, _ in self.places), default=0)
+        self.width = self.column * self.columns
+        self.height = 44.0 + max((y + h for h, (_, y) in zip(heights, self.places, strict=True)), default=0.0)
 
     def paint(self, pen: Pen, x: float, y: float, lit: int | None = None) -> None:
         """Paint it at a place; ``lit`` is the sum whose weight is visited."""
@@ -47,42 +64,142 @@ class Panel:
             about = f"{s.title}\nshared weight: its gradient is the sum of {len(s.parts)} contributions"
             with pen.group(f'id="{self.prefix}s{i}" class="sum"', about):
                 if pen.live or i == lit:
-                    pen.rectangle(left + 4, top - 5, self.column - 8, _height(s) - 4, "frame", rx=5, lit=i == lit)
+                    height = _height(s, self.most) - 4
+                    pen.rectangle(left + 4, top - 5, self.column - 8, height, "frame", rx=5, lit=i == lit)
                 self._sum(pen, left + 10, top, s)
 
     def _sum(self, pen: Pen, x: float, y: float, s: Sum) -> None:
         right = x + self.column - 20
-        pen.text(x, y + 10, fonts.clip(s.title, 150, TITLE.size, TITLE.font), "ink", TITLE)
+        pen.text(x, y + 10, fonts.clip(s.title, self.column - 30, TITLE.size, TITLE.font), "ink", TITLE)
         pen.text(x, y + 24, "value", "faint", SMALL)
-        self._strip(pen, x + _STRIP, y + 16, s.value, heat.VALUE, heat.largest([s.value]))
-        pen.text(right, y + 24, brief(s.value), "blue", FIGURE, "end")
+        columns = _columns(s)
+        _entries(pen, x, y + 16, right, s.value, heat.VALUE, heat.largest([s.value]), columns, FIGURE)
         y += 28
         pen.text(x, y + 8, "∇ =", "orange", FIGURE)
-        for i, (t, _) in enumerate(s.parts[:MOST]):
-            pen.text(x + 10, y + 8, "+" if i else "", "ink", FIGURE)
-            pen.text(x + 22, y + 8, "outside" if t is None else f"t={t}", "faint", FIGURE)
-
-            def use(state: Known, y: float = y) -> None:
-                self._strip(pen, x + _STRIP, y, state.data, heat.GRAD, self.grad_scale)
-                pen.text(right, y + 8, brief(state.data), "orange", FIGURE, "end")
-
-            pen.changing(timeline.of_use(s, i), use)
-            y += 12
-        if len(s.parts) > MOST:
-            pen.text(x + 22, y + 8, f"+ {len(s.parts) - MOST} earlier steps", "faint", SMALL)
-            y += 12
+        newest, oldest = _own_lines(s, self.most)
+        for i in newest:
+            self._use(pen, x, y, right, s, i, columns)
+            y += _LINE
+        hidden = len(s.parts) - len(newest) - len(oldest)
+        if hidden:
+            pen.text(x + 10, y + 12, f"+ {hidden} more", "faint", SMALL)
+            states = [Known(0, None), Known(max(s.visits, default=0), s)] if pen.live else [Known(0, s)]
+            pen.changing(states, lambda state: _fading(pen, x + _STRIP, y + 2, right, state.data))
+            y += _CHART
+        for i in oldest:
+            self._use(pen, x, y, right, s, i, columns)
+            y += _LINE
         pen.text(x + 10, y + 10, "=", "ink", TOTAL)
 
         def total(state: Known) -> None:
             pen.text(x + 22, y + 10, "" if state.complete else "so far", "faint", FIGURE)
-            self._strip(pen, x + _STRIP, y + 2, state.data, heat.GRAD, self.grad_scale)
-            pen.text(right, y + 10, brief(state.data), "orange", TOTAL, "end")
+            _entries(pen, x, y + 2, right, state.data, heat.GRAD, self.grad_scale, columns, TOTAL)
 
         pen.changing(timeline.of_total(s), total)
 
-    def _strip(self, pen: Pen, x: float, y: float, data: Any, ends: Ends, scale: float) -> None:
-        if np.ndim(data) > 0 and np.size(data) > MAX_ENTRIES:
-            pen.cells(x, y, np.ravel(data), _CELL, scale, ends)
+    def _use(self, pen: Pen, x: float, y: float, right: float, s: Sum, i: int, columns: int) -> None:
+        """What one use contributes."""
+        t, _ = s.parts[i]
+        pen.text(x + 10, y + 8, "+" if i else "", "ink", FIGURE)
+        pen.text(x + 22, y + 8, "outside" if t is None else f"t={t}", "faint", FIGURE)
+
+        def use(state: Known) -> None:
+            _entries(pen, x, y, right, state.data, heat.GRAD, self.grad_scale, columns, FIGURE)
+
+        pen.changing(timeline.of_use(s, i), use)
+
+
+def beside(
+    sums: Sequence[Sum], grad_scale: float, prefix: str, animated: bool, size: tuple[float, float]
+) -> tuple[Panel, bool]:
+    """A panel no larger than a picture of a size, if it can be, and whether it stands under it rather than beside it.
+
+    With fewer lines a sum it gets smaller.
+    """
+    width, height = size
+    for most in (MOST, 4, 2):
+        left = Panel(sums, grad_scale, prefix, animated, max(height, 300.0), most)
+        under = _under(sums, grad_scale, prefix, animated, width, most)
+        best, goes_under = (under, True) if width + left.width > 2.2 * max(height, left.height) else (left, False)
+        if best.width * best.height <= width * height:
+            break
+    return best, goes_under
+
+
+def _under(sums: Sequence[Sum], grad_scale: float, prefix: str, animated: bool, width: float, most: int) -> Panel:
+    """The lowest panel that is no wider than ``width``, if it can be."""
+    panel = Panel(sums, grad_scale, prefix, animated, most=most)
+    room = max((_height(s, most) for s in sums), default=0.0) + 44.0
+    while (found := Panel(sums, grad_scale, prefix, animated, room, most)).width > max(width, panel.column):
+        room += _LINE
+    return found
+
+
+def _entries(
+    pen: Pen,
+    x: float,
+    y: float,
+    right: float,
+    data: Any,
+    colours: Colours,
+    scale: float,
+    column: int,
+    kind: Kind,
+) -> None:
+    """An array's few entries in columns of their own, so that they add up from top to bottom; or a strip and a norm."""
+    ink = "blue" if colours is heat.VALUE else "orange"
+    if data is not None and _is_few(data):
+        pen.text(
+            right, y + 8, "".join(number(entry).rjust(column, _SPACE) for entry in np.ravel(data)), ink, kind, "end"
+        )
+        return
+    if np.ndim(data) > 0 and np.size(data) > MAX_ENTRIES:
+        pen.cells(x + _STRIP, y, np.ravel(data), _CELL, scale, colours)
+    pen.text(right, y + 8, brief(data), ink, kind, "end")
+
+
+def _is_few(data: Any) -> bool:
+    return 1 < np.size(data) <= MAX_ENTRIES and np.ndim(data) > 0 and np.asarray(data).dtype.kind == "f"
+
+
+def _columns(s: Sum) -> int:
+    """How many characters wide the columns of a sum's entries are."""
+    shown = [data for data in _shown(s, animated=True) if data is not None and _is_few(data)]
+    return 2 + max((len(number(x)) for data in shown for x in np.ravel(data)), default=0)
+
+
+def _width(data: Any, columns: int) -> float:
+    if data is not None and _is_few(data):
+        return np.size(data) * columns * TOTAL.width(_SPACE)
+    strip = 8 * _CELL + 8 if np.ndim(data) > 0 and np.size(data) > MAX_ENTRIES else 0.0
+    return strip + TOTAL.width(brief(data))
+
+
+def _own_lines(s: Sum, most: int) -> tuple[list[int], list[int]]:
+    """Which parts have lines of their own, the newest and the oldest ones."""
+    count = len(s.parts)
+    if count <= most + 1:
+        return list(range(count)), []
+    return list(range((most + 1) // 2)), list(range(count - most // 2, count))
+
+
+def _fading(pen: Pen, x: float, y: float, right: float, s: Sum | None) -> None:
+    """How large the contributions of all uses are, the oldest at the left, on a logarithmic scale."""
+    if s is None:
+        return
+    sizes = [0.0 if data is None else float(np.linalg.norm(np.ravel(data))) for _, data in reversed(s.parts)]
+    largest, width = max(sizes), right - x
+    if not largest or not math.isfinite(largest):
+        return
+    bars = np.array_split(np.array(sizes), min(len(sizes), int(width / 2)))
+    step, path = width / len(bars), []
+    for i, found in enumerate(bars):
+        size = float(found.max())
+        height = 14.0 * max(0.0, 1 + math.log10(size / largest) / _DECADES) if size > 0 else 0.0
+        if height > 0:
+            path.append(f"M{short(x + i * step)},{short(y + 14)}v{short(-height)}h{short(step * 0.8)}v{short(height)}z")
+    pen.path(f"M{short(x)},{short(y + 14)}h{short(width)}", "base")
+    pen.path("".join(path), heat_class(heat.GRAD, 1))
 
 
 def _in_columns(heights: Sequence[float], room: float) -> list[tuple[int, float]]:
@@ -101,8 +218,9 @@ def _in_columns(heights: Sequence[float], room: float) -> list[tuple[int, float]
     return found
 
 
-def _height(s: Sum) -> float:
-    return 58.0 + 12.0 * min(len(s.parts), MOST) + (12.0 if len(s.parts) > MOST else 0)
+def _height(s: Sum, most: int) -> float:
+    lines = sum(map(len, _own_lines(s, most)))
+    return 56.0 + _LINE * lines + (_CHART if lines < len(s.parts) else 0.0)
 
 
 def _shown(s: Sum, animated: bool) -> list[Any]:

@@ -10,16 +10,19 @@ Labels are data, and escaped.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ..graph.timeline import Known, at
 from ..words.escape import xml
 from . import fonts, heat
-
-Ends = tuple[tuple[int, int, int], tuple[int, int, int]]
+from .heat import Colours
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,30 @@ _SHAPES = {
     "box rim": {"fill": "#f1edfa", "stroke": PURPLE},
     "box card": {"fill": "#fffdf7", "stroke": OCHRE},
     "frame": {"fill": "none", "stroke": "none"},
+    "base": {"fill": "none", "stroke": "#c4c4c4", "stroke-width": "0.5"},
+    "minus": {"fill": "none", "stroke": "#1a1a1a", "stroke-width": "0.9"},
+    "minus bold": {"fill": "none", "stroke": "#ffffff", "stroke-width": "0.9"},
+    "nan": {"fill": "#000000"},
+    "zero": {"fill": "none"},
 }
+
+
+def heat_class(colours: Colours, x: float) -> str:
+    """The look of one end of a scale: that of what has the sign of ``x``."""
+    return f"{colours.name[0]}{0 if x < 0 else 1}"
+
+
+def _fading(strength: int) -> str:
+    """The class of a colour that does not cover all of its ground."""
+    return f"o{strength}"
+
+
+def _ends(colours: Colours, ends: tuple[heat.Colour, heat.Colour]) -> dict[str, dict[str, str]]:
+    hexes = ("#" + "".join(f"{c:02x}" for c in end) for end in ends)
+    return {heat_class(colours, sign): {"fill": found} for sign, found in zip((-1, 1), hexes, strict=True)}
+
+
+_SHAPES |= _ends(heat.VALUE, heat.VALUE.light) | _ends(heat.GRAD, heat.GRAD.light)
 # What a visit lights up, on top of the look that a thing has anyway.
 _LIT = {
     "box": {"stroke": AMBER, "stroke-width": "3.5", "stroke-dasharray": "none"},
@@ -87,7 +113,12 @@ _DARK = {
     "wire": {"stroke": "#9a9a9a"},
     "tip": {"fill": "#9a9a9a"},
     "halo": {"fill": "#16181d"},
+    "cells": {"stroke": "#4a505c"},
+    "minus": {"stroke": "#e8e8e8"},
+    "minus.bold": {"stroke": "#16181d"},
+    "nan": {"fill": "#ffffff"},
 }
+_DARK |= _ends(heat.VALUE, heat.VALUE.dark) | _ends(heat.GRAD, heat.GRAD.dark)
 
 
 def style(live: bool = False) -> str:
@@ -105,6 +136,8 @@ def style(live: bool = False) -> str:
         rules += [_rule(f".{kind.name}", kind.look()) for kind in _KINDS]
         rules += [_rule(f".{name}", {"fill": colour}) for name, colour in _INKS.items()]
         rules += [_rule("." + name.replace(" ", "."), look) for name, look in _SHAPES.items()]
+        faded = range(1, heat.LEVELS)
+        rules += [_rule(f".{_fading(k)}", {"fill-opacity": f"{k / heat.LEVELS:g}"}) for k in faded]
         lit = [_rule(f".lit .{name}:not(.root)", look) for name, look in _LIT.items()]  # the root's rim is enough
     dark = ["@media (prefers-color-scheme: dark) {", *(f".microgradrnn {rule}" for rule in dark), "}"]
     return "\n".join([*(f".microgradrnn {r}" for r in rules), *dark, *(f".microgradrnn {r}" for r in lit)])
@@ -151,9 +184,13 @@ class Pen:
         place = f'x="{short(x)}" y="{short(y)}" width="{short(w)}" height="{short(h)}"{rounded}'
         self.out.append(f'<rect class="{look}" {place}{self._look(look, lit)}/>')
 
-    def path(self, d: str, look: str, lit: bool = False) -> None:
-        """A line or an area."""
-        self.out.append(f'<path class="{look}" d="{d}"{self._look(look, lit)}/>')
+    def path(self, d: str, look: str, lit: bool = False, strength: int = heat.LEVELS) -> None:
+        """A line or an area; ``strength`` says how much of its colour covers what it stands on."""
+        faded, opacity = "", ""
+        if 0 < strength < heat.LEVELS:
+            faded, opacity = f" {_fading(strength)}", f' fill-opacity="{strength / heat.LEVELS:g}"'
+        look_class = f"{look}{faded}" if self.live else look
+        self.out.append(f'<path class="{look_class}" d="{d}"{self._look(look, lit)}{"" if self.live else opacity}/>')
 
     def text(self, x: float, y: float, text: str, ink: str, kind: Kind, anchor: str = "start") -> None:
         """A text; with anchor middle or end it stands around x or before it."""
@@ -164,18 +201,30 @@ class Pen:
         place = f'x="{short(x)}" y="{short(y)}"{aligned}'
         self.out.append(f'<text class="{ink} {kind.name}" {place}{look}>{xml(text)}</text>')
 
-    def cells(self, x: float, y: float, data: Any, wide: float, scale: float, ends: Ends) -> None:
-        """An array as a heat strip, or a grid: cells of one colour are one path."""
-        cells = heat.grid(data)
+    def cells(self, x: float, y: float, data: Any, wide: float, scale: float, colours: Colours) -> None:
+        """An array as a heat strip, or a grid."""
+        self.grid(x, y, heat.grid(data), wide, scale, colours)
+
+    def grid(self, x: float, y: float, cells: NDArray[Any], wide: float, scale: float, colours: Colours) -> None:
+        """Cells, a number each. Cells of one colour are one path, and so are all minus signs."""
         tall = 9.0 if cells.shape[0] == 1 else 5.0
-        places: dict[str, list[str]] = {}
-        for r, row in enumerate(cells):
-            for c, entry in enumerate(row):
-                corner = f"M{short(x + c * wide)},{short(y + r * tall)}"
-                square = f"{corner}h{short(wide)}v{short(tall)}h{short(-wide)}z"
-                places.setdefault(heat.colour(float(entry), scale, ends), []).append(square)
+        paths: defaultdict[tuple[str, int], list[str]] = defaultdict(list)
+        signs: defaultdict[str, list[str]] = defaultdict(list)
+        for (r, c), entry in np.ndenumerate(cells):
+            left, top = x + c * wide, y + r * tall
+            strength = heat.LEVELS if np.isnan(entry) else heat.strength(entry, scale)
+            end = "nan" if np.isnan(entry) else heat_class(colours, entry) if strength else "zero"
+            paths[end, strength].append(f"M{short(left)},{short(top)}h{short(wide)}v{short(tall)}h{short(-wide)}z")
+            if entry < 0:
+                sign = f"M{short(left + wide / 2 - 2)},{short(top + tall / 2)}h4"
+                signs["minus bold" if strength > heat.LEVELS / 2 else "minus"].append(sign)
+            elif np.isnan(entry):
+                signs["minus bold"].append(f"M{short(left + wide / 2 - 2)},{short(top + tall / 2 - 2)}l4,4m0,-4l-4,4")
         with self.group(f'class="cells"{self._look("cells")}'):
-            self.out += [f'<path fill="{colour}" d="{"".join(squares)}"/>' for colour, squares in places.items()]
+            for (end, strength), squares in paths.items():
+                self.path("".join(squares), end, strength=strength)
+        for look, strokes in signs.items():
+            self.path("".join(strokes), look)
 
     def _look(self, look: str, lit: bool = False) -> str:
         if self.live:

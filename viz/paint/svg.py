@@ -7,8 +7,8 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
@@ -18,15 +18,15 @@ import numpy as np
 from ..graph import timeline
 from ..graph.highlight import Highlight
 from ..graph.timeline import Known
-from ..graph.view import Arrow, Box, Place, View
+from ..graph.view import Arrow, Box, Place, Sum, View
 from ..layout.arrange import Arranged, Point
-from ..numbers import MAX_ENTRIES, UNKNOWN, brief, norm, number
-from ..words.blocks import NORMS
+from ..numbers import MAX_ENTRIES, UNKNOWN, brief, norm
 from ..words.escape import xml
 from . import fonts, heat
 from .box_rows import rows
 from .geometry import Occupied, Way, around, arrowhead
-from .panel import Panel
+from .legend import Bars, has_strips, phrases
+from .panel import Panel, beside
 from .pen import FIGURE, SMALL, TITLE, TOTAL, Pen, short, style
 
 MARGIN = 24.0
@@ -66,7 +66,8 @@ class Frame:
 
 @dataclass(frozen=True)
 class Live:
-    """The pieces of a picture for a page: SVG of the graph and of the panel (empty without sums), the legend.
+    """The pieces of a picture for a page: SVG of the graph and of the panel (empty without sums), the legend in words
+    and SVG of its colour bars (empty without strips).
 
     Its heat strips of gradients are on one scale, and so are those that `strip` paints for the words beside it.
     """
@@ -74,6 +75,7 @@ class Live:
     graph: str
     panel: str
     legend: tuple[str, ...]
+    scales: str
     grad_scale: float
 
     def strip(self, data: Any) -> str:
@@ -81,8 +83,8 @@ class Live:
         if np.ndim(data) == 0 or np.size(data) <= MAX_ENTRIES or np.asarray(data).dtype.kind != "f":
             return ""
         pen, flat = Pen(live=True), np.ravel(data)
-        pen.cells(0.5, 0.5, flat, 8.0, self.grad_scale, heat.GRAD)
-        size = f'width="{8 * heat.shape(flat)[1] + 1}" height="10"'
+        pen.cells(0, 0, flat, 8.0, self.grad_scale, heat.GRAD)
+        size = f'width="{8 * heat.shape(flat)[1]}" height="9"'
         return f'<svg class="microgradrnn" {size} aria-hidden="true">{"".join(pen.out)}</svg>'
 
 
@@ -97,7 +99,7 @@ def paint(placed: Arranged, prefix: str, frame: Frame | None = None) -> str:
 def live(placed: Arranged, prefix: str) -> Live:
     """The picture for a page; see `Pen` for how the states are marked. ``prefix`` is as for `paint`."""
     painter = _Painter(placed, prefix, Pen(live=True), None)
-    return Live(painter.graph(), painter.sums(), tuple(painter.legend()), painter.grad_scale)
+    return Live(painter.graph(), painter.sums(), tuple(painter.legend()), painter.scales(), painter.grad_scale)
 
 
 class _Painter:
@@ -109,10 +111,14 @@ class _Painter:
         self.highlight = frame.highlight if frame else Highlight()
         self.rows = {box.key: rows(box, self.animated) for box in view.boxes}
         self.grads = [state for lines in self.rows.values() for row in lines if row.sign for state in row.states]
-        self.grad_scale = heat.largest(state.data for state in self.grads if np.ndim(state.data) > 0)
-        # A page's panel stands by itself, and scrolls.
-        room = math.inf if pen.live else max(layout.height, layout.width / 8, 300.0)
-        self.panel = Panel(view.sums if view.steps else (), self.grad_scale, prefix, self.animated, room)
+        self.grad_scale = _grad_scale(self.grads, view.sums)
+        sums, size = view.sums if view.steps else (), (layout.width, layout.height)
+        self.under = False
+        if pen.live:  # a page's panel stands by itself, and scrolls
+            self.panel = Panel(sums, self.grad_scale, prefix, animated=True)
+        else:
+            self.panel, self.under = beside(sums, self.grad_scale, prefix, self.animated, size)
+        self.bars = Bars(self.grad_scale) if has_strips(view) else None
         self.taken = Occupied()
         for key, size in self.sizes.items():
             self.taken.add(around(layout.boxes[key], size))
@@ -146,25 +152,42 @@ class _Painter:
 
     def svg(self) -> str:
         """Panel, graph and legend as one picture."""
-        pen, panel = self.pen, self.panel
-        left = MARGIN + (panel.width + 16 if panel.sums else 0)
-        height = max(self.layout.height, panel.height if panel.sums else 0)
-        width = max(left + self.layout.width + MARGIN, 320.0)
+        pen, panel, layout = self.pen, self.panel, self.layout
+        left, top = MARGIN, MARGIN
+        width, height = layout.width, layout.height
+        if panel.sums:
+            x, y = self._place_panel()
+            if not self.under:
+                left += panel.width + 16
+                width, height = width + panel.width + 16, max(height, panel.height)
+            else:
+                width, height = max(width, panel.width), height + panel.height + 16
+        bars = self.bars
+        width = max(width + 2 * MARGIN, 320.0, bars.width + 2 * MARGIN if bars else 0.0)
         foot = fonts.wrap(self.legend(), width - 2 * MARGIN, SMALL.size)
-        total = height + 2 * MARGIN + 14 * len(foot) + (30 if self.frame else 0)
+        total = height + 2 * MARGIN + 14 * len(foot) + (30 if self.frame else 0) + (18 if bars else 0)
         pen.rectangle(0, 0, width, total, "ground")
         if panel.sums:
-            panel.paint(pen, MARGIN, MARGIN + max(0.0, (height - panel.height) / 2), self.highlight.sum)
-        with pen.group(f'transform="translate({short(left)} {short(MARGIN)})"'):
+            panel.paint(pen, x, y, self.highlight.sum)
+        with pen.group(f'transform="translate({short(left)} {short(top)})"'):
             self._graph()
         y = height + 2 * MARGIN
         if self.frame:
             for line, kind in ((self.frame.caption, TITLE), (self.frame.rule, SMALL)):
                 pen.text(MARGIN, y, fonts.clip(line, width - 2 * MARGIN, kind.size, kind.font), "ink", kind)
                 y += 15
+        if bars:
+            bars.paint(pen, MARGIN, y - 9)
+            y += 18
         for i, line in enumerate(foot):
             pen.text(MARGIN, y + 14 * i, line, "faint", SMALL)
         return self._element("title", width, total, self._about(), f"<style>{style()}</style>")
+
+    def _place_panel(self) -> Point:
+        """Under the graph, or at its left, where it stands as high as its middle."""
+        if self.under:
+            return MARGIN, self.layout.height + MARGIN + 16
+        return MARGIN, MARGIN + max(0.0, (self.layout.height - self.panel.height) / 2)
 
     def graph(self) -> str:
         """The graph alone, for a page whose style sheet knows it."""
@@ -196,21 +219,16 @@ class _Painter:
         return f"Computational graph of {root}: values, gradients and what each edge contributes"
 
     def legend(self) -> list[str]:
-        """What the colours and signs mean, as far as they are there, and what was left out."""
-        boxes = self.view.boxes
-        legend = ["blue: value", "orange: gradient ∇, and on an arrow what it contributes"]
-        if self.animated:
-            legend.append("–: not known yet")
-        elif any(state.data is None for state in self.grads):
-            legend.append("–: not known yet, no backward pass has been here")
-        if not all(state.complete for state in self.grads):
-            legend.append("…: more contributions are to come")
-        if any(np.ndim(data) > 0 for box in boxes for data in box.numbers):
-            legend += [NORMS, "cells below 0: purple ∇ teal, above: blue ∇ orange"]
-            legend.append(f"gradients on one scale, ±{number(self.grad_scale)}")
-        if any(_holds_nan(data) for box in boxes for data in box.numbers):
-            legend.append("black: nan")
-        return [*legend, *(f"⋯ {note}" for note in self.view.notes)]
+        """What the colours and signs mean."""
+        return phrases(self.view, self.grads, self.animated)
+
+    def scales(self) -> str:
+        """The colour bars alone, for a page; empty without strips."""
+        if self.bars is None:
+            return ""
+        self.pen.out.clear()
+        self.bars.paint(self.pen, 1, 1)
+        return self._element("scales", self.bars.width + 2, self.bars.height + 2, "The scales of the heat strips")
 
     # -- pieces --
 
@@ -304,8 +322,11 @@ class _Painter:
                 top += row.size[1]
 
 
-def _holds_nan(data: Any) -> bool:
-    return np.ndim(data) > 0 and bool(np.isnan(np.asarray(data, dtype=float)).any())
+def _grad_scale(grads: Iterable[Known], sums: Iterable[Sum]) -> float:
+    """The largest entry of all gradients that are painted as strips, and of all sums in the panel."""
+    in_boxes = [state.data for state in grads]
+    in_sums = [data for s in sums for data in (s.total, *(part for _, part in s.parts))]
+    return heat.largest(data for data in in_boxes + in_sums if np.ndim(data) > 0)
 
 
 def _is_shown(arrow: Arrow, tail: Box) -> bool:

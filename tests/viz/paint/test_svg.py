@@ -21,6 +21,7 @@ from tests.viz.networks import rnn_loss
 from viz import draw
 from viz.layout.arrange import Arranged, arrange
 from viz.paint import fonts, svg
+from viz.paint.box_rows import rows
 from viz.paint.geometry import overlap
 from viz.paint.pen import Pen
 
@@ -168,3 +169,28 @@ def test_no_contribution_covers_another_or_a_box():
 @pytest.mark.parametrize("shape", [(0,), (0, 3), (2, 0)])
 def test_an_empty_tensor_is_drawn(shape):
     assert draw(Tensor(np.zeros(shape), "nothing").sum()).svg().startswith("<svg")
+
+
+def test_each_entrys_gradient_stands_under_its_value():
+    root = rnn_loss(2, hidden=3)
+    root.backward()
+    for box in draw(root).view.boxes:
+        value_and_grad = rows(box, animated=False)
+        if len(value_and_grad) == 2 and np.ndim(box.value) > 0:
+            lefts = []
+            for row in value_and_grad:
+                pen = Pen()
+                row.paint(pen, 0.0, 0.0, 200.0, 1.0)
+                cells = [d for d in re.findall(r' d="(M[^"]+z)"', "".join(pen.out))]
+                lefts.append(sorted(float(x) for d in cells for x in re.findall(r"M([\d.]+),", d)))
+            assert lefts[0] == lefts[1] != []
+
+
+def test_the_gradient_scale_holds_every_entry_of_boxes_and_sums():
+    root = rnn_loss(4)
+    root.backward()
+    drawn = draw(root)
+    in_boxes = [box.grad for box in drawn.view.boxes if np.ndim(box.grad) > 0]
+    in_sums = [data for s in drawn.view.sums for data in (s.total, *(part for _, part in s.parts))]
+    largest = max(np.abs(data).max() for data in in_boxes + in_sums)
+    assert f"+{largest:.4g} in all strips" in texts(drawn.svg())
