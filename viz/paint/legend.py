@@ -48,7 +48,8 @@ def phrases(view: View, grads: Iterable[Known], animated: bool) -> list[str]:
 
 def has_strips(view: View) -> bool:
     """Whether there are arrays, which are painted as heat strips."""
-    return any(np.ndim(data) > 0 for box in view.boxes for data in (box.value, box.grad))
+    in_boxes = any(np.ndim(data) > 0 for box in view.boxes for data in (box.value, box.grad))
+    return in_boxes or any(np.ndim(s.value) > 0 for s in view.sums)
 
 
 class Bars:

@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -20,11 +19,12 @@ from ..graph.highlight import Highlight
 from ..graph.timeline import Known
 from ..graph.view import Arrow, Box, Place, Sum, View
 from ..layout.arrange import Arranged, Point
-from ..numbers import MAX_ENTRIES, UNKNOWN, brief, norm
+from ..numbers import MAX_ENTRIES, UNKNOWN
 from ..words.escape import xml
 from . import fonts, heat
 from .box_rows import rows
-from .geometry import Occupied, Way, around, arrowhead
+from .figures import captions, figures, text_on
+from .geometry import around, arrowhead
 from .legend import Bars, has_strips, phrases
 from .panel import Panel, beside
 from .pen import FIGURE, SMALL, TITLE, TOTAL, Pen, short, style
@@ -119,34 +119,8 @@ class _Painter:
         else:
             self.panel, self.under = beside(sums, self.grad_scale, prefix, self.animated, size)
         self.bars = Bars(self.grad_scale) if has_strips(view) else None
-        self.taken = Occupied()
-        for key, size in self.sizes.items():
-            self.taken.add(around(layout.boxes[key], size))
-        self.figures = self._place_figures()
-
-    def _place_figures(self) -> dict[int, Point]:
-        """Where contributions stand, one after the other: near the tail, clear of boxes and of what stands already."""
-        fan_out = Counter(arrow.tail for arrow in self.view.arrows)
-        found = {}
-        for i, arrow in enumerate(self.view.arrows):
-            tail = self.view.boxes[arrow.tail]
-            if arrow.label or arrow.cut or _is_shown(arrow, tail):
-                half = FIGURE.width(_figure(arrow, arrow.contribution)) / 2 + 2
-                found[i] = self._free_place(self.layout.arrows[i], half, fan_out[arrow.tail] > 1)
-        return found
-
-    def _free_place(self, path: list[Point], half: float, fan_out: bool) -> Point:
-        way = Way(path)
-        (x0, y0), (x1, y1) = way.at(0.0), way.at(20.0)
-        level = abs(x1 - x0) / max(float(np.hypot(x1 - x0, y1 - y0)), 1e-9)
-        nearest = 9.0 + level * half + 12.0 * fan_out  # where several leave, far enough out for them to part
-        on_it = [way.at(nearest + further) for further in (0, 6, 12, 20, 30, 42, 56, 72)]
-        beside = [(x + side * half, y + side * lift) for lift in range(0, 42, 6) for x, y in on_it for side in (-1, 1)]
-        places = on_it + beside  # where the arrow is too short for its neighbours
-        rectangles = [(x - half, y - 5.5, x + half, y + 5.5) for x, y in places]
-        best = next((k for k, mine in enumerate(rectangles) if self.taken.is_free(mine)), 0)
-        self.taken.add(rectangles[best])
-        return places[best]
+        self.captions = captions(placed)
+        self.figures = figures(placed).places
 
     # -- the whole --
 
@@ -235,11 +209,9 @@ class _Painter:
     def _graph(self) -> None:
         """What leads from place to place, and then the places one after the other, each a group of its own."""
         view, place = self.view, {box.key: box.place for box in self.view.boxes}
-        gaps = {box.place for box in view.boxes if box.role == "gap" and box.corner}
         for step, (x, y, w, h) in self.layout.columns.items():
             self.pen.rectangle(x, y, w, h, "band", rx=8)
-            if step not in gaps:
-                self.pen.text(x + w / 2, y + h - 9, view.caption(step), "ink", TITLE, "middle")
+            self.pen.text(x + w / 2, y + h - 9, self.captions[step].text, "ink", TITLE, "middle")
         places: list[Place] = ["before", *view.steps, "after"]
         inner: dict[Place, list[int]] = {here: [] for here in places}
         leaving: dict[Place, list[int]] = {here: [] for here in places}
@@ -294,11 +266,11 @@ class _Painter:
         arrow, lit, (x, y) = self.view.arrows[i], i in self.highlight.arrows, self.figures[i]
 
         def figure(state: Known) -> None:
-            text = _figure(arrow, state.data)
+            text = text_on(arrow, state.data)
             if text != UNKNOWN or not self.pen.live:  # on a page the outline of a dash sets it off from the arrow
                 half = FIGURE.width(text) / 2 + 2
                 self.pen.rectangle(x - half, y - 5.5, 2 * half, 11, "halo", rx=2)
-            ink = "orange" if text == _short(state.data) else "ink"
+            ink = "ink" if arrow.label or arrow.cut else "orange"
             self.pen.text(x, y + 3, text, ink, TOTAL if lit else FIGURE, "middle")
 
         with self.pen.group(f'id="{self.prefix}n{i}" class="contribution"'):
@@ -327,22 +299,3 @@ def _grad_scale(grads: Iterable[Known], sums: Iterable[Sum]) -> float:
     in_boxes = [state.data for state in grads]
     in_sums = [data for s in sums for data in (s.total, *(part for _, part in s.parts))]
     return heat.largest(data for data in in_boxes + in_sums if np.ndim(data) > 0)
-
-
-def _is_shown(arrow: Arrow, tail: Box) -> bool:
-    """Whether a contribution stands at an arrow's tail, or a dash for one that is not known yet."""
-    gets_grad = tail.differentiable or any(output.differentiable for output in tail.outputs)
-    return tail.role != "alias" and (arrow.contribution is not None or gets_grad)
-
-
-def _figure(arrow: Arrow, contribution: Any) -> str:
-    """What stands on an arrow: a weight's name, that it is cut, or what it contributes."""
-    return arrow.label or ("cut: no ∇" if arrow.cut else _short(contribution))
-
-
-def _short(data: Any) -> str:
-    """A contribution for an arrow, where there is less room than in a box."""
-    if data is None:
-        return UNKNOWN
-    entries = brief(data)
-    return norm(data) if np.ndim(data) > 0 and len(entries) > 12 else entries

@@ -15,6 +15,7 @@ from tests.viz.networks import rnn_loss
 from viz import draw
 from viz.layout import arrange as layout
 from viz.layout import engine as engines
+from viz.layout import positions
 from viz.layout.engine import LayoutTimeoutError, plain
 
 
@@ -162,7 +163,7 @@ def test_a_picture_that_takes_too_long_becomes_a_smaller_one_that_says_so(root, 
             raise LayoutTimeoutError("the layout took longer than 20 s")
         return plain(dot, seconds)
 
-    monkeypatch.setattr(layout, "plain", slow)
+    monkeypatch.setattr(positions, "plain", slow)
     monkeypatch.setattr(layout, "FEW", 8)
     assert "took longer than 20 s: only the 8 boxes nearest" in drawing.svg()
     assert len(drawing.view.boxes) == 8 < before

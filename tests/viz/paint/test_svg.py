@@ -22,7 +22,8 @@ from viz import draw
 from viz.layout.arrange import Arranged, arrange
 from viz.paint import fonts, svg
 from viz.paint.box_rows import rows
-from viz.paint.geometry import overlap
+from viz.paint.figures import figures
+from viz.paint.geometry import around, overlap
 from viz.paint.pen import Pen
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -158,10 +159,10 @@ def test_no_contribution_covers_another_or_a_box():
     root.backward()
     drawn = draw(root)
     sizes = svg.sizes(drawn.view)
-    painter = svg._Painter(Arranged(drawn.view, sizes, arrange(drawn.view, sizes, "LR")), "", Pen(), None)
-    taken = painter.taken.rectangles
-    labels, boxes = taken[len(sizes) :], taken[: len(sizes)]
-    assert labels
+    layout = arrange(drawn.view, sizes, "LR")
+    labels = list(figures(Arranged(drawn.view, sizes, layout)).rectangles.values())
+    boxes = [around(layout.boxes[key], size) for key, size in sizes.items()]
+    assert len(labels) == sum(drawn.view.boxes[arrow.tail].role != "alias" for arrow in drawn.view.arrows)
     assert not any(overlap(a, b) for a, b in itertools.combinations(labels, 2))
     assert not any(overlap(a, b) for a in labels for b in boxes)
 
@@ -181,7 +182,7 @@ def test_each_entrys_gradient_stands_under_its_value():
             for row in value_and_grad:
                 pen = Pen()
                 row.paint(pen, 0.0, 0.0, 200.0, 1.0)
-                cells = [d for d in re.findall(r' d="(M[^"]+z)"', "".join(pen.out))]
+                cells = re.findall(r' d="(M[^"]+z)"', "".join(pen.out))
                 lefts.append(sorted(float(x) for d in cells for x in re.findall(r"M([\d.]+),", d)))
             assert lefts[0] == lefts[1] != []
 

@@ -1,0 +1,149 @@
+"""What holds for every picture, checked on the view and on the positions that things have in it.
+
+`faults` gives what does not hold, each as (kind, words).
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from viz.draw import Drawing
+from viz.graph.view import View
+from viz.layout.arrange import Arranged, Point, arrange_in_time
+from viz.paint import svg
+from viz.paint.figures import captions, figures
+from viz.paint.geometry import Rectangle, around, overlap
+
+Fault = tuple[str, str]
+WIDEST = 3.0
+SHRUNK = 1.0
+"""What touches the border of a box is not on it."""
+
+
+def faults(drawing: Drawing, every_use: bool) -> list[Fault]:
+    """What is wrong with a drawing.
+
+    Args:
+        drawing: what to check.
+        every_use: whether every use of a node has an arrow of its own, so that contributions must sum.
+    """
+    source = drawing.svg()
+    placed = arrange_in_time("draw(root", drawing.view, svg.sizes, "LR")
+    found = [*_names(placed.view), *_labels(placed), *_arrows(placed), *_scale(placed.view, source)]
+    found += _outputs(placed.view)
+    return found + list(_sums(placed.view)) if every_use else found
+
+
+def aspect(drawing: Drawing) -> float:
+    """How many times as wide as high a picture is."""
+    found = re.search(r'width="(\d+)" height="(\d+)"', drawing.svg())
+    assert found is not None
+    return int(found[1]) / int(found[2])
+
+
+def _names(view: View) -> Iterator[Fault]:
+    for box in view.boxes:
+        if not box.title.strip() or box.title == "varies":
+            yield "name", f"box {box.key}, {box.role}, is called {box.title!r}"
+
+
+def _bounds(placed: Arranged) -> dict[int, Rectangle]:
+    found = {}
+    for key, centre in placed.layout.boxes.items():
+        left, top, right, bottom = around(centre, placed.sizes[key])
+        found[key] = left + SHRUNK, top + SHRUNK, right - SHRUNK, bottom - SHRUNK
+    return found
+
+
+def _labels(placed: Arranged) -> Iterator[Fault]:
+    """Numbers on arrows lie on no box, on no caption and not on one another, and none is left out."""
+    boxes, found = _bounds(placed), figures(placed)
+    stand = [(f"box {key}", bounds) for key, bounds in boxes.items()]
+    stand += [(f"caption {step}", caption.rectangle) for step, caption in captions(placed).items() if caption.text]
+    for i, mine in found.rectangles.items():
+        for name, other in stand:
+            if overlap(mine, other):
+                yield "label", f"the number of arrow {i} lies on {name}"
+    for (i, mine), (j, other) in itertools.combinations(found.rectangles.items(), 2):
+        if overlap(mine, other):
+            yield "label", f"the numbers of arrows {i} and {j} lie on each other"
+    for i, arrow in enumerate(placed.view.arrows):
+        if arrow.contribution is not None and placed.view.boxes[arrow.tail].role != "alias" and i not in found.places:
+            yield "label", f"the number of arrow {i} is left out"
+    for one, two in itertools.combinations(boxes.items(), 2):
+        if overlap(one[1], two[1]):
+            yield "box", f"boxes {one[0]} and {two[0]} lie on each other"
+
+
+def _arrows(placed: Arranged) -> Iterator[Fault]:
+    """Arrows run from their tail to their head through no other box."""
+    boxes = _bounds(placed)
+    keys = list(boxes)
+    left, top, right, bottom = np.array([boxes[key] for key in keys]).T
+    for i, arrow in enumerate(placed.view.arrows):
+        x, y = np.array(list(_along(placed.layout.arrows[i]))).T
+        inside = (left < x[:, None]) & (x[:, None] < right) & (top < y[:, None]) & (y[:, None] < bottom)
+        for k in np.flatnonzero(inside.any(axis=0)):
+            if keys[k] not in (arrow.tail, arrow.head):
+                yield "arrow", f"arrow {i} from box {arrow.tail} to box {arrow.head} runs through box {keys[k]}"
+        for (x0, y0), key in ((placed.layout.arrows[i][0], arrow.tail), (placed.layout.arrows[i][-1], arrow.head)):
+            near = around(placed.layout.boxes[key], tuple(side + 6 for side in placed.sizes[key]))  # type: ignore[arg-type]
+            if not (near[0] <= x0 <= near[2] and near[1] <= y0 <= near[3]):
+                yield "arrow", f"arrow {i} does not end at box {key}"
+
+
+def _along(path: list[Point]) -> Iterator[Point]:
+    """Points along a path of cubic Bézier curves."""
+    for k in range(0, len(path) - 3, 3):
+        for s in np.linspace(0, 1, 24):
+            weights = ((1 - s) ** 3, 3 * s * (1 - s) ** 2, 3 * s * s * (1 - s), s**3)
+            a, b = (sum(w * p[axis] for w, p in zip(weights, path[k : k + 4], strict=True)) for axis in (0, 1))
+            yield a, b
+
+
+def _scale(view: View, source: str) -> Iterator[Fault]:
+    """The scale of gradients is above 0, and no gradient of a strip is beyond it, sums included."""
+    grads = [box.grad for box in view.boxes if np.ndim(box.grad) > 0]
+    grads += [part for s in view.sums if view.steps for _, part in s.parts if np.ndim(part) > 0]
+    grads += [s.total for s in view.sums if view.steps if np.ndim(s.total) > 0]
+    if not grads:
+        return
+    found = re.search(r">\+(\S+) in all strips<", source)
+    largest = max(float(np.abs(grad).max(initial=0.0)) for grad in grads)
+    if found is None:
+        yield "scale", "no gradient scale is shown"
+    elif float(found[1].replace("−", "-")) < largest * 0.999:
+        yield "scale", f"the gradient scale is {found[1]}, and a gradient {largest:.4g}"
+
+
+def _outputs(view: View) -> Iterator[Fault]:
+    """Every output of a box that stands for several nodes shows its value and its gradient."""
+    for box in view.boxes:
+        outputs: Any = getattr(box, "outputs", ())
+        for output in outputs:
+            if not output.title.strip() or output.value is None or (output.differentiable and output.grad is None):
+                yield "output", f"box {box.key}, {box.title}, shows of {output.title!r} not all"
+        if box.role == "cell" and not outputs and (box.value is None or (box.differentiable and box.grad is None)):
+            yield "output", f"box {box.key}, {box.title}, shows no output"
+
+
+def _sums(view: View) -> Iterator[Fault]:
+    """The contributions out of a box add up to its gradient."""
+    parts = defaultdict(list)
+    for arrow in view.arrows:
+        parts[arrow.tail].append(arrow.contribution)
+    for box in view.boxes:
+        found = parts[box.key]
+        if box.grad is None or box.role in ("root", "gap") or any(part is None for part in found):
+            continue
+        if not np.allclose(sum(found), box.grad, rtol=1e-9, atol=1e-12):
+            yield "sum", f"what leaves box {box.key}, {box.title}, does not add up to its gradient"
+    for s in view.sums:
+        if s.total is not None and not np.allclose(sum(part for _, part in s.parts), s.total, rtol=1e-9, atol=1e-12):
+            yield "sum", f"the uses of {s.title} do not add up to its gradient"
