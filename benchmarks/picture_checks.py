@@ -9,7 +9,6 @@ import itertools
 import re
 from collections import defaultdict
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
@@ -74,7 +73,11 @@ def _labels(placed: Arranged) -> Iterator[Fault]:
         if overlap(mine, other):
             yield "label", f"the numbers of arrows {i} and {j} lie on each other"
     for i, arrow in enumerate(placed.view.arrows):
-        if arrow.contribution is not None and placed.view.boxes[arrow.tail].role != "alias" and i not in found.places:
+        if (
+            (arrow.contribution is not None or arrow.label)
+            and placed.view.boxes[arrow.tail].role != "alias"
+            and i not in found.places
+        ):
             yield "label", f"the number of arrow {i} is left out"
     for one, two in itertools.combinations(boxes.items(), 2):
         if overlap(one[1], two[1]):
@@ -110,6 +113,7 @@ def _along(path: list[Point]) -> Iterator[Point]:
 def _scale(view: View, source: str) -> Iterator[Fault]:
     """The scale of gradients is above 0, and no gradient of a strip is beyond it, sums included."""
     grads = [box.grad for box in view.boxes if np.ndim(box.grad) > 0]
+    grads += [output.grad for box in view.boxes for output in box.outputs if np.ndim(output.grad) > 0]
     grads += [part for s in view.sums if view.steps for _, part in s.parts if np.ndim(part) > 0]
     grads += [s.total for s in view.sums if view.steps if np.ndim(s.total) > 0]
     if not grads:
@@ -123,13 +127,14 @@ def _scale(view: View, source: str) -> Iterator[Fault]:
 
 
 def _outputs(view: View) -> Iterator[Fault]:
-    """Every output of a box that stands for several nodes shows its value and its gradient."""
+    """Every output of a box that stands for several nodes shows its gradient, and, of one time step, its value."""
+    rolled = bool(view.captions)
     for box in view.boxes:
-        outputs: Any = getattr(box, "outputs", ())
-        for output in outputs:
-            if not output.title.strip() or output.value is None or (output.differentiable and output.grad is None):
-                yield "output", f"box {box.key}, {box.title}, shows of {output.title!r} not all"
-        if box.role == "cell" and not outputs and (box.value is None or (box.differentiable and box.grad is None)):
+        for output in box.outputs:
+            lacks_grad = output.differentiable and output.grad is None and not rolled
+            if not output.name.strip() or lacks_grad or (output.value is None and not rolled):
+                yield "output", f"box {box.key}, {box.title}, does not show all of {output.name!r}"
+        if box.role == "cell" and not box.outputs and box.value is None and not rolled:
             yield "output", f"box {box.key}, {box.title}, shows no output"
 
 

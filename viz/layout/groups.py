@@ -13,7 +13,11 @@ from dataclasses import dataclass
 
 from ..graph.view import Arrow, Box, Place, View
 from .positions import Positions, Sizes, positions
-from .skeleton import skeleton
+from .skeleton import ROOM, skeleton
+
+MANY, WIDEST, LEAF_DEPTH = 30, 2.5, 3
+"""Where a group of many boxes would be more than so many times as wide as high, its leaves stand on so many levels in
+turn, and if that is not enough there is more room between levels."""
 
 
 def weight(view: View, arrow: Arrow) -> int:
@@ -83,9 +87,21 @@ class _Groups:
         pairs = {i: (local[arrows[i].tail], local[arrows[i].head]) for i in straight + beside}
         weighted = [(*pairs[i], weight(self.view, arrows[i])) for i in straight]
         turned = [pairs[i][::-1] for i in beside]
-        dot = skeleton({local[key]: self.sizes[key] for key in boxes}, weighted, turned)
+        edges = [pairs[i] for i in straight] + turned
+        sizes = {local[key]: self.sizes[key] for key in boxes}
+        found = self._known(skeleton(sizes, weighted, turned), edges)
+        if len(boxes) < MANY:
+            return found
+        if found.width > WIDEST * found.height:
+            found = self._known(skeleton(sizes, weighted, turned, leaf_depth=LEAF_DEPTH), edges)
+        if (lacks := found.width / WIDEST - found.height) > 0:
+            between = len({round(y) for _, y in found.centres.values()})
+            room = min(ROOM + lacks / between, 5 * ROOM)
+            found = self._known(skeleton(sizes, weighted, turned, ranksep=room, leaf_depth=LEAF_DEPTH), edges)
+        return found
+
+    def _known(self, dot: str, edges: list[tuple[int, int]]) -> Positions:
         if dot not in self.known:
-            edges = [pairs[i] for i in straight] + turned
             self.known[dot] = positions(dot, edges, self.deadline - time.monotonic())
         return self.known[dot]
 

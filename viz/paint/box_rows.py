@@ -74,7 +74,7 @@ def rows(box: Box, animated: bool) -> list[Row | Name]:
             lines.append(Row("", [Known(0, output.value)]))
         if output.differentiable:
             lines.append(Row("∇ ", timeline.of_box(output) if animated else [Known(0, output.grad)]))
-    return lines
+    return _aligned(lines)
 
 
 def _own_rows(box: Box, animated: bool) -> list[Row | Name]:
@@ -86,10 +86,10 @@ def _own_rows(box: Box, animated: bool) -> list[Row | Name]:
     return _aligned(lines)
 
 
-def _aligned(lines: list[Row]) -> list[Row]:
+def _aligned(lines: list[Row | Name]) -> list[Row | Name]:
     """The same lines with cells of one width, so that each entry's gradient stands under its value."""
     cell = max((_cell_width(state.data) for line in lines for state in line.states), default=CELL)
-    return [replace(line, cell=cell) for line in lines]
+    return [replace(line, cell=cell) if isinstance(line, Row) else line for line in lines]
 
 
 def _size(state: Known, sign: str, cell: float) -> tuple[float, float]:

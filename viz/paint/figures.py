@@ -57,16 +57,11 @@ def figures(placed: Arranged) -> Figures:
     for caption in captions(placed).values():
         taken.add(caption.rectangle)
     fan_out = Counter(arrow.tail for arrow in view.arrows)
-    across = Counter(arrow.tail for arrow in view.arrows if _is_across(placed, arrow))
     places, rectangles = {}, {}
-    for i, arrow in enumerate(view.arrows):
-        tail = view.boxes[arrow.tail]
-        if not _is_shown(arrow, tail):
-            continue
-        shared = across[arrow.tail] > 1 and _is_across(placed, arrow)
-        path = layout.arrows[i][::-1] if shared else layout.arrows[i]
+    for _, i, way in sorted(_ways(placed), key=lambda found: found[:2]):  # those with the least room come first
+        arrow = view.arrows[i]
         half = FIGURE.width(text_on(arrow, arrow.contribution)) / 2 + 2
-        for place in _candidates(path, half, fan_out[arrow.tail] > 1 and not shared):
+        for place in _candidates(way, half, fan_out[arrow.tail] > 1):
             mine = around(place, (2 * half, HEIGHT))
             if taken.is_free(mine):
                 taken.add(mine)
@@ -75,24 +70,35 @@ def figures(placed: Arranged) -> Figures:
     return Figures(places, rectangles)
 
 
+def _ways(placed: Arranged) -> Iterator[tuple[float, int, Way]]:
+    """The length of each arrow that has a number, which arrow it is, and its way from the end where the number goes."""
+    view, paths = placed.view, placed.layout.arrows
+    across = Counter(arrow.tail for arrow in view.arrows if _is_across(placed, arrow))
+    for i, arrow in enumerate(view.arrows):
+        tail = view.boxes[arrow.tail]
+        if _is_shown(arrow, tail):
+            shared = across[arrow.tail] > 1 and _is_across(placed, arrow)
+            way = Way(paths[i][::-1] if shared else paths[i])
+            yield way.length, i, way
+
+
 def _is_across(placed: Arranged, arrow: Arrow) -> bool:
     """Whether the arrow runs to another group, on a way that it may share."""
     boxes = placed.view.boxes
     return boxes[arrow.tail].place != boxes[arrow.head].place and boxes[arrow.head].place != "after"
 
 
-def _candidates(path: list[Point], half: float, fan_out: bool) -> Iterator[Point]:
+def _candidates(way: Way, half: float, fan_out: bool) -> Iterator[Point]:
     """Places on the arrow, from its start on; then beside it, where it is too short for its neighbours."""
-    way = Way(path)
     (x0, y0), (x1, y1) = way.at(0.0), way.at(20.0)
     level = abs(x1 - x0) / max(math.hypot(x1 - x0, y1 - y0), 1e-9)
     nearest = 9.0 + level * half + 12.0 * fan_out  # where several leave, far enough out for them to part
-    on_it = [way.at(nearest + further) for further in (0, 6, 12, 20, 30, 42, 56, 72)]
+    on_it = list(dict.fromkeys(way.at(nearest + further) for further in (0, 6, 12, 20, 30, 42, 56, 72)))
     yield from on_it
+    yield from (way.at(nearest + further) for further in range(84, int(min(way.length, 600.0)), 12))
     for lift in range(0, 42, 6):
         for x, y in on_it:
-            yield from ((x + side * half, y + side * lift) for side in (-1, 1))
-    yield from (way.at(nearest + further) for further in range(84, int(min(way.furthest, 2000.0)), 12))
+            yield from ((x + side * half, y + up * lift) for side, up in ((-1, -1), (1, 1), (1, -1), (-1, 1)))
 
 
 def _is_shown(arrow: Arrow, tail: Box) -> bool:

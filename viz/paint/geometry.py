@@ -75,11 +75,11 @@ class Way:
             for weights in _WEIGHTS
         ]
         self.lengths = [math.dist(a, b) for a, b in pairwise(self.points)]
-        self.furthest = 0.7 * sum(self.lengths)
+        self.length = sum(self.lengths)
 
     def at(self, distance: float) -> Point:
         """The point at a distance from the start, or seven tenths of the way along if that is nearer."""
-        distance = min(distance, self.furthest)
+        distance = min(distance, 0.7 * self.length)
         for length, a, b in zip(self.lengths, self.points[:-1], self.points[1:], strict=True):
             if distance <= length and length > 0:
                 share = distance / length

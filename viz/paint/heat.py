@@ -5,6 +5,7 @@ theme changes two colours and no cell. Negative cells have a minus in them, sinc
 in a black and white print.
 """
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -88,6 +89,6 @@ def strength(x: float, scale: float) -> int:
     >>> strength(-1.0, 5.0), strength(float("inf"), 4.0), strength(0.0, 0.0)
     (4, 20, 0)
     """
-    if np.isinf(x):
+    if math.isinf(x):
         return LEVELS
-    return 0 if scale == 0 or not np.isfinite(scale) else round(LEVELS * min(abs(x) / scale, 1.0))
+    return 0 if scale == 0 or not math.isfinite(scale) else round(LEVELS * min(abs(x) / scale, 1.0))

@@ -29,7 +29,7 @@ def phrases(view: View, grads: Iterable[Known], animated: bool) -> list[str]:
         grads: every state of a gradient that is painted.
         animated: whether numbers are still coming in.
     """
-    grads, shown = list(grads), [data for box in view.boxes for data in (box.value, box.grad)]
+    grads, shown = list(grads), [data for box in view.boxes for data in box.numbers]
     found = ["blue: value", "orange: gradient ∇, and on an arrow what it contributes"]
     if animated:
         found.append("–: not known yet")
@@ -48,7 +48,7 @@ def phrases(view: View, grads: Iterable[Known], animated: bool) -> list[str]:
 
 def has_strips(view: View) -> bool:
     """Whether there are arrays, which are painted as heat strips."""
-    in_boxes = any(np.ndim(data) > 0 for box in view.boxes for data in (box.value, box.grad))
+    in_boxes = any(np.ndim(data) > 0 for box in view.boxes for data in box.numbers)
     return in_boxes or any(np.ndim(s.value) > 0 for s in view.sums)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,9 @@ from .pen import FIGURE, SMALL, TITLE, TOTAL, Kind, Pen, heat_class, short
 MOST = 8
 """So many uses stand in lines of their own: the newest ones and the oldest ones."""
 
+PAGE = 1.6
+"""How many times as wide as high a picture should be."""
+
 _STRIP, _CELL, _LINE, _CHART = 62.0, 8.0, 12.0, 20.0
 _SPACE = "\N{NO-BREAK SPACE}"
 """SVG would make one of several usual ones."""
@@ -30,25 +34,37 @@ _DECADES = 8
 """Of the chart of all uses: what is smaller than the largest one by more powers of ten than that gets no bar."""
 
 
+@dataclass(frozen=True)
+class Measured:
+    """Shared weights, how wide a column of the panel must be for them, and, of each, how wide one entry is in letters.
+
+    ``animated``: with room for every state, not only for the last one.
+    """
+
+    sums: Sequence[Sum]
+    column: float
+    letters: Sequence[int]
+
+    @staticmethod
+    def of(sums: Sequence[Sum], animated: bool) -> Measured:
+        """Measure sums, which takes longer than to arrange them."""
+        letters = [_columns(s, animated) for s in sums]
+        widths = [_width(data, n) for s, n in zip(sums, letters, strict=True) for data in _shown(s, animated)]
+        return Measured(sums, max([210.0, *(width + _STRIP + 24 for width in widths)]) if sums else 0.0, letters)
+
+
 class Panel:
     """The panel of some shared weights, in as many columns as it takes to be no higher than ``room``, if it can.
 
-    ``animated``: with room for every state, not only for the last one. ``most``: so many uses have lines of their own.
+    ``most``: so many uses have lines of their own.
     """
 
     def __init__(
-        self,
-        sums: Sequence[Sum],
-        grad_scale: float,
-        prefix: str,
-        animated: bool = False,
-        room: float = math.inf,
-        most: int = MOST,
+        self, measured: Measured, grad_scale: float, prefix: str, room: float = math.inf, most: int = MOST
     ) -> None:
-        self.sums, self.grad_scale, self.prefix, self.most = sums, grad_scale, prefix, most
-        numbers = [_width(data, _columns(s)) for s in sums for data in _shown(s, animated)]
-        self.column = max([210.0, *(width + _STRIP + 24 for width in numbers)]) if sums else 0.0
-        heights = [_height(s, most) for s in sums]
+        self.sums, self.column, self.letters = measured.sums, measured.column, measured.letters
+        self.grad_scale, self.prefix, self.most = grad_scale, prefix, most
+        heights = [_height(s, most) for s in self.sums]
         self.places = _in_columns(heights, room - 44.0)
         self.columns = 1 + max((column for column, _ in self.places), default=0)
         self.width = self.column * self.columns
@@ -59,6 +75,10 @@ class Panel:
         pen.rectangle(x, y, self.width, self.height, "box card", rx=8)
         pen.text(x + 10, y + 18, "Shared weights: uses sum", "ink", TITLE)
         pen.text(x + 10, y + self.height - 9, "entries add; norms do not", "faint", SMALL)
+        if any(_own_lines(s, self.most)[1] for s in self.sums):
+            bars = "bars: the norm of each use, the oldest at the left, on a logarithmic scale"
+            room = self.width - 30 - SMALL.width("entries add; norms do not")
+            pen.text(x + self.width - 10, y + self.height - 9, _that_fits(bars, room), "faint", SMALL, "end")
         for i, (s, (column, down)) in enumerate(zip(self.sums, self.places, strict=True)):
             left, top = x + column * self.column, y + 30 + down
             about = f"{s.title}\nshared weight: its gradient is the sum of {len(s.parts)} contributions"
@@ -66,13 +86,12 @@ class Panel:
                 if pen.live or i == lit:
                     height = _height(s, self.most) - 4
                     pen.rectangle(left + 4, top - 5, self.column - 8, height, "frame", rx=5, lit=i == lit)
-                self._sum(pen, left + 10, top, s)
+                self._sum(pen, left + 10, top, s, self.letters[i])
 
-    def _sum(self, pen: Pen, x: float, y: float, s: Sum) -> None:
+    def _sum(self, pen: Pen, x: float, y: float, s: Sum, columns: int) -> None:
         right = x + self.column - 20
         pen.text(x, y + 10, fonts.clip(s.title, self.column - 30, TITLE.size, TITLE.font), "ink", TITLE)
         pen.text(x, y + 24, "value", "faint", SMALL)
-        columns = _columns(s)
         _entries(pen, x, y + 16, right, s.value, heat.VALUE, heat.largest([s.value]), columns, FIGURE)
         y += 28
         pen.text(x, y + 8, "∇ =", "orange", FIGURE)
@@ -114,25 +133,28 @@ def beside(
 ) -> tuple[Panel, bool]:
     """A panel no larger than a picture of a size, if it can be, and whether it stands under it rather than beside it.
 
-    With fewer lines a sum it gets smaller.
+    With fewer lines a sum it gets smaller. It stands where both together are nearer to the shape of a page.
     """
-    width, height = size
+    (width, height), measured = size, Measured.of(sums, animated)
     for most in (MOST, 4, 2):
-        left = Panel(sums, grad_scale, prefix, animated, max(height, 300.0), most)
-        under = _under(sums, grad_scale, prefix, animated, width, most)
-        best, goes_under = (under, True) if width + left.width > 2.2 * max(height, left.height) else (left, False)
+        left = Panel(measured, grad_scale, prefix, max(height, 300.0), most)
+        under = Panel(measured, grad_scale, prefix, _lowest(measured, width, most), most)
+        wide = (width + left.width) / max(height, left.height), max(width, under.width) / (height + under.height)
+        goes_under = abs(math.log(wide[1] / PAGE)) < abs(math.log(wide[0] / PAGE))
+        best = under if goes_under else left
         if best.width * best.height <= width * height:
             break
     return best, goes_under
 
 
-def _under(sums: Sequence[Sum], grad_scale: float, prefix: str, animated: bool, width: float, most: int) -> Panel:
-    """The lowest panel that is no wider than ``width``, if it can be."""
-    panel = Panel(sums, grad_scale, prefix, animated, most=most)
-    room = max((_height(s, most) for s in sums), default=0.0) + 44.0
-    while (found := Panel(sums, grad_scale, prefix, animated, room, most)).width > max(width, panel.column):
+def _lowest(measured: Measured, width: float, most: int) -> float:
+    """How high a panel must be that is no wider than ``width``, if it can be."""
+    heights = [_height(s, most) for s in measured.sums]
+    columns = max(1, int(1.1 * width / measured.column)) if measured.sums else 1
+    room = max([sum(heights) / columns, *heights])
+    while max((column for column, _ in _in_columns(heights, room)), default=0) >= columns:
         room += _LINE
-    return found
+    return room + 44.0
 
 
 def _entries(
@@ -162,9 +184,11 @@ def _is_few(data: Any) -> bool:
     return 1 < np.size(data) <= MAX_ENTRIES and np.ndim(data) > 0 and np.asarray(data).dtype.kind == "f"
 
 
-def _columns(s: Sum) -> int:
+def _columns(s: Sum, animated: bool) -> int:
     """How many characters wide the columns of a sum's entries are."""
-    shown = [data for data in _shown(s, animated=True) if data is not None and _is_few(data)]
+    if not _is_few(s.value):
+        return 0
+    shown = [data for data in _shown(s, animated) if data is not None]
     return 2 + max((len(number(x)) for data in shown for x in np.ravel(data)), default=0)
 
 
@@ -173,6 +197,14 @@ def _width(data: Any, columns: int) -> float:
         return np.size(data) * columns * TOTAL.width(_SPACE)
     strip = 8 * _CELL + 8 if np.ndim(data) > 0 and np.size(data) > MAX_ENTRIES else 0.0
     return strip + TOTAL.width(brief(data))
+
+
+def _that_fits(text: str, room: float) -> str:
+    """As many of the phrases of a text as there is room for."""
+    phrases = text.split(", ")
+    while phrases and SMALL.width(", ".join(phrases)) > room:
+        phrases.pop()
+    return ", ".join(phrases)
 
 
 def _own_lines(s: Sum, most: int) -> tuple[list[int], list[int]]:

@@ -16,7 +16,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from ..graph.timeline import Known, at
@@ -210,16 +209,21 @@ class Pen:
         tall = 9.0 if cells.shape[0] == 1 else 5.0
         paths: defaultdict[tuple[str, int], list[str]] = defaultdict(list)
         signs: defaultdict[str, list[str]] = defaultdict(list)
-        for (r, c), entry in np.ndenumerate(cells):
-            left, top = x + c * wide, y + r * tall
-            strength = heat.LEVELS if np.isnan(entry) else heat.strength(entry, scale)
-            end = "nan" if np.isnan(entry) else heat_class(colours, entry) if strength else "zero"
-            paths[end, strength].append(f"M{short(left)},{short(top)}h{short(wide)}v{short(tall)}h{short(-wide)}z")
-            if entry < 0:
-                sign = f"M{short(left + wide / 2 - 2)},{short(top + tall / 2)}h4"
-                signs["minus bold" if strength > heat.LEVELS / 2 else "minus"].append(sign)
-            elif np.isnan(entry):
-                signs["minus bold"].append(f"M{short(left + wide / 2 - 2)},{short(top + tall / 2 - 2)}l4,4m0,-4l-4,4")
+        lefts = [short(x + c * wide) for c in range(cells.shape[1])]
+        middles = [short(x + (c + 0.5) * wide - 2) for c in range(cells.shape[1])]
+        square = f"h{short(wide)}v{short(tall)}h{short(-wide)}z"
+        for r, row in enumerate(cells.tolist()):
+            top, middle = short(y + r * tall), y + (r + 0.5) * tall
+            for left, sign, entry in zip(lefts, middles, row, strict=True):
+                is_nan = entry != entry
+                strength = heat.LEVELS if is_nan else heat.strength(entry, scale)
+                end = "nan" if is_nan else heat_class(colours, entry) if strength else "zero"
+                paths[end, strength].append(f"M{left},{top}{square}")
+                if entry < 0:
+                    look = "minus bold" if strength > heat.LEVELS / 2 else "minus"
+                    signs[look].append(f"M{sign},{short(middle)}h4")
+                elif is_nan:
+                    signs["minus bold"].append(f"M{sign},{short(middle - 2)}l4,4m0,-4l-4,4")
         with self.group(f'class="cells"{self._look("cells")}'):
             for (end, strength), squares in paths.items():
                 self.path("".join(squares), end, strength=strength)

@@ -26,7 +26,7 @@ from .box_rows import rows
 from .figures import captions, figures, text_on
 from .geometry import around, arrowhead
 from .legend import Bars, has_strips, phrases
-from .panel import Panel, beside
+from .panel import Measured, Panel, beside
 from .pen import FIGURE, SMALL, TITLE, TOTAL, Pen, short, style
 
 MARGIN = 24.0
@@ -115,7 +115,7 @@ class _Painter:
         sums, size = view.sums if view.steps else (), (layout.width, layout.height)
         self.under = False
         if pen.live:  # a page's panel stands by itself, and scrolls
-            self.panel = Panel(sums, self.grad_scale, prefix, animated=True)
+            self.panel = Panel(Measured.of(sums, animated=True), self.grad_scale, prefix)
         else:
             self.panel, self.under = beside(sums, self.grad_scale, prefix, self.animated, size)
         self.bars = Bars(self.grad_scale) if has_strips(view) else None
