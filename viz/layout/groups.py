@@ -96,7 +96,7 @@ class _Groups:
             found = self._known(skeleton(sizes, weighted, turned, leaf_depth=LEAF_DEPTH), edges)
         if (lacks := found.width / WIDEST - found.height) > 0:
             between = len({round(y) for _, y in found.centres.values()})
-            room = min(ROOM + lacks / between, 5 * ROOM)
+            room = min(ROOM + lacks / between, 10 * ROOM)
             found = self._known(skeleton(sizes, weighted, turned, ranksep=room, leaf_depth=LEAF_DEPTH), edges)
         return found
 

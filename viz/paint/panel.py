@@ -137,11 +137,12 @@ def beside(
     """
     (width, height), measured = size, Measured.of(sums, animated)
     for most in (MOST, 4, 2):
-        left = Panel(measured, grad_scale, prefix, max(height, 300.0), most)
+        rooms = [max(height, 300.0), 1.5 * height, 2.0 * height]
+        left = [Panel(measured, grad_scale, prefix, room, most) for room in rooms]
         under = Panel(measured, grad_scale, prefix, _lowest(measured, width, most), most)
-        wide = (width + left.width) / max(height, left.height), max(width, under.width) / (height + under.height)
-        goes_under = abs(math.log(wide[1] / PAGE)) < abs(math.log(wide[0] / PAGE))
-        best = under if goes_under else left
+        shapes = [((width + panel.width) / max(height, panel.height), panel, False) for panel in left]
+        shapes.append((max(width, under.width) / (height + under.height), under, True))
+        _, best, goes_under = min(shapes, key=lambda shape: abs(math.log(shape[0] / PAGE)))
         if best.width * best.height <= width * height:
             break
     return best, goes_under
@@ -224,13 +225,13 @@ def _fading(pen: Pen, x: float, y: float, right: float, s: Sum | None) -> None:
     if not largest or not math.isfinite(largest):
         return
     bars = np.array_split(np.array(sizes), min(len(sizes), int(width / 2)))
-    step, path = width / len(bars), []
+    step, path = min(width / len(bars), _CELL), []
     for i, found in enumerate(bars):
         size = float(found.max())
         height = 14.0 * max(0.0, 1 + math.log10(size / largest) / _DECADES) if size > 0 else 0.0
         if height > 0:
             path.append(f"M{short(x + i * step)},{short(y + 14)}v{short(-height)}h{short(step * 0.8)}v{short(height)}z")
-    pen.path(f"M{short(x)},{short(y + 14)}h{short(width)}", "base")
+    pen.path(f"M{short(x)},{short(y + 14)}h{short(step * len(bars))}", "base")
     pen.path("".join(path), heat_class(heat.GRAD, 1))
 
 
