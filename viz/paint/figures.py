@@ -16,10 +16,12 @@ import numpy as np
 from ..graph.view import Arrow, Box
 from ..layout.arrange import Arranged, Point
 from ..numbers import UNKNOWN, brief, norm
+from . import fonts
 from .geometry import Occupied, Rectangle, Way, around
 from .pen import FIGURE, TITLE
 
-HEIGHT = 11.0
+HEIGHT, LABEL = 11.0, 60.0
+"""How high a number is, and how wide the name of a weight may be."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,9 @@ def _candidates(way: Way, half: float, fan_out: bool) -> Iterator[Point]:
     for lift in range(0, 42, 6):
         for x, y in on_it:
             yield from ((x + side * half, y + up * lift) for side, up in ((-1, -1), (1, 1), (1, -1), (-1, 1)))
+    for further in range(0, int(min(way.length, 600.0)), 8):
+        x, y = way.at(further, furthest=0.95)
+        yield from ((x + side * half, y + lift) for lift in range(-42, 43, 6) for side in (-1, 0, 1))
 
 
 def _is_shown(arrow: Arrow, tail: Box) -> bool:
@@ -109,7 +114,9 @@ def _is_shown(arrow: Arrow, tail: Box) -> bool:
 
 def text_on(arrow: Arrow, contribution: Any) -> str:
     """What stands on an arrow: a weight's name, that it is cut, or what it contributes."""
-    return arrow.label or ("cut: no ∇" if arrow.cut else _short(contribution))
+    return fonts.clip(arrow.label, LABEL, FIGURE.size, FIGURE.font) or (
+        "cut: no ∇" if arrow.cut else _short(contribution)
+    )
 
 
 def _short(data: Any) -> str:

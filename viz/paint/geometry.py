@@ -77,9 +77,9 @@ class Way:
         self.lengths = [math.dist(a, b) for a, b in pairwise(self.points)]
         self.length = sum(self.lengths)
 
-    def at(self, distance: float) -> Point:
-        """The point at a distance from the start, or seven tenths of the way along if that is nearer."""
-        distance = min(distance, 0.7 * self.length)
+    def at(self, distance: float, furthest: float = 0.7) -> Point:
+        """The point at a distance from the start, or at a share of the way if that is nearer."""
+        distance = min(distance, furthest * self.length)
         for length, a, b in zip(self.lengths, self.points[:-1], self.points[1:], strict=True):
             if distance <= length and length > 0:
                 share = distance / length
