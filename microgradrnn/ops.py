@@ -502,6 +502,7 @@ ROUND = Op(
     forward=lambda xp, x: xp.rint(x),
     local=(0.0,),
     routes=True,
+    in_floats=True,
     domain=("fraction",),
     example=(_ONE, {}),
 )
