@@ -110,6 +110,10 @@ class Compiled:
         self.why = entry if isinstance(entry, str) else ""
         if isinstance(entry, str):
             return self._recorded(arguments, named, given)
+        return self._by_program(entry, arguments, named, given)
+
+    def _by_program(self, entry: Entry, arguments: Any, named: Any, given: list[Any]) -> Any:
+        """The program's answer; that of the function itself where the program must not take these numbers."""
         try:
             found = entry.run(given)
         except Refused as error:
@@ -141,7 +145,10 @@ class Compiled:
         self.why = entry if isinstance(entry, str) else ""
         if self.strict and self.why:
             raise CannotFollow(f"compiled cannot follow the function: {self.why}")
-        return first.handed_out()
+        if isinstance(entry, str):
+            return first.handed_out()
+        # A call gives the same numbers whether or not it is the first: a resumed training goes on bit for bit.
+        return self._by_program(entry, arguments, named, given)
 
     def _record(self, arguments: Any, named: Any, given: list[Any]) -> RecordedCall:
         names = self._names_of(arguments, named)
