@@ -459,9 +459,10 @@ def test_the_picture_zooms_and_fits(show):
 
 
 def test_the_picture_is_dragged_and_a_drag_is_no_click(show):
-    tab = show(rnn_loss(4), reduced_motion="reduce")
+    tab = show(rnn_loss(4), width=900, reduced_motion="reduce")
     press(tab, *["ArrowRight"] * 5)
     left = "() => document.querySelector('.graph').scrollLeft"
+    tab.evaluate("() => { document.querySelector('.graph').scrollLeft = 120 }")  # so that there is room to drag
     before, place = tab.evaluate(left), box(tab, "z_4").locator(".box").bounding_box()
     x, y = place["x"] + 5, place["y"] + 5
     tab.mouse.move(x, y)
