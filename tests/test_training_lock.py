@@ -134,10 +134,13 @@ def test_a_child_that_was_forked_does_not_keep_the_lock_after_its_parents_death(
         import os, time
         from microgradrnn.training import Run
         with Run({str(tmp_path)!r}).lock():
+            end, start = os.pipe()
             child = os.fork()
             if child == 0:
+                os.write(start, b"!")  # it runs, so it has let go of the lock
                 time.sleep(60)
                 os._exit(0)
+            os.read(end, 1)
             print(child, flush=True)
             time.sleep(60)
     """
