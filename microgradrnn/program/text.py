@@ -140,7 +140,8 @@ class Text:
 
     def key(self, key: tuple[Any, ...]) -> str:
         """What stands between the brackets of an index."""
-        return ", ".join(self.text(part)[0] if isinstance(part, Expression) else _key_part(part) for part in key)
+        parts = (self.text(part)[0] if isinstance(part, Expression) else _key_part(part) for part in key)
+        return ", ".join(parts) or "()"
 
     def _transpose(self, x: Expression) -> str:
         inner, axes = self.within(x.args[0], ATOM), x.params["axes"]

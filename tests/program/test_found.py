@@ -290,3 +290,11 @@ def test_a_number_that_changes_from_step_to_step_takes_the_type_of_what_it_meets
         h = (x[t] + (h @ W) * 0.9**t).tanh()
     loss = (h * h).sum()
     assert_agrees(compile_graph(loss, [x], rewrites=rewrites), loss, [x], tolerance=1e-5)
+
+
+def test_an_index_that_names_nothing_is_written_as_an_empty_tuple():
+    """``dx[] += ...`` was no Python. The loss is the sum of x², whose gradient is 2 x."""
+    x = Tensor([1.0, 2.0], label="x")
+    value, grads = compile_graph((x[()] * x).sum(), [x])([1.0, 3.0])
+    assert value == 10.0
+    assert grads["x"].tolist() == [2.0, 6.0]
