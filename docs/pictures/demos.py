@@ -13,7 +13,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 DEMOS, KEPT = HERE.parents[1] / "demos", HERE / "demos"
-LARGEST = 150_000
+LARGEST = 200_000
 """Bytes: larger ones, as the page and the drawing that `04` writes as a bitmap, are not kept."""
 
 
