@@ -73,6 +73,7 @@ PROD = Op(
     example=(ONE, {"axis": 1, "keepdims": False}),
 )
 
+# At 0 it has a kink: the gradient there is 0, as PyTorch's; that of its scalar graph, of a root, is not a number.
 NORM = Op(
     name="norm",
     symbol="‖x‖",
@@ -90,7 +91,7 @@ NORM = Op(
     formula=("upstream * x / z",),
     needs="an axis that x has",
     in_floats=True,
-    domain=("real",),
+    domain=("nonzero",),
     example=(ONE, {"axis": 1, "keepdims": False}),
 )
 
