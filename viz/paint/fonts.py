@@ -1,10 +1,8 @@
-"""The fonts that text is measured and drawn with: DejaVu, which matplotlib brings, so that no system font is needed."""
+"""The fonts that text is measured and drawn with: DejaVu, as files of this package; no system font is needed."""
 
+import json
 from functools import cache
 from pathlib import Path
-
-import matplotlib
-from fontTools.ttLib import TTFont
 
 SANS, BOLD = "DejaVuSans.ttf", "DejaVuSans-Bold.ttf"
 MONO, MONO_BOLD = "DejaVuSansMono.ttf", "DejaVuSansMono-Bold.ttf"
@@ -12,17 +10,14 @@ MONO, MONO_BOLD = "DejaVuSansMono.ttf", "DejaVuSansMono-Bold.ttf"
 
 def path(name: str) -> Path:
     """Where a font's file is."""
-    return Path(matplotlib.get_data_path()) / "fonts" / "ttf" / name
+    return Path(__file__).parents[1] / "assets" / "fonts" / name
 
 
 @cache
-def _advances(name: str) -> tuple[dict[int, float], float]:
-    """Each character's width in em, and that of one that the font lacks."""
-    with TTFont(path(name), lazy=True) as font:
-        em = font["head"].unitsPerEm
-        widths = font["hmtx"]
-        table = {code: widths[glyph][0] / em for code, glyph in font.getBestCmap().items()}
-    return table, 1.0
+def _advances(name: str) -> dict[str, float]:
+    """Each character's width in em."""
+    table = json.loads(path("widths.json").read_text(encoding="ascii"))
+    return {character: float(advance) for advance, characters in table[name].items() for character in characters}
 
 
 def width(text: str, size: float, font: str = SANS) -> float:
@@ -31,8 +26,8 @@ def width(text: str, size: float, font: str = SANS) -> float:
     >>> width("ii", 10) < width("WW", 10)
     True
     """
-    table, missing = _advances(font)
-    return size * sum(table.get(ord(character), missing) for character in text)
+    advances = _advances(font)
+    return size * sum(advances.get(character, 1.0) for character in text)  # one that the font lacks may be this wide
 
 
 def clip(text: str, room: float, size: float, font: str = SANS) -> str:
