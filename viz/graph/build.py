@@ -206,7 +206,8 @@ class _Builder:
     def _box(self, node: Node, place: Place) -> int:
         run = self.run
         rule = node.op.rule.split(":")[0] if node.op else ""  # what the op does to a gradient, in a word
-        corner = f"{node.op.symbol} {rule}" if node.op and node.label else rule
+        symbol = node.op.symbol if node.op else ""
+        corner = rule if symbol in self.titles[node] else f"{symbol} {rule}"
         box = Box(
             key=len(self.boxes),
             title=self.titles[node],
@@ -222,6 +223,7 @@ class _Builder:
             scope=run.scope(node),
             like=self.counterparts.of(node),
             labelled=bool(node.label),
+            symbol="" if node.label else symbol,
         )
         self.boxes.append(box)
         return box.key
@@ -348,9 +350,8 @@ class _Builder:
         return tuple(sums[i] for i in sorted(kept))
 
     def _titles(self) -> dict[Node, str]:
-        """What stands at the head of each box: the node's name, or of an unlabelled op what it does."""
-        names = self.run.names
-        titles = {node: names[node] if node.label or not node.op else node.op.symbol for node in self.nodes}
+        """What stands at the head of each box: the node's name."""
+        titles = dict(self.run.names)
         for node in self.nodes:  # a class index is a number, and says nothing by itself
             if node.op is ops.CROSS_ENTROPY and not (node.inputs[1].label or node.inputs[1].op):
                 titles[node.inputs[1]] = "target"

@@ -13,9 +13,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from microgradrnn.precedence import ATOM
+
 from ..numbers import brief
 from .products import Index
-from .symbols import ATOM, Symbol
+from .symbols import Symbol
 
 NORMS = "‖ ‖ is a norm: entries add, norms do not"
 """The note for whoever sees a norm."""

@@ -177,7 +177,7 @@ def test_encoder_and_decoder_have_their_names_and_columns(free):
 
 def test_what_a_decoder_reads_of_all_of_an_encoder_stands_in_the_encoders_last_column():
     boxes = draw(sequences(2, free=True, bidirectional=True), max_nodes=1000).view.boxes
-    assert [box.place for box in boxes if box.title == "concat"] == [3]
+    assert [box.place for box in boxes if box.symbol == "concat"] == [3]
     states = [Tensor(np.full((1, 2), float(t)), f"s_{t}") for t in (1, 2)]
     attended = []
     for t, state in enumerate(states, start=1):
