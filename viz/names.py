@@ -1,7 +1,8 @@
 """What to call a node: its label, or, where it has none, the expression that made it, while that is short.
 
 - `names`: of all nodes of a graph. Leaves of one label are told apart by who reads them, or by their number.
-- `scope_names`: of scopes. `expression`: a node's op applied to its inputs' names; `level_of`: how tightly that binds.
+- `choosing`: which leaves are classes or rows. `scope_names`: of scopes.
+- `expression`: a node's op applied to its inputs' names; `level_of`: how tightly that binds.
 """
 
 from collections import Counter, defaultdict
@@ -43,12 +44,12 @@ def names(values: Mapping[Node, Any]) -> dict[Node, str]:
     found: dict[Node, str] = {}
     count: Counter[str] = Counter()
     alike = Counter(node.op.name for node in values if node.op)
-    told_apart = _told_apart(values)
+    told_apart, choices = _told_apart(values), choosing(values)
     numbered: set[Node] = set()
     for node, value in values.items():
         name = told_apart.get(node, "") or _label(node)
         if node.op is None:
-            found[node] = name or _leaf(node, value)
+            found[node] = name or (choices[node][0] if node in choices else _leaf(node, value))
             continue
         kind = node.op.name
         count[kind] += 1
@@ -60,6 +61,17 @@ def names(values: Mapping[Node, Any]) -> dict[Node, str]:
             name = f"{kind}#{count[kind]}" if alike[kind] > 1 else kind
         found[node] = name
     return found
+
+
+def choosing(nodes: Iterable[Node]) -> dict[Node, tuple[str, str]]:
+    """The integer leaves that choose classes or rows: what each is called without a label, and what it chooses."""
+    return {
+        x: node.op.chooses
+        for node in nodes
+        if node.op and node.op.chooses[1]
+        for x, domain in zip(node.inputs, node.op.domain, strict=False)
+        if domain == "index" and x.op is None and x.dtype.kind in "iu"
+    }
 
 
 def _label(node: Node) -> str:

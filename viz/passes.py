@@ -22,7 +22,7 @@ from microgradrnn.engine import Node, ancestors
 from microgradrnn.loops import Loop, Times, time_steps
 from microgradrnn.stepping import Edge, Visit, walk
 
-from .names import names
+from .names import choosing, names
 
 Consumer = tuple[Node, int]
 """A node that reads another one, and in which of its input slots."""
@@ -58,6 +58,11 @@ class Pass:
     visits: tuple[Visit, ...] = ()
     made: int = 0
     unknown: frozenset[Node] = frozenset()
+
+    @cached_property
+    def choices(self) -> Mapping[Node, tuple[str, str]]:
+        """The integer leaves that choose classes or rows: see `viz.names.choosing`."""
+        return choosing(self.nodes)
 
     @cached_property
     def _times(self) -> Times:

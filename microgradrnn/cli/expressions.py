@@ -155,7 +155,7 @@ def draw(
         'page "z*(x+y)" x=-2 y=5 z=-4',
         'page "tanh(w*x + b)^2" w=0.5 x=-1.2 b=0.3 --quiz -o neuron.html',
         "page run --text hello -o hello.html",
-        "page run --text hello --steps 1,5 -o ends.html",
+        "page run --text hello --steps 1,4 -o ends.html",
     ),
 )
 def page(

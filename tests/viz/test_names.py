@@ -3,10 +3,11 @@
 import json
 import re
 
+import numpy as np
 import pytest
 
 from benchmarks.architectures import recorded
-from microgradrnn import Value, functional
+from microgradrnn import Tensor, Value, functional
 from microgradrnn.engine import ancestors
 from viz import draw, explain, page
 from viz.passes import so_far, whole
@@ -73,3 +74,26 @@ def test_of_several_nodes_that_are_known_by_their_op_each_has_a_number():
     assert len(set(names)) == len(names)
     assert names[-1] == "tanh#8"
     assert not [name for name in names if "(" in name and "#" in name]
+
+
+def test_what_chooses_says_which_class_or_row_in_picture_words_and_page():
+    W = Tensor(np.eye(5), "W")
+    x, target = W[np.array([3])], Tensor(np.array([4]), "then 'e'")
+    loss = functional.cross_entropy(x, target) + functional.cross_entropy(x, [1])
+    loss.backward()
+    drawing = draw(loss)
+    svg = drawing.svg()
+    assert [box.title for box in drawing.view.boxes if box.chooses] == ["index", "then 'e'", "target"]
+    for said in ("row 3", "class 4", "class 1"):
+        assert f">{said}<" in svg
+        assert said in drawing.source
+    asked = loss.inputs[0]
+    assert "(then 'e': class 4)" in explain(asked, loss).text
+    assert "index: row 3" in explain(x, loss).text
+    assert "target: class 1" in page(loss).html
+    assert "then &#x27;e&#x27;: class 4" in page(loss).html
+
+
+def test_integers_that_choose_nothing_are_numbers():
+    root = Tensor(np.array([2, 3])) * Value(0.5, "w")
+    assert not [box for box in draw(root.sum()).view.boxes if box.chooses]

@@ -73,8 +73,8 @@ class Box:
     the number of the node's own turn; a constant and an alias have none. ``weight`` is, of an alias, the number of the
     turn of the weight that it stands for. ``scope`` is where it was recorded, and ``like`` what it has in common with
     the boxes of other time steps that do the same there. ``labelled`` says whether the user has named the node;
-    ``symbol`` is the op's, of a node without a label. A box that stands for several nodes has no value and no grad of
-    its own: those of its ``outputs`` are shown.
+    ``symbol`` is the op's, of a node without a label; ``chooses`` what its integers choose, such as a class. A box that
+    stands for several nodes has no value and no grad of its own: those of its ``outputs`` are shown.
     """
 
     key: int
@@ -93,6 +93,7 @@ class Box:
     like: Hashable = None
     labelled: bool = False
     symbol: str = ""
+    chooses: str = ""
     outputs: tuple[Output, ...] = ()
 
     @property

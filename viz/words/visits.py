@@ -20,7 +20,7 @@ from microgradrnn.precedence import ATOM, POWER, PRODUCT, SUM
 from microgradrnn.stepping import Edge
 
 from ..names import LONGEST, expression, level_of
-from ..numbers import MAX_ENTRIES, brief, number, signed
+from ..numbers import MAX_ENTRIES, brief, chosen, number, signed
 from ..passes import Pass
 from . import formula, products
 from .blocks import Ahead, Contribution, Definition, Equation, Part, Title, Upstream, VisitWords
@@ -155,6 +155,11 @@ class Words:
             kind="" if node.op else "a parameter" if isinstance(node, Parameter) else "a leaf",
             shape=node.shape,
             value=value,
+            choices=[
+                f"{self.names[x]}: {chosen(self.run.values[x], self.run.choices[x][1])}"
+                for x in node.inputs
+                if x in self.run.choices
+            ],
             put_in=list(self._put_in(node, value, numbers, detail)),
         )
 
