@@ -6,7 +6,16 @@
 """
 
 from microgradrnn.analysis.spectra import Spectrum, power_norms, spectrum
-from microgradrnn.analysis.states import find_states, grad_norms, state_jacobian
+from microgradrnn.analysis.states import find_states, grad_norms, named_states, state_jacobian
 from microgradrnn.analysis.weights import grad_by_time
 
-__all__ = ["Spectrum", "find_states", "grad_by_time", "grad_norms", "power_norms", "spectrum", "state_jacobian"]
+__all__ = [
+    "Spectrum",
+    "find_states",
+    "grad_by_time",
+    "grad_norms",
+    "named_states",
+    "power_norms",
+    "spectrum",
+    "state_jacobian",
+]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from microgradrnn.analysis import find_states
+from microgradrnn.analysis import find_states, named_states
 from microgradrnn.backprop import gradients
 from microgradrnn.engine import Node
 
@@ -26,12 +26,12 @@ class Flow:
 
     Attributes:
         title: of the model, for charts with several.
-        names: the states that were asked for.
+        names: of the states that were asked for; of loops that share steps each has its own, such as h1 and h1r.
     """
 
     def __init__(self, loss: Node, names: Sequence[str], title: str) -> None:
-        self.loss, self.names, self.title = loss, tuple(names), title
-        self._states = {name: find_states(loss, name) for name in names}
+        self._states = {name: states for asked in names for name, states in named_states(loss, asked).items()}
+        self.loss, self.names, self.title = loss, tuple(self._states), title
 
     @cached_property
     def gradients(self) -> dict[str, dict[int, Array]]:
@@ -116,6 +116,7 @@ def grad_flow(loss: Node, names: str | Sequence[str] = "h", title: str = "") -> 
     Args:
         loss: a node with one entry, recorded over time steps.
         names: labels without their step: "h", or several, such as ("h", "c", "f"); "h2" is the second layer of several.
+            "h" of loops without labels, such as one in each direction, gives a curve for each: h1 and h1r.
         title: what the model is called in charts.
 
     Returns:
