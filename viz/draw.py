@@ -74,7 +74,7 @@ class Drawing:
             ".svg": lambda: self.svg().encode(),
             ".png": self.png,
             ".pdf": lambda: pdf.pdf(self.svg()),
-            ".html": lambda: _HTML.format(title=escape(repr(self)), svg=self.svg()).encode(),
+            ".html": lambda: _HTML.format(title=escape(repr(self)), svg=fitting(self.svg())).encode(),
             ".dot": lambda: self.source.encode(errors="replace"),
             ".txt": lambda: self.to_text().encode(errors="replace"),
         }
@@ -90,11 +90,22 @@ class Drawing:
         return str(self.save(f"{path}.{format or self._format}"))
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        return {"image/svg+xml": self.svg(), "text/plain": repr(self)}
+        return {"image/svg+xml": fitting(self.svg()), "text/plain": repr(self)}
 
     def __repr__(self) -> str:
         steps = f", {len(self.view.steps)} time steps" if self.view.steps else ""
         return f"<Drawing of {len(self.view.boxes)} boxes and {len(self.view.arrows)} arrows{steps}>"
+
+
+def fitting(svg: str) -> str:
+    """A picture that is no wider than the cell or the page that it stands in.
+
+    Its width and height stay literal numbers, since PNG renderers and slide programs size a picture by them.
+
+    >>> fitting('<svg width="900" height="30"></svg>')
+    '<svg style="max-width: 100%; height: auto" width="900" height="30"></svg>'
+    """
+    return svg.replace("<svg ", '<svg style="max-width: 100%; height: auto" ', 1)
 
 
 def draw(

@@ -64,7 +64,8 @@ def find_states(root: Node, name: str = "h") -> dict[int, Node]:
             states = ((t, node) for loop in times.loops for t, node in loop.states().items() if node.requires_grad)
             found = _by_step(name, states)
     if not found:
-        there = ", ".join(sorted({f"{node.scope}/{label[1]}".lstrip("/") for label, node in labelled})) or "none"
+        there = ", ".join(sorted({f"{node.scope}/{label[1]}".lstrip("/") for label, node in labelled}))
+        there = there or "none; label the states h_1, h_2 ..., or record the steps of a loop in scope(name, t=t)"
         raise ValueError(f"find_states: no node with a gradient is labelled {name}_t; labelled by step are: {there}")
     return dict(sorted(found.items()))
 

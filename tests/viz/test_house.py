@@ -25,7 +25,7 @@ ROOMS = {
     "layout": {"graph"},
     "paint": {"graph", "layout", "words", "numbers"},
     "terminal": {"words", "numbers"},
-    "flow": {"numbers"},
+    "flow": {"paint", "numbers"},
 }
 """What each room may import; the verbs may import everything."""
 
