@@ -11,10 +11,12 @@ from typing import Any
 
 from microgradrnn.engine import Node
 
+from .draw_more import and_more
 from .graph.levels import Level, view_at
 from .graph.view import View
 from .layout.arrange import arrange_in_time
 from .paint import dot, pdf, svg
+from .paint.picture import fitting
 from .paint.png import png
 from .passes import Pass, so_far
 from .words.as_text import every_visit
@@ -97,17 +99,7 @@ class Drawing:
         return f"<Drawing of {len(self.view.boxes)} boxes and {len(self.view.arrows)} arrows{steps}>"
 
 
-def fitting(svg: str) -> str:
-    """A picture that is no wider than the cell or the page that it stands in.
-
-    Its width and height stay literal numbers, since PNG renderers and slide programs size a picture by them.
-
-    >>> fitting('<svg width="900" height="30"></svg>')
-    '<svg style="max-width: 100%; height: auto" width="900" height="30"></svg>'
-    """
-    return svg.replace("<svg ", '<svg style="max-width: 100%; height: auto" ', 1)
-
-
+@and_more
 def draw(
     root: Node,
     level: Level = "auto",
@@ -135,8 +127,12 @@ def draw(
         rankdir: which way a graph without time runs: LR, TB, BT or RL.
         format: what `Drawing.render` writes unless told: svg or png.
 
+    Other things have pictures of their own. A chain of forward messages (`microgradrnn.messages`): its units, what each
+    hands on to the next, and what its loss gives each weight; ``steps`` chooses units. A
+    `microgradrnn.analysis.Spectrum`: the matrix, its eigenvalues and its singular values.
+
     Raises:
-        TypeError: root is no node.
+        TypeError: root is none of these.
         ValueError: nothing was recorded at one of the steps, or an argument makes no sense.
 
     >>> from microgradrnn import Value
@@ -144,6 +140,12 @@ def draw(
     >>> f.backward()
     >>> draw(f)
     <Drawing of 5 boxes and 4 arrows>
+    >>> import numpy as np
+    >>> from microgradrnn import nn
+    >>> from microgradrnn.messages import synchronized
+    >>> chain = synchronized(nn.ManyToMany(2, 3, 2, seed=0), np.ones((4, 1, 2)), np.array([[0], [1], [1], [0]]))
+    >>> draw(chain)
+    <Picture of forward messages along 4 units: E = 2.817>
     """
     if not isinstance(root, Node):
         raise TypeError(f"draw takes a node, not {type(root).__name__}")

@@ -25,6 +25,7 @@ ROOMS = {
     "layout": {"graph"},
     "paint": {"graph", "layout", "words", "numbers"},
     "terminal": {"words", "numbers"},
+    "messages": {"paint", "numbers"},
     "flow": {"paint", "numbers"},
 }
 """What each room may import; the verbs may import everything."""

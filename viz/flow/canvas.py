@@ -6,6 +6,8 @@ Charts alone import matplotlib for drawing, and are imported when one is asked f
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from ..numbers import number
 from ..paint import heat
+from ..paint.picture import saved
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 MARKERS = "osD^vP"
@@ -25,33 +28,57 @@ _FULL = tuple(c / 255 for c in heat.GRAD.light[1])
 GRADIENT = LinearSegmentedColormap.from_list("gradient", [[1 - 0.12 * (1 - c) for c in _FULL], _FULL])
 """Sizes of gradients: the orange that gradients have in all pictures, from hardly any to full."""
 
+FADING = GRADIENT.reversed("fading")
+"""Contributions, from near ones to far ones."""
+
+_NEGATIVE, _POSITIVE = ([c / 255 for c in end] for end in heat.VALUE.light)
+SIGNED = LinearSegmentedColormap.from_list("signed", [_NEGATIVE, (1.0, 1.0, 1.0), _POSITIVE])
+"""Values, as heat strips show them: from the most negative through white to the most positive."""
+
 HALO = {"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": "none", "alpha": 0.8}
 """Behind a number on a line."""
 
-FORMATS = (".svg", ".png", ".pdf")
 _POINTS = 72
 
 
 class Chart(Figure):
-    """A matplotlib figure that shows itself in Jupyter, without pyplot."""
+    """A matplotlib figure that shows itself in Jupyter, without pyplot.
+
+    Args:
+        text: what it shows, in words and numbers.
+        options: of `matplotlib.figure.Figure`.
+    """
+
+    def __init__(self, text: str = "", **options: Any) -> None:
+        super().__init__(**options)
+        self.text_form = text
 
     def save(self, path: str | Path) -> Path:
-        """Write the chart; the name's ending says as what: .svg, .png or .pdf. Folders are made.
+        """Write the chart; the name's ending says as what: .svg, .png, .pdf or .txt. Folders are made.
 
         Raises:
             ValueError: another ending.
         """
-        path = Path(path)
-        if path.suffix.lower() not in FORMATS:
-            raise ValueError(f"a chart is saved as {', '.join(FORMATS)}, not as {path.suffix or path.name!r}")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self.savefig(path, dpi=2 * _POINTS)
-        return path
+        writers: dict[str, Callable[[], bytes]] = {
+            f".{kind}": partial(self._as, kind) for kind in ("svg", "png", "pdf")
+        }
+        return saved(path, {**writers, ".txt": lambda: f"{self.text_form}\n".encode(errors="replace")}, "a chart")
+
+    def svg(self) -> str:
+        """The chart as SVG."""
+        return self._as("svg").decode()
 
     def png(self) -> bytes:
         """The chart as PNG, at two pixels a point."""
+        return self._as("png")
+
+    def to_text(self) -> str:
+        """The same in words and numbers."""
+        return self.text_form
+
+    def _as(self, kind: str) -> bytes:
         data = io.BytesIO()
-        self.savefig(data, format="png", dpi=2 * _POINTS)
+        self.savefig(data, format=kind, dpi=2 * _POINTS)
         return data.getvalue()
 
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -21,12 +21,11 @@ _MOST_RATIOS = 12
 def figure(flow: Flow, *others: Flow) -> Chart:
     """Norms over time, and who hears of whom; of a single flow also units over time."""
     flows = [flow, *others]
-    kinds = [kind for kind in ("matrix", "units") if (kind == "units") != bool(others and flow.losses)]
-    if not others and flow.losses:
-        kinds = ["matrix", "units"]
+    of_losses = all(one.losses for one in flows)
+    kinds = ["matrix"] * of_losses + ["units"] * (not (of_losses and others))
     columns = [(one, kind) for one in flows for kind in kinds]
     rows = max(len(one.names) for one in flows)
-    drawn = Chart(figsize=(5 + 4 * len(columns), 1 + 3.2 * rows), layout="constrained")
+    drawn = Chart("\n\n".join(map(str, flows)), figsize=(5 + 4 * len(columns), 1 + 3.2 * rows), layout="constrained")
     grid = drawn.add_gridspec(rows, 1 + len(columns), width_ratios=(1.3, *[1.0] * len(columns)))
     _norms(drawn.add_subplot(grid[:, 0]), flows)
     scales = {kind: _scale([_data(one, kind, name) for one in flows for name in one.names]) for kind in kinds}
@@ -74,6 +73,8 @@ def _norms(axes: Axes, flows: list[Flow]) -> None:
     axes.set_yscale("log")
     axes.yaxis.set_major_formatter(in_figures)
     axes.set_ylim(bottom=floor / 2 if marked else 3 * floor)
+    steps = [t for flow, name in lines for t in flow.norms[name]]
+    axes.set_xlim(min(steps) - 0.5, max(steps) + 0.5)
     axes.set_xlabel("time step t")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_title("norm of the gradient at each step", fontsize=10)
@@ -108,7 +109,7 @@ def _heat(axes: Axes, drawn: Chart, flow: Flow, kind: str, name: str, scale: Log
     data, times = _data(flow, kind, name), list(flow.norms[name])
     if scale is not None:
         shown = np.ma.masked_where(~(data > 0), data)
-        log_bar(drawn, axes.imshow(shown, aspect="auto", cmap=GRADIENT, norm=scale), axes)
+        log_bar(drawn, axes.imshow(shown, aspect="auto", cmap=GRADIENT, norm=scale, interpolation="nearest"), axes)
     axes.patch.set(facecolor="#f4f4f4", hatch="////", edgecolor="#c8c8c8")
     for (i, j), x in np.ndenumerate(data):
         if np.isnan(x):

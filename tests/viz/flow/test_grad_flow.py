@@ -211,8 +211,9 @@ def test_a_chart_shows_itself_in_jupyter_and_is_saved_as_its_name_says(tmp_path)
     assert bundle["image/png"].startswith(b"\x89PNG")
     assert size["image/png"]["width"] == chart.get_size_inches()[0] * 72
     assert chart.save(tmp_path / "made" / "flow.svg").read_bytes().startswith(b"<?xml")
-    with pytest.raises(ValueError, match=r"saved as \.svg, \.png, \.pdf, not as '\.txt'"):
-        chart.save(tmp_path / "flow.txt")
+    with pytest.raises(ValueError, match=r"saved as \.svg, \.png, \.pdf, \.txt, not as '\.gif'"):
+        chart.save(tmp_path / "flow.gif")
+    assert chart.save(tmp_path / "flow.txt").read_text(encoding="utf-8").startswith("dL/dh_t, of the whole loss")
 
 
 def test_labels_in_a_chart_are_no_formulas_and_none_is_left_out():
