@@ -6,8 +6,8 @@
 >>> y.backward()
 >>> draw(y).save("square.svg")  # doctest: +SKIP
 
-The verbs that people call stand in files of their own: `draw`, `page`, `frames`, `step`, `explain`, `heat_matrix`. What happens, and
-in which order, the rooms say, each of which knows only those above it:
+The verbs that people call stand in files of their own: `draw`, `page`, `frames`, `step`, `explain`, `heat_matrix`. What
+happens, and in which order, the rooms say, each of which knows only those above it:
 
 - `viz.passes`: one run of forward and backward as data that never changes, with `viz.names` and `viz.numbers`.
 - `viz.words`: a pass -> what there is to say about each visit, as blocks -> text, HTML, LaTeX, lines for a terminal.
