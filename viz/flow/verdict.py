@@ -51,7 +51,7 @@ def verdict(norms: Mapping[int, float], what: str, way: str = "back in time") ->
         said.append(f"is exactly 0 at t = {_range(zeros)}")
     if broken:
         said.append(f"is {norms[broken[0]]} at t = {_range(broken)}")
-    return f"{what} {'; it '.join(said) or 'is known at one time step only'}"
+    return f"{what} {'; it '.join(said) or 'is known at one time step only; record more to see what a step does to it'}"
 
 
 def _change(norms: Mapping[int, float], way: str) -> str:

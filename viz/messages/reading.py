@@ -66,6 +66,11 @@ class Reading:
     loss: float
     words: str
 
+    @property
+    def trained(self) -> list[str]:
+        """The parameters that get a gradient."""
+        return [name for name, total in self.totals.items() if total.any()]
+
 
 def read(chain: Chain, steps: Collection[int] | None = None) -> Reading:
     """Pass messages along a chain and keep what a picture shows of it.
