@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from ..numbers import brief, norm, number
+from ..numbers import brief, number
 from ..paint import fonts, heat
 from ..paint.pen import FIGURE, SMALL, TITLE, Pen
 from ..paint.picture import Picture, element
 from .reading import Reading, Unit
-from .sizes import CELL, GAP, HEAD, MARGIN, PAD, RISE, ROW, TALL, Sizes, height, rows_of, size, terms
+from .sizes import CELL, GAP, HEAD, HEADS, MARGIN, PAD, RISE, ROW, TALL, Sizes, height, rows_of, size, terms
 
 
 def paint(reading: Reading) -> Picture:
@@ -39,11 +39,12 @@ class _Painter:
             x, before = x + sizes.unit, unit
         x += 24
         self._totals(x)
-        width = x + sizes.loss + MARGIN
         title = f"forward messages along {reading.steps} units: E = {number(reading.loss)}"
         self.pen.text(MARGIN, MARGIN + 8, f"F{title[1:]}", "ink", TITLE)
         below = RISE + 24 if any(unit.reads is not None for unit in reading.units) else 0.0
-        bottom = self._legend(sizes.unit_top + sizes.unit_height + below + 22, width)
+        y = sizes.unit_top + sizes.unit_height + below + 22
+        width = max(x + sizes.loss, self._bars(y)) + MARGIN
+        bottom = self._legend(y + 28, width)
         return Picture(title, element(self.pen, width, bottom + 6, title), f"{title}\n{reading.words}\n")
 
     # -- boxes --
@@ -61,7 +62,7 @@ class _Painter:
             y += ROW
         if t > 1:
             self._jacobian(x + PAD, left, unit)
-        for head, place in zip(("direct", "handed on", "message"), sizes.places(left), strict=True):
+        for head, place in zip(HEADS, sizes.places(left), strict=True):
             pen.text(place, sizes.rows_top - 5, head, "faint", SMALL)
         for name, y in self.sizes.tops():
             if unit.step.messages[name].any():
@@ -76,7 +77,7 @@ class _Painter:
         self.pen.text(x, y + 8, label, "ink", SMALL)
         left = max(left, x + SMALL.width(label) + 8)
         self.pen.grid(left, y, heat.grid(shown), CELL, self.sizes.state_scale, heat.GRAD, TALL)
-        self.pen.text(left + CELL * heat.shape(shown)[1] + 6, y + 8, norm(shown), "orange", FIGURE)
+        self.pen.text(left + CELL * heat.shape(shown)[1] + 6, y + 8, size(shown), "orange", FIGURE)
 
     def _equation(self, left: float, y: float, arrays: Iterable[Any]) -> None:
         """Three grids, each with its norm below it."""
@@ -158,8 +159,8 @@ class _Painter:
 
     # -- the foot --
 
-    def _legend(self, y: float, width: float) -> float:
-        """Colour bars, and what letters and signs mean; gives where it ends."""
+    def _bars(self, y: float) -> float:
+        """The colour bars; gives where they end."""
         sizes, x = self.sizes, MARGIN
         of_states, of_losses = number(sizes.state_scale), number(sizes.loss_scale)
         for colours, ink, low, high in (
@@ -172,10 +173,14 @@ class _Painter:
             self.pen.grid(x, y + 0.5, np.linspace(-1, 1, 9)[None], 9.0, 1.0, colours)
             self.pen.text(x + 85, y + 8, high, ink, FIGURE)
             x += 85 + FIGURE.width(high) + 18
+        return x - 18
+
+    def _legend(self, y: float, width: float) -> float:
+        """What letters and signs mean; gives where it ends."""
         lines = fonts.wrap(self._phrases(), width - 2 * MARGIN, SMALL.size)
         for i, line in enumerate(lines):
-            self.pen.text(MARGIN, y + 28 + 14 * i, line, "faint", SMALL)
-        return y + 28 + 14 * len(lines)
+            self.pen.text(MARGIN, y + 14 * i, line, "faint", SMALL)
+        return y + 14 * len(lines)
 
     def _phrases(self) -> list[str]:
         reading = self.reading

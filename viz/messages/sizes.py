@@ -22,6 +22,8 @@ CELL, TALL = 8.0, 7.0
 """How wide and how tall a cell of a grid is."""
 HEAD, ROW = 24.0, 15.0
 """How tall a box's title is, and a line in it."""
+HEADS = ("direct", "handed on", "message")
+"""What the columns of an equation are."""
 _NAME = 90.0
 """How wide a name may be."""
 
@@ -63,7 +65,9 @@ class Sizes:
         equations = [(name, terms(unit, name)) for unit in units for name in carried]
         symbols = [unit.symbol(name) for unit in units for name in carried]
         letters = max([30.0, *(TITLE.width(symbol) for symbol in symbols)])
-        first, second, third = (max([0.0, *(_width(arrays[k]) for _, arrays in equations)]) for k in range(3))
+        first, second, third = (
+            max([SMALL.width(head), *(_width(arrays[k]) for _, arrays in equations)]) for k, head in enumerate(HEADS)
+        )
         rows = {
             name: max(height(a) for other, arrays in equations if other == name for a in arrays) for name in carried
         }

@@ -2,6 +2,7 @@
 
 import re
 import xml.etree.ElementTree as ET
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -89,15 +90,22 @@ def reverse_total(model, x):
     return gradients(loss)[model.rnn.cells[0][0].W_hh]
 
 
+@pytest.mark.parametrize("hidden", [1, 3])
 @pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
-def test_no_text_leaves_the_picture_and_no_boxes_overlap(cell):
-    root = ET.fromstring(draw(many_to_many(cell=cell)[2]).svg())
-    width = float(root.get("width"))
+@pytest.mark.parametrize("architecture", list(ARCHITECTURES.values()), ids=list(ARCHITECTURES))
+def test_no_text_leaves_the_picture_or_lies_on_another_and_no_boxes_overlap(architecture, cell, hidden):
+    root = ET.fromstring(draw(build(architecture, Sizes(T=2, N=2, hidden=hidden), cell).chain).svg())
+    width, lines = float(root.get("width")), {}
     for text in root.iter(f"{SVG}text"):
-        long = fonts.width(text.text, float(text.get("font-size").removesuffix("px")))
+        font = fonts.MONO if "Mono" in text.get("font-family", "") else fonts.SANS
+        long = fonts.width(text.text, float(text.get("font-size").removesuffix("px")), font)
         left = float(text.get("x")) - {None: 0.0, "middle": long / 2, "end": long}[text.get("text-anchor")]
         assert left >= 0, text.text
         assert left + long <= width, text.text
+        lines.setdefault(round(float(text.get("y"))), []).append((left, left + long, text.text))
+    for line in lines.values():
+        for (_, end, text), (start, _, following) in pairwise(sorted(line)):
+            assert end <= start, (text, following)
     boxes = [r for r in root.iter(f"{SVG}rect") if r.get("class").startswith("box")]
     corners = [tuple(float(box.get(a)) for a in ("x", "y", "width", "height")) for box in boxes]
     for i, (x, y, w, h) in enumerate(corners):
