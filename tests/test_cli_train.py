@@ -442,6 +442,19 @@ def test_messages_go_from_step_to_step_and_their_losses_sum_to_the_texts(tmp_pat
     assert chosen.startswith("After 'e', asked for 'a': step 2\n")
 
 
+def test_flow_says_both_gradients_of_every_layer(tmp_path, text):
+    run("train", text, "--out", tmp_path / "run", *SMALL, "--layers", 2)
+    said = run("flow", tmp_path / "run", "--text", "seas").stdout
+    for layer in ("h1", "h2"):
+        assert re.findall(rf"\|dL/d{layer}_(\d)\|.*\|dL_3/d{layer}_(\d)\|", said) == [
+            ("1", "1"),
+            ("2", "2"),
+            ("3", "3"),
+        ]
+        assert f"dL/d{layer}_t, of the whole loss," in said
+        assert f"dL_3/d{layer}_t, of the last step's loss alone," in said
+
+
 def test_messages_of_a_large_network_leave_weights_out_and_say_so(tmp_path, text):
     run("train", text, "--out", tmp_path / "run", *SMALL, "--hidden", 64, "--cell", "lstm", "--epochs", 1)
     result = run("messages", tmp_path / "run", "--text", "se", "-o", tmp_path / "m.svg")

@@ -15,6 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+from matplotlib.transforms import ScaledTranslation
 
 from ..numbers import number
 from ..paint import heat
@@ -92,9 +93,13 @@ def plain(label: str) -> str:
     return f" {label}" if label.startswith("_") else label
 
 
-def legend(axes: Axes, **look: Any) -> None:
-    """A legend whose labels are taken as they are, no formulas."""
-    for text in axes.legend(fontsize=8, **look).get_texts():
+def legend(axes: Axes, below: bool = False) -> None:
+    """A legend whose labels are taken as they are, no formulas; ``below``: clear of the lines, below the axes."""
+    place: dict[str, Any] = {}
+    if below:
+        shift = ScaledTranslation(0, -36 / _POINTS, axes.figure.dpi_scale_trans)
+        place = {"loc": "upper center", "bbox_to_anchor": (0.5, 0), "bbox_transform": axes.transAxes + shift}
+    for text in axes.legend(fontsize=8, **place).get_texts():
         text.set_parse_math(False)
 
 

@@ -25,7 +25,7 @@ def figure(flow: Flow, *others: Flow) -> Chart:
     kinds = ["matrix"] * of_losses + ["units"] * (not (of_losses and others))
     columns = [(one, kind) for one in flows for kind in kinds]
     rows = max(len(one.names) for one in flows)
-    drawn = Chart("\n\n".join(map(str, flows)), figsize=(5 + 4 * len(columns), 1 + 3.2 * rows), layout="constrained")
+    drawn = Chart("\n\n".join(map(str, flows)), figsize=(5 + 4 * len(columns), 1.2 + 3.4 * rows), layout="constrained")
     grid = drawn.add_gridspec(rows, 1 + len(columns), width_ratios=(1.3, *[1.0] * len(columns)))
     _norms(drawn.add_subplot(grid[:, 0]), flows)
     scales = {kind: _scale([_data(one, kind, name) for one in flows for name in one.names]) for kind in kinds}
@@ -79,7 +79,7 @@ def _norms(axes: Axes, flows: list[Flow]) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_title("norm of the gradient at each step", fontsize=10)
     axes.grid(alpha=0.3)
-    legend(axes)
+    legend(axes, below=True)
 
 
 def _series(flow: Flow, name: str) -> list[dict[int, float]]:
