@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar, overload
 import numpy as np
 
 from microgradrnn.analysis import Spectrum
-from microgradrnn.messages import Chain
+from microgradrnn.messages import Chain, Messages, Step
 
 from .messages.painting import paint
 from .messages.reading import read
@@ -44,6 +44,8 @@ def and_more(draw: Callable[P, R_co]) -> Draw[P, R_co]:
             return _chain(root, *args, **options)
         if isinstance(root, Spectrum):
             return _spectrum(root, *args, **options)
+        if isinstance(root, (Step, Messages)):
+            raise TypeError(f"draw takes the chain that messages are passed along, not its {type(root).__name__}")
         if isinstance(root, np.ndarray):
             raise TypeError("draw takes a node, not an array; heat_matrix draws a matrix")
         return draw(root, *args, **options)

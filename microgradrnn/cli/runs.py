@@ -108,7 +108,7 @@ def flow(
         str,
         typer.Option(callback=as_typed, help="What the network reads and is asked to predict.", show_default=False),
     ],
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="A chart to write: .svg, .png or .pdf.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="A chart to write: .svg, .png, .pdf or .txt.")] = None,
 ) -> None:
     """How much gradient arrives at each time step, of the whole loss and of the last step's alone."""
     from viz import grad_flow

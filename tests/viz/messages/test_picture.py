@@ -157,6 +157,8 @@ def test_what_cannot_be_drawn_is_said():
         draw(chain, steps=[1, 7])
     with pytest.raises(TypeError, match=r"only steps=.* can be chosen, not level"):
         draw(chain, level="cell")
+    with pytest.raises(TypeError, match="takes the chain that messages are passed along, not its Step"):
+        draw(next(message_steps(chain)))
     empty = Chain(chain.start, list, chain.loss, chain.parameters)
     with pytest.raises(ValueError, match="no units; its sequence needs at least one step"):
         draw(empty)
