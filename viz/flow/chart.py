@@ -21,8 +21,11 @@ _MOST_RATIOS = 12
 def figure(flow: Flow, *others: Flow) -> Chart:
     """Norms over time, and who hears of whom; of a single flow also units over time."""
     flows = [flow, *others]
-    of_losses = all(one.losses for one in flows)
-    kinds = ["matrix"] * of_losses + ["units"] * (not (of_losses and others))
+    kinds = ["matrix", "units"]
+    if not all(one.losses for one in flows):
+        kinds = ["units"]
+    elif others:
+        kinds = ["matrix"]
     columns = [(one, kind) for one in flows for kind in kinds]
     rows = max(len(one.names) for one in flows)
     drawn = Chart("\n\n".join(map(str, flows)), figsize=(5 + 4 * len(columns), 1.2 + 3.4 * rows), layout="constrained")

@@ -59,9 +59,10 @@ def _change(norms: Mapping[int, float], way: str) -> str:
     count, (low, high) = abs(start - end), (min(norms.values()), max(norms.values()))
     a_step = [norm / before for before, norm in pairwise(norms.values())]
     if high > 1.02 * max(first, last) or low < 0.98 * min(first, last):
-        turn = max(norms, key=lambda t: abs(math.log(norms[t] / math.sqrt(first * last))))
+        middle = (math.log(first) + math.log(last)) / 2  # logarithms, as products of tiny norms may be 0
+        turn = max(norms, key=lambda t: abs(math.log(norms[t]) - middle))
         return "goes up and down: " + ", ".join(f"{number(norms[t])} at t = {t}" for t in (start, turn, end))
-    factor = (last / first) ** (1 / count)
+    factor = math.exp((math.log(last) - math.log(first)) / count)
     steady = max(a_step) - min(a_step) <= 0.02 * factor
     average = "" if steady else f" on average ({number(min(a_step))} to {number(max(a_step))})"
     if 0.98 <= factor <= 1.02:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from microgradrnn import Tensor, functional, nn, optim, scope
 from microgradrnn.engine import ancestors
 from viz import grad_flow
+from viz.flow.verdict import verdict
 
 
 def linear(W, T=8):
@@ -161,6 +162,19 @@ def test_what_goes_up_and_down_is_not_said_to_shrink():
             h = h * factor + x
             h.label = f"h_{t}"
     assert grad_flow(h.sum()).verdict == "dL/dh_t goes up and down: 1 at t = 3, 8 at t = 1, 2 at t = 0"
+
+
+@given(st.lists(st.floats(1e-300, 1e300), min_size=2, max_size=8))
+def test_whatever_the_norms_what_is_said_of_the_ends_is_so(norms):
+    said = verdict(dict(zip(range(len(norms), 0, -1), norms, strict=True)), "g")
+    if "goes up and down" in said:
+        assert max(norms) > max(norms[0], norms[-1]) or min(norms) < min(norms[0], norms[-1])
+    elif "shrinks" in said:
+        assert norms[-1] < norms[0]
+    elif "grows" in said:
+        assert norms[-1] > norms[0]
+    else:
+        assert "keeps its size" in said
 
 
 @pytest.mark.parametrize("layers", [1, 2])
