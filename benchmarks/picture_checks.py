@@ -9,6 +9,7 @@ import itertools
 import re
 from collections import defaultdict
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -33,9 +34,9 @@ def faults(drawing: Drawing, every_use: bool) -> list[Fault]:
         every_use: whether every use of a node has an arrow of its own, so that contributions must sum.
     """
     source = drawing.svg()
-    placed = arrange_in_time("draw(root", drawing.view, svg.sizes, "LR")
+    placed = arrange_in_time("draw(root", drawing.view, svg.sizes, "auto")
     found = [*_names(placed.view), *_labels(placed), *_arrows(placed), *_scale(placed.view, source)]
-    found += _outputs(placed.view)
+    found += [*_outputs(placed.view), *_weights(placed.view), *_inside(placed, source)]
     return found + list(_sums(placed.view)) if every_use else found
 
 
@@ -138,6 +139,40 @@ def _outputs(view: View) -> Iterator[Fault]:
             yield "output", f"box {box.key}, {box.title}, shows no output"
 
 
+def _weights(view: View) -> Iterator[Fault]:
+    """Where a weight is read it shows a gradient; in a rolled picture what its boxes show adds up to its gradient.
+
+    A weight that stands on an arrow too shows only a part of it in boxes.
+    """
+    uses = defaultdict(list)
+    for box in view.boxes:
+        if box.role == "alias" and box.differentiable:
+            uses[box.title].append(box.grad)
+    known = any(box.grad is not None for box in view.boxes if box.role == "root")
+    on_arrows = {arrow.label for arrow in view.arrows}
+    totals = {s.title: s.total for s in view.sums}
+    for title, grads in uses.items():
+        if known and any(grad is None for grad in grads):
+            yield "weight", f"{title} shows no gradient"
+        elif known and view.captions and title in totals.keys() - on_arrows:
+            yield from _unequal("weight", f"what the boxes of {title} show", grads, totals[title])
+    for title, total in totals.items():
+        if known and total is None:
+            yield "weight", f"the panel shows no gradient of {title}"
+
+
+def _inside(placed: Arranged, source: str) -> Iterator[Fault]:
+    """The numbers and names on arrows lie inside the picture."""
+    found = re.search(r'<svg [^>]*viewBox="0 0 (\S+) (\S+)"', source)
+    graph = re.search(r'<g transform="translate\((\S+) (\S+)\)"', source)
+    assert found is not None
+    assert graph is not None
+    width, height, x, y = (float(part) for part in (found[1], found[2], graph[1], graph[2]))
+    for i, (left, top, right, bottom) in figures(placed).rectangles.items():
+        if left + x < 0 or top + y < 0 or right + x > width or bottom + y > height:
+            yield "outside", f"the number of arrow {i} is cut off at the border"
+
+
 def _sums(view: View) -> Iterator[Fault]:
     """The contributions out of a box add up to its gradient."""
     parts = defaultdict(list)
@@ -147,8 +182,12 @@ def _sums(view: View) -> Iterator[Fault]:
         found = parts[box.key]
         if box.grad is None or box.role in ("root", "gap") or any(part is None for part in found):
             continue
-        if not np.allclose(sum(found), box.grad, rtol=1e-9, atol=1e-12):
-            yield "sum", f"what leaves box {box.key}, {box.title}, does not add up to its gradient"
+        yield from _unequal("sum", f"what leaves box {box.key}, {box.title},", found, box.grad)
     for s in view.sums:
-        if s.total is not None and not np.allclose(sum(part for _, part in s.parts), s.total, rtol=1e-9, atol=1e-12):
-            yield "sum", f"the uses of {s.title} do not add up to its gradient"
+        if s.total is not None:
+            yield from _unequal("sum", f"what the uses of {s.title} contribute", [part for _, part in s.parts], s.total)
+
+
+def _unequal(kind: str, what: str, parts: list[Any], total: Any) -> Iterator[Fault]:
+    if not np.allclose(sum(parts), total, rtol=1e-9, atol=1e-12):
+        yield kind, f"{what} does not add up to the gradient"

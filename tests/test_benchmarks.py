@@ -10,10 +10,11 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
+from microgradrnn.loops import time_steps
 from tests.witnesses import assert_close
 
 with patch.dict(os.environ):  # benchmarks bind this process, and all that it starts, to one thread
-    from benchmarks import chart, contenders, networks, performance, scalar, workers
+    from benchmarks import chart, contenders, loops, networks, performance, scalar, workers
     from benchmarks.contenders import CONTENDERS, HAND, JAX, MYGRAD, PROGRAM, PYTORCH, RECORDED
     from benchmarks.problems import Case, make_problem
 
@@ -187,3 +188,13 @@ def test_the_chart_is_drawn_for_light_and_dark(figures, tmp_path):
 
 def test_every_contender_has_its_line_in_the_chart_but_min_char_rnn():
     assert set(CONTENDERS) - set(chart.LOOKS) == {contenders.MIN_CHAR_RNN}
+
+
+def test_the_benchmark_of_loops_prints_a_line_a_graph(monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["loops", "--nodes", "200", "--rounds", "1"])
+    loops.main()
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 1 + len(loops.GRAPHS)
+    assert all(line.count(" s") == 3 for line in lines[1:])
+    assert len(time_steps(loops.recurrence(200)).steps) == 40
+    assert not time_steps(loops.other_weights(200)).loops

@@ -131,7 +131,6 @@ def test_a_drawing_of_an_unknown_kind_is_refused(tmp_path):
     ("options", "said"),
     [
         (["--rolled"], "--rolled is for graphs with time steps, and this one has none: leave it out, or name a RUN"),
-        (["--level", "network"], "--level network is for graphs with time steps"),
         (["--steps", "1"], "--steps is for graphs with time steps"),
         (["--steps", "1;2"], "'1;2' is no list of time steps such as 1,2,8 or 1-3,8"),
         (["--steps", "3-1"], "'3-1' is no list of time steps"),

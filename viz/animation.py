@@ -45,7 +45,7 @@ def animate(who: str, root: Node, steps: Iterable[int] | None, max_nodes: int) -
     if max_nodes < 1:
         raise ValueError(f"{who}: max_nodes must be at least 1, not {max_nodes}")
     run = whole(root)
-    placed = arrange_in_time(f"{who}(loss", build(run, steps, max_nodes), _animated, "LR")
+    placed = arrange_in_time(f"{who}(loss", build(run, steps, max_nodes), _animated, "auto")
     return Animation(run, Words(run), placed, tuple(highlights(placed.view, run)))
 
 

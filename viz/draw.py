@@ -40,7 +40,7 @@ class Drawing:
 
     def __init__(self, run: Pass, view: View, rankdir: str, format: str) -> None:  # noqa: A002 - as below
         self._run, self.view, self._rankdir, self._format = run, view, rankdir, format
-        self.source = dot.source(view, "BT" if view.steps else rankdir)
+        self.source = dot.source(view, "BT" if view.steps else "LR" if rankdir == "auto" else rankdir)
         self._prefix = f"d{_next_drawing()}-"
 
     def svg(self) -> str:
@@ -106,14 +106,14 @@ def draw(
     steps: Iterable[int] | None = None,
     max_nodes: int = 100,
     rolled: bool = False,
-    rankdir: str = "LR",
+    rankdir: str = "auto",
     format: str = "svg",  # noqa: A002 - the graphviz package's name
 ) -> Drawing:
     """Draw the graph behind ``root``: values, gradients, and on every arrow what it contributes.
 
     Where nodes were recorded in time steps (`microgradrnn.scope`), or a loop is found in the graph, each step is a
     column and weights shared by the steps stand in each as an alias with that step's contribution. Without time the
-    graph runs from left to right.
+    graph runs from left to right, or upwards where that would make it too wide.
 
     Args:
         root: any node; gradients show once a backward pass from it, or through it, has been made.
@@ -124,7 +124,7 @@ def draw(
         max_nodes: how many nodes are too many; what is left out is said on the picture.
         rolled: whether the time steps of a loop are one column, with an arrow back into it. Weights stand on the
             arrows, and only their gradients are shown, the sums over t.
-        rankdir: which way a graph without time runs: LR, TB, BT or RL.
+        rankdir: which way a graph without time runs: LR, TB, BT, RL, or "auto": LR, and BT where that is too wide.
         format: what `Drawing.render` writes unless told: svg or png.
 
     Other things have pictures of their own. A chain of forward messages (`microgradrnn.messages`): its units, what each
@@ -149,8 +149,8 @@ def draw(
     """
     if not isinstance(root, Node):
         raise TypeError(f"draw takes a node, not {type(root).__name__}")
-    if rankdir not in ("LR", "TB", "BT", "RL"):
-        raise ValueError(f"draw: rankdir is LR, TB, BT or RL, not {rankdir!r}")
+    if rankdir not in ("auto", "LR", "TB", "BT", "RL"):
+        raise ValueError(f"draw: rankdir is auto, LR, TB, BT or RL, not {rankdir!r}")
     if max_nodes < 1:
         raise ValueError(f"draw: max_nodes must be at least 1, not {max_nodes}")
     run = so_far(root)

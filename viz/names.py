@@ -1,7 +1,8 @@
 """What to call a node: its label, or, where it has none, the expression that made it, while that is short.
 
 - `names`: of all nodes of a graph. Leaves of one label are told apart by who reads them, or by their number.
-- `scope_names`: of scopes. `expression`: a node's op applied to its inputs' names.
+- `choosing`: which leaves are classes or rows. `scope_names`: of scopes.
+- `expression`: a node's op applied to its inputs' names; `level_of`: how tightly that binds.
 """
 
 from collections import Counter, defaultdict
@@ -10,22 +11,23 @@ from typing import Any
 
 from microgradrnn import Parameter
 from microgradrnn.engine import Node
+from microgradrnn.precedence import ATOM, LEVELS, POWER, SIGN, bracketed, sides
 
 from .numbers import brief
 
-LONGEST = 28
+LONGEST = 16
 """A longer expression is no name: the op's name and which of its kind the node is stand in its place."""
 
 MOST_INPUTS = 4
 """Of more inputs an expression names the first and the last."""
 
-_INFIX = {"add", "sub", "mul", "div", "pow", "matmul"}
-
 
 def names(values: Mapping[Node, Any]) -> dict[Node, str]:
-    """A name for each node: its label, a short expression, or the op and the node's number among those of that op.
+    """A name for each node: its label, a short expression of labels and numbers, or the op's name.
 
-    Of several leaves with one label each has the scope of what reads it before that: encoder.W_hh and decoder.W_hh.
+    Of several nodes of an op that are known by its name each has its number among the nodes of that op. Of several
+    leaves with one label each has the scope of what reads it before that: encoder.W_hh and decoder.W_hh. Boxes of every
+    level, words, the page and the terminal all call a node by this name.
 
     Args:
         values: the data of each node, inputs before what reads them.
@@ -35,17 +37,41 @@ def names(values: Mapping[Node, Any]) -> dict[Node, str]:
     >>> x, y = Value(1.0, label="x"), Value(2.0, label="y")
     >>> list(names({node: node.item() for node in ancestors((x + y) * 2)}).values())
     ['x', 'y', 'x + y', '2', '(x + y) * 2']
+    >>> root = ((x + y) * 2).tanh() + (x * y + 3).tanh()
+    >>> list(names({node: node.item() for node in ancestors(root)}).values())[-4:]
+    ['3', 'x * y + 3', 'tanh(x * y + 3)', 'add#3']
     """
     found: dict[Node, str] = {}
     count: Counter[str] = Counter()
-    told_apart = _told_apart(values)
+    alike = Counter(node.op.name for node in values if node.op)
+    told_apart, choices = _told_apart(values), choosing(values)
+    numbered: set[Node] = set()
     for node, value in values.items():
-        kind = node.op.name if node.op else "leaf"
-        count[kind] += 1
         name = told_apart.get(node, "") or _label(node)
-        name = name or (expression(node, found) if node.op else _leaf(node, value))
-        found[node] = name if node.label or len(name) <= LONGEST else f"{kind}#{count[kind]}"
+        if node.op is None:
+            found[node] = name or (choices[node][0] if node in choices else _leaf(node, value))
+            continue
+        kind = node.op.name
+        count[kind] += 1
+        if not name and numbered.isdisjoint(node.inputs):
+            name = expression(node, found)
+            name = name if len(name) <= LONGEST else ""
+        if not name:
+            numbered.add(node)
+            name = f"{kind}#{count[kind]}" if alike[kind] > 1 else kind
+        found[node] = name
     return found
+
+
+def choosing(nodes: Iterable[Node]) -> dict[Node, tuple[str, str]]:
+    """The integer leaves that choose classes or rows: what each is called without a label, and what it chooses."""
+    return {
+        x: node.op.chooses
+        for node in nodes
+        if node.op and node.op.chooses[1]
+        for x, domain in zip(node.inputs, node.op.domain, strict=False)
+        if domain == "index" and x.op is None and x.dtype.kind in "iu"
+    }
 
 
 def _label(node: Node) -> str:
@@ -103,21 +129,29 @@ def expression(node: Node, known: Mapping[Node, str]) -> str:
         return ""
     many = len(node.inputs) > MOST_INPUTS
     inputs = [*node.inputs[:1], *node.inputs[-1:]] if many else node.inputs
-    parts = [_operand(x, known) for x in inputs]
-    if op.name in _INFIX:
-        return f" {op.symbol} ".join(parts)
-    if op.name == "neg":
-        return f"−({parts[0]})" if parts[0].startswith("−") else op.symbol + parts[0]
-    if op.name == "add_n":
-        return " + … + ".join(parts) if many else " + ".join(parts)
-    bare = [known.get(x, "…") for x in inputs]
-    if many:
-        bare.insert(1, "…")
-    return f"{op.name}({', '.join(bare)})"
+    dots = ["…"] if many else []
+    if not op.operator or (op.any_number and len(inputs) == 1):
+        bare = [known.get(x, "…") for x in inputs]
+        return f"{op.name}({', '.join([*bare[:1], *dots, *bare[1:]])})"
+    sign = op.operator.replace("-", "−")
+    if len(inputs) == 1:
+        return f"{sign}{_operand(inputs[0], known, POWER)}"
+    left, right = sides(op.operator)
+    parts = [_operand(x, known, right if i else left) for i, x in enumerate(inputs)]
+    return f" {sign} ".join([*parts[:1], *dots, *parts[1:]])
 
 
-def _operand(x: Node, known: Mapping[Node, str]) -> str:
-    """An input's name, in brackets where it is itself an expression."""
+def level_of(node: Node) -> int:
+    """How tightly a node's expression holds together: see `microgradrnn.precedence`."""
+    if node.op is None or not node.op.operator or (node.op.any_number and len(node.inputs) == 1):
+        return ATOM
+    return SIGN if len(node.inputs) == 1 else LEVELS[node.op.operator]
+
+
+def _operand(x: Node, known: Mapping[Node, str], least: int) -> str:
+    """An input's name, in brackets where it holds together less tightly than its place asks for, or has a sign."""
     name = known.get(x, "…")
-    compound = not x.label and x.op is not None and " " in name and not name.endswith(")")
-    return f"({name})" if compound or (not x.label and " " in name and not name.startswith("(")) else name
+    if x.label or (x.op and name.partition("#")[0] == x.op.name):
+        return name
+    level = level_of(x) if x.op else SIGN if name.startswith("−") or " " in name else ATOM
+    return bracketed(name, level, ATOM if level == SIGN else least)

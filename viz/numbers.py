@@ -57,6 +57,19 @@ def brief(data: Any) -> str:
     return norm(array) if array.dtype.kind == "f" else f"{array.dtype}, {'×'.join(map(str, array.shape))}"
 
 
+def chosen(data: Any, what: str) -> str:
+    """Integers that choose something, such as classes; more than a few are counted.
+
+    >>> chosen(4, "class"), chosen([0, 2], "class"), chosen(np.arange(20), "row")
+    ('class 4', 'classes 0, 2', '20 rows')
+    """
+    found = np.ravel(data).tolist()
+    if len(found) == 1:
+        return f"{what} {found[0]}"
+    several = f"{what}{'es' if what.endswith('s') else 's'}"
+    return f"{several} {', '.join(map(str, found))}" if len(found) <= MAX_ENTRIES else f"{len(found):,} {several}"
+
+
 def entries(data: Any) -> str:
     """As `brief`, and every entry of an array of up to 50.
 

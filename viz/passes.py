@@ -22,7 +22,7 @@ from microgradrnn.engine import Node, ancestors
 from microgradrnn.loops import Loop, Times, time_steps
 from microgradrnn.stepping import Edge, Visit, walk
 
-from .names import names
+from .names import choosing, names
 
 Consumer = tuple[Node, int]
 """A node that reads another one, and in which of its input slots."""
@@ -58,6 +58,11 @@ class Pass:
     visits: tuple[Visit, ...] = ()
     made: int = 0
     unknown: frozenset[Node] = frozenset()
+
+    @cached_property
+    def choices(self) -> Mapping[Node, tuple[str, str]]:
+        """The integer leaves that choose classes or rows: see `viz.names.choosing`."""
+        return choosing(self.nodes)
 
     @cached_property
     def _times(self) -> Times:
@@ -146,11 +151,6 @@ class Pass:
         edge = self.edges.get((node, slot))
         return None if edge is None else edge.downstream
 
-    def complete(self, node: Node) -> int:
-        """The number of the visit after which the node's grad is complete; 0 for the root, with which a pass starts."""
-        arrivals = self.arrivals.get(node)
-        return arrivals[-1].visit if arrivals else 0
-
     def to_its_end(self) -> Pass:
         """The same pass with every visit made."""
         finished = self.made == len(self.visits) and not self.unknown
@@ -191,7 +191,7 @@ def whole(root: Node, upstream: Any = None) -> Pass:
     >>> from microgradrnn import Value
     >>> x = Value(3.0, "x")
     >>> run = whole(x * x)
-    >>> [arrival.edge.downstream for arrival in run.arrivals[x]], run.grad(x), run.complete(x), x.grad
+    >>> [arrival.edge.downstream for arrival in run.arrivals[x]], run.grad(x), run.history(x)[-1][0], x.grad
     ([3.0, 3.0], 6.0, 1, None)
     """
     visits = tuple(walk(root, root.grad if upstream is None else upstream))

@@ -8,7 +8,7 @@
 
 from microgradrnn.analysis.losses import grad_by_loss, state_names, step_losses
 from microgradrnn.analysis.spectra import Spectrum, power_norms, spectrum
-from microgradrnn.analysis.states import find_states, grad_norms, state_jacobian
+from microgradrnn.analysis.states import find_states, grad_norms, named_states, state_jacobian
 from microgradrnn.analysis.weights import grad_by_time
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "grad_by_loss",
     "grad_by_time",
     "grad_norms",
+    "named_states",
     "power_norms",
     "spectrum",
     "state_jacobian",

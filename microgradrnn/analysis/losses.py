@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from microgradrnn import ops
-from microgradrnn.analysis.states import find_states
+from microgradrnn.analysis.states import find_states, named_states
 from microgradrnn.backprop import gradients, order
 from microgradrnn.engine import Node, ancestors
 from microgradrnn.loops import Times, time_steps
@@ -31,7 +31,11 @@ def state_names(root: Node) -> list[str]:
     """The names under which `find_states` knows the hidden states of every layer and direction behind ``root``.
 
     As the cells of `nn` label them: h; h1, h2 with several layers; h1r for the direction that reads from the end. Where
-    two networks use one name at the same step, the scope of each stands before it. Without such labels it is h.
+    two networks use one name at the same step, the scope of each stands before it. Without such labels, as
+    `named_states` calls what loops hand on.
+
+    Raises:
+        ValueError: there are no states; says how to have some.
 
     >>> from microgradrnn import nn
     >>> outputs, _ = nn.GRU(2, 3, num_layers=2, bidirectional=True, seed=0)(np.ones((4, 1, 2)))
@@ -47,7 +51,7 @@ def state_names(root: Node) -> list[str]:
     for name, scopes in found.items():
         alone = sum(map(len, scopes.values())) == len(set().union(*scopes.values()))
         names += [name] if alone else [f"{scope}/{name}" for scope in scopes]
-    return names or ["h"]
+    return names or list(named_states(root))
 
 
 def step_losses(loss: Node) -> dict[int, Node]:

@@ -1,6 +1,7 @@
 """Gradients at the states and between them: how much of what is said at step j depends on step i.
 
-- `find_states`: the states of every step, found in a graph by their labels, or as what steps hand on.
+- `find_states`: the states of every step, found in a graph by their labels, or as what steps hand on;
+  `named_states`: the same for each loop where several have states at the same steps.
 - `grad_norms`: the norm of dL/dh_t at every step.
 - `state_jacobian`: dh_j/dh_i, as it was recorded.
 
@@ -10,6 +11,7 @@ All are passes of the engine that leave no trace: no ``grad`` is touched.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -18,7 +20,7 @@ from numpy.typing import NDArray
 
 from microgradrnn.backprop import gradients, order, seed, visit
 from microgradrnn.engine import Node, serial
-from microgradrnn.loops import time_steps
+from microgradrnn.loops import Times, time_steps
 from microgradrnn.norms import norm
 
 Array = NDArray[Any]
@@ -30,7 +32,9 @@ def find_states(root: Node, name: str = "h") -> dict[int, Node]:
     """The states behind ``root`` that get a gradient, by their labels: h_1, h_2 ..., as the cells of `nn` label them.
 
     In a loop of your own one label will do for the states of all steps, such as "h", and none for "h", which then is
-    the last of what each step hands on to the next; see `microgradrnn.loops.time_steps`.
+    the last of what each step hands on to the next; see `microgradrnn.loops.time_steps`. Where several loops without
+    labels have a state at one step, each has a name as in `nn`: h1 and h2 are those that run forward in time, h1r and
+    h2r those that run backward.
 
     Args:
         root: a loss, or any node computed from states.
@@ -53,6 +57,26 @@ def find_states(root: Node, name: str = "h") -> dict[int, Node]:
     >>> {t: round(node.item(), 3) for t, node in find_states(h).items()}
     {1: 0.462, 2: 0.227, 3: 0.113}
     """
+    found = named_states(root, name)
+    if len(found) > 1:
+        raise ValueError(f"find_states: several loops have states at the same steps; say which: {', '.join(found)}")
+    return next(iter(found.values()))
+
+
+def named_states(root: Node, name: str = "h") -> dict[str, dict[int, Node]]:
+    """What `find_states` finds, under its name; of several loops that share steps the states of each.
+
+    Raises:
+        ValueError: as `find_states`.
+
+    >>> from microgradrnn import Tensor
+    >>> x, W, V = Tensor([[1.0], [2.0], [3.0]]), Tensor([[0.5]]), Tensor([[0.2]])
+    >>> forth = back = Tensor([0.0])
+    >>> for t in range(3):
+    ...     forth, back = (x[t] + forth @ W).tanh(), (x[2 - t] + back @ V).tanh()
+    >>> {name: list(states) for name, states in named_states(forth + back).items()}
+    {'h1': [1, 2, 3], 'h1r': [1, 2, 3]}
+    """
     nodes = [node for node in reversed(order(root)) if node.label]
     labelled = [(label, node) for node in nodes if (label := re.fullmatch(r"(.+)_(\d+)", node.label))]
     found = _by_step(name, ((int(label[2]), node) for label, node in labelled if _is_named(node, label[1], name)))
@@ -60,14 +84,30 @@ def find_states(root: Node, name: str = "h") -> dict[int, Node]:
         times = time_steps(root)
         timed = ((times.of(node), node) for node in nodes if _is_named(node, node.label, name))
         found = _by_step(name, ((t, node) for t, node in timed if t is not None))
-        if not found and name == "h":
-            states = ((t, node) for loop in times.loops for t, node in loop.states().items() if node.requires_grad)
-            found = _by_step(name, states)
+        if not found and (loops := _of_loops(times, name)):
+            return loops
     if not found:
         there = ", ".join(sorted({f"{node.scope}/{label[1]}".lstrip("/") for label, node in labelled}))
         there = there or "none; label the states h_1, h_2 ..., or record the steps of a loop in scope(name, t=t)"
         raise ValueError(f"find_states: no node with a gradient is labelled {name}_t; labelled by step are: {there}")
-    return dict(sorted(found.items()))
+    return {name: dict(sorted(found.items()))}
+
+
+def _of_loops(times: Times, name: str) -> dict[str, dict[int, Node]]:
+    """The states that loops hand on: under "h", or, where they share steps, or one is asked for, under a name each."""
+    found: dict[str, dict[int, Node]] = {}
+    count: Counter[str] = Counter()
+    for loop in times.loops:
+        states = {t: node for t, node in sorted(loop.states().items()) if node.requires_grad}
+        if states:
+            way = "r" if loop.times[0] > loop.times[-1] else ""
+            count[way] += 1
+            found[f"h{count[way]}{way}"] = states
+    if name != "h":
+        return {name: found[name]} if name in found else {}
+    together = {t: node for states in found.values() for t, node in states.items()}
+    share = len(together) < sum(map(len, found.values()))
+    return found if share or not together else {"h": dict(sorted(together.items()))}
 
 
 def _is_named(node: Node, label: str, name: str) -> bool:
@@ -82,9 +122,8 @@ def _by_step(name: str, pairs: Iterable[tuple[int, Node]]) -> dict[int, Node]:
     for t, node in pairs:
         twin = found.setdefault(t, node)
         if twin is not node:
-            called = node.label or f"as nothing, and are states of step {t}"
             raise ValueError(
-                f"find_states: two nodes are labelled {called}, in the scopes {twin.scope!r} and {node.scope!r}; "
+                f"find_states: two nodes are labelled {node.label}, in the scopes {twin.scope!r} and {node.scope!r}; "
                 f"put a scope before the name, such as 'encoder/{name.rpartition('/')[2]}', or hand in a mapping "
                 "{t: node}"
             )

@@ -142,7 +142,7 @@ def draw(
         root.backward()
     from viz import draw
 
-    _check_time(root, {"--rolled": rolled, "--level network": level == "network", "--steps": steps is not None})
+    _check_time(root, {"--rolled": rolled, "--steps": steps is not None})
     with refusing():
         written = draw(root, level, steps, max_nodes, rolled).save(out)
     typer.echo(written)
@@ -155,6 +155,7 @@ def draw(
         'page "z*(x+y)" x=-2 y=5 z=-4',
         'page "tanh(w*x + b)^2" w=0.5 x=-1.2 b=0.3 --quiz -o neuron.html',
         "page run --text hello -o hello.html",
+        "page run --text hello --steps 1,4 -o ends.html",
     ),
 )
 def page(
@@ -163,6 +164,8 @@ def page(
     text: Text = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="The HTML file.")] = Path("page.html"),
     quiz: Quiz = False,
+    steps: Steps = None,
+    max_nodes: MaxNodes = 300,
 ) -> None:
     """Write a page that steps through the backward pass: one file, to open in any browser.
 
@@ -171,8 +174,9 @@ def page(
     root = root_of(expression, values or [], text)
     from viz.page import page
 
+    _check_time(root, {"--steps": steps is not None})
     with refusing(), np.errstate(all="ignore"):
-        page(root, out, quiz=quiz)
+        page(root, out, quiz, steps, max_nodes)
     typer.echo(out)
 
 

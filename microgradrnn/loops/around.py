@@ -49,15 +49,15 @@ def read_in_one_step(nodes: Sequence[Node], times: dict[Node, int]) -> dict[Node
     readers: dict[Node, list[tuple[Node, int]]] = {}
     for node in nodes:
         for slot, x in enumerate(node.inputs):
-            if (x.op is None or is_part(x)) and x not in times:
+            if x not in times and (x.op is None or is_part(x)):
                 readers.setdefault(x, []).append((node, slot))
     found: dict[Node, int] = {}
     shared: set[Node] = set()
     for x in reversed(nodes):
         if x in readers:
-            steps = {times.get(node, found.get(node)) for node, _ in readers[x]}
-            t = steps.pop()
-            if steps:
+            uses = readers[x]
+            t = times.get(uses[0][0], found.get(uses[0][0]))
+            if any(times.get(node, found.get(node)) != t for node, _ in uses[1:]):
                 shared.add(x)
             elif t is not None:
                 found[x] = t
@@ -86,5 +86,7 @@ def _starts(
             key = node.op, node.scope, *(x if x in shared else None for x in node.inputs)
             keys[node] = key, counts[key, t]
             counts[key, t] += 1
-            carried |= {(keys[node], slot) for slot, x in enumerate(node.inputs) if x.op and times.get(x, t) != t}
+            for slot, x in enumerate(node.inputs):
+                if x.op and times.get(x, t) != t:
+                    carried.add((keys[node], slot))
     return {x for x in candidates if any((keys.get(node), slot) in carried for node, slot in readers[x])}

@@ -22,6 +22,10 @@ from microgradrnn.loops.whole_steps import is_sum
 class Loop:
     """A loop as it was unrolled.
 
+    Of nested loops this is the outer one, and its steps are the columns of a picture: all that the inner loop makes in
+    a step belongs to that step, in ``steps`` in the order of recording. Where the outer loop hands nothing on, as one
+    over examples, each run of the inner loop is a loop of its own, and its steps count from 1.
+
     Attributes:
         steps: the nodes that each step has made, oldest first, in the order in which the steps were recorded.
         times: the time step of each. They fall where a sequence is read from its end.

@@ -203,18 +203,19 @@ class Recording:
 
     def _first_steps(self, start: int, period: int, count: int) -> bool:
         """Whether the first two steps read alike, and the third where there is one; and where not, remember it."""
-        several, good = min(count, 3), True
-        for q in range(period):
-            for slot in range(len(self.inputs[start + q])):
-                came = _Came(self, start + q, period, slot, several)
-                length = 1 if _are_two_weights(came[0], came[1]) else self._read(came, start, period)[1]
-                if length < several:
-                    good = False
-                    self._remember(start + q + (length - 1) * period, period, slot)
-                    if count > 2 and count * period > _FEW:
-                        why = Broken(self.nodes[start + q + length * period], slot)
-                        self._failed.append((range(start, start + count * period), why))
-        return good
+        several = min(count, 3)
+        slots = [(q, slot) for q in range(period) for slot in range(len(self.inputs[start + q]))]
+        came = {place: _Came(self, start + place[0], period, place[1], several) for place in slots}
+        # Weights that differ from step to step are seen at once, and where there are any, nothing else need be read.
+        lengths = {place: 1 for place in slots if _are_two_weights(came[place][0], came[place][1])}
+        lengths = lengths or {place: self._read(came[place], start, period)[1] for place in slots}
+        broken = {place: length for place, length in lengths.items() if length < several}
+        for (q, slot), length in broken.items():
+            self._remember(start + q + (length - 1) * period, period, slot)
+            if count > 2 and count * period > _FEW:
+                why = Broken(self.nodes[start + q + length * period], slot)
+                self._failed.append((range(start, start + count * period), why))
+        return not broken
 
     def _remember(self, place: int, period: int, slot: int) -> None:
         """Note that a period breaks at a place, unless it depends on where the loop starts."""

@@ -32,6 +32,7 @@ INDEX = Op(
     push=(lambda xp, v, z, x, *arrays, key: v[index_key(key, arrays)],),
     formula=("zeros, with upstream added where x was read",),
     needs="indices that lie inside x's shape",
+    chooses=("index", "row"),
     domain=("real", "index"),
     example=(((3, 4), (5,)), {"key": (ARRAY,)}),
 )

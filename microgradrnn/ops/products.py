@@ -71,6 +71,7 @@ def _transposed(x: Any, y: Any) -> str:
 MATMUL = Op(
     name="matmul",
     symbol="@",
+    operator="@",
     latex=r"x \, y",
     rule="swaps: each input gets upstream times the other matrix, transposed",
     forward=lambda xp, x, y: xp.matmul(x, y),

@@ -45,6 +45,10 @@ class Op:
     Args:
         name: how errors, pages and generated programs call it.
         symbol: what stands in the picture.
+        operator: Python's operator (see `microgradrnn.precedence`) if names, formulas and programs write it so: between
+            its inputs, or before a single one; else it is written as a call.
+        chooses: of an op with an input of integers that choose (its domain is "index"): what such an input is called
+            where it has no label, and what it chooses: ``("target", "class")``.
         latex: the output as LaTeX, in ``x``, ``y`` or ``x_i``.
         rule: what it does to a gradient: a verb, a colon, and how.
         forward: ``forward(xp, *inputs, **params)`` -> output; elementwise ops have no params, only inputs.
@@ -81,6 +85,8 @@ class Op:
     latex: str
     rule: str
     forward: Function
+    operator: str = ""
+    chooses: tuple[str, str] = ("", "")
     local: Functions | None = None
     pull: Functions | None = None
     push: Functions | None = None

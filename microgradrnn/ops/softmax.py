@@ -153,6 +153,7 @@ CROSS_ENTROPY = Op(
     formula=("(softmax(x) - 1[m]) * upstream",),
     in_floats=True,
     needs="logits of shape (..., classes) and integer targets of shape (...)",
+    chooses=("target", "class"),
     domain=("real", "index"),
     example=(((2, 4), (2,)), {"reduction": "sum", "ignore_index": None}),
 )

@@ -27,8 +27,8 @@ def test_contributions_of_a_node_sum_to_its_grad_and_the_last_one_completes_it()
     for node in order(root)[1:]:
         parts = [arrival.edge.downstream for arrival in run.arrivals[node]]
         np.testing.assert_allclose(sum(parts), run.grad(node), rtol=1e-12, atol=1e-15)
-        assert run.complete(node) == max(arrival.visit for arrival in run.arrivals[node]) < run.turns[node]
-    assert run.complete(root) == 0
+        assert run.history(node)[-1][0] == max(arrival.visit for arrival in run.arrivals[node]) < run.turns[node]
+    assert run.history(root)[-1][0] == 0
 
 
 @given(st.integers(0, 60))

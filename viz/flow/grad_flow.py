@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from microgradrnn.analysis import find_states, state_names, step_losses
+from microgradrnn.analysis import named_states, state_names, step_losses
 from microgradrnn.backprop import gradients
 from microgradrnn.engine import Node, serial
 
@@ -32,14 +32,15 @@ class Flow:
 
     Attributes:
         title: of the model, for charts with several.
-        names: the states that were asked for, or found.
+        names: of the states that were asked for, or found; of loops that share steps each has its own, such as h1 and
+            h1r.
         letter: what the loss is called.
     """
 
     def __init__(self, loss: Node, names: Sequence[str], title: str) -> None:
-        self.loss, self.names, self.title = loss, tuple(names), title
+        self._states = {name: states for asked in names for name, states in named_states(loss, asked).items()}
+        self.loss, self.names, self.title = loss, tuple(self._states), title
         self.letter = loss.label if re.fullmatch(r"[^\W\d_]\w{0,9}", loss.label or "") else "L"
-        self._states = {name: find_states(loss, name) for name in names}
         self._rows: dict[int, dict[str, dict[int, float]]] = {}
 
     @cached_property

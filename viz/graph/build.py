@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from microgradrnn import Parameter, ops
+from microgradrnn import Parameter
 from microgradrnn.engine import Node
 
 from ..passes import Pass
@@ -42,7 +42,7 @@ class _Builder:
         self.run, self.root, self.nodes, self.max_nodes = run, run.root, run.nodes, max_nodes
         self.t, self.all_steps, self.consumers = run.t, run.steps, run.consumers
         self.shared = self._shared()
-        self.titles = self._titles()
+        self.titles = self.run.names
         self.counterparts = Counterparts(self.shared, self.consumers, self.t, self._is_carried)
         self.places = self._places()
         self.detached = self._detached()
@@ -206,7 +206,8 @@ class _Builder:
     def _box(self, node: Node, place: Place) -> int:
         run = self.run
         rule = node.op.rule.split(":")[0] if node.op else ""  # what the op does to a gradient, in a word
-        corner = f"{node.op.symbol} {rule}" if node.op and node.label else rule
+        symbol = node.op.symbol if node.op else ""
+        corner = rule if symbol in self.titles[node] else f"{symbol} {rule}"
         box = Box(
             key=len(self.boxes),
             title=self.titles[node],
@@ -222,6 +223,8 @@ class _Builder:
             scope=run.scope(node),
             like=self.counterparts.of(node),
             labelled=bool(node.label),
+            symbol="" if node.label else symbol,
+            chooses=run.choices.get(node, ("", ""))[1],
         )
         self.boxes.append(box)
         return box.key
@@ -346,12 +349,3 @@ class _Builder:
         norms = [0.0 if s.total is None else float(np.linalg.norm(np.ravel(s.total))) for s in sums]
         kept = sorted(range(len(sums)), key=lambda i: -norms[i])[:MOST_SUMS]
         return tuple(sums[i] for i in sorted(kept))
-
-    def _titles(self) -> dict[Node, str]:
-        """What stands at the head of each box: the node's name, or of an unlabelled op what it does."""
-        names = self.run.names
-        titles = {node: names[node] if node.label or not node.op else node.op.symbol for node in self.nodes}
-        for node in self.nodes:  # a class index is a number, and says nothing by itself
-            if node.op is ops.CROSS_ENTROPY and not (node.inputs[1].label or node.inputs[1].op):
-                titles[node.inputs[1]] = "target"
-        return titles

@@ -93,14 +93,21 @@ def _is_inside(box: Box) -> bool:
 
 def _groups(view: View) -> list[Group]:
     """For each box the scope and step, and which part of that, whose box it goes into; or itself."""
-    wanted: list[Hashable] = [(box.scope, box.place) if _is_inside(box) else box.key for box in view.boxes]
+    readers: dict[int, set[int]] = {}
+    for arrow in view.arrows:
+        readers.setdefault(arrow.tail, set()).add(arrow.head)
+    wanted: list[Hashable] = [
+        (box.scope, box.place)
+        if _is_inside(box)
+        else (box.symbol, box.place, frozenset(readers[box.key]))
+        if _is_entry(box)
+        else box.key
+        for box in view.boxes
+    ]
     gap = {box.key for box in view.boxes if box.role == "gap"}  # what stands for many may be before and after others
     found: list[Group] = parts(
         wanted, [(a.tail, a.head) for a in view.arrows if not gap & {a.tail, a.head} and not a.back]
     )
-    readers: dict[int, set[int]] = {}
-    for arrow in view.arrows:
-        readers.setdefault(arrow.tail, set()).add(arrow.head)
     for box in view.boxes:
         of_reader = {found[reader] for reader in readers.get(box.key, ())}
         if len(of_reader) == 1 and all(_goes_into(box, view.boxes[reader]) for reader in readers[box.key]):
@@ -108,6 +115,14 @@ def _groups(view: View) -> list[Group]:
         elif len(of_reader) == 1 and "[" in box.title and _is_scalar_leaf(box):
             found[box.key] = (of_reader.pop(), box.place, box.role, _base(box)), 0
     return found
+
+
+def _is_entry(box: Box) -> bool:
+    """Whether a box is a number computed outside all scopes, and without a label: an entry of a lowered tensor, say.
+
+    Those that do the same for the same readers stand side by side.
+    """
+    return bool(box.symbol) and box.role == "op" and np.ndim(box.value) == 0
 
 
 def _is_scalar_leaf(box: Box) -> bool:
@@ -218,8 +233,8 @@ def _by_name(boxes: list[Box]) -> list[list[Box]]:
 
 
 def _base(box: Box) -> str:
-    """The name of a tensor's entry without its place: h_2 of h_2[0,1]."""
-    return box.title.partition("[")[0] or box.title
+    """The name of a tensor's entry without its place: h_2 of h_2[0,1]. Without a label it is what the op does."""
+    return box.symbol or box.title.partition("[")[0] or box.title
 
 
 def _output(boxes: list[Box], inside: Mapping[int, list[Any]]) -> Output:
@@ -232,7 +247,7 @@ def _output(boxes: list[Box], inside: Mapping[int, list[Any]]) -> Output:
     box = boxes[0] if len(boxes) == 1 else _joined(boxes)
     name = box.title if len(boxes) == 1 else f"{box.title} ×{len(boxes)}"
     within = total([part for found in boxes for part in inside.get(found.key, ())])
-    return Output(name, box.value, box.grad, box.differentiable, box.history, box.visit, within, box.like)
+    return Output(name, box.value, box.grad, box.differentiable, box.history, box.visit, within, box.like, box.symbol)
 
 
 def numbered(outputs: list[Output]) -> list[Output]:

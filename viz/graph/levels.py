@@ -34,7 +34,7 @@ def view_at(run: Pass, level: Level, steps: Iterable[int] | None, max_nodes: int
     if level not in get_args(Level):
         raise ValueError(f"draw: level is {', '.join(map(repr, get_args(Level)))}, not {level!r}")
     has_scopes = any(run.scope(node) for node in run.nodes)
-    if (rolled and not run.steps) or (level == "network" and not has_scopes):
+    if rolled and not run.steps:
         raise ValueError(
             "draw: nothing was recorded in time steps, and no loop was found, so there is nothing to roll; "
             "record in scope(name, t=t)"
@@ -47,8 +47,13 @@ def view_at(run: Pass, level: Level, steps: Iterable[int] | None, max_nodes: int
     if level == "auto" and wanted is None and not rolled and too_many:
         level = "cell"
     if level == "network" or rolled:
-        return _rolled(run, level, wanted, max_nodes)
-    return _cells(run, wanted, max_nodes) if level == "cell" else build(run, wanted, max_nodes)
+        view = _rolled(run, level, wanted, max_nodes)
+    else:
+        view = _cells(run, wanted, max_nodes) if level == "cell" else build(run, wanted, max_nodes)
+    if level in ("network", "cell") and not has_scopes:
+        note = "no scope was recorded, so each node has a box of its own: scope(name) gathers what belongs together"
+        return replace(view, notes=(*view.notes, note))
+    return view
 
 
 def _is_wide(times: Counter[int], max_nodes: int) -> bool:

@@ -105,7 +105,7 @@ def _any_step_of(boxes: list[Box]) -> Box:
     when = max((turn for box in boxes for turn, _ in box.history), default=0)
     return replace(
         first,
-        title=_one_name([_in_any_step(box.title, box.place) for box in boxes]),
+        title=_one_name([_in_any_step(box, box.place) for box in boxes]),
         corner=f"×{len(boxes)}" if is_weight else f"{first.corner} ×{len(boxes)}".strip(),
         value=None,
         grad=grad,
@@ -122,7 +122,7 @@ def _outputs_in_any_step(boxes: list[Box]) -> list[Output]:
     found: dict[Hashable, str] = {}
     for box in boxes:
         for output in box.outputs:
-            name = _in_any_step(output.name, box.place).partition(" (")[0]  # it is numbered anew
+            name = _in_any_step(output, box.place).partition(" (")[0]  # it is numbered anew
             found.setdefault((output.like, name), name)
     return numbered([Output(name, None, None, differentiable=False) for name in found.values()])
 
@@ -133,10 +133,16 @@ def _numbers(box: Box) -> str:
     return "; ".join(f"{out.name} value {brief(out.value)}, grad {brief(out.grad)}" for out in box.outputs)
 
 
-def _in_any_step(name: str, place: Place) -> str:
+def _in_any_step(named: Box | Output, place: Place) -> str:
+    """What a box or an output is called in any step: its name without the step, or of no label the op's symbol."""
+    name = named.title if isinstance(named, Box) else named.name
+    return named.symbol or _without_step(name, place)
+
+
+def _without_step(name: str, place: Place) -> str:
     """A name without its step: h_t for h_3, and h_t[0,1] for h_3[0,1].
 
-    >>> _in_any_step("h_3", 3), _in_any_step("h1_3[0,1]", 3), _in_any_step("x_2 'a'", 2), _in_any_step("W_31", 3)
+    >>> _without_step("h_3", 3), _without_step("h1_3[0,1]", 3), _without_step("x_2 'a'", 2), _without_step("W_31", 3)
     ('h_t', 'h1_t[0,1]', 'x_t', 'W_31')
     """
     for found in _STEP.finditer(name):

@@ -7,7 +7,7 @@ from typing import Any
 from microgradrnn.engine import Node
 
 from ..names import expression
-from ..numbers import entries
+from ..numbers import chosen, entries
 from ..passes import Pass
 from ..words.products import is_elementwise
 from .view import Tooltip
@@ -21,7 +21,8 @@ def of_node(run: Pass, node: Node, grad: Any) -> Tooltip:
     time, scope = f", t = {t}" if t is not None else "", f", scope {node.scope}" if node.scope else ""
     about.append(f"shape {node.shape}{time}{scope}")
     about += [] if node.requires_grad else ["constant: gets no gradient"]
-    numbers = [f"value {entries(run.values[node])}"]
+    value, choice = run.values[node], run.choices.get(node)
+    numbers = [chosen(value, choice[1]) if choice else f"value {entries(value)}"]
     return Tooltip(tuple(about), (*numbers, f"grad {entries(grad)}") if node.requires_grad else tuple(numbers))
 
 

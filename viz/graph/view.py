@@ -62,6 +62,7 @@ class Output:
     visit: int | None = None
     inside: Any = None
     like: Hashable = None
+    symbol: str = ""
 
 
 @dataclass(frozen=True)
@@ -71,8 +72,9 @@ class Box:
     ``history`` is how grad comes to be: pairs (how many visits have been made, what is known by then). ``visit`` is
     the number of the node's own turn; a constant and an alias have none. ``weight`` is, of an alias, the number of the
     turn of the weight that it stands for. ``scope`` is where it was recorded, and ``like`` what it has in common with
-    the boxes of other time steps that do the same there. ``labelled`` says whether the user has named the node. A box
-    that stands for several nodes has no value and no grad of its own: those of its ``outputs`` are shown.
+    the boxes of other time steps that do the same there. ``labelled`` says whether the user has named the node;
+    ``symbol`` is the op's, of a node without a label; ``chooses`` what its integers choose, such as a class. A box that
+    stands for several nodes has no value and no grad of its own: those of its ``outputs`` are shown.
     """
 
     key: int
@@ -90,6 +92,8 @@ class Box:
     scope: str = ""
     like: Hashable = None
     labelled: bool = False
+    symbol: str = ""
+    chooses: str = ""
     outputs: tuple[Output, ...] = ()
 
     @property

@@ -15,8 +15,8 @@ from .positions import Layout, Point, Sizes
 from .routes import Router, Site
 
 GUTTER, PADDING, HEAD, FOOT = 56.0, 16.0, 40.0, 16.0
-WIDEST, NARROW = 2.5, 1100.0
-"""Columns go on in a further row where a wider picture than that would be more than so many times as wide as high."""
+WIDEST = 2.5
+"""Columns go on in a further row where the picture would be more than so many times as wide as high."""
 
 
 def in_columns(view: View, sizes: Sizes, seconds: float) -> Layout:

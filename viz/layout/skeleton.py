@@ -22,13 +22,15 @@ def skeleton(
         beside: a box, and one to stand at its right on the same level.
         rankdir: which way arrows run.
         ranksep: room between levels.
-        leaf_depth: on how many levels the tails of arrows of weight 1 stand in turn.
+        leaf_depth: on how many levels what no arrow leads to stands in turn.
     """
     lines = [f"digraph {{ graph [rankdir={rankdir} nodesep=0.22 ranksep={ranksep / 72:.3f}]"]
     lines.append('  node [shape=box fixedsize=true label=""] edge [arrowhead=none]')
     lines += [f"  b{key} [width={width / 72:.4f} height={height / 72:.4f}]" for key, (width, height) in sizes.items()]
     lines += [f"  {{rank=same; b{left} -> b{right} [dir=none]}}" for left, right in beside]
+    edges = list(edges)
+    inner = {head for _, head, _ in edges}
     for i, (tail, head, weight) in enumerate(edges):
-        down = f" minlen={1 + i % leaf_depth}" if weight == 1 and leaf_depth > 1 else ""
+        down = f" minlen={1 + i % leaf_depth}" if tail not in inner and leaf_depth > 1 else ""
         lines.append(f"  b{tail} -> b{head} [weight={weight}{down}]")
     return "\n".join([*lines, "}", ""])

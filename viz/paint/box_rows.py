@@ -13,7 +13,7 @@ import numpy as np
 from ..graph import timeline
 from ..graph.timeline import Known
 from ..graph.view import Box
-from ..numbers import MAX_ENTRIES, brief, number
+from ..numbers import MAX_ENTRIES, brief, chosen, number
 from . import heat
 from .pen import DIGITS, FIGURE, SMALL, Pen
 
@@ -24,16 +24,20 @@ MORE = " …"
 
 @dataclass(frozen=True)
 class Row:
-    """A line of a box: its value, or, with a sign before it, its gradient."""
+    """A line of a box: its value, or, with a sign before it, its gradient.
+
+    ``chooses`` is what integers choose: a class, say.
+    """
 
     sign: str
     states: list[Known]
     cell: float = CELL
+    chooses: str = ""
 
     @property
     def size(self) -> tuple[float, float]:
         """The width and height that its largest state takes."""
-        found = [_size(state, self.sign, self.cell) for state in self.states]
+        found = [_size(state, self) for state in self.states]
         return max(width for width, _ in found), max(height for _, height in found)
 
     def paint(self, pen: Pen, x: float, y: float, width: float, grad_scale: float) -> None:
@@ -80,7 +84,7 @@ def rows(box: Box, animated: bool) -> list[Row | Name]:
 def _own_rows(box: Box, animated: bool) -> list[Row | Name]:
     elsewhere = box.value is None or (box.role == "alias" and box.differentiable)  # a weight's stands in the panel
     says_it_already = elsewhere or box.title == brief(box.value)
-    lines: list[Row | Name] = [] if says_it_already else [Row("", [Known(0, box.value)])]
+    lines: list[Row | Name] = [] if says_it_already else [Row("", [Known(0, box.value)], chooses=box.chooses)]
     grad = timeline.of_box(box) if animated else [Known(0, box.grad)]
     lines += [Row("∇ ", grad)] if box.differentiable else []
     return _aligned(lines)
@@ -92,13 +96,13 @@ def _aligned(lines: list[Row | Name]) -> list[Row | Name]:
     return [replace(line, cell=cell) if isinstance(line, Row) else line for line in lines]
 
 
-def _size(state: Known, sign: str, cell: float) -> tuple[float, float]:
+def _size(state: Known, row: Row) -> tuple[float, float]:
     data = state.data
     if _is_text(data):
-        return DIGITS.width(_figure(state, sign)), LINE_HEIGHT
+        return DIGITS.width(_text(state, row)), LINE_HEIGHT
     lines, columns = heat.shape(data)
-    strip = columns * cell
-    beside = DIGITS.width(_beside(state, sign)) + 8
+    strip = columns * row.cell
+    beside = DIGITS.width(_beside(state, row.sign)) + 8
     return strip + beside, max(LINE_HEIGHT, lines * 5.0 + 4) + (9 if _spelled_out(data) else 0)
 
 
@@ -107,7 +111,7 @@ def _paint(pen: Pen, x: float, y: float, width: float, state: Known, row: Row, s
     colours, ink = (heat.GRAD, "orange") if row.sign else (heat.VALUE, "blue")
     data = state.data
     if _is_text(data):
-        pen.text(x, y + 9, _figure(state, row.sign), ink, DIGITS)
+        pen.text(x, y + 9, _text(state, row), ink, DIGITS)
         return
     if not _spelled_out(data):
         pen.cells(x, y + 1, data, row.cell, scale, colours)
@@ -134,6 +138,10 @@ def _cell_width(data: Any) -> float:
     if _is_text(data) or not _spelled_out(data):
         return CELL
     return max(FIGURE.width(number(x)) for x in np.ravel(data)) + 6
+
+
+def _text(state: Known, row: Row) -> str:
+    return chosen(state.data, row.chooses) if row.chooses else _figure(state, row.sign)
 
 
 def _figure(state: Known, sign: str) -> str:

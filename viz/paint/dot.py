@@ -3,7 +3,7 @@
 import re
 
 from ..graph.view import Arrow, Box, Output, View
-from ..numbers import brief
+from ..numbers import brief, chosen
 
 _STYLE = {
     "data": 'style="rounded,filled" fillcolor="#eef5fd"',
@@ -65,7 +65,8 @@ def _node(box: Box) -> str:
 
 
 def _numbers(shown: Box | Output) -> str:
-    known = [] if shown.value is None else [brief(shown.value)]
+    choice = shown.chooses if isinstance(shown, Box) else ""
+    known = [] if shown.value is None else [chosen(shown.value, choice) if choice else brief(shown.value)]
     return "   ".join(known + [f"∇ {brief(shown.grad)}"] * shown.differentiable)
 
 

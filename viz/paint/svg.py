@@ -112,7 +112,11 @@ class _Painter:
         self.rows = {box.key: rows(box, self.animated) for box in view.boxes}
         self.grads = [state for lines in self.rows.values() for row in lines if row.sign for state in row.states]
         self.grad_scale = _grad_scale(self.grads, view.sums)
-        sums, size = view.sums if view.steps else (), (layout.width, layout.height)
+        sums, labels = view.sums if view.steps else (), figures(placed)
+        # A number beside the outermost arrow reaches further than any box.
+        self.width = max([layout.width, *(right for _, _, right, _ in labels.rectangles.values())])
+        self.height = max([layout.height, *(bottom for _, _, _, bottom in labels.rectangles.values())])
+        size = self.width, self.height
         self.under = False
         if pen.live:  # a page's panel stands by itself, and scrolls
             self.panel = Panel(Measured.of(sums, animated=True), self.grad_scale, prefix)
@@ -120,15 +124,15 @@ class _Painter:
             self.panel, self.under = beside(sums, self.grad_scale, prefix, self.animated, size)
         self.bars = Bars(self.grad_scale) if has_strips(view) else None
         self.captions = captions(placed)
-        self.figures = figures(placed).places
+        self.figures = labels.places
 
     # -- the whole --
 
     def svg(self) -> str:
         """Panel, graph and legend as one picture."""
-        pen, panel, layout = self.pen, self.panel, self.layout
+        pen, panel = self.pen, self.panel
         left, top = MARGIN, MARGIN
-        width, height = layout.width, layout.height
+        width, height = self.width, self.height
         if panel.sums:
             x, y = self._place_panel()
             if not self.under:
@@ -160,15 +164,15 @@ class _Painter:
     def _place_panel(self) -> Point:
         """Under the graph, or at its left, where it stands as high as its middle."""
         if self.under:
-            return MARGIN, self.layout.height + MARGIN + 16
-        return MARGIN, MARGIN + max(0.0, (self.layout.height - self.panel.height) / 2)
+            return MARGIN, self.height + MARGIN + 16
+        return MARGIN, MARGIN + max(0.0, (self.height - self.panel.height) / 2)
 
     def graph(self) -> str:
         """The graph alone, for a page whose style sheet knows it."""
         self.pen.out.clear()
         with self.pen.group(f'transform="translate({short(MARGIN)} {short(MARGIN)})"'):
             self._graph()
-        return self._element("title", self.layout.width + 2 * MARGIN, self.layout.height + 2 * MARGIN, self._about())
+        return self._element("title", self.width + 2 * MARGIN, self.height + 2 * MARGIN, self._about())
 
     def sums(self) -> str:
         """The shared weights' panel alone; empty without shared weights."""

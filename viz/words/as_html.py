@@ -36,7 +36,9 @@ def visit(words: VisitWords, strip: Strip) -> str:
     say = f"{_clip(definition.text)}. {upstream.what} {spoken(upstream.total)}"
     where = " · ".join(words.title.parts)
     put_in = "".join(f"{equation.made} = " for equation in definition.put_in)
-    about = f"<b class=blue>{xml(brief(definition.value))}</b>{f' · {definition.about}' if definition.about else ''}"
+    about = (
+        f"<b class=blue>{xml(brief(definition.value))}</b>{f' · {xml(definition.about)}' if definition.about else ''}"
+    )
     waiting = f"<p class=waits><b>{WAITING}</b> {xml(' · '.join(ahead.waiting))}"
     lines = [
         f'<li data-say="{xml(say)}"><p class=where>{xml(where[0].upper() + where[1:])}',

@@ -13,9 +13,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from microgradrnn.precedence import ATOM
+
 from ..numbers import brief
 from .products import Index
-from .symbols import ATOM, Symbol
+from .symbols import Symbol
 
 NORMS = "‖ ‖ is a norm: entries add, norms do not"
 """The note for whoever sees a norm."""
@@ -76,6 +78,7 @@ class Definition:
         kind: of a leaf which kind.
         shape: sizes of the axes.
         value: as it was recorded.
+        choices: which class or row an input chooses: "target: class 2".
         put_in: the equation with numbers put in: of a scalar the whole, of an array some entries.
     """
 
@@ -86,6 +89,7 @@ class Definition:
     kind: str
     shape: tuple[int, ...]
     value: Any
+    choices: Sequence[str]
     put_in: Sequence[Equation]
 
     @property
@@ -115,8 +119,8 @@ class Definition:
 
     @property
     def about(self) -> str:
-        """The shape, in words; empty for a scalar."""
-        return f"shape {'×'.join(map(str, self.shape))}" if self.shape else ""
+        """The shape of an array, and which class or row inputs choose, in words."""
+        return ", ".join([*([f"shape {'×'.join(map(str, self.shape))}"] if self.shape else []), *self.choices])
 
     def _parts(self, name: list[str], made: list[str]) -> list[str]:
         return (name if self.is_named else []) + made

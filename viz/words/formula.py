@@ -15,12 +15,9 @@ from typing import Any
 
 from microgradrnn.engine import Node
 from microgradrnn.ops import Op
+from microgradrnn.precedence import ATOM
 
-from .symbols import ATOM, Symbol, Symbols, lift
-
-_INFIX = {"add", "sub", "mul", "div", "pow", "neg", "add_n"}
-"""Ops whose forward is written with operators; the others are known by their names."""
-
+from .symbols import Symbol, Symbols, lift
 
 MOST_INPUTS = 8
 """A formula names so many inputs of one op; of more it names the first ones and the last one."""
@@ -75,7 +72,7 @@ def output(node: Node, named: Mapping[Node, Symbol]) -> Symbol | None:
     op, xs = node.op, list(_Inputs(node, named))
     if op is None or op.local is None:
         return None
-    if op.name in _INFIX:
+    if op.operator:
         return lift(op.forward(Symbols(), *xs))
     called = Symbols().call(op.name, *xs)
     return Symbol(called.text, called.latex if op.any_number else typeset(op, [x.within(ATOM)[1] for x in xs]))

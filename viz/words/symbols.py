@@ -16,10 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from ..numbers import number
+from microgradrnn.precedence import ATOM, POWER, PRODUCT, SIGN, SUM, bracketed, sides
 
-SUM, PRODUCT, SIGN, POWER, ATOM = range(5)
-"""How tightly an expression holds together: one that holds less tightly than its place asks for gets brackets."""
+from ..numbers import number
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,8 +44,8 @@ class Symbol:
     def __rtruediv__(self, other: Any) -> Any: return _divide(lift(other), self)
     def __pow__(self, other: Any) -> Any: return _raise(self, lift(other))
     def __rpow__(self, other: Any) -> Any: return _raise(lift(other), self)
-    def __floordiv__(self, other: Any) -> Any: return Symbols().floor(_divide(self, lift(other)))
-    def __rfloordiv__(self, other: Any) -> Any: return Symbols().floor(_divide(lift(other), self))
+    def __floordiv__(self, other: Any) -> Any: return _floor_divide(self, lift(other))
+    def __rfloordiv__(self, other: Any) -> Any: return _floor_divide(lift(other), self)
     def __mod__(self, other: Any) -> Any: return _remainder(self, lift(other))
     def __rmod__(self, other: Any) -> Any: return _remainder(lift(other), self)
     def __matmul__(self, other: Any) -> Any: return Symbols().matmul(self, other)
@@ -78,9 +77,16 @@ class Symbol:
 
     def within(self, level: int) -> tuple[str, str]:
         """Text and LaTeX for a place that asks for a level, in brackets where this one is lower."""
-        if self.level >= level:
-            return self.text, self.latex
-        return f"({self.text})", rf"\left({self.latex}\right)"
+        latex = self.latex if self.level >= level else rf"\left({self.latex}\right)"
+        return bracketed(self.text, self.level, level), latex
+
+    def beside(self, other: Symbol, operator: str) -> tuple[str, str, str, str]:
+        """Text and LaTeX of this one to the left of an operator, and of another one to its right.
+
+        A sign that follows an operator has brackets: a + (−b).
+        """
+        left, right = sides(operator)
+        return *self.within(left), *other.within(ATOM if other.level == SIGN else right)
 
 
 def lift(x: Any) -> Symbol:
@@ -111,19 +117,19 @@ def _add(a: Symbol, b: Symbol) -> Symbol:
         return b
     if _is(b, 0):
         return a
-    right, latex = b.within(PRODUCT) if b.level != SIGN else b.within(ATOM)
     folded = _fold(a, b, lambda x, y: x + y)
-    return folded if folded is not None else Symbol(f"{a.text} + {right}", f"{a.latex} + {latex}", SUM)
+    left, left_latex, right, right_latex = a.beside(b, "+")
+    return folded if folded is not None else Symbol(f"{left} + {right}", f"{left_latex} + {right_latex}", SUM)
 
 
 def _subtract(a: Symbol, b: Symbol) -> Symbol:
     folded = _fold(a, b, lambda x, y: x - y)
     if folded is not None or _is(b, 0):
         return folded if folded is not None else a
-    right, latex = b.within(PRODUCT) if b.level != SIGN else b.within(ATOM)
+    left, left_latex, right, right_latex = a.beside(b, "-")
     if _is(a, 0):
-        return Symbol(f"−{right}", f"-{latex}", SIGN)
-    return Symbol(f"{a.text} − {right}", f"{a.latex} - {latex}", SUM)
+        return Symbol(f"−{right}", f"-{right_latex}", SIGN)
+    return Symbol(f"{left} − {right}", f"{left_latex} - {right_latex}", SUM)
 
 
 def _multiply(a: Symbol, b: Symbol) -> Symbol:
@@ -136,7 +142,7 @@ def _multiply(a: Symbol, b: Symbol) -> Symbol:
     folded = _fold(a, b, lambda x, y: x * y)
     if folded is not None:
         return folded
-    (left, left_latex), (right, right_latex) = a.within(PRODUCT), b.within(POWER)
+    left, left_latex, right, right_latex = a.beside(b, "*")
     return Symbol(f"{left} × {right}", rf"{left_latex} \cdot {right_latex}", PRODUCT)
 
 
@@ -146,11 +152,17 @@ def _divide(a: Symbol, b: Symbol) -> Symbol:
     folded = _fold(a, b, lambda x, y: x / y) if not _is(b, 0) else None
     if folded is not None:
         return folded
-    return Symbol(f"{a.within(PRODUCT)[0]} / {b.within(POWER)[0]}", rf"\frac{{{a.latex}}}{{{b.latex}}}", PRODUCT)
+    left, _, right, _ = a.beside(b, "/")
+    return Symbol(f"{left} / {right}", rf"\frac{{{a.latex}}}{{{b.latex}}}", PRODUCT)
+
+
+def _floor_divide(a: Symbol, b: Symbol) -> Symbol:
+    left, _, right, _ = a.beside(b, "//")
+    return Symbol(f"{left} // {right}", rf"\lfloor \frac{{{a.latex}}}{{{b.latex}}} \rfloor", PRODUCT)
 
 
 def _remainder(a: Symbol, b: Symbol) -> Symbol:
-    (left, left_latex), (right, right_latex) = a.within(PRODUCT), b.within(POWER)
+    left, left_latex, right, right_latex = a.beside(b, "%")
     return Symbol(f"{left} mod {right}", rf"{left_latex} \bmod {right_latex}", PRODUCT)
 
 
@@ -161,10 +173,10 @@ def _not(a: Symbol) -> Symbol:
 def _raise(a: Symbol, b: Symbol) -> Symbol:
     if _is(b, 1) or _is(b, 0):
         return a if _is(b, 1) else lift(1)
-    base, base_latex = a.within(ATOM)
+    base, base_latex, power, _ = a.beside(b, "**")
     if _is(b, 2) and not re.search("[²³]$", base):
         return Symbol(f"{base}²", f"{{{base_latex}}}^2", POWER)
-    return Symbol(f"{base}^{b.within(ATOM)[0]}", f"{{{base_latex}}}^{{{b.latex}}}", POWER)
+    return Symbol(f"{base}^{power}", f"{{{base_latex}}}^{{{b.latex}}}", POWER)
 
 
 def _compare(a: Symbol, b: Symbol, sign: str, latex: str, holds: Callable[[Any, Any], bool]) -> Any:
@@ -195,6 +207,8 @@ class Symbols:
     # fmt: off
     divide = staticmethod(lambda a, b: _divide(lift(a), lift(b)))
     power = staticmethod(lambda a, b: _raise(lift(a), lift(b)))
+    floor_divide = staticmethod(lambda a, b: _floor_divide(lift(a), lift(b)))
+    remainder = staticmethod(lambda a, b: _remainder(lift(a), lift(b)))
     # fmt: on
 
     @staticmethod

@@ -16,15 +16,16 @@ import numpy as np
 
 from microgradrnn import Parameter
 from microgradrnn.engine import Node
+from microgradrnn.precedence import ATOM, POWER, PRODUCT, SUM
 from microgradrnn.stepping import Edge
 
-from ..names import LONGEST, expression
-from ..numbers import MAX_ENTRIES, brief, number, signed
+from ..names import LONGEST, expression, level_of
+from ..numbers import MAX_ENTRIES, brief, chosen, number, signed
 from ..passes import Pass
 from . import formula, products
 from .blocks import Ahead, Contribution, Definition, Equation, Part, Title, Upstream, VisitWords
 from .products import Index, is_elementwise
-from .symbols import ATOM, POWER, PRODUCT, SUM, Symbol, lift, numeral
+from .symbols import Symbol, lift, numeral
 
 MANY = 12
 """How many contributions, or nodes that wait, are listed."""
@@ -131,7 +132,7 @@ class Words:
         if made is not None:
             return made
         latex = formula.typeset(node.op, [self.symbols[x].within(ATOM)[1] for x in node.inputs])
-        return Symbol(expression(node, self.names), latex, PRODUCT if node.op.name == "matmul" else ATOM)
+        return Symbol(expression(node, self.names), latex, level_of(node))
 
     def _numbers(self, node: Node) -> dict[Node, Symbol] | None:
         """The node and its inputs as the numbers that they are, where all of them are scalars, and few."""
@@ -154,6 +155,11 @@ class Words:
             kind="" if node.op else "a parameter" if isinstance(node, Parameter) else "a leaf",
             shape=node.shape,
             value=value,
+            choices=[
+                f"{self.names[x]}: {chosen(self.run.values[x], self.run.choices[x][1])}"
+                for x in node.inputs
+                if x in self.run.choices
+            ],
             put_in=list(self._put_in(node, value, numbers, detail)),
         )
 

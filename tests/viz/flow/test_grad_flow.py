@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from microgradrnn import Tensor, functional, nn, optim, scope
+from microgradrnn.analysis import find_states
 from microgradrnn.engine import ancestors
 from viz import grad_flow
 from viz.flow.verdict import verdict
@@ -270,3 +271,35 @@ def test_what_has_no_flow_is_said():
         grad_flow(Tensor([1.0, 2.0]) * 2)
     with pytest.raises(TypeError, match="takes a node, not float"):
         grad_flow(1.0)
+
+
+def directions(steps=4):
+    """Two loops without any label, one in each direction, and a loss in which both have a part."""
+    rng = np.random.default_rng(0)
+    x = Tensor(rng.normal(size=(steps, 1, 3)))
+    W, U, V, Q = (Tensor(rng.normal(size=(3, 3))) for _ in range(4))
+    forth, back = Tensor(np.zeros((1, 3))), Tensor(np.zeros((1, 3)))
+    forward, backward = {}, {}
+    for t in range(steps):
+        forward[t + 1] = forth = (x[t] @ W + forth @ U).tanh()
+    for t in reversed(range(steps)):
+        backward[t + 1] = back = (x[t] @ V + back @ Q).tanh()
+    loss = functional.add_n([((forward[t] + backward[t]) ** 2).sum() for t in forward])
+    return loss, {"h1": forward, "h1r": backward}
+
+
+def test_of_two_directions_without_labels_each_has_a_curve_with_a_name():
+    loss, states = directions()
+    flow = grad_flow(loss)
+    loss.backward()
+    assert flow.names == ("h1", "h1r")
+    for name, found in states.items():
+        assert list(flow.norms[name]) == [1, 2, 3, 4]
+        for t, h in found.items():
+            np.testing.assert_allclose(flow.norms[name][t], np.linalg.norm(h.grad))
+    assert "dL/dh1r_t, of the whole loss" in str(flow)
+    assert grad_flow(loss, "h1r").names == ("h1r",)
+    np.testing.assert_array_equal(flow.matrix("h1") == 0, np.triu(np.ones((4, 4)), 1))
+    np.testing.assert_array_equal(flow.matrix("h1r") == 0, np.tril(np.ones((4, 4)), -1))
+    with pytest.raises(ValueError, match="say which: h1, h1r"):
+        find_states(loss)

@@ -177,7 +177,7 @@ def test_encoder_and_decoder_have_their_names_and_columns(free):
 
 def test_what_a_decoder_reads_of_all_of_an_encoder_stands_in_the_encoders_last_column():
     boxes = draw(sequences(2, free=True, bidirectional=True), max_nodes=1000).view.boxes
-    assert [box.place for box in boxes if box.title == "concat"] == [3]
+    assert [box.place for box in boxes if box.symbol == "concat"] == [3]
     states = [Tensor(np.full((1, 2), float(t)), f"s_{t}") for t in (1, 2)]
     attended = []
     for t, state in enumerate(states, start=1):
@@ -295,9 +295,11 @@ def test_the_second_part_of_a_cut_chain_drawn_alone_says_that_its_first_state_is
 
 def test_what_cannot_be_drawn_is_said():
     f = Value(2.0) * 3
-    for how in ({"rolled": True}, {"level": "network"}):
-        with pytest.raises(ValueError, match="nothing was recorded in time steps"):
-            draw(f, **how)
+    with pytest.raises(ValueError, match="nothing was recorded in time steps"):
+        draw(f, rolled=True)
+    view = draw(f, level="network").view
+    assert [box.title for box in view.boxes] == ["2", "3", "2 * 3"]
+    assert "no scope was recorded" in view.notes[-1]
     with pytest.raises(ValueError, match="level is 'auto', 'network', 'cell', 'op', 'scalar', not 'atom'"):
         draw(f, level="atom")
     with pytest.raises(ValueError, match="one entry"):

@@ -39,14 +39,14 @@ def test_no_box_lies_on_another_or_outside_the_picture(root):
 
 
 def test_time_runs_to_the_right_and_data_up():
-    view, _, layout = arranged(rnn_loss(4))
+    view, _, layout = arranged(rnn_loss(3))
     at = {box.title: layout.boxes[box.key] for box in view.boxes}
-    assert at["h_0"][0] < at["h_1"][0] < at["h_2"][0] < at["h_3"][0] < at["h_4"][0]
+    assert at["h_0"][0] < at["h_1"][0] < at["h_2"][0] < at["h_3"][0]
     assert at["x_2"][1] > at["z_2"][1] > at["h_2"][1] > at["L_2"][1] > at["L"][1]
 
 
 def test_steps_that_are_alike_are_laid_out_alike():
-    view, _, layout = arranged(rnn_loss(4))
+    view, _, layout = arranged(rnn_loss(3))
     at = {box.title: layout.boxes[box.key] for box in view.boxes}
     for title in ("h", "z", "x"):
         assert at[f"{title}_3"][1] == at[f"{title}_2"][1]

@@ -42,7 +42,7 @@ def test_the_last_sum_of_every_leaf_is_its_grad():
     f.backward()
     text = draw(f).to_text()
     assert "so far 1 + 3 = 4" in text
-    assert text.endswith("x = 2   grad 4\n  the sum of 1 from (x * y) + x + 3 from x * y\n")
+    assert text.endswith("x = 2   grad 4\n  the sum of 1 from x * y + x + 3 from x * y\n")
 
 
 def test_visits_name_their_step_the_last_one_first():
