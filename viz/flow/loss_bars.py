@@ -95,8 +95,8 @@ def loss_bars(loss: Node, name: str | None = None, scale: Scale = "linear", titl
     """How much of the gradient at each state comes from the loss of its own step, of the next one, and so on.
 
     A bar for each h_t, a part for each loss behind it, as in RNNbow (Cashman, Patterson, Mosca, Watts, Robinson and
-    Chang, 2018). Where the gradient vanishes, the parts from losses far ahead do: what h_t is for later, it does not
-    learn.
+    Chang, 2018). Where the gradient vanishes, the parts from losses far ahead are small: h_t does not learn what is
+    needed so much later.
 
     Args:
         loss: a node with one entry that sums losses of several steps; see `microgradrnn.analysis.grad_by_loss`.
