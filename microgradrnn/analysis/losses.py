@@ -110,7 +110,8 @@ def grad_by_loss(loss: Node, name: str = "h") -> dict[int, dict[int, Array]]:
 
     The parts of a step sum to dL/dh_t. Where the network reads forward, L_k says nothing of h_t for k < t; what comes
     from a loss far ahead has come through many steps. RNNbow draws these parts as bars (Cashman, Patterson, Mosca,
-    Watts, Robinson and Chang, "RNNbow: Visualizing Learning via Backpropagation Gradients in RNNs", 2018, arXiv:1907.12545).
+    Watts, Robinson and Chang, "RNNbow: Visualizing Learning via Backpropagation Gradients in
+    RNNs", 2018, arXiv:1907.12545).
 
     Args:
         loss: a node with one entry, a sum over steps; see `step_losses`.
