@@ -73,7 +73,7 @@ def main(text_path=None, out="out", seconds=8.0, seed=0):
     print("Norm of dL/dh_t:")
     for t, norm in enumerate(norms, start=1):
         print(f"  t={t}  {norm:.5f}  {bar(norm, max(norms))}")
-    print(f"Of the last step's loss alone, {flow.verdict}.")
+    print(flow.verdict)
 
     drawing, folder = draw(loss), Path(out)
     print("\nWritten:")

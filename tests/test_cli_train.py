@@ -25,6 +25,7 @@ from microgradrnn.training import Checkpoint, Run, Settings, evaluate
 from tests.plain import every_kind, randomised, states, weights
 
 TEXT = "she sells sea shells by the sea shore.\n" * 20
+OF_A_RUN = ("train", "sample", "eval", "flow", "messages", "check", "export")
 SMALL = ["--hidden", "6", "--layers", "1", "--seq-length", "8", "--batch-size", "4", "--epochs", "2"]
 
 
@@ -331,7 +332,7 @@ def test_help_has_examples_that_run_one_after_the_other_on_the_text_that_it_name
     assert 'python -c "import this" > zen.txt' in run("train", "--help").stdout
     with open("zen.txt", "w", encoding="utf-8") as file:
         subprocess.run([sys.executable, "-c", "import this"], stdout=file, check=True)
-    for command in ("train", "sample", "eval", "flow", "check", "export", "step", "draw", "page", "frames", "program"):
+    for command in (*OF_A_RUN, "step", "draw", "page", "frames", "program"):
         told = run(command, "--help").stdout
         examples = [line.strip() for line in told.splitlines() if line.strip().startswith(f"microgradrnn {command} ")]
         examples = [example for example in examples if {"run", "train"} & {*example.split()}]
@@ -346,7 +347,7 @@ def test_help_has_examples_that_run_one_after_the_other_on_the_text_that_it_name
                 result = run(*arguments[1:])
                 assert result.exit_code == 0, (example, result.output)
     written = {"run", "small", "classic", "flow.png", "model.safetensors", "cells.svg", "steps.svg", "rolled.svg"}
-    assert written | {"hello.html", "film"} <= {path.name for path in tmp_path.iterdir()}
+    assert written | {"hello.html", "film", "messages.svg"} <= {path.name for path in tmp_path.iterdir()}
 
 
 def test_eval_says_the_loss_in_three_ways(trained, text):
@@ -421,6 +422,60 @@ def test_the_folder_of_what_is_written_is_made(tmp_path, trained, command, name)
     result = run(command[0], trained, *command[1:], "-o", out)
     assert result.exit_code == 0, result.output
     assert out.exists()
+
+
+@every_kind
+def test_messages_go_from_step_to_step_and_their_losses_sum_to_the_texts(tmp_path, text, kind):
+    """The losses of the steps are those that make up the loss of the text."""
+    run("train", text, "--out", tmp_path / "run", *SMALL, "--cell", kind)
+    result = run("messages", tmp_path / "run", "--text", "sea")
+    assert result.exit_code == 0, result.output
+    checkpoint = Run(tmp_path / "run").best()
+    tokens, model = checkpoint.vocabulary.encode("sea"), checkpoint.model()
+    loss, _ = model.loss(tokens[:-1, None], tokens[1:, None], reduction="sum")
+    loss.backward()
+    assert result.stdout.startswith("After 's', asked for 'e': step 1\n")
+    each = [float(E) for E in re.findall(r"E_\d = ([\d.]+)", result.stdout)]
+    assert sum(each) == pytest.approx(loss.item(), rel=1e-3)
+    chosen = run("messages", tmp_path / "run", "--text", "sea", "--steps", 2).stdout
+    assert result.stdout.endswith(chosen)
+    assert chosen.startswith("After 'e', asked for 'a': step 2\n")
+
+
+def test_flow_says_both_gradients_of_every_layer(tmp_path, text):
+    run("train", text, "--out", tmp_path / "run", *SMALL, "--layers", 2)
+    said = run("flow", tmp_path / "run", "--text", "seas").stdout
+    for layer in ("h1", "h2"):
+        assert re.findall(rf"\|dL/d{layer}_(\d)\|.*\|dL_3/d{layer}_(\d)\|", said) == [
+            ("1", "1"),
+            ("2", "2"),
+            ("3", "3"),
+        ]
+        assert f"dL/d{layer}_t, of the whole loss," in said
+        assert f"dL_3/d{layer}_t, of the last step's loss alone," in said
+
+
+def test_messages_of_a_large_network_leave_weights_out_and_say_so(tmp_path, text):
+    run("train", text, "--out", tmp_path / "run", *SMALL, "--hidden", 64, "--cell", "lstm", "--epochs", 1)
+    result = run("messages", tmp_path / "run", "--text", "se", "-o", tmp_path / "m.svg")
+    assert result.exit_code == 0, result.output
+    assert "as there are too many weights: rnn.cells.0.0.W_hh" in result.output
+    assert (tmp_path / "m.svg").stat().st_size > 5_000
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--text", "s"], "at least 2 characters"),
+        (["--text", "sea", "--steps", "7"], "from 1 to 2"),
+        (["--text", "s€"], "€"),
+    ],
+)
+def test_messages_refuse_on_a_line(trained, arguments, said):
+    result = run("messages", trained, *arguments)
+    assert result.exit_code == 2
+    assert said in result.stderr
+    assert len(result.stderr.splitlines()) == 1
 
 
 @every_kind
@@ -509,7 +564,10 @@ def test_the_scalar_graph_sees_a_wrong_rule_of_a_matrix_product(trained):
     assert re.search(r"^  scalar graph .*DIFFERS", result.stdout, flags=re.MULTILINE)
 
 
-@pytest.mark.parametrize("command", [["sample"], ["eval", "TEXT"], ["export"], ["flow", "--text", "sea"], ["check"]])
+@pytest.mark.parametrize(
+    "command",
+    [["sample"], ["eval", "TEXT"], ["export"], ["flow", "--text", "sea"], ["messages", "--text", "sea"], ["check"]],
+)
 def test_where_there_is_no_training_it_is_said(tmp_path, text, command):
     name, *rest = command
     result = run(name, tmp_path / "none", *(text if argument == "TEXT" else argument for argument in rest))

@@ -11,10 +11,12 @@ from typing import Any
 
 from microgradrnn.engine import Node
 
+from .draw_more import and_more
 from .graph.levels import Level, view_at
 from .graph.view import View
 from .layout.arrange import arrange_in_time
 from .paint import dot, pdf, svg
+from .paint.picture import fitting
 from .paint.png import png
 from .passes import Pass, so_far
 from .words.as_text import every_visit
@@ -74,7 +76,7 @@ class Drawing:
             ".svg": lambda: self.svg().encode(),
             ".png": self.png,
             ".pdf": lambda: pdf.pdf(self.svg()),
-            ".html": lambda: _HTML.format(title=escape(repr(self)), svg=self.svg()).encode(),
+            ".html": lambda: _HTML.format(title=escape(repr(self)), svg=fitting(self.svg())).encode(),
             ".dot": lambda: self.source.encode(errors="replace"),
             ".txt": lambda: self.to_text().encode(errors="replace"),
         }
@@ -90,13 +92,14 @@ class Drawing:
         return str(self.save(f"{path}.{format or self._format}"))
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        return {"image/svg+xml": self.svg(), "text/plain": repr(self)}
+        return {"image/svg+xml": fitting(self.svg()), "text/plain": repr(self)}
 
     def __repr__(self) -> str:
         steps = f", {len(self.view.steps)} time steps" if self.view.steps else ""
         return f"<Drawing of {len(self.view.boxes)} boxes and {len(self.view.arrows)} arrows{steps}>"
 
 
+@and_more
 def draw(
     root: Node,
     level: Level = "auto",
@@ -124,8 +127,12 @@ def draw(
         rankdir: which way a graph without time runs: LR, TB, BT, RL, or "auto": LR, and BT where that is too wide.
         format: what `Drawing.render` writes unless told: svg or png.
 
+    Other things have pictures of their own. A chain of forward messages (`microgradrnn.messages`): its units, what each
+    hands on to the next, and what its loss gives each weight; ``steps`` chooses units. A
+    `microgradrnn.analysis.Spectrum`: the matrix, its eigenvalues and its singular values.
+
     Raises:
-        TypeError: root is no node.
+        TypeError: root is none of these.
         ValueError: nothing was recorded at one of the steps, or an argument makes no sense.
 
     >>> from microgradrnn import Value
@@ -133,6 +140,12 @@ def draw(
     >>> f.backward()
     >>> draw(f)
     <Drawing of 5 boxes and 4 arrows>
+    >>> import numpy as np
+    >>> from microgradrnn import nn
+    >>> from microgradrnn.messages import synchronized
+    >>> chain = synchronized(nn.ManyToMany(2, 3, 2, seed=0), np.ones((4, 1, 2)), np.array([[0], [1], [1], [0]]))
+    >>> draw(chain)
+    <Picture of forward messages along 4 units: E = 2.817>
     """
     if not isinstance(root, Node):
         raise TypeError(f"draw takes a node, not {type(root).__name__}")

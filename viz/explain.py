@@ -12,21 +12,25 @@ from microgradrnn.engine import Node
 
 from .passes import whole
 from .words import as_latex, as_text
+from .words.blocks import VisitWords
+from .words.escape import xml
+from .words.mathml import mathml
 from .words.visits import Detail, Words
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """What there is to say of one node: `text`, `latex`; prints as text and shows itself in Jupyter."""
+    """What there is to say of one node: `text`, `latex`, `html`; prints as text and shows itself in Jupyter."""
 
     text: str
     latex: str
+    html: str
 
     def __str__(self) -> str:
         return self.text
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        return {"text/latex": f"$$\n{self.latex}\n$$", "text/plain": self.text}
+        return {"text/html": self.html, "text/latex": f"$$\n{self.latex}\n$$", "text/plain": self.text}
 
 
 def explain(node: Node, loss: Node | None = None, entry: tuple[int, ...] | None = None) -> Explanation:
@@ -73,4 +77,18 @@ def explain(node: Node, loss: Node | None = None, entry: tuple[int, ...] | None 
         )
     name = str(loss.label) if loss is not None and loss.label else "L"
     said = Words(run, name).visit(run.turns[node], Detail(largest=3, at=entry, inside=True))
-    return Explanation(as_text.in_full(said, name), as_latex.equations(said))
+    text = as_text.in_full(said, name)
+    return Explanation(text, as_latex.equations(said), _side_by_side(said, text))
+
+
+def _side_by_side(said: VisitWords, text: str) -> str:
+    """The equations, typeset by the browser, and beside them the words and numbers."""
+    typeset = (mathml(f"{left} {right}") for left, right in as_latex.rows(said))
+    large = (equation.replace("<math>", '<math style="math-style: normal">', 1) for equation in typeset if equation)
+    equations = "\n".join(f'<div style="margin: 0 0 0.9em">{equation}</div>' for equation in large)
+    return (
+        '<div style="display: flex; flex-wrap: wrap; gap: 1em 3em; align-items: flex-start">\n'
+        f'<div style="max-width: 100%; overflow-x: auto">{equations}</div>\n'
+        '<pre style="flex: 1 1 26em; margin: 0; white-space: pre-wrap; overflow-wrap: anywhere">'
+        f"{xml(text)}</pre>\n</div>"
+    )

@@ -25,13 +25,20 @@ class Spectrum:
 
     Attributes:
         singular_values: largest first.
-        moduli: the absolute values of the eigenvalues, largest first.
+        eigenvalues: complex, the one of the largest absolute value first.
         gain: g, a bound for the slope of the nonlinearity.
+        matrix: what it is the spectrum of.
     """
 
     singular_values: Array
-    moduli: Array
+    eigenvalues: Array
     gain: float
+    matrix: Array
+
+    @property
+    def moduli(self) -> Array:
+        """The absolute values of the eigenvalues, largest first."""
+        return np.abs(self.eigenvalues)
 
     @property
     def norm(self) -> float:
@@ -120,8 +127,8 @@ def spectrum(matrix: Any, gain: float = 1.0) -> Spectrum:
     if not gain > 0:
         raise ValueError(f"spectrum: gain is a positive number, not {gain!r}")
     singular_values = np.linalg.svd(array, compute_uv=False)
-    moduli = np.array(np.sort(np.abs(np.linalg.eigvals(array)))[::-1])
-    return Spectrum(singular_values, moduli, float(gain))
+    eigenvalues = np.linalg.eigvals(array).astype(complex)
+    return Spectrum(singular_values, eigenvalues[np.argsort(-np.abs(eigenvalues))], float(gain), array.copy())
 
 
 def power_norms(matrix: Any, n: int) -> Array:

@@ -87,7 +87,8 @@ def named_states(root: Node, name: str = "h") -> dict[str, dict[int, Node]]:
         if not found and (loops := _of_loops(times, name)):
             return loops
     if not found:
-        there = ", ".join(sorted({f"{node.scope}/{label[1]}".lstrip("/") for label, node in labelled})) or "none"
+        there = ", ".join(sorted({f"{node.scope}/{label[1]}".lstrip("/") for label, node in labelled}))
+        there = there or "none; label the states h_1, h_2 ..., or record the steps of a loop in scope(name, t=t)"
         raise ValueError(f"find_states: no node with a gradient is labelled {name}_t; labelled by step are: {there}")
     return {name: dict(sorted(found.items()))}
 

@@ -1,7 +1,7 @@
 """The command line.
 
 - `step`, `draw`, `page` and `frames` of an expression such as ``"z*(x+y)"``, or of a trained network.
-- `train`, and then `sample`, `eval`, `flow`, `check` and `export` what was trained.
+- `train`, and then `sample`, `eval`, `flow`, `messages`, `check` and `export` what was trained.
 - `program`: the backward pass of either as source.
 - `bench`, which runs the benchmarks of a checkout.
 
@@ -10,6 +10,7 @@ What a command alone needs is imported by that command, so that help and errors 
 
 from microgradrnn.cli.common import app
 from microgradrnn.cli.expressions import draw, frames, page, step
+from microgradrnn.cli.messages import messages
 from microgradrnn.cli.program import program
 from microgradrnn.cli.runs import check, evaluate_, export, flow, sample
 from microgradrnn.cli.timing import bench
@@ -24,6 +25,7 @@ __all__ = [
     "export",
     "flow",
     "frames",
+    "messages",
     "page",
     "program",
     "sample",

@@ -108,23 +108,21 @@ def flow(
         str,
         typer.Option(callback=as_typed, help="What the network reads and is asked to predict.", show_default=False),
     ],
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="A chart to write: .svg, .png or .pdf.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="A chart to write: .svg, .png, .pdf or .txt.")] = None,
 ) -> None:
-    """How far back in time the gradient of each step's loss reaches."""
+    """How much gradient arrives at each time step, of the whole loss and of the last step's alone."""
     from viz import grad_flow
 
     loss = recorded(run, text)
-    layers = trained(run).settings.layers
     with refusing():
-        found = grad_flow(loss, "h" if layers == 1 else [f"h{k + 1}" for k in range(layers)])
+        found = grad_flow(loss)
         for name, norms in found.norms.items():
             for t, norm in norms.items():
-                typer.echo(f"{name}_{t}  after {text[t - 1]!r:6}  |dL/d{name}_{t}| = {norm:.4g}")
-        typer.echo(f"Of the last step's loss alone: {found.verdict}")
+                last = f"  |{found.last_name(name, t)}| = {found.last_norms[name][t]:.4g}" if found.losses else ""
+                typer.echo(f"{name}_{t}  after {text[t - 1]!r:6}  |dL/d{name}_{t}| = {norm:<9.4g}{last}".rstrip())
+        typer.echo(found.verdict)
         if out is not None:
-            out.parent.mkdir(parents=True, exist_ok=True)
-            found.plot().savefig(out)
-            typer.echo(out)
+            typer.echo(found.plot().save(out))
 
 
 @app.command(epilog=examples("check run", "check run --text abc"))

@@ -5,7 +5,8 @@ its state the network hands on how each unit of it has depended on each weight s
 at step t, and memory does not grow with T. It is also known as real-time recurrent learning (Williams and Zipser,
 1989), and it is another derivation than the backward pass: by pushes instead of pulls, from the first step to the last.
 
-- `forward_messages`: the loss and its gradients. `message_steps`: the same, step by step, with every term to look at.
+- `forward_messages`: the loss and its gradients. `message_steps`: the same, step by step, with every term to look at:
+  ``print(step)`` says it in words, and ``viz.draw(chain)`` draws all steps.
 - `Chain`: what messages are passed along: units, losses, parameters. Of the text's four architectures, with RNN, LSTM
   or GRU cells: `synchronized`, `unsynchronized`, `input_sequence`, `output_sequence`.
 

@@ -29,6 +29,7 @@ from microgradrnn.context import scope
 from microgradrnn.engine import Node, Tensor, ancestors
 from microgradrnn.forward import jvp
 from microgradrnn.functional import concat
+from microgradrnn.messages.wording import in_words, summary
 from microgradrnn.norms import norm
 
 Array = NDArray[Any]
@@ -71,9 +72,11 @@ class Chain:
     printed: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Step:
     """One step of a pass: every term of the equations. N rows, S units of the state, S' of the state before.
+
+    ``print(step)`` says them in words and numbers.
 
     Attributes:
         t: 1 at the first step.
@@ -97,6 +100,12 @@ class Step:
     loss: float
     delta: Array
     gradients: Mapping[str, Array]
+
+    def __repr__(self) -> str:
+        return summary(self)
+
+    def __str__(self) -> str:
+        return in_words(self)
 
 
 @dataclass(frozen=True)

@@ -82,7 +82,7 @@ def test_draw_dot_runs_the_way_it_is_told():
 
 def test_a_drawing_shows_itself_in_jupyter_with_an_alternative_in_text():
     bundle = draw(product())._repr_mimebundle_()
-    assert bundle["image/svg+xml"].startswith("<svg")
+    assert bundle["image/svg+xml"].startswith('<svg style="max-width: 100%; height: auto"')
     assert bundle["text/plain"] == "<Drawing of 3 boxes and 2 arrows>"
 
 

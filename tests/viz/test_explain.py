@@ -108,6 +108,14 @@ def test_it_shows_itself_in_a_notebook():
     bundle = explain(f)._repr_mimebundle_()
     assert bundle["text/latex"].startswith("$$")
     assert "2 × 3 = 6" in bundle["text/plain"]
+    assert "<math" in bundle["text/html"]
+    assert "2 × 3 = 6" in bundle["text/html"]  # a notebook shows HTML before LaTeX: formula and numbers
+
+
+def test_a_label_is_escaped_where_it_is_shown_as_html():
+    f = Value(2.0, "<script>x</script>") * 3
+    f.backward()
+    assert "<script" not in explain(f).html
 
 
 def test_what_cannot_be_explained_is_said():

@@ -25,7 +25,8 @@ ROOMS = {
     "layout": {"graph"},
     "paint": {"graph", "layout", "words", "numbers"},
     "terminal": {"words", "numbers"},
-    "flow": {"numbers"},
+    "messages": {"paint", "numbers"},
+    "flow": {"paint", "numbers"},
 }
 """What each room may import; the verbs may import everything."""
 
@@ -100,6 +101,15 @@ def test_a_leafs_array_stays_the_graphs_own():
     draw(root).svg()
     page(root)
     assert not [node for node in ancestors(root) if getattr(node, "_lent", False)]
+
+
+def test_matplotlib_draws_only_where_a_chart_is_asked_for():
+    program = (
+        "import sys, viz; from microgradrnn import Tensor; h = Tensor([1.0], 'h_1') * 2; h.label = 'h_2';"
+        "str(viz.grad_flow(h)); assert 'matplotlib.figure' not in sys.modules;"
+        "viz.grad_flow(h).plot(); assert 'matplotlib.pyplot' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
 
 
 def test_viz_works_under_another_name_too():

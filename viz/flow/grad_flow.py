@@ -2,36 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from microgradrnn.analysis import find_states, named_states
+from microgradrnn.analysis import named_states, state_names, step_losses
 from microgradrnn.backprop import gradients
-from microgradrnn.engine import Node
+from microgradrnn.engine import Node, serial
 
 from ..numbers import number
+from .verdict import ratios, verdict
+
+if TYPE_CHECKING:
+    from .canvas import Chart
 
 Array = NDArray[Any]
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
-MARKERS = "osD^vP"
-"""Okabe and Ito's colours, which all can tell apart, and never alone: each line has a marker of its own."""
 
 
 class Flow:
     """What `grad_flow` found. Numbers are computed when they are asked for.
 
+    Two gradients are told apart. dL/dh_t is that of the whole loss: where each step has a loss, each brings in
+    gradient, and so it hides what is lost on the way. dL_T/dh_t is that of the last step's loss alone: how much of it
+    reaches back.
+
     Attributes:
         title: of the model, for charts with several.
-        names: of the states that were asked for; of loops that share steps each has its own, such as h1 and h1r.
+        names: of the states that were asked for, or found; of loops that share steps each has its own, such as h1 and
+            h1r.
+        letter: what the loss is called.
     """
 
     def __init__(self, loss: Node, names: Sequence[str], title: str) -> None:
         self._states = {name: states for asked in names for name, states in named_states(loss, asked).items()}
         self.loss, self.names, self.title = loss, tuple(self._states), title
+        self.letter = loss.label if re.fullmatch(r"[^\W\d_]\w{0,9}", loss.label or "") else "L"
+        self._rows: dict[int, dict[str, dict[int, float]]] = {}
 
     @cached_property
     def gradients(self) -> dict[str, dict[int, Array]]:
@@ -47,32 +57,39 @@ class Flow:
         """For each state name and step t, the norm of dL/dh_t over all its entries, the batch's rows included."""
         return {name: {t: _norm(g) for t, g in found.items()} for name, found in self.gradients.items()}
 
+    @cached_property
+    def last_norms(self) -> dict[str, dict[int, float]]:
+        """For each state name and step t, the norm of dL_T/dh_t, of the last step's loss alone.
+
+        Of a direction that reads from the end it is the first step's loss, since that stands at the end of its way.
+        Empty where the loss is no sum of several steps' losses.
+        """
+        if not self.losses:
+            return {}
+        return {name: self._row(self._end(name))[name] for name in self.names}
+
     def ratios(self, name: str | None = None) -> dict[int, float]:
-        """For each step t that has a next one, the norm there over the norm at t + 1: what one step back costs."""
-        norms = self.norms[name or self.names[0]]
-        return {t: _over(norms[t], norms[t + 1]) for t in norms if t + 1 in norms}
+        """For each step t, the norm of dL/dh_t over the norm of what came to it: that at t + 1.
+
+        Of a direction that reads from the end, that at t - 1. The step where the gradient starts has none.
+        """
+        name = name or self.names[0]
+        return dict(sorted(ratios(self._walk(name, self.norms[name])).items()))
 
     @cached_property
     def losses(self) -> dict[int, Node]:
-        """The losses of single steps, nodes labelled L_1, L_2 ...; without any, the whole loss under step 0."""
-        try:
-            return find_states(self.loss, "L")
-        except ValueError:
-            return {0: self.loss}
+        """The losses of single steps, see `microgradrnn.analysis.step_losses`; empty where there are not several."""
+        return step_losses(self.loss)
 
-    @cached_property
-    def matrix(self) -> Array:
-        """Norms of dL_k/dh_t of the first state name: a row for the loss of each step k, a column for each t <= k.
+    def matrix(self, name: str | None = None) -> Array:
+        """Norms of dL_k/dh_t: a row for the loss of each step k, a column for each step t.
 
-        0 where t > k: a loss does not depend on what comes after it. Without losses of single steps (nodes labelled
-        L_1, L_2 ...) the one row is that of the whole loss.
+        0 where t > k and the network reads forward: a loss does not depend on what comes after it. Where the loss is no
+        sum of several steps' losses, the one row is that of the whole loss. Takes a backward pass for each loss.
         """
-        states = self._states[self.names[0]]
-        rows = []
-        for loss in self.losses.values():
-            found = gradients(loss)
-            rows.append([_norm(found[node]) if node in found else 0.0 for node in states.values()])
-        return np.array(rows)
+        name = name or self.names[0]
+        rows = [self._row(k)[name] for k in self.losses] or [self.norms[name]]
+        return np.array([[row.get(t, 0.0) for t in self._states[name]] for row in rows])
 
     def units(self, name: str | None = None) -> Array:
         """A row for each unit, a column for each t: the norm of dL/d(that unit) over the batch."""
@@ -81,42 +98,95 @@ class Flow:
 
     @property
     def verdict(self) -> str:
-        """What one step back in time does to the last loss's gradient, in plain numbers.
+        """What a step back in time does to each gradient, in plain numbers.
 
-        It is the last loss's because a loss of each step brings in gradient everywhere, and hides what is lost on the
-        way.
+        For each state name a line for the whole loss and one for the last step's.
         """
-        times = list(self._states[self.names[0]])
-        norms = dict(zip(times, self.matrix[-1].tolist(), strict=True))
-        return _verdict(norms, self.names[0])
+        return "\n".join(line for name in self.names for line in self.verdicts(name))
 
-    def plot(self, *others: Flow) -> Any:
-        """A matplotlib figure: norms over time on a log axis, who hears of whom, and units over time.
+    def verdicts(self, name: str) -> list[str]:
+        """The lines of one state name; a single one where the loss is no sum of several steps' losses."""
+        way = "ahead in time" if self.is_reversed(name) else "back in time"
+        if not self.losses:
+            return [verdict(self._walk(name, self.norms[name]), f"d{self.letter}/d{name}_t", way)]
+        which = "first" if self.is_reversed(name) else "last"
+        last = f"{self.last_name(name)}, of the {which} step's loss alone,"
+        return [
+            verdict(self._walk(name, self.norms[name]), f"d{self.letter}/d{name}_t, of the whole loss,", way),
+            verdict(self._walk(name, self.last_norms[name]), last, way),
+        ]
+
+    def last_name(self, name: str, t: int | str = "t") -> str:
+        """The gradient of the last step's loss by name, such as dL_8/dh_t."""
+        return f"dL_{self._end(name)}/d{name}_{t}"
+
+    def is_reversed(self, name: str) -> bool:
+        """Whether the states were recorded from the last step to the first, by a direction that reads from the end."""
+        nodes = list(self._states[name].values())
+        return bool(serial(nodes[0]) > serial(nodes[-1]))
+
+    def plot(self, *others: Flow) -> Chart:
+        """A chart: norms over time on a log axis, who hears of whom, and units over time. Shows itself in Jupyter.
 
         Args:
-            others: flows of other models, to stand in the first chart on one scale.
+            others: flows of other models, or of the same one after training. Then their norms stand in one chart, and
+                who hears of whom side by side, all on the same scale.
+
+        Returns:
+            A matplotlib figure, with ``save`` for files.
         """
         from .chart import figure
 
         return figure(self, *others)
 
     def __str__(self) -> str:
-        lines = [f"{self.title}: {self.verdict}" if self.title else self.verdict]
-        for name, norms in self.norms.items():
-            lines += [f"‖d{self.loss.label or 'L'}/d{name}_{t}‖ = {number(norm)}" for t, norm in norms.items()]
-        return "\n".join(lines)
+        blocks = []
+        for name in self.names:
+            lines = [f"{self.title}: {line}" if self.title else line for line in self.verdicts(name)]
+            blocks.append("\n".join([*lines, *self._table(name)]))
+        return "\n\n".join(blocks)
+
+    def _table(self, name: str) -> list[str]:
+        """A line for each step: the norms of both gradients."""
+        series = [(f"‖d{self.letter}/d{name}_t‖", self.norms[name])]
+        if self.losses:
+            series.append((f"‖{self.last_name(name)}‖", self.last_norms[name]))
+        width = max(len(str(t)) for t in self.norms[name])
+        lines = [f"{'t':>{width}}  " + "  ".join(head for head, _ in series)]
+        for t in self.norms[name]:
+            row = (f"{number(norms.get(t, 0.0)):<{len(head)}}" for head, norms in series)
+            lines.append(f"{t:>{width}}  {'  '.join(row)}".rstrip())
+        return lines
+
+    def _row(self, k: int) -> dict[str, dict[int, float]]:
+        """For each state name and step t, the norm of dL_k/dh_t; 0 where the loss does not depend on it."""
+        if k not in self._rows:
+            found = gradients(self.losses[k])
+            self._rows[k] = {
+                name: {t: _norm(found[node]) if node in found else 0.0 for t, node in states.items()}
+                for name, states in self._states.items()
+            }
+        return self._rows[k]
+
+    def _end(self, name: str) -> int:
+        """The step whose loss stands at the end of the way on which the states were recorded."""
+        return min(self.losses) if self.is_reversed(name) else max(self.losses)
+
+    def _walk(self, name: str, norms: Mapping[int, float]) -> dict[int, float]:
+        """Norms in the order in which the gradient comes by."""
+        return {t: norms[t] for t in sorted(norms, reverse=not self.is_reversed(name))}
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         return {"text/plain": str(self)}
 
 
-def grad_flow(loss: Node, names: str | Sequence[str] = "h", title: str = "") -> Flow:
+def grad_flow(loss: Node, names: str | Sequence[str] | None = None, title: str = "") -> Flow:
     """How much of a loss's gradient arrives at each time step: where it fades, what came before is not learnt from.
 
     Args:
         loss: a node with one entry, recorded over time steps.
         names: labels without their step: "h", or several, such as ("h", "c", "f"); "h2" is the second layer of several.
-            "h" of loops without labels, such as one in each direction, gives a curve for each: h1 and h1r.
+            By default the hidden states of every layer and direction; see `microgradrnn.analysis.state_names`.
         title: what the model is called in charts.
 
     Returns:
@@ -131,47 +201,15 @@ def grad_flow(loss: Node, names: str | Sequence[str] = "h", title: str = "") -> 
     >>> rnn.cells[0][0].W_hh.data = np.array([[0.5]])
     >>> outputs, _ = rnn(np.ones((11, 1, 1)))
     >>> grad_flow(outputs[-1].sum()).verdict
-    'dL/dh_t shrinks by a factor of 0.5 a step back in time; after 10 steps 0.09766% is left'
+    'dL/dh_t shrinks by a factor of 0.5 a step back in time: 10 steps back 0.09766% is left'
     """
     if not isinstance(loss, Node):
         raise TypeError(f"grad_flow takes a node, not {type(loss).__name__}")
     if loss.size != 1:
         raise ValueError(f"grad_flow: the loss has one entry, not shape {loss.shape}; take its sum")
-    return Flow(loss, [names] if isinstance(names, str) else list(names), title)
+    names = state_names(loss) if names is None else names
+    return Flow(loss, [names] if isinstance(names, str) else names, title)
 
 
 def _norm(gradient: Any) -> float:
     return float(np.linalg.norm(np.ravel(gradient)))
-
-
-def _over(a: float, b: float) -> float:
-    return a / b if b else float("nan") if a == 0 or a != a else float("inf")
-
-
-def _verdict(norms: dict[int, float], name: str) -> str:
-    said = []
-    known = {t: norm for t, norm in norms.items() if np.isfinite(norm) and norm > 0}
-    if len(known) > 1:
-        first, last = min(known), max(known)
-        factor = (known[first] / known[last]) ** (1 / (last - first))
-        said.append(f"dL/d{name}_t {_in_words(factor)}")
-    zeros = [t for t, norm in norms.items() if norm == 0 and (not known or t < max(known))]
-    broken = [t for t, norm in norms.items() if not np.isfinite(norm)]
-    if zeros:
-        said.append(f"it is exactly 0 at t = {_range(zeros)}")
-    if broken:
-        said.append(f"it is {norms[max(broken)]} at t = {_range(broken)}")
-    return "; ".join(said) or f"dL/d{name}_t is known at one time step only"
-
-
-def _in_words(factor: float) -> str:
-    if 0.98 <= factor <= 1.02:
-        return f"keeps its size, a factor of {number(factor)} a step back in time"
-    after = factor**10
-    left = f"{number(100 * after)}% is left" if factor < 1 else f"it is {number(after)} times as large"
-    verb = "shrinks" if factor < 1 else "grows"
-    return f"{verb} by a factor of {number(factor)} a step back in time; after 10 steps {left}"
-
-
-def _range(times: list[int]) -> str:
-    return f"{min(times)} … {max(times)}" if len(times) > 1 else str(times[0])

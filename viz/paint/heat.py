@@ -57,8 +57,8 @@ def largest(arrays: Iterable[Any]) -> float:
     return float(entries[np.isfinite(entries)].max())
 
 
-def grid(data: Any) -> NDArray[Any]:
-    """The array as at most `MAX_ROWS` x `MAX_COLUMNS` cells; where entries share a cell, the largest speaks for them.
+def grid(data: Any, rows: int = MAX_ROWS, columns: int = MAX_COLUMNS) -> NDArray[Any]:
+    """The array as at most so many rows and columns of cells; where entries share a cell, the largest speaks for them.
 
     >>> grid([1.0, -3.0, 2.0]).tolist()
     [[1.0, -3.0, 2.0]]
@@ -67,12 +67,9 @@ def grid(data: Any) -> NDArray[Any]:
     """
     array = np.asarray(data, dtype=float)
     array = array.reshape(-1, array.shape[-1] if array.ndim else 1)
-    rows = np.array_split(array, min(MAX_ROWS, array.shape[0]))
-    return np.array([[_largest(cell) for cell in _split_columns(row)] for row in rows])
-
-
-def _split_columns(row: NDArray[Any]) -> list[NDArray[Any]]:
-    return np.array_split(row, min(MAX_COLUMNS, row.shape[1]), axis=1)
+    columns = min(columns, array.shape[1])
+    bands = np.array_split(array, min(rows, array.shape[0]))
+    return np.array([[_largest(cell) for cell in np.array_split(band, columns, axis=1)] for band in bands])
 
 
 def _largest(cell: NDArray[Any]) -> float:

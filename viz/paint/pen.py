@@ -204,11 +204,21 @@ class Pen:
         """An array as a heat strip, or a grid."""
         self.grid(x, y, heat.grid(data), wide, scale, colours)
 
-    def grid(self, x: float, y: float, cells: NDArray[Any], wide: float, scale: float, colours: Colours) -> None:
-        """Cells, a number each. Cells of one colour are one path, and so are all minus signs."""
-        tall = 9.0 if cells.shape[0] == 1 else 5.0
+    def grid(
+        self,
+        x: float,
+        y: float,
+        cells: NDArray[Any],
+        wide: float,
+        scale: float,
+        colours: Colours,
+        tall: float | None = None,
+        signs: bool = True,
+    ) -> None:
+        """Cells, a number each. Cells of one colour are one path, and so are all signs: minus, and a cross for NaN."""
+        tall = tall or (9.0 if cells.shape[0] == 1 else 5.0)
         paths: defaultdict[tuple[str, int], list[str]] = defaultdict(list)
-        signs: defaultdict[str, list[str]] = defaultdict(list)
+        strokes: defaultdict[str, list[str]] = defaultdict(list)
         lefts = [short(x + c * wide) for c in range(cells.shape[1])]
         middles = [short(x + (c + 0.5) * wide - 2) for c in range(cells.shape[1])]
         square = f"h{short(wide)}v{short(tall)}h{short(-wide)}z"
@@ -219,16 +229,16 @@ class Pen:
                 strength = heat.LEVELS if is_nan else heat.strength(entry, scale)
                 end = "nan" if is_nan else heat_class(colours, entry) if strength else "zero"
                 paths[end, strength].append(f"M{left},{top}{square}")
-                if entry < 0:
+                if entry < 0 and signs:
                     look = "minus bold" if strength > heat.LEVELS / 2 else "minus"
-                    signs[look].append(f"M{sign},{short(middle)}h4")
-                elif is_nan:
-                    signs["minus bold"].append(f"M{sign},{short(middle - 2)}l4,4m0,-4l-4,4")
+                    strokes[look].append(f"M{sign},{short(middle)}h4")
+                elif is_nan and signs:
+                    strokes["minus bold"].append(f"M{sign},{short(middle - 2)}l4,4m0,-4l-4,4")
         with self.group(f'class="cells"{self._look("cells")}'):
             for (end, strength), squares in paths.items():
                 self.path("".join(squares), end, strength=strength)
-        for look, strokes in signs.items():
-            self.path("".join(strokes), look)
+        for look, lines in strokes.items():
+            self.path("".join(lines), look)
 
     def _look(self, look: str, lit: bool = False) -> str:
         if self.live:

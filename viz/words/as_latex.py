@@ -7,15 +7,22 @@ from .blocks import VisitWords
 
 def equations(words: VisitWords) -> str:
     """The node's equation, its gradient by the chain rule, and what goes down each edge, one under the other."""
+    aligned = " \\\\\n".join(f"{left} &{right}" if left else f"& {right}" for left, right in rows(words))
+    return f"\\begin{{aligned}}\n{aligned}\n\\end{{aligned}}"
+
+
+def rows(words: VisitWords) -> list[tuple[str, str]]:
+    """Each equation in two parts, the second from its equals sign on; a node without a name has no first part."""
     definition, name = words.definition, words.definition.label
-    rows = []
+    found = []
     if definition.made is not None:
-        rows.append(rf"{name} &= {definition.made.latex}" if definition.is_named else rf"& {definition.made.latex}")
+        made = definition.made.latex
+        found.append((name, f"= {made}") if definition.is_named else ("", made))
     parts = [rf"{derivative(words.loss, part.latex)} {derivative(part.latex, name)}" for part in words.upstream.parts]
-    rows.append(f"g = {derivative(words.loss, name)} &= {' + '.join(parts) or 1}")
+    found.append((f"g = {derivative(words.loss, name)}", f"= {' + '.join(parts) or 1}"))
     for to in words.contributions:
-        rows.append(rf"{derivative(words.loss, to.to.latex)} &\mathrel{{+}}= {to.downstream.latex}")
-    return "\\begin{aligned}\n" + " \\\\\n".join(rows) + "\n\\end{aligned}"
+        found.append((derivative(words.loss, to.to.latex), f"{{+}}= {to.downstream.latex}"))
+    return found
 
 
 def derivative(of: str, by: str) -> str:
