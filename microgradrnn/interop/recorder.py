@@ -1,0 +1,226 @@
+"""Hears of each operation that PyTorch runs, and records it in our ops.
+
+- `Recorder`: PyTorch's dispatch mode, which is told of each operation below its autograd, where a module has become
+  ATen operations. `Modules`: which module is running.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch._decomp import core_aten_decompositions
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from microgradrnn.context import scope
+from microgradrnn.engine import Node, record, serial
+from microgradrnn.errors import CannotFollow
+from microgradrnn.graph import next_serial
+from microgradrnn.interop.memory import DTYPES, Memory, check, numbers_of, tensors_in, with_numbers
+from microgradrnn.interop.names import Names
+from microgradrnn.interop.table import NO_GRADIENT, Row, row_of
+from microgradrnn.ops import ASTYPE
+
+_STORAGE = {"device", "layout", "memory_format", "pin_memory", "non_blocking", "generator", "out"}
+"""Arguments that say where and how numbers are stored, and change none of them."""
+
+
+class Modules:
+    """Which module is running, by its path."""
+
+    def __init__(self, names: Names) -> None:
+        self.names, self._running = names, [""]
+
+    @property
+    def path(self) -> str:
+        """The path of the innermost module with a name; empty outside all."""
+        return self._running[-1]
+
+    @contextmanager
+    def followed(self) -> Any:
+        """Follow calls of modules inside."""
+        hooks = torch.nn.modules.module
+        handles = [
+            hooks.register_module_forward_pre_hook(self._enter),
+            hooks.register_module_forward_hook(self._leave, always_call=True),
+        ]
+        try:
+            yield
+        finally:
+            for handle in handles:
+                handle.remove()
+
+    def _enter(self, module: torch.nn.Module, args: Any) -> None:
+        self._running.append(self.names.modules.get(id(module)) or self.path)
+
+    def _leave(self, module: torch.nn.Module, args: Any, output: Any) -> None:
+        self._running.pop()
+
+
+class Recorder(TorchDispatchMode):  # type: ignore[misc, unused-ignore]
+    """Records what PyTorch runs while the mode is on.
+
+    Args:
+        names: of the tensors and modules that were made before.
+    """
+
+    def __init__(self, names: Names) -> None:
+        super().__init__()
+        self.memory, self.modules = Memory(names), Modules(names)
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        """Run an operation, and record it."""
+        kwargs = kwargs or {}
+        for tensor in tensors_in([args, kwargs]):
+            check(tensor)
+        with scope(self.modules.path.replace(".", "/")) if self.modules.path else nullcontext():
+            return self._run(func, args, kwargs)
+
+    def _run(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        row, written = row_of(str(func)), _written(func, args, kwargs)
+        if func.is_view and row is not None:
+            return self._view(func, row, args, kwargs)
+        memory, came = self.memory, list(tensors_in([args, kwargs]))
+        recording = torch.is_grad_enabled() or memory.inside
+        tracked = recording and any(map(memory.needs_grad, came)) and str(func.overloadpacket) not in NO_GRADIENT
+        found: Any = NotImplemented
+        start = next_serial()
+        if row is not None and (tracked or (recording and any(map(memory.is_shown, came)))):
+            found = row(*self._said(args), **self._said({k: v for k, v in kwargs.items() if k not in _STORAGE}))
+        if found is NotImplemented and tracked:
+            return self._in_parts(func, args, kwargs, written)
+        for tensor in written:
+            memory.before_writing(tensor)
+        out = func(*args, **kwargs)
+        self._note(func, out, found, written, start)
+        return out
+
+    def _view(self, func: Any, row: Row, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        """A view, whose node is made when it is read."""
+        source, name, memory = args[0], str(func.overloadpacket), self.memory
+        memory.known(source)
+        out = func(*args, **kwargs)
+        more, words = self._said(args[1:]), self._said(kwargs)
+        if name in _CUT_OFF:
+            memory.made(out, memory.read(source).detach() if memory.is_shown(source) else None)
+        elif isinstance(out, torch.Tensor):
+            memory.viewed(out, source, lambda node: row(node, *more, **words))
+        else:
+            for k, tensor in enumerate(out):
+                memory.viewed(tensor, source, lambda node, k=k: row(node, *more, **words)[k])
+        return out
+
+    def _in_parts(
+        self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], written: Sequence[torch.Tensor]
+    ) -> Any:
+        """An operation without a row, as PyTorch itself takes it apart; or the error that says what is missing."""
+        parts = None if written else core_aten_decompositions().get(func)
+        with self, self._below_autograd():
+            if parts is not None:
+                return parts(*args, **kwargs)
+            out = NotImplemented if written else func.decompose(*args, **kwargs)
+        if out is NotImplemented:
+            raise CannotFollow(f"capture: {_missing(func)} ({self._where()})")
+        return out
+
+    @contextmanager
+    def _below_autograd(self) -> Iterator[None]:
+        before, self.memory.inside = self.memory.inside, True
+        try:
+            yield
+        finally:
+            self.memory.inside = before
+
+    def _said(self, thing: Any) -> Any:
+        """Arguments as a row takes them."""
+        if isinstance(thing, torch.Tensor):
+            return self.memory.read(thing)
+        if isinstance(thing, (list, tuple)):
+            return type(thing)(map(self._said, thing)) if type(thing) in (list, tuple) else [*map(self._said, thing)]
+        if isinstance(thing, Mapping):
+            return {name: self._said(x) for name, x in thing.items()}
+        return DTYPES.get(thing, thing) if isinstance(thing, torch.dtype) else thing
+
+    def _note(self, func: Any, out: Any, found: Any, written: Sequence[torch.Tensor], start: int) -> None:
+        """Note the nodes of what an operation gave and wrote."""
+        memory = self.memory
+        tensors = out if isinstance(out, (list, tuple)) else [out]
+        nodes = found if isinstance(found, (list, tuple)) else [found] * len(tensors)
+        if written and len(written) == 1 and found is not NotImplemented:
+            memory.written(written[0], self._checked(func, nodes[0], written[0], start))
+            return
+        for tensor in written:
+            memory.overwritten(tensor)
+        for tensor, node in zip(tensors, nodes, strict=False):
+            if isinstance(tensor, torch.Tensor) and not any(tensor is x for x in written):
+                has_node = isinstance(node, Node) and (tensor.is_floating_point() or tensor.dtype == torch.int64)
+                memory.made(tensor, self._checked(func, node, tensor, start) if has_node else None)
+
+    def _checked(self, func: Any, node: Any, tensor: torch.Tensor, start: int) -> Node:
+        """A node with PyTorch's numbers; or the error that says that a row gives others."""
+        if not isinstance(node, Node) or node.shape != tuple(tensor.shape):
+            gave = f"shape {node.shape}" if isinstance(node, Node) else f"a {type(node).__name__}"
+            raise ValueError(f"capture: the row of {func} gives {gave}, and PyTorch shape {tuple(tensor.shape)}")
+        if node.dtype != DTYPES[tensor.dtype]:
+            node = record(ASTYPE, node, dtype=DTYPES[tensor.dtype])
+        numbers = numbers_of(tensor)
+        if np.array_equal(node._data, numbers, equal_nan=numbers.dtype.kind == "f"):
+            return node
+        if not _is_close(node, numbers):
+            worst = float(np.nanmax(np.abs(node._data - numbers)))
+            raise ValueError(f"capture: the row of {func} differs from PyTorch by {worst:.2g} ({self._where()})")
+        return with_numbers(node, numbers) if serial(node) > start else node
+
+    def _where(self) -> str:
+        """The module and the line that are running."""
+        inside = f"module {self.modules.path!r}, " if self.modules.path else ""
+        return inside + _line()
+
+
+def _written(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[torch.Tensor]:
+    """The tensors that an operation writes to."""
+    if not func._schema.is_mutable:
+        return []
+    found = []
+    for k, argument in enumerate(func._schema.arguments):
+        if argument.alias_info is not None and argument.alias_info.is_write:
+            given = kwargs.get(argument.name, args[k] if k < len(args) else None)
+            found += list(tensors_in(given))
+    return found
+
+
+def _is_close(node: Node, numbers: NDArray[Any]) -> bool:
+    """Whether a row computes what PyTorch does, but for rounding."""
+    inputs = [np.abs(x, dtype=float).max(initial=0, where=np.isfinite(x)) for x in node.xs]
+    digits = np.finfo(numbers.dtype).eps if numbers.dtype.kind == "f" else 0.0
+    scale = float(sum(inputs)) + np.abs(numbers, dtype=float).max(initial=1, where=np.isfinite(numbers))
+    with np.errstate(all="ignore"):
+        return bool(np.allclose(node._data, numbers, rtol=1e4 * digits, atol=1e4 * digits * scale, equal_nan=True))
+
+
+def _missing(func: Any) -> str:
+    name = str(func.overloadpacket)
+    return (
+        f"{func} has no row in the table that says it in our ops; add one: @interop.register({name!r}) above a "
+        "function that takes nodes in the place of tensors and returns a node"
+    )
+
+
+def _line() -> str:
+    """The line of the user's that is running, outside PyTorch and this package."""
+    skipped = (str(Path(torch.__file__).parent), str(Path(__file__).parent))
+    for frame in reversed(traceback.extract_stack()):
+        if not frame.filename.startswith(skipped):
+            return f"{Path(frame.filename).name}, line {frame.lineno}: {frame.line}"
+    return "line not known"
+
+
+_CUT_OFF = {"aten.detach", "aten.lift_fresh"}
