@@ -19,7 +19,7 @@ LONGEST = 28
 MOST_INPUTS = 4
 """Of more inputs an expression names the first and the last."""
 
-_INFIX = {"add", "sub", "mul", "div", "pow", "matmul"}
+_INFIX = {"add", "sub", "mul", "div", "pow", "matmul", "linear"}
 
 
 def names(values: Mapping[Node, Any]) -> dict[Node, str]:

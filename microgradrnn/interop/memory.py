@@ -45,10 +45,10 @@ class Memory:
     def needs_grad(self, tensor: torch.Tensor) -> bool:
         """Whether a gradient flows into a tensor."""
         if not self.inside:
-            return tensor.requires_grad
+            return bool(tensor.requires_grad)
         views = self._views.get(tensor)
         if views is None:
-            return tensor.requires_grad
+            return bool(tensor.requires_grad)
         return views.node is not None and self.read(tensor).requires_grad
 
     def is_shown(self, tensor: torch.Tensor) -> bool:
@@ -67,6 +67,8 @@ class Memory:
         if not tensor.requires_grad:
             return self._constant(node)
         if not tensor.is_leaf:
+            if views.recorded:  # PyTorch sends a gradient that is 0, as after zero_()
+                return node
             raise CannotFollow(
                 f"capture: the gradient of a tensor of shape {tuple(tensor.shape)} is {_maker(tensor)}, which is no "
                 "operation of PyTorch's own: write it with tensor operations, or as a torch.library.custom_op with a "
@@ -110,23 +112,30 @@ class Memory:
         """Note a tensor of the user's before something is made of it."""
         self._views_of(tensor)
 
+    def read_view(self, tensor: torch.Tensor) -> Node:
+        """The node of a view that has just been made, of which PyTorch does not say yet whether it needs a gradient."""
+        return self._read_views(tensor).read(region_of(tensor))
+
     # ---- Making and writing -----------------------------------------------------------------------------------------
 
     def made(self, tensor: torch.Tensor, node: Node | None = None) -> None:
         """Note a new tensor and its node; without a node it is a constant, if it is ever read."""
-        self._new(tensor, node)
+        users = any(views.users for views in self._stored.get(_storage(tensor), ()))
+        self._new(tensor, node, users).recorded = node is not None
 
-    def viewed(self, tensor: torch.Tensor, source: torch.Tensor, make: Make) -> None:
-        """Note that a tensor is a view of another, and how its node is made from that one's."""
+    def viewed(self, tensor: torch.Tensor, source: torch.Tensor, make: Make | None) -> bool:
+        """Note that a tensor is a view of another, and how its node is made from that one's; whether that has one."""
         views = self._views_of(source)
-        views.add_view(region_of(tensor), region_of(source), make)
+        if make is not None:
+            views.add_view(region_of(tensor), region_of(source), make)
         self._views[tensor] = views
+        return views.node is not None
 
     def before_writing(self, tensor: torch.Tensor) -> None:
         """Keep what a write would lose: the user's own numbers, and those of a node that has not been read yet."""
         views = self._views_of(tensor)
         if views.users:
-            whole = torch.empty(0, dtype=tensor.dtype).set_(tensor.detach().untyped_storage())  # type: ignore[call-overload]
+            whole = torch.empty(0, dtype=tensor.dtype).set_(tensor.detach().untyped_storage())
             self._saved.setdefault(_storage(tensor), (whole, whole.clone()))
         if views.base != region_of(tensor):
             self._read_views(tensor)
@@ -135,6 +144,7 @@ class Memory:
         """Note what PyTorch has written to a tensor, and that a gradient flows through it."""
         views = self._views_of(tensor)
         views.write(region_of(tensor), node)
+        views.recorded = True
         self._others_are_stale(tensor, views)
 
     def overwritten(self, tensor: torch.Tensor) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import CodeType
 from typing import Any
 
 import torch
@@ -24,11 +26,11 @@ class Names:
         self.modules: dict[int, Path] = {}
         self._kept: list[Any] = []  # so that no identity is used again
         self._seen: set[int] = set()
-        reached = dict(_reached(target))
-        roots = [name for name, thing in reached.items() if _is_network(thing)]
-        outermost = roots[0] if len(roots) == 1 and _has_parts(reached[roots[0]]) else None
-        for name, thing in reached.items():
-            self._add("" if name == outermost else name, thing)
+        reached = list(_reached(target))
+        networks = {id(thing): thing for _, thing in reached if _is_network(thing)}
+        outermost = [thing for thing in networks.values() if len(networks) == 1 and _has_parts(thing)]
+        for name, thing in reached:
+            self._add("" if any(thing is x for x in outermost) else name, thing)
         for name, thing in _arguments(target, args, kwargs):
             self._add(name, thing)
 
@@ -81,25 +83,55 @@ _LONG = 10_000
 
 
 def _reached(target: Any) -> Iterator[tuple[str, Any]]:
-    """What a module or function reads besides its arguments: itself, its object, its closure, its globals."""
-    while hasattr(target, "func") and hasattr(target, "keywords"):  # functools.partial
-        yield from ((name, thing) for name, thing in target.keywords.items())
+    """What a module or function reads besides its arguments: itself, its object, its closure, its globals.
+
+    So do the functions that it calls.
+    """
+    todo, seen = [target], set()
+    while todo:
+        function = todo.pop()
+        if id(function) in seen:
+            continue
+        seen.add(id(function))
+        for name, thing in _read_by(function):
+            if _is_users_function(thing):
+                todo.append(thing)
+            else:
+                yield name, thing
+
+
+def _read_by(target: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(target, functools.partial):
+        yield from target.keywords.items()
         yield from ((f"args[{k}]", thing) for k, thing in enumerate(target.args))
-        target = target.func
-    if isinstance(target, torch.nn.Module):
-        yield "", target
+        yield "", target.func
         return
     owner = getattr(target, "__self__", None)
     if owner is not None and not inspect.ismodule(owner):
         yield "", owner
     function = inspect.unwrap(getattr(target, "__func__", target))
     if not inspect.isfunction(function):
-        if not inspect.isbuiltin(target):  # an object with __call__
-            yield "", target
+        yield "", target
         return
-    found = inspect.getclosurevars(function)
-    yield from found.nonlocals.items()
-    yield from found.globals.items()
+    yield from inspect.getclosurevars(function).nonlocals.items()
+    yield from (
+        (name, function.__globals__[name]) for name in _names_in(function.__code__) if name in function.__globals__
+    )
+    words = inspect.signature(function).parameters.values()
+    yield from ((word.name, word.default) for word in words if word.default is not inspect.Parameter.empty)
+
+
+def _names_in(code: CodeType) -> list[str]:
+    """The names that a function uses, and those that functions and comprehensions within it use."""
+    within = [name for part in code.co_consts if isinstance(part, CodeType) for name in _names_in(part)]
+    return [*code.co_names, *within]
+
+
+def _is_users_function(thing: Any) -> bool:
+    """Whether it is a function, or a method, of code that is not PyTorch's."""
+    function = thing.func if isinstance(thing, functools.partial) else getattr(thing, "__func__", thing)
+    module = getattr(function, "__module__", None) or ""
+    return inspect.isfunction(function) and module.split(".")[0] not in ("torch", "numpy", "microgradrnn")
 
 
 def _arguments(target: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[tuple[str, Any]]:

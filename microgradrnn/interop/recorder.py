@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -19,12 +19,12 @@ from torch._decomp import core_aten_decompositions
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from microgradrnn.context import scope
-from microgradrnn.engine import Node, record, serial
+from microgradrnn.engine import Node, constant, record, serial
 from microgradrnn.errors import CannotFollow
 from microgradrnn.graph import next_serial
 from microgradrnn.interop.memory import DTYPES, Memory, check, numbers_of, tensors_in, with_numbers
 from microgradrnn.interop.names import Names
-from microgradrnn.interop.table import NO_GRADIENT, Row, row_of
+from microgradrnn.interop.table import NO_GRADIENT, UNSAID_WRITES, Row, row_of
 from microgradrnn.ops import ASTYPE
 
 _STORAGE = {"device", "layout", "memory_format", "pin_memory", "non_blocking", "generator", "out"}
@@ -63,16 +63,20 @@ class Modules:
         self._running.pop()
 
 
-class Recorder(TorchDispatchMode):  # type: ignore[misc, unused-ignore]
+class Recorder(TorchDispatchMode):  # type: ignore[misc]
     """Records what PyTorch runs while the mode is on.
 
     Args:
         names: of the tensors and modules that were made before.
+
+    Attributes:
+        error: the first that was raised; PyTorch's operators turn a TypeError into another one.
     """
 
     def __init__(self, names: Names) -> None:
         super().__init__()
         self.memory, self.modules = Memory(names), Modules(names)
+        self.error: CannotFollow | None = None
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
@@ -82,54 +86,64 @@ class Recorder(TorchDispatchMode):  # type: ignore[misc, unused-ignore]
         for tensor in tensors_in([args, kwargs]):
             check(tensor)
         with scope(self.modules.path.replace(".", "/")) if self.modules.path else nullcontext():
-            return self._run(func, args, kwargs)
+            try:
+                return self._run(func, args, kwargs)
+            except CannotFollow as error:
+                self.error = self.error or error
+                raise
 
     def _run(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
-        row, written = row_of(str(func)), _written(func, args, kwargs)
-        if func.is_view and row is not None:
-            return self._view(func, row, args, kwargs)
-        memory, came = self.memory, list(tensors_in([args, kwargs]))
+        if func.is_view:
+            return self._view(func, args, kwargs)
+        memory, came, written = self.memory, list(tensors_in([args, kwargs])), _written(func, args, kwargs)
         recording = torch.is_grad_enabled() or memory.inside
         tracked = recording and any(map(memory.needs_grad, came)) and str(func.overloadpacket) not in NO_GRADIENT
-        found: Any = NotImplemented
-        start = next_serial()
+        row, found, start = row_of(str(func)), NotImplemented, next_serial()
         if row is not None and (tracked or (recording and any(map(memory.is_shown, came)))):
             found = row(*self._said(args), **self._said({k: v for k, v in kwargs.items() if k not in _STORAGE}))
         if found is NotImplemented and tracked:
-            return self._in_parts(func, args, kwargs, written)
+            return self._without_row(func, args, kwargs)
         for tensor in written:
             memory.before_writing(tensor)
         out = func(*args, **kwargs)
         self._note(func, out, found, written, start)
         return out
 
-    def _view(self, func: Any, row: Row, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
-        """A view, whose node is made when it is read."""
-        source, name, memory = args[0], str(func.overloadpacket), self.memory
+    def _view(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        """A view: the node of one is made now, those of several when they are read."""
+        source, row, memory = args[0], row_of(str(func)), self.memory
         memory.known(source)
         out = func(*args, **kwargs)
         more, words = self._said(args[1:]), self._said(kwargs)
-        if name in _CUT_OFF:
-            memory.made(out, memory.read(source).detach() if memory.is_shown(source) else None)
-        elif isinstance(out, torch.Tensor):
-            memory.viewed(out, source, lambda node: row(node, *more, **words))
-        else:
-            for k, tensor in enumerate(out):
-                memory.viewed(tensor, source, lambda node, k=k: row(node, *more, **words)[k])
+        for k, view in enumerate(tensors_in(out)):
+            if func.overloadpacket is torch.ops.aten.detach:
+                memory.made(view, memory.read(source).detach() if memory.is_shown(source) else None)
+            elif view.dtype != source.dtype:
+                if memory.needs_grad(source):
+                    raise CannotFollow(f"capture: {_missing(func)} ({self._where()})")
+                memory.made(view)
+            else:
+                make = None if row is None else _maker(row, more, words, None if view is out else k)
+                if memory.viewed(view, source, make) and view is out:
+                    memory.read_view(view)
         return out
 
-    def _in_parts(
-        self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], written: Sequence[torch.Tensor]
-    ) -> Any:
-        """An operation without a row, as PyTorch itself takes it apart; or the error that says what is missing."""
-        parts = None if written else core_aten_decompositions().get(func)
-        with self, self._below_autograd():
-            if parts is not None:
-                return parts(*args, **kwargs)
-            out = NotImplemented if written else func.decompose(*args, **kwargs)
-        if out is NotImplemented:
-            raise CannotFollow(f"capture: {_missing(func)} ({self._where()})")
-        return out
+    def _without_row(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        """An operation without a row: as PyTorch itself takes it apart. Raises CannotFollow where it does not.
+
+        What gives no floats, such as a comparison, needs no row.
+        """
+        if not func._schema.is_mutable:
+            if torch.Tag.nondeterministic_seeded not in func.tags:
+                out = func(*args, **kwargs)
+                if not any(tensor.is_floating_point() for tensor in tensors_in(out)):
+                    return out
+            parts = core_aten_decompositions().get(func, func.decompose)
+            with self, self._below_autograd():
+                out = parts(*args, **kwargs)
+            if out is not NotImplemented:
+                return out
+        raise CannotFollow(f"capture: {_missing(func)} ({self._where()})")
 
     @contextmanager
     def _below_autograd(self) -> Iterator[None]:
@@ -164,13 +178,13 @@ class Recorder(TorchDispatchMode):  # type: ignore[misc, unused-ignore]
                 has_node = isinstance(node, Node) and (tensor.is_floating_point() or tensor.dtype == torch.int64)
                 memory.made(tensor, self._checked(func, node, tensor, start) if has_node else None)
 
-    def _checked(self, func: Any, node: Any, tensor: torch.Tensor, start: int) -> Node:
+    def _checked(self, func: Any, found: Any, tensor: torch.Tensor, start: int) -> Node:
         """A node with PyTorch's numbers; or the error that says that a row gives others."""
-        if not isinstance(node, Node) or node.shape != tuple(tensor.shape):
-            gave = f"shape {node.shape}" if isinstance(node, Node) else f"a {type(node).__name__}"
+        if not isinstance(found, Node) or found.shape != tuple(tensor.shape):
+            gave = f"shape {found.shape}" if isinstance(found, Node) else f"a {type(found).__name__}"
             raise ValueError(f"capture: the row of {func} gives {gave}, and PyTorch shape {tuple(tensor.shape)}")
-        if node.dtype != DTYPES[tensor.dtype]:
-            node = record(ASTYPE, node, dtype=DTYPES[tensor.dtype])
+        same_type = found.dtype == DTYPES[tensor.dtype]
+        node: Node = found if same_type else record(ASTYPE, found, dtype=DTYPES[tensor.dtype])
         numbers = numbers_of(tensor)
         if np.array_equal(node._data, numbers, equal_nan=numbers.dtype.kind == "f"):
             return node
@@ -185,11 +199,21 @@ class Recorder(TorchDispatchMode):  # type: ignore[misc, unused-ignore]
         return inside + _line()
 
 
+def _maker(row: Row, more: Any, words: Any, k: int | None) -> Callable[[Node], Node]:
+    """How a view is made, or the k-th of several: of a constant without a name, such as a first state, as one too."""
+
+    def make(node: Node) -> Node:
+        view = row(node, *more, **words)
+        view = view if k is None else view[k]
+        is_shown = node.op is not None or node.label or node.requires_grad
+        return view if is_shown else constant(view._data)  # type: ignore[no-any-return]
+
+    return make
+
+
 def _written(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[torch.Tensor]:
     """The tensors that an operation writes to."""
-    if not func._schema.is_mutable:
-        return []
-    found = []
+    found = [args[k] for k in UNSAID_WRITES.get(str(func.overloadpacket), ()) if args[k] is not None]
     for k, argument in enumerate(func._schema.arguments):
         if argument.alias_info is not None and argument.alias_info.is_write:
             given = kwargs.get(argument.name, args[k] if k < len(args) else None)
@@ -221,6 +245,3 @@ def _line() -> str:
         if not frame.filename.startswith(skipped):
             return f"{Path(frame.filename).name}, line {frame.lineno}: {frame.line}"
     return "line not known"
-
-
-_CUT_OFF = {"aten.detach", "aten.lift_fresh"}

@@ -9,6 +9,7 @@ tensors that share what was written new nodes, which are made when they are read
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -67,11 +68,13 @@ class Views:
 
     Attributes:
         node: of the base, as it was before the latest writes into parts of it; None until someone asks for one.
+        recorded: whether operations whose gradient is known have made them, or written to them.
         stale: whether a tensor that is no view of these has been written to where they are stored.
     """
 
     def __init__(self, base: Region, node: Node | None, users: bool = False) -> None:
         self.base, self.node, self.users, self.stale = base, node, users, False
+        self.recorded = False
         self._current: dict[Region, Node] = {} if node is None else {base: node}
         self._parents: dict[Region, tuple[Region, Make]] = {}
         self._written: list[tuple[Region, Node]] = []
@@ -93,7 +96,7 @@ class Views:
         top = next((k for k, parent in enumerate(above) if parent in self._current), None)
         if top is None and any(region.overlaps(written) for written, _ in self._written):
             self.reset(_merged(self.base, self._base_node(), self._written))
-            top = len(above) - 1
+            return self.read(region)
         if top is None:  # what has been written since lies elsewhere, but in part of what this is a view of
             node = self._base_node()
             for child in reversed([region, *above[:-1]]):
@@ -143,8 +146,9 @@ def _flat_places(base: Region, region: Region) -> NDArray[np.int64]:
     return index[places]
 
 
-def _gathered(node: Any, places: NDArray[np.int64]) -> Any:
-    return node.reshape(-1)[places]
+def _gathered(node: Any, places: NDArray[np.int64]) -> Node:
+    found: Node = node.reshape(-1)[places]
+    return found
 
 
 def _merged(base: Region, node: Any, written: Sequence[tuple[Region, Any]]) -> Any:
@@ -189,7 +193,7 @@ def _pieces(base: Region, written: Sequence[tuple[Region, Any]]) -> tuple[int, d
             found[piece[0]] = new
         else:
             starts = sorted(found)
-            if all(stops[a] <= b for a, b in zip(starts, starts[1:], strict=False)):
+            if all(stops[a] <= b for a, b in pairwise(starts)):
                 return axis, found
     return None
 

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import random
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
@@ -39,8 +38,13 @@ def run(target: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, An
             for context in (_as_before(names), _plain_kernels(), recorder.modules.followed()):
                 around.enter_context(context)
             around.callback(recorder.memory.restore)
-            with recorder:
-                result = target(*args, **kwargs)
+            try:
+                with recorder:
+                    result = target(*args, **kwargs)
+            except Exception:
+                if recorder.error is not None:
+                    raise recorder.error from None
+                raise
             loss = _loss(result, recorder)
     finally:
         _capturing.reset(token)
@@ -61,12 +65,12 @@ def _loss(result: Any, recorder: Recorder) -> Node:
             f"capture takes a function that returns the loss, a tensor with one entry; it returned shape "
             f"{tuple(result.shape)}: reduce it, as result.sum() or a loss does"
         )
-    if not result.requires_grad:
+    node = recorder.memory.read(result)
+    if not node.requires_grad:
         raise ValueError(
             "capture: no gradient flows to the loss: at least one tensor that it is computed from needs "
             "requires_grad=True, and detach() or no_grad() must not cut it off"
         )
-    node = recorder.memory.read(result)
     if not node.label:
         node.label = "loss"
     return node

@@ -36,6 +36,9 @@ NO_GRADIENT = {
 }
 """Operations that give floats to which no gradient flows: what they give is a constant."""
 
+UNSAID_WRITES = {"aten.native_batch_norm": (3, 4)}
+"""Operations that write to arguments without a word of it in their schema, and which ones: running averages."""
+
 
 def register(name: str, row: Row | None = None) -> Any:
     """Add a row to the table, or replace one. Without a row it returns a decorator.

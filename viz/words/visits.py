@@ -131,7 +131,7 @@ class Words:
         if made is not None:
             return made
         latex = formula.typeset(node.op, [self.symbols[x].within(ATOM)[1] for x in node.inputs])
-        return Symbol(expression(node, self.names), latex, PRODUCT if node.op.name == "matmul" else ATOM)
+        return Symbol(expression(node, self.names), latex, PRODUCT if node.op.name in ("matmul", "linear") else ATOM)
 
     def _numbers(self, node: Node) -> dict[Node, Symbol] | None:
         """The node and its inputs as the numbers that they are, where all of them are scalars, and few."""

@@ -56,10 +56,6 @@ def _lerp(x: Any, end: Any, weight: Any) -> Any:
     return x + weight * (end - x)
 
 
-def _native_dropout(x: Any, p: float, train: bool | None) -> Any:
-    return x if not train or p == 0 else NotImplemented
-
-
 def _pow(x: Any, exponent: Any) -> Any:
     return x**exponent
 
@@ -127,7 +123,6 @@ ROWS: dict[str, Row] = {
     "aten.sqrt": lambda x: x.sqrt(),
     "aten.rsqrt": lambda x: 1.0 / x.sqrt(),
     "aten.reciprocal": lambda x: 1.0 / x,
-    "aten.square": lambda x: x**2,
     "aten.sin": lambda x: x.sin(),
     "aten.cos": lambda x: x.cos(),
     "aten.tan": lambda x: x.sin() / x.cos(),
@@ -142,6 +137,7 @@ ROWS: dict[str, Row] = {
     "aten.leaky_relu": lambda x, slope=0.01: x.leaky_relu(slope),
     "aten._prelu_kernel": lambda x, weight: x.leaky_relu(weight),
     "aten.elu": _elu,
+    "aten.celu": lambda x, alpha=1: _elu(x, alpha, input_scale=1 / alpha),
     "aten.gelu": _gelu,
     "aten.silu": lambda x: x.silu(),
     "aten.mish": lambda x: x * x.softplus().tanh(),
@@ -164,5 +160,4 @@ ROWS: dict[str, Row] = {
     "aten.fill": _fill,
     "aten.zero": _fill,
     "aten.masked_fill": _masked_fill,
-    "aten.native_dropout": _native_dropout,
 }

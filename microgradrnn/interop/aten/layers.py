@@ -39,40 +39,34 @@ def _reduced(losses: Any, reduction: int) -> Any:
 
 
 def _nll(x: Any, target: Any, weight: Any, reduction: int, ignore_index: int) -> Any:
-    """Minus the target's entry of each row, and the sum of the targets' weights."""
+    """Minus the target's entry of each row, weighted by its class."""
     classes = target._data
     counted = classes != ignore_index
     safe = np.where(counted, classes, 0)
-    places = np.indices(classes.shape)
-    rows = x if x.ndim == 1 else x.permute([0, *range(2, x.ndim), 1])
-    factors = counted.astype(x.dtype) * (1 if weight is None else weight._data[safe])
-    picked = rows[(*places, safe)]
-    if weight is not None or not counted.all():
-        picked = picked * constant(factors)
-    total = constant(np.asarray(factors.sum(), x.dtype))
-    if reduction == 0:
-        return -picked, total
-    if reduction == 2:
-        return -(picked.sum()), total
+    rows = permuted(x, [0, *range(2, x.ndim), 1]) if x.ndim > 2 else x
+    picked = rows[(*np.indices(classes.shape), safe)]
     if weight is None and counted.all():
-        return -(picked.mean()), total
-    return -(picked.sum() / total), total
+        return -_reduced(picked, reduction)
+    factors = counted.astype(x.dtype) * (1 if weight is None else weight._data[safe])
+    losses = -(picked * constant(factors))
+    return losses.sum() / factors.sum() if reduction == 1 else _reduced(losses, reduction)
 
 
-def _joined_cross_entropy(x: Any, target: Any, weight: Any, reduction: int, ignore_index: int) -> Any:
-    """The same for a log softmax over the classes: one node with it, as PyTorch's cross_entropy means them."""
+def _cross_entropy(x: Any, target: Any, weight: Any, reduction: int, ignore_index: int) -> Any:
+    """Of a log softmax over the classes one node with it, as PyTorch's cross_entropy means them.
+
+    The second output, a sum of weights, is for PyTorch's own gradient.
+    """
     inner = x.inputs[0] if x.op is ops.RESHAPE and x.shape[:2] == x.inputs[0].shape[:2] else x
     counted = target._data != ignore_index
     over_classes = inner.op is ops.LOG_SOFTMAX and inner.params["axis"] % inner.ndim == min(1, inner.ndim - 1)
     if not over_classes or weight is not None or not counted.any() or (inner is not x and reduction == 0):
-        return _nll(x, target, weight, reduction, ignore_index)
-    logits, classes = inner.inputs[0], target
-    if inner is not x:
-        classes = viewed(target, inner.shape[:1] + inner.shape[2:])
+        return _nll(x, target, weight, reduction, ignore_index), NotImplemented
+    logits = inner.inputs[0]
+    classes = target if inner is x else viewed(target, inner.shape[:1] + inner.shape[2:])
     rows = logits if logits.ndim <= 2 else permuted(logits, [0, *range(2, logits.ndim), 1])
     ignored = None if counted.all() else ignore_index
-    loss = functional.cross_entropy(rows, classes, reduction=_REDUCTIONS[reduction], ignore_index=ignored)
-    return loss, constant(np.asarray(counted.sum(), x.dtype))
+    return functional.cross_entropy(rows, classes, _REDUCTIONS[reduction], ignored), NotImplemented
 
 
 def _mse(x: Any, target: Any, reduction: int = 1) -> Any:
@@ -120,9 +114,7 @@ def _normalised(x: Any, axes: tuple[int, ...], eps: float) -> tuple[Any, Any, An
     return centred / deviation, mean, 1.0 / deviation
 
 
-def _group_norm(
-    x: Any, weight: Any, bias: Any, N: int, C: int, size: int, groups: int, eps: float
-) -> Any:
+def _group_norm(x: Any, weight: Any, bias: Any, N: int, C: int, size: int, groups: int, eps: float) -> Any:
     y, mean, rstd = _normalised(x.reshape(N, groups, -1), (2,), eps)
     y = _per_channel(y.reshape(x.shape), weight, bias)
     return y, mean.reshape(N, groups), rstd.reshape(N, groups)
@@ -146,10 +138,6 @@ def _batch_norm(
     return _per_channel(y, weight, bias), NotImplemented, NotImplemented
 
 
-def _batch_norm_without_averages(x: Any, weight: Any, bias: Any, training: bool, momentum: float, eps: float) -> Any:
-    return _batch_norm(x, weight, bias, None, None, training, momentum, eps)
-
-
 def _convolution(
     x: Any,
     weight: Any,
@@ -171,8 +159,8 @@ ROWS: dict[str, Row] = {
     "aten._softmax": _softmax(ops.SOFTMAX),
     "aten._log_softmax": _softmax(ops.LOG_SOFTMAX),
     "aten._safe_softmax": _safe_softmax,
-    "aten.nll_loss_forward": _joined_cross_entropy,
-    "aten.nll_loss2d_forward": _joined_cross_entropy,
+    "aten.nll_loss_forward": _cross_entropy,
+    "aten.nll_loss2d_forward": _cross_entropy,
     "aten.mse_loss": _mse,
     "aten.huber_loss": _huber,
     "aten.smooth_l1_loss": _smooth_l1,
@@ -181,7 +169,5 @@ ROWS: dict[str, Row] = {
     "aten.native_layer_norm": _layer_norm,
     "aten.native_group_norm": _group_norm,
     "aten.native_batch_norm": _batch_norm,
-    "aten._native_batch_norm_legit": _batch_norm,
-    "aten._native_batch_norm_legit.no_stats": _batch_norm_without_averages,
     "aten.convolution": _convolution,
 }

@@ -100,8 +100,6 @@ ROWS: dict[str, Row] = {
     "aten.index.Tensor": _index,
     "aten.index_select": _index_select,
     "aten.index_put": _index_put,
-    "aten._unsafe_index": _index,
-    "aten._unsafe_index_put": _index_put,
     "aten.index_add": _index_add,
     "aten.gather": lambda x, dim, index, sparse_grad=False: x.reshape(-1)[_along(x, dim, index)],
     "aten.scatter.src": _scatter,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from microgradrnn import functional, ops
+from microgradrnn.engine import record
 from microgradrnn.interop.aten.entrywise import to_shape
 from microgradrnn.interop.table import Row
 
@@ -31,16 +33,17 @@ def _sizes(x: Any, shape: Any) -> tuple[int, ...]:
 
 def _product_of_stack(x: Any, sizes: tuple[int, ...]) -> Any:
     """PyTorch's linear layer puts a stack's rows below one another, multiplies, and takes them apart again."""
-    product, bias = (x.inputs[0], x.inputs[1]) if x.op is ops.ADD and len(x.inputs) == 2 else (x, None)
-    if product.op is not ops.MATMUL or (bias is not None and bias.ndim != 1):
+    product, *bias = x.inputs if x.op is ops.ADD else (x,)
+    if product.op not in (ops.MATMUL, ops.LINEAR) or any(part.ndim != 1 for part in bias):
         return None
     rows, weight = product.inputs
-    if rows.op is not ops.RESHAPE or weight.ndim != 2 or rows.inputs[0].shape[:-1] != sizes[:-1]:
+    if rows.op is not ops.RESHAPE or weight.ndim != 2 or rows.ndim != 2:
         return None
     stack = rows.inputs[0]
-    if stack.shape[-1] != weight.shape[0] or weight.shape[1] != sizes[-1]:
+    if stack.shape[:-1] != sizes[:-1] or stack.shape[-1] != rows.shape[-1] or x.shape[-1] != sizes[-1]:
         return None
-    return stack @ weight if bias is None else stack @ weight + bias
+    found = record(product.op, stack, weight)
+    return found + bias[0] if bias else found
 
 
 def _transpose(x: Any, dim0: int, dim1: int) -> Any:
@@ -64,7 +67,9 @@ def permuted(x: Any, dims: Any) -> Any:
 def _squeeze(x: Any, dims: Any = None) -> Any:
     if x.ndim == 0:
         return x
-    found = range(x.ndim) if dims is None else [d % x.ndim for d in (dims if isinstance(dims, (list, tuple)) else [dims])]
+    found = (
+        range(x.ndim) if dims is None else [d % x.ndim for d in (dims if isinstance(dims, (list, tuple)) else [dims])]
+    )
     sizes = tuple(size for axis, size in enumerate(x.shape) if not (axis in found and size == 1))
     return x if sizes == x.shape else x.reshape(sizes)
 
@@ -86,9 +91,11 @@ def _slice(x: Any, dim: int = 0, start: int | None = None, end: int | None = Non
 
 def _split(x: Any, size: Any, dim: int = 0) -> list[Any]:
     length = x.shape[dim]
-    sizes = size if isinstance(size, (list, tuple)) else [size] * (length // size) + [length % size] * (length % size > 0)
+    sizes = (
+        size if isinstance(size, (list, tuple)) else [size] * (length // size) + [length % size] * (length % size > 0)
+    )
     ends = np.cumsum([0, *sizes]).tolist()
-    return [_slice(x, dim, a, b) for a, b in zip(ends, ends[1:], strict=False)]
+    return [_slice(x, dim, a, b) for a, b in pairwise(ends)]
 
 
 def _diagonal(x: Any, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Any:
@@ -150,11 +157,6 @@ def _padding(mode: str) -> Row:
 ROWS: dict[str, Row] = {
     "aten.view.default": viewed,
     "aten._unsafe_view": viewed,
-    "aten._reshape_alias": lambda x, shape, strides: viewed(x, shape),
-    "aten.reshape": viewed,
-    "aten.alias": lambda x: x,
-    "aten.detach": lambda x: x,
-    "aten.lift_fresh": lambda x: x,
     "aten.t": lambda x: x if x.ndim < 2 else permuted(x, (1, 0)),
     "aten.transpose": _transpose,
     "aten.permute": permuted,

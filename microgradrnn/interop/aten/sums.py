@@ -17,16 +17,19 @@ def _plus(product: Any, bias: Any, beta: Any, alpha: Any) -> Any:
     return product if beta == 0 else product + (bias if beta == 1 else bias * beta)
 
 
+def product(x: Any, y: Any) -> Any:
+    """x @ y. A weight that is transposed for it is read as it is kept: so it is one node, however often it is used."""
+    if y.op is ops.TRANSPOSE and y.ndim == 2 and y.inputs[0].op is None:
+        return record(ops.LINEAR, x, y.inputs[0])
+    return x @ y
+
+
 def _add_product(bias: Any, x: Any, y: Any, beta: Any = 1, alpha: Any = 1) -> Any:
-    return _plus(x @ y, bias, beta, alpha)
+    return _plus(product(x, y), bias, beta, alpha)
 
 
 def _add_summed_products(bias: Any, x: Any, y: Any, beta: Any = 1, alpha: Any = 1) -> Any:
     return _plus((x @ y).sum(axis=0), bias, beta, alpha)
-
-
-def _linear(x: Any, weight: Any, bias: Any = None) -> Any:
-    return x @ weight.T if bias is None else x @ weight.T + bias
 
 
 def _reduction(op: ops.Op) -> Row:
@@ -93,12 +96,10 @@ def _logsumexp(x: Any, dim: Any, keepdim: bool = False) -> Any:
 
 
 ROWS: dict[str, Row] = {
-    "aten.mm": lambda x, y: x @ y,
-    "aten.bmm": lambda x, y: x @ y,
-    "aten.mv": lambda x, y: x @ y,
-    "aten.dot": lambda x, y: x @ y,
-    "aten.matmul": lambda x, y: x @ y,
-    "aten.linear": _linear,
+    "aten.mm": product,
+    "aten.bmm": product,
+    "aten.mv": product,
+    "aten.dot": product,
     "aten.addmm": _add_product,
     "aten.addmv": _add_product,
     "aten.baddbmm": _add_product,
@@ -120,8 +121,6 @@ ROWS: dict[str, Row] = {
     "aten.var_mean.correction": _mean_beside(_variance),
     "aten.std_mean.correction": _mean_beside(_deviation),
     "aten.linalg_vector_norm": _norm,
-    "aten.norm.Scalar": lambda x, p=2: _norm(x, p),
-    "aten.norm.ScalarOpt_dim": lambda x, p, dim, keepdim=False: _norm(x, p, dim, keepdim),
     "aten.cumsum": _cumsum,
     "aten.logsumexp": _logsumexp,
 }
