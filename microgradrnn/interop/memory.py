@@ -196,9 +196,15 @@ def check(tensor: torch.Tensor) -> None:
         )
     if tensor.layout != torch.strided or tensor.is_nested:
         raise CannotFollow(f"capture takes dense tensors, not {tensor.layout}: write x.to_dense()")
-    if tensor.dtype not in DTYPES:
-        remedy = "write real and imaginary part as two tensors" if tensor.is_complex() else "write x.float()"
-        raise CannotFollow(f"capture: NumPy's nodes cannot hold {tensor.dtype}: {remedy}")
+    dtype_of(tensor.dtype)
+
+
+def dtype_of(dtype: torch.dtype) -> np.dtype[Any]:
+    """NumPy's type for one of PyTorch's. Raises CannotFollow where nodes hold no such numbers."""
+    if dtype not in DTYPES:
+        remedy = "write real and imaginary part as two tensors" if dtype.is_complex else "write x.float()"
+        raise CannotFollow(f"capture: nodes do not hold {dtype}: {remedy}")
+    return DTYPES[dtype]
 
 
 DTYPES = {

@@ -8,21 +8,21 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch._decomp import core_aten_decompositions
+from torch._decomp import get_decompositions
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from microgradrnn.context import scope
 from microgradrnn.engine import Node, constant, record, serial
 from microgradrnn.errors import CannotFollow
 from microgradrnn.graph import next_serial
-from microgradrnn.interop.memory import DTYPES, Memory, check, numbers_of, tensors_in, with_numbers
+from microgradrnn.interop.memory import Memory, check, dtype_of, numbers_of, tensors_in, with_numbers
 from microgradrnn.interop.names import Names
 from microgradrnn.interop.table import NO_GRADIENT, UNSAID_WRITES, Row, row_of
 from microgradrnn.ops import ASTYPE
@@ -63,6 +63,10 @@ class Modules:
         self._running.pop()
 
 
+class _NoRow(CannotFollow):
+    """An operation is not in the table."""
+
+
 class Recorder(TorchDispatchMode):  # type: ignore[misc]
     """Records what PyTorch runs while the mode is on.
 
@@ -76,7 +80,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[misc]
     def __init__(self, names: Names) -> None:
         super().__init__()
         self.memory, self.modules = Memory(names), Modules(names)
-        self.error: CannotFollow | None = None
+        self.error: TypeError | None = None
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
@@ -88,7 +92,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[misc]
         with scope(self.modules.path.replace(".", "/")) if self.modules.path else nullcontext():
             try:
                 return self._run(func, args, kwargs)
-            except CannotFollow as error:
+            except TypeError as error:
                 self.error = self.error or error
                 raise
 
@@ -96,7 +100,8 @@ class Recorder(TorchDispatchMode):  # type: ignore[misc]
         if func.is_view:
             return self._view(func, args, kwargs)
         memory, came, written = self.memory, list(tensors_in([args, kwargs])), _written(func, args, kwargs)
-        recording = torch.is_grad_enabled() or memory.inside
+        # An operation of the user's own has a gradient of its own, within which PyTorch's are off.
+        recording = torch.is_grad_enabled() or memory.inside or func.namespace != "aten"
         tracked = recording and any(map(memory.needs_grad, came)) and str(func.overloadpacket) not in NO_GRADIENT
         row, found, start = row_of(str(func)), NotImplemented, next_serial()
         if row is not None and (tracked or (recording and any(map(memory.is_shown, came)))):
@@ -120,7 +125,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[misc]
                 memory.made(view, memory.read(source).detach() if memory.is_shown(source) else None)
             elif view.dtype != source.dtype:
                 if memory.needs_grad(source):
-                    raise CannotFollow(f"capture: {_missing(func)} ({self._where()})")
+                    raise self._no_row(func)
                 memory.made(view)
             else:
                 make = None if row is None else _maker(row, more, words, None if view is out else k)
@@ -138,12 +143,13 @@ class Recorder(TorchDispatchMode):  # type: ignore[misc]
                 out = func(*args, **kwargs)
                 if not any(tensor.is_floating_point() for tensor in tensors_in(out)):
                     return out
-            parts = core_aten_decompositions().get(func, func.decompose)
-            with self, self._below_autograd():
+            parts = get_decompositions([func]).get(func, func.decompose)
+            with suppress(_NoRow), self, self._below_autograd():
                 out = parts(*args, **kwargs)
-            if out is not NotImplemented:
-                return out
-        raise CannotFollow(f"capture: {_missing(func)} ({self._where()})")
+                if out is not NotImplemented:
+                    return out
+            self.error = None  # of a part, whose name says less
+        raise self._no_row(func)
 
     @contextmanager
     def _below_autograd(self) -> Iterator[None]:
@@ -161,7 +167,9 @@ class Recorder(TorchDispatchMode):  # type: ignore[misc]
             return type(thing)(map(self._said, thing)) if type(thing) in (list, tuple) else [*map(self._said, thing)]
         if isinstance(thing, Mapping):
             return {name: self._said(x) for name, x in thing.items()}
-        return DTYPES.get(thing, thing) if isinstance(thing, torch.dtype) else thing
+        if isinstance(thing, complex):
+            raise CannotFollow(f"capture: nodes do not hold complex numbers such as {thing} ({self._where()})")
+        return dtype_of(thing) if isinstance(thing, torch.dtype) else thing
 
     def _note(self, func: Any, out: Any, found: Any, written: Sequence[torch.Tensor], start: int) -> None:
         """Note the nodes of what an operation gave and wrote."""
@@ -183,8 +191,8 @@ class Recorder(TorchDispatchMode):  # type: ignore[misc]
         if not isinstance(found, Node) or found.shape != tuple(tensor.shape):
             gave = f"shape {found.shape}" if isinstance(found, Node) else f"a {type(found).__name__}"
             raise ValueError(f"capture: the row of {func} gives {gave}, and PyTorch shape {tuple(tensor.shape)}")
-        same_type = found.dtype == DTYPES[tensor.dtype]
-        node: Node = found if same_type else record(ASTYPE, found, dtype=DTYPES[tensor.dtype])
+        dtype = dtype_of(tensor.dtype)
+        node: Node = found if found.dtype == dtype else record(ASTYPE, found, dtype=dtype)
         numbers = numbers_of(tensor)
         if np.array_equal(node._data, numbers, equal_nan=numbers.dtype.kind == "f"):
             return node
@@ -192,6 +200,13 @@ class Recorder(TorchDispatchMode):  # type: ignore[misc]
             worst = float(np.nanmax(np.abs(node._data - numbers)))
             raise ValueError(f"capture: the row of {func} differs from PyTorch by {worst:.2g} ({self._where()})")
         return with_numbers(node, numbers) if serial(node) > start else node
+
+    def _no_row(self, func: Any) -> _NoRow:
+        name = str(func.overloadpacket)
+        return _NoRow(
+            f"capture: {func} has no row in the table that says it in our ops ({self._where()}); add one: "
+            f"@interop.register({name!r}) above a function that takes nodes in the place of tensors and returns a node"
+        )
 
     def _where(self) -> str:
         """The module and the line that are running."""
@@ -228,14 +243,6 @@ def _is_close(node: Node, numbers: NDArray[Any]) -> bool:
     scale = float(sum(inputs)) + np.abs(numbers, dtype=float).max(initial=1, where=np.isfinite(numbers))
     with np.errstate(all="ignore"):
         return bool(np.allclose(node._data, numbers, rtol=1e4 * digits, atol=1e4 * digits * scale, equal_nan=True))
-
-
-def _missing(func: Any) -> str:
-    name = str(func.overloadpacket)
-    return (
-        f"{func} has no row in the table that says it in our ops; add one: @interop.register({name!r}) above a "
-        "function that takes nodes in the place of tensors and returns a node"
-    )
 
 
 def _line() -> str:

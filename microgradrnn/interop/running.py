@@ -41,8 +41,8 @@ def run(target: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, An
             try:
                 with recorder:
                     result = target(*args, **kwargs)
-            except Exception:
-                if recorder.error is not None:
+            except TypeError:
+                if recorder.error is not None:  # PyTorch's operators say "unsupported operand" instead
                     raise recorder.error from None
                 raise
             loss = _loss(result, recorder)

@@ -72,6 +72,7 @@ class Graph:
         self._weights = self._not_beside_others(candidates)
         self._sequences = self._find_sequences(within)
         self._leaves = {x for x in several if x.op is None}
+        self._rows = self._rows_of_weights(within)
         kinds = {x: kind for x, read in known.items() if (kind := self._kind(read)) is not None}
         described = [
             self._describe(place, [kinds.get(x) for x in node.inputs]) for place, node in enumerate(self.nodes)
@@ -108,8 +109,8 @@ class Graph:
     def _kind(self, x: Reading) -> Any:
         if x.source in self._sequences and x.row:
             return (x.source,)
-        if x.row and x.source.op is None:
-            return x.source, x.row
+        if x in self._rows:
+            return x
         return x.source if x.source in self._weights else None
 
     def _reads(self, wide: bool) -> dict[Node, Reads]:
@@ -120,6 +121,15 @@ class Graph:
                 if not x.row and (wide or x.source.op is None):
                     reads.setdefault(x.source, {}).setdefault((self.does[place], slot), []).append(place)
         return reads
+
+    def _rows_of_weights(self, within: Callable[[Reads], bool]) -> set[Reading]:
+        """The rows of leaves that several steps read, such as a layer's matrix in a stack of them; a first state is none."""
+        reads: dict[Reading, Reads] = {}
+        for place, read in enumerate(self.readings):
+            for slot, x in enumerate(read):
+                if x.row and x.source.op is None:
+                    reads.setdefault(x, {}).setdefault((self.does[place], slot), []).append(place)
+        return {x for x, found in reads.items() if sum(map(len, found.values())) > 1 and not within(found)}
 
     def _not_beside_others(self, counts: dict[Node, int]) -> set[Node]:
         """Without those that are only read together with one that is read more often, as x_t is by both directions."""
@@ -138,7 +148,7 @@ class Graph:
                 if x.row:
                     rows.setdefault(x.source, []).append(x.row)
                     places.setdefault(x.source, []).append(place)
-        in_turn = (x for x, read in rows.items() if _changes(read) <= _SWEEPS * len(set(read)))
+        in_turn = (x for x, read in rows.items() if 0 < _changes(read) <= _SWEEPS * len(set(read)))
         return {x for x in in_turn if x.op is None or not within({None: places[x]})}
 
 

@@ -83,6 +83,13 @@ def _at(dim: int, ndim: int, key: Any) -> tuple[Any, ...]:
     return (*(slice(None),) * (dim % ndim), key)
 
 
+def _select(x: Any, dim: int, index: int) -> Any:
+    """What stands at an index along an axis. Of a stack that is what was stacked."""
+    if x.op is ops.STACK and x.params["axis"] % x.ndim == dim % x.ndim:
+        return x.inputs[index]
+    return x[_at(dim, x.ndim, index)]
+
+
 def _slice(x: Any, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1) -> Any:
     length = x.shape[dim]
     key = slice(*slice(start, end, step).indices(length))
@@ -163,13 +170,13 @@ ROWS: dict[str, Row] = {
     "aten.unsqueeze": lambda x, dim: x.unsqueeze(dim),
     "aten.squeeze": _squeeze,
     "aten.expand": _expand,
-    "aten.select.int": lambda x, dim, index: x[_at(dim, x.ndim, int(index))],
+    "aten.select.int": _select,
     "aten.slice.Tensor": _slice,
     "aten.split": _split,
     "aten.split_with_sizes": _split,
     "aten.unsafe_split": _split,
     "aten.unsafe_split_with_sizes": _split,
-    "aten.unbind": lambda x, dim=0: [x[_at(dim, x.ndim, k)] for k in range(x.shape[dim])],
+    "aten.unbind": lambda x, dim=0: [_select(x, dim, k) for k in range(x.shape[dim])],
     "aten.diagonal": _diagonal,
     "aten.unfold": _unfold,
     "aten.cat": _cat,
