@@ -22,8 +22,8 @@ MAY_IMPORT_LAZILY = {
     ("engine", "microgradrnn.backprop"),
     ("interop.capturing", "microgradrnn.interop.running"),
 }
-"""Imports inside a function: `Node.backward` takes backprop, and `capture` what imports PyTorch; the command line, which
-is not listed, takes viz."""
+"""Imports inside a function: `Node.backward` takes backprop, `capture` what imports PyTorch; the command line, which is
+not listed, takes viz."""
 
 
 def module_name(file):

@@ -123,7 +123,7 @@ class Graph:
         return reads
 
     def _rows_of_weights(self, within: Callable[[Reads], bool]) -> set[Reading]:
-        """The rows of leaves that several steps read, such as a layer's matrix in a stack of them; a first state is none."""
+        """The rows of leaves that several steps read, such as a layer's matrix in a stack; a first state is none."""
         reads: dict[Reading, Reads] = {}
         for place, read in enumerate(self.readings):
             for slot, x in enumerate(read):

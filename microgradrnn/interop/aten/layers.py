@@ -65,6 +65,10 @@ def _cross_entropy(x: Any, target: Any, weight: Any, reduction: int, ignore_inde
     logits = inner.inputs[0]
     classes = target if inner is x else viewed(target, inner.shape[:1] + inner.shape[2:])
     rows = logits if logits.ndim <= 2 else permuted(logits, [0, *range(2, logits.ndim), 1])
+    if reduction and classes.op is ops.RESHAPE:  # both may have been flattened, to one row a target
+        stack = viewed(rows, (*classes.inputs[0].shape, rows.shape[-1]))
+        if stack.op is not ops.RESHAPE or stack.inputs[0] is not rows:
+            rows, classes = stack, classes.inputs[0]
     ignored = None if counted.all() else ignore_index
     return functional.cross_entropy(rows, classes, _REDUCTIONS[reduction], ignored), NotImplemented
 
