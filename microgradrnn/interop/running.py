@@ -35,7 +35,8 @@ def run(target: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, An
     token = _capturing.set(True)
     try:
         with ExitStack() as around:
-            for context in (_as_before(names), _plain_kernels(), recorder.modules.followed()):
+            quiet = np.errstate(all="ignore")  # as PyTorch is where numbers overflow
+            for context in (_as_before(names), _plain_kernels(), recorder.modules.followed(), quiet):
                 around.enter_context(context)
             around.callback(recorder.memory.restore)
             try:
