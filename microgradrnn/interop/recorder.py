@@ -97,13 +97,19 @@ class Recorder(TorchDispatchMode):  # type: ignore[misc]
                 raise
 
     def _run(self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        row = row_of(str(func))
+        if row is None and self.memory.inside:  # where PyTorch's autograd would have taken it apart
+            with self:
+                out = func.decompose(*args, **kwargs)
+            if out is not NotImplemented:
+                return out
         if func.is_view:
             return self._view(func, args, kwargs)
         memory, came, written = self.memory, list(tensors_in([args, kwargs])), _written(func, args, kwargs)
         # An operation of the user's own has a gradient of its own, within which PyTorch's are off.
         recording = torch.is_grad_enabled() or memory.inside or func.namespace != "aten"
         tracked = recording and any(map(memory.needs_grad, came)) and str(func.overloadpacket) not in NO_GRADIENT
-        row, found, start = row_of(str(func)), NotImplemented, next_serial()
+        found, start = NotImplemented, next_serial()
         if row is not None and (tracked or (recording and any(map(memory.is_shown, came)))):
             found = row(*self._said(args), **self._said({k: v for k, v in kwargs.items() if k not in _STORAGE}))
         if found is NotImplemented and tracked:
@@ -139,15 +145,16 @@ class Recorder(TorchDispatchMode):  # type: ignore[misc]
         What gives no floats, such as a comparison, needs no row.
         """
         if not func._schema.is_mutable:
+            out = None
             if torch.Tag.nondeterministic_seeded not in func.tags:
                 out = func(*args, **kwargs)
                 if not any(tensor.is_floating_point() for tensor in tensors_in(out)):
                     return out
             parts = get_decompositions([func]).get(func, func.decompose)
             with suppress(_NoRow), self, self._below_autograd():
-                out = parts(*args, **kwargs)
-                if out is not NotImplemented:
-                    return out
+                found = parts(*args, **kwargs)
+                if found is not NotImplemented and _agree(found, out):
+                    return found
             self.error = None  # of a part, whose name says less
         raise self._no_row(func)
 
@@ -243,6 +250,12 @@ def _is_close(node: Node, numbers: NDArray[Any]) -> bool:
     both = np.isfinite(node._data) & np.isfinite(numbers)
     scale = float(sum(inputs)) + np.abs(numbers, dtype=float).max(initial=1, where=both)
     return bool(np.allclose(node._data[both], numbers[both], rtol=1e4 * digits, atol=1e4 * digits * scale))
+
+
+def _agree(found: Any, out: Any) -> bool:
+    """Whether the parts of an operation give what it gives itself, as far as that is known."""
+    one, other = next(iter(tensors_in(found))), next(iter(tensors_in(out)), None)
+    return other is None or bool(torch.allclose(one.detach(), other.detach(), 1e-3, 1e-5, equal_nan=True))
 
 
 def _line() -> str:

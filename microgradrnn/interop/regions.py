@@ -8,7 +8,6 @@ tensors that share what was written new nodes, which are made when they are read
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -48,6 +47,20 @@ class Region(NamedTuple):
             return self.offset, self.offset
         return self.offset, self.offset + 1 + sum((n - 1) * s for n, s in zip(self.shape, self.strides, strict=True))
 
+    @property
+    def is_dense(self) -> bool:
+        """Whether it has every place of its span, each once.
+
+        >>> Region(0, (3, 2), (1, 3)).is_dense, Region(0, (3, 2), (1, 4)).is_dense
+        (True, False)
+        """
+        step = 1
+        for stride, size in sorted(zip(self.strides, self.shape, strict=True)):
+            if size > 1 and stride != step:
+                return False
+            step *= size
+        return True
+
     def overlaps(self, other: Region) -> bool:
         """Whether they share a place.
 
@@ -55,13 +68,11 @@ class Region(NamedTuple):
         (False, True)
         """
         (a, b), (c, d) = self.span, other.span
-        if a >= d or c >= b:
+        if a >= d or c >= b or 0 in (*self.shape, *other.shape):
             return False
-        for one, two in ((self, other), (other, self)):  # an end of one lies among all the places of the other
-            start, end = two.span
-            if end - start == math.prod(two.shape) and (start <= one.span[0] < end or start < one.span[1] <= end):
-                return True
-        return bool(np.intersect1d(self.places(), other.places()).size)
+        if (self.is_dense and (a <= c or d <= b)) or (other.is_dense and (c <= a or b <= d)):
+            return True  # an end of one lies among all the places of the other
+        return self == other or bool(np.intersect1d(self.places(), other.places()).size)
 
 
 class Views:

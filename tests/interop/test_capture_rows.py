@@ -19,6 +19,7 @@ positive = (normal(3, 4).detach().abs() + 0.3).requires_grad_()
 stack = normal(2, 3, 4)
 image = normal(2, 4, 6)
 single = normal()
+long = normal(5, 2, 4)
 weight = normal(5, 4)
 filters = normal(6, 4, 3)
 square = normal(4, 4)
@@ -222,6 +223,21 @@ CASES = {
         lambda: F.conv1d(image, filters[:, :2], filters[:, 0, 0], stride=2, padding=1, dilation=2, groups=2),
         lambda: F.conv2d(image[:, None], filters[:, None, :3]),
     ],
+    "aten.avg_pool2d": [
+        lambda: F.avg_pool1d(image, 3, 2, 1),
+        lambda: F.avg_pool2d(image, (2, 3), (1, 2)),
+        lambda: F.avg_pool2d(image, 2),
+    ],
+    "aten._ctc_loss": [
+        lambda: F.ctc_loss(
+            long.log_softmax(-1), torch.tensor([[1, 2], [3, 1]]), torch.tensor([5, 4]), torch.tensor([2, 1])
+        )
+    ],
+    "aten.fmod": [lambda: x.fmod(0.7), lambda: x.fmod(positive)],
+    "aten.hypot": [lambda: x.hypot(y)],
+    "aten.masked_scatter": [lambda: x.masked_scatter(mask, y)],
+    "aten.sort": [lambda: x.sort(1)[0] ** 2, lambda: stack.sort(0, descending=True).values],
+    "aten.topk": [lambda: x.topk(2, 1)[0], lambda: x.topk(2, 0, largest=False).values],
 }
 """For each row, calls that end in its operation."""
 

@@ -105,6 +105,8 @@ ROWS: dict[str, Row] = {
     "aten.pow": _pow,
     "aten.remainder": lambda x, y: record(ops.REMAINDER, x, y),
     "aten.floor_divide": lambda x, y: record(ops.FLOOR_DIVIDE, x, y),
+    "aten.fmod": lambda x, y: x - _trunc(x / y) * y,
+    "aten.hypot": lambda x, y: (x * x + y * y).sqrt(),
     "aten.addcmul": lambda x, y, z, value=1: x + _scaled(y * z, value),
     "aten.addcdiv": lambda x, y, z, value=1: x + _scaled(y / z, value),
     "aten.lerp": _lerp,

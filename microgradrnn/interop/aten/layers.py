@@ -9,7 +9,7 @@ import numpy as np
 from microgradrnn import functional, ops
 from microgradrnn.engine import constant, record
 from microgradrnn.interop.aten.entrywise import _cast
-from microgradrnn.interop.aten.shapes import permuted, viewed
+from microgradrnn.interop.aten.shapes import permuted, unfolded, viewed
 from microgradrnn.interop.table import Row
 
 _REDUCTIONS = ("none", "mean", "sum")
@@ -159,6 +159,40 @@ def _convolution(
     return function(x, weight, bias, tuple(stride), tuple(padding), tuple(dilation), groups)
 
 
+def _average_pool(
+    x: Any,
+    kernel: Any,
+    stride: Any = (),
+    padding: Any = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    divisor_override: Any = None,
+) -> Any:
+    kernels, steps, pads = (_two(setting) for setting in (kernel, stride or kernel, padding))
+    if ceil_mode or divisor_override is not None or (any(pads) and not count_include_pad):
+        return NotImplemented
+    x = functional.pad(x, (pads[1], pads[1], pads[0], pads[0])) if any(pads) else x
+    for which, axis in enumerate((x.ndim - 2, x.ndim - 1)):
+        x = unfolded(x, axis, kernels[which], steps[which])
+    return x.mean(axis=(-2, -1))
+
+
+def _two(setting: Any) -> tuple[int, int]:
+    one, *rest = setting if isinstance(setting, (list, tuple)) else (setting,)
+    return one, rest[0] if rest else one
+
+
+def _ctc(
+    x: Any, targets: Any, input_lengths: Any, target_lengths: Any, blank: int = 0, zero_infinity: bool = False
+) -> Any:
+    """A loss for each sequence; PyTorch reduces them itself. The second output is for its own gradient."""
+    lengths = [np.asarray(getattr(found, "_data", found)).tolist() for found in (input_lengths, target_lengths)]
+    if targets.ndim != 2 or x.ndim != 3:
+        return NotImplemented
+    how = {"blank": blank, "zero_infinity": zero_infinity}
+    return functional.ctc_loss(x, targets, *lengths, reduction="none", **how), NotImplemented
+
+
 ROWS: dict[str, Row] = {
     "aten._softmax": _softmax(ops.SOFTMAX),
     "aten._log_softmax": _softmax(ops.LOG_SOFTMAX),
@@ -174,4 +208,6 @@ ROWS: dict[str, Row] = {
     "aten.native_group_norm": _group_norm,
     "aten.native_batch_norm": _batch_norm,
     "aten.convolution": _convolution,
+    "aten.avg_pool2d": _average_pool,
+    "aten._ctc_loss": _ctc,
 }

@@ -87,6 +87,26 @@ def _slice_scatter(x: Any, source: Any, dim: int = 0, start: Any = None, end: An
     return _put(x, np.arange(x.size).reshape(x.shape)[key], source, accumulate=False)
 
 
+def _masked_scatter(x: Any, mask: Any, source: Any) -> Any:
+    places = np.flatnonzero(np.broadcast_to(mask._data, x.shape))
+    return _put(x, places, source.reshape(-1)[: places.size], accumulate=False)
+
+
+def _in_order(x: Any, dim: int, descending: bool, k: int | None = None) -> Any:
+    """The entries along an axis in order, or the first k of them; where they stood is PyTorch's to say."""
+    order = np.argsort(-x._data if descending else x._data, axis=dim, kind="stable")
+    found = np.take(order, np.arange(order.shape[dim] if k is None else k), axis=dim)
+    return x.reshape(-1)[_along(x, dim, constant(found))], NotImplemented
+
+
+def _sort(x: Any, dim: int = -1, descending: bool = False, stable: Any = None) -> Any:
+    return _in_order(x, dim, descending) if x.ndim else (x, NotImplemented)
+
+
+def _topk(x: Any, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> Any:  # noqa: A002 - its name
+    return _in_order(x, dim, largest, k) if x.ndim else (x, NotImplemented)
+
+
 def _pack(x: Any, lengths: Any, batch_first: bool) -> Any:
     """The entries of all sequences at step 1, then at step 2, and so on."""
     sizes = lengths._data
@@ -108,5 +128,8 @@ ROWS: dict[str, Row] = {
     "aten.select_scatter": _select_scatter,
     "aten.slice_scatter": _slice_scatter,
     "aten.masked_select": lambda x, mask: x[mask] if x.shape == mask.shape else NotImplemented,
+    "aten.masked_scatter": _masked_scatter,
+    "aten.sort": _sort,
+    "aten.topk": _topk,
     "aten._pack_padded_sequence": _pack,
 }

@@ -112,7 +112,8 @@ def _diagonal(x: Any, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Any:
     return x.permute([*rest, dim1, dim2])[(..., places - min(offset, 0), places + max(offset, 0))]
 
 
-def _unfold(x: Any, dim: int, size: int, step: int) -> Any:
+def unfolded(x: Any, dim: int, size: int, step: int) -> Any:
+    """Windows along an axis, with a new last axis for what stands in them."""
     at = dim % max(x.ndim, 1)
     starts = np.arange(0, x.shape[at] - size + 1, step)
     windows = x[_at(at, x.ndim, starts[:, None] + np.arange(size))]
@@ -178,7 +179,7 @@ ROWS: dict[str, Row] = {
     "aten.unsafe_split_with_sizes": _split,
     "aten.unbind": lambda x, dim=0: [_select(x, dim, k) for k in range(x.shape[dim])],
     "aten.diagonal": _diagonal,
-    "aten.unfold": _unfold,
+    "aten.unfold": unfolded,
     "aten.cat": _cat,
     "aten.stack": _stack,
     "aten.repeat": _repeat,
