@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import warnings
 import weakref
 from collections.abc import Iterable
 from typing import Any
@@ -38,6 +39,7 @@ class Memory:
         self._views: WeakTensorKeyDictionary = WeakTensorKeyDictionary()
         self._stored: dict[int, weakref.WeakSet[Views]] = {}
         self._detached: dict[Node, Node] = {}
+        self._warned = False
         self._saved: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
 
     # ---- Reading ----------------------------------------------------------------------------------------------------
@@ -62,6 +64,10 @@ class Memory:
         """The node of a tensor as it is now; a constant where PyTorch lets no gradient through."""
         views = self._read_views(tensor)
         node = views.read(region_of(tensor))
+        if tensor._backward_hooks and not self._warned:
+            self._warned = True
+            name = self.names.of(tensor) or f"a tensor of shape {tuple(tensor.shape)}"
+            warnings.warn(f"capture does not run gradient hooks; {name} has one", stacklevel=2)
         if self.inside or tensor.requires_grad == node.requires_grad:
             return node
         if not tensor.requires_grad:

@@ -274,3 +274,35 @@ def test_integer_inputs_are_constants():
         lambda tokens: (torch.nn.functional.one_hot(tokens, 5).double() @ W).sin().sum(), torch.tensor([1, 3])
     )
     assert leaves_of(graph).keys() == {"W"}
+
+
+def test_a_hook_that_would_change_a_gradient_is_told_of():
+    def loss(x):
+        h = torch.tanh(x)
+        h.register_hook(lambda grad: grad.clamp(-0.1, 0.1))
+        return (h * h).sum()
+
+    with pytest.warns(UserWarning, match=r"does not run gradient hooks; a tensor of shape \(3,\) has one"):
+        capture(loss, normal(3))
+
+
+def test_hooks_of_modules_and_retained_gradients_do_no_harm():
+    cell = torch.nn.GRUCell(2, 3, dtype=torch.float64)
+    seen = []
+    handle = cell.register_full_backward_hook(lambda module, given, got: seen.append(got))
+
+    def loss(x):
+        h = cell(x)
+        h.retain_grad()
+        return (h**2).sum()
+
+    assert_captured(loss, normal(4, 2))
+    handle.remove()
+    assert len(seen) == 1  # by PyTorch's own pass
+
+
+def test_checkpointing_by_saved_tensors():
+    from torch.utils.checkpoint import checkpoint
+
+    W = normal(3, 3)
+    assert_captured(lambda x: checkpoint(lambda x: torch.tanh(x @ W), x, use_reentrant=False).sum(), normal(2, 3))

@@ -189,8 +189,8 @@ def _ctc(
     lengths = [np.asarray(getattr(found, "_data", found)).tolist() for found in (input_lengths, target_lengths)]
     if targets.ndim != 2 or x.ndim != 3:
         return NotImplemented
-    how = {"blank": blank, "zero_infinity": zero_infinity}
-    return functional.ctc_loss(x, targets, *lengths, reduction="none", **how), NotImplemented
+    losses = functional.ctc_loss(x, targets, lengths[0], lengths[1], blank, "none", zero_infinity)
+    return losses, NotImplemented
 
 
 ROWS: dict[str, Row] = {
