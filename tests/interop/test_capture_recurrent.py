@@ -127,3 +127,16 @@ def test_dropout_between_layers_is_as_drawn():
     assert_captured(lambda x: outputs(rnn(x)), normal(3, 2, 2), seed=4)
     torch.manual_seed(4)
     assert torch.equal(before, torch.get_rng_state())
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+@pytest.mark.parametrize("kind", ["RNN", "LSTM", "GRU"])
+def test_steps_where_first_states_are_handed_in(kind, layers):
+    """The rows of the first states are read one after another, once a layer: they are no sequence."""
+    rnn = getattr(torch.nn, kind)(2, 3, num_layers=layers, dtype=torch.float64)
+    h0, c0 = normal(layers, 1, 3), normal(layers, 1, 3, seed=1, grad=False)
+    graph = assert_captured(lambda x, state: outputs(rnn(x, state)), normal(4, 1, 2), (h0, c0) if kind == "LSTM" else h0)
+    times, leaves = time_steps(graph), leaves_of(graph)
+    for layer in range(layers):
+        weight = leaves[f"rnn.weight_hh_l{layer}"]
+        assert [times.of(n) for n in ancestors(graph) if any(x is weight for x in n.inputs)] == [1, 2, 3, 4]
