@@ -135,7 +135,9 @@ def test_steps_where_first_states_are_handed_in(kind, layers):
     """The rows of the first states are read one after another, once a layer: they are no sequence."""
     rnn = getattr(torch.nn, kind)(2, 3, num_layers=layers, dtype=torch.float64)
     h0, c0 = normal(layers, 1, 3), normal(layers, 1, 3, seed=1, grad=False)
-    graph = assert_captured(lambda x, state: outputs(rnn(x, state)), normal(4, 1, 2), (h0, c0) if kind == "LSTM" else h0)
+    graph = assert_captured(
+        lambda x, state: outputs(rnn(x, state)), normal(4, 1, 2), (h0, c0) if kind == "LSTM" else h0
+    )
     times, leaves = time_steps(graph), leaves_of(graph)
     for layer in range(layers):
         weight = leaves[f"rnn.weight_hh_l{layer}"]
