@@ -1,6 +1,8 @@
 """What `interop.capture` costs beside PyTorch itself, in seconds and memory: `python -m benchmarks.capture`.
 
-Each side runs in a process of its own: PyTorch forward and backward, and the same captured, forward and backward.
+Each side runs in a process of its own: PyTorch forward and backward, and the same captured, forward and backward. The
+captured side's seconds and memory include what PyTorch imports when a dispatch mode is used for the first time. For
+Linux and macOS, which say how much memory a process has held.
 """
 
 import argparse

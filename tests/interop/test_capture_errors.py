@@ -179,3 +179,9 @@ def test_autocast_is_off():
 def test_pytorch_is_imported_by_capture_alone():
     code = "import sys, microgradrnn, viz; from microgradrnn.interop import capture; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_without_pytorch_it_says_so():
+    code = "import sys; sys.modules['torch'] = None; from microgradrnn.interop import capture; capture(print)"
+    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
+    assert "ImportError: capture runs PyTorch, which is not installed: pip install torch" in done.stderr
