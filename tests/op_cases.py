@@ -199,6 +199,13 @@ def logsumexps(draw: Any) -> Any:
 
 
 @st.composite
+def linears(draw: Any) -> Any:
+    """A vector, a matrix or a stack, and a weight of shape (out, in)."""
+    *stack, size = draw(shapes)
+    return [(*stack, size), (draw(st.integers(1, 3)), size)], {}
+
+
+@st.composite
 def cross_entropies(draw: Any) -> Any:
     """Any batch shape and reduction; sometimes a value that marks targets to ignore, one of the classes or not."""
     *batch, classes = draw(shapes)
@@ -214,6 +221,7 @@ def cross_entropies(draw: Any) -> Any:
 FORMS = {
     **dict.fromkeys(["sum", "mean", "prod", "norm", "max", "min"], reductions()),
     "matmul": matmuls(),
+    "linear": linears(),
     "reshape": reshapes(),
     "transpose": transposes(),
     "index": indexings(),

@@ -18,8 +18,12 @@ SPINE = ["ops", "engine", "backprop", "functional", "nn"]
 MAY_IMPORT_MORE = {"training", "interop", "cli", "__main__", "text"}
 """Modules that may take more than NumPy and the standard library."""
 
-MAY_IMPORT_LAZILY = {("engine", "microgradrnn.backprop")}
-"""Imports inside a function: `Node.backward` takes backprop; the command line, which is not listed, takes viz."""
+MAY_IMPORT_LAZILY = {
+    ("engine", "microgradrnn.backprop"),
+    ("interop.capturing", "microgradrnn.interop.running"),
+}
+"""Imports inside a function: `Node.backward` takes backprop, `capture` what imports PyTorch; the command line, which is
+not listed, takes viz."""
 
 
 def module_name(file):

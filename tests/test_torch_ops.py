@@ -75,6 +75,7 @@ PYTORCH = {
     "where": torch.where,
     "add_n": lambda *xs: functools.reduce(operator.add, xs),
     "matmul": torch.matmul,
+    "linear": torch.nn.functional.linear,
     "sum": reduction(torch.sum),
     "mean": reduction(torch.mean),
     "max": reduction(torch.amax),

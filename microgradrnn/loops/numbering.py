@@ -193,7 +193,7 @@ class Numbering:
             times = [self.about.get(x.source) for x in read]
             if _in_turn(times) == 1:
                 self._ahead[node, 0] = times[0]  # type: ignore[assignment]
-        elif node.op not in _MOVES:
+        elif not _moves_rows(node):
             for x in read:
                 ahead = self._ahead.get((x.source, 0))
                 if ahead is not None and not x.row and node.shape[:1] == x.source.shape[:1]:
@@ -294,6 +294,12 @@ def _follow(rows: Sequence[tuple[int, ...]]) -> bool:
     moving = [axis for axis in range(len(rows[0])) if rows[0][axis] != rows[1][axis]]
     still = [row[:axis] + row[axis + 1 :] for axis in moving for row in rows]
     return len(moving) == 1 and len(set(still)) == 1 and _in_turn([row[moving[0]] for row in rows]) != 0
+
+
+def _moves_rows(node: Node) -> bool:
+    """Whether a node's rows may be other rows of what it reads; both directions are joined along the last axis."""
+    joins_beside = node.op is ops.CONCAT and node.params["axis"] % node.ndim > 0
+    return node.op in _MOVES and not joins_beside
 
 
 _MOVES = (ops.INDEX, ops.TRANSPOSE, ops.RESHAPE, ops.STACK, ops.CONCAT)

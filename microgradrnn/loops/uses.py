@@ -10,7 +10,7 @@ may choose what is done. But each uses the same weights in the same order. So lo
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import accumulate, pairwise
 from typing import Any, NamedTuple
@@ -70,8 +70,9 @@ class Graph:
         several = {x for x, found in reads.items() if counts[x] > 1 and not within(found)}
         candidates = {x: counts[x] for x in several if _is_parameter(x) or (wide and counts[x] > 2)}
         self._weights = self._not_beside_others(candidates)
-        self._sequences = self._find_sequences(within)
+        self._sequences = self._find_sequences(within, _whole_loops(reads[x] for x in self._weights))
         self._leaves = {x for x in several if x.op is None}
+        self._rows = self._rows_of_weights(within)
         kinds = {x: kind for x, read in known.items() if (kind := self._kind(read)) is not None}
         described = [
             self._describe(place, [kinds.get(x) for x in node.inputs]) for place, node in enumerate(self.nodes)
@@ -108,8 +109,8 @@ class Graph:
     def _kind(self, x: Reading) -> Any:
         if x.source in self._sequences and x.row:
             return (x.source,)
-        if x.row and x.source.op is None:
-            return x.source, x.row
+        if x in self._rows:
+            return x
         return x.source if x.source in self._weights else None
 
     def _reads(self, wide: bool) -> dict[Node, Reads]:
@@ -121,6 +122,15 @@ class Graph:
                     reads.setdefault(x.source, {}).setdefault((self.does[place], slot), []).append(place)
         return reads
 
+    def _rows_of_weights(self, within: Callable[[Reads], bool]) -> set[Reading]:
+        """The rows of leaves that several steps read, such as a layer's matrix in a stack; a first state is none."""
+        reads: dict[Reading, Reads] = {}
+        for place, read in enumerate(self.readings):
+            for slot, x in enumerate(read):
+                if x.row and x.source.op is None:
+                    reads.setdefault(x, {}).setdefault((self.does[place], slot), []).append(place)
+        return {x for x, found in reads.items() if sum(map(len, found.values())) > 1 and not within(found)}
+
     def _not_beside_others(self, counts: dict[Node, int]) -> set[Node]:
         """Without those that are only read together with one that is read more often, as x_t is by both directions."""
         found: set[Node] = set()
@@ -129,8 +139,11 @@ class Graph:
             found.update(x for x in beside if counts[x] == max(map(counts.__getitem__, beside)))
         return found
 
-    def _find_sequences(self, within: Callable[[Reads], bool]) -> set[Node]:
-        """What is read row by row, one row after another: not the same rows over and over, nor all in one step."""
+    def _find_sequences(self, within: Callable[[Reads], bool], whole_loop: Callable[[int, int], bool]) -> set[Node]:
+        """What is read row by row, one row after another: not the same rows over and over, nor all in one step.
+
+        Nor is it one if a whole loop runs from each row to the next, as with the first states of several layers.
+        """
         rows: dict[Node, list[tuple[int, ...]]] = {}
         places: dict[Node, list[int]] = {}
         for place, read in enumerate(self.readings):
@@ -138,8 +151,9 @@ class Graph:
                 if x.row:
                     rows.setdefault(x.source, []).append(x.row)
                     places.setdefault(x.source, []).append(place)
-        in_turn = (x for x, read in rows.items() if _changes(read) <= _SWEEPS * len(set(read)))
-        return {x for x in in_turn if x.op is None or not within({None: places[x]})}
+        in_turn = [x for x, read in rows.items() if 0 < _changes(read) <= _SWEEPS * len(set(read))]
+        found = {x for x in in_turn if x.op is None or not within({None: places[x]})}
+        return {x for x in found if not all(whole_loop(p, q) for p, q in _where_rows_change(rows[x], places[x]))}
 
 
 Reads = dict[Any, list[int]]
@@ -169,6 +183,29 @@ def _within_a_step(reads: Iterable[Reads]) -> Callable[[Reads], bool]:
         return k > 0 and ends[k - 1] > last
 
     return within
+
+
+def _whole_loops(weights: Iterable[Reads]) -> Callable[[int, int], bool]:
+    """A test whether some weight is used, from one place up to another, over and over, and nearly nowhere else."""
+    spans = [
+        (places[0] if len(places) == 2 else places[1], places[-1])  # a step may have started before
+        for found in weights
+        for places in found.values()
+        if len(places) > 1
+    ]
+    spans.sort()
+    starts = [start for start, _ in spans]
+    ends = [*accumulate((end for _, end in reversed(spans)), min)][::-1]
+
+    def whole_loop(low: int, high: int) -> bool:
+        k = bisect_left(starts, low)
+        return k < len(ends) and ends[k] < high
+
+    return whole_loop
+
+
+def _where_rows_change(read: Sequence[tuple[int, ...]], places: Sequence[int]) -> list[tuple[int, int]]:
+    return [(p, q) for one, other, p, q in zip(read, read[1:], places, places[1:], strict=False) if one != other]
 
 
 def _is_parameter(x: Node) -> bool:

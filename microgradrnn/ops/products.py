@@ -84,3 +84,40 @@ MATMUL = Op(
     needs="the last axis of x as long as the second last of y (the only one, if y is a vector); perhaps transpose one",
     example=(((2, 3), (3, 4)), {}),
 )
+
+
+def _linear_pull_x(xp: Any, u: Any, z: Any, x: Any, y: Any) -> Any:
+    if x.ndim > 2:
+        return xp.dot(_rows(u), y).reshape(*u.shape[:-1], y.shape[1])
+    return xp.dot(u, y) if x.ndim == 2 else xp.matmul(u, y)
+
+
+def _linear_pull_y(xp: Any, u: Any, z: Any, x: Any, y: Any) -> Any:
+    if x.ndim > 2:
+        return xp.dot(_rows(u).T, _rows(x))
+    return xp.dot(u.T, x) if x.ndim == 2 else xp.matmul(u[:, None], x[None, :])
+
+
+def _linear_formula_y(x: Any, y: Any) -> str:
+    if x.ndim > 2:
+        return "sum(upstream.mT @ x)"  # over the stack
+    return "upstream.T @ x" if x.ndim == 2 else "outer(upstream, x)"
+
+
+# A weight as PyTorch keeps it, of shape (out, in): it is one node, read by each step, and gets its gradient in its own
+# shape.
+LINEAR = Op(
+    name="linear",
+    symbol="@ᵀ",
+    latex=r"x \, y^{T}",
+    rule="swaps: x gets upstream times y, y gets upstream transposed times x",
+    forward=lambda xp, x, y: xp.matmul(x, y.T),
+    pull=(_linear_pull_x, _linear_pull_y),
+    push=(
+        lambda xp, v, z, x, y: xp.matmul(v, y.T),
+        lambda xp, v, z, x, y: xp.matmul(x, v.T),
+    ),
+    formula=("upstream @ y", _linear_formula_y),
+    needs="the last axis of x as long as the last one of y, a matrix",
+    example=(((2, 3), (4, 3)), {}),
+)

@@ -22,7 +22,7 @@ from .view import DETACHED, Arrow, Box, Place, Role, Sum, Tooltip, View
 MOST_SUMS = 12
 """So many shared weights are added up beside a picture."""
 
-_BY_A_WEIGHT = {"matmul", "mul", "index"}
+_BY_A_WEIGHT = {"matmul", "linear", "mul", "index"}
 """Ops that read one thing by another one: weights among them stand on the arrows of a rolled picture."""
 
 
