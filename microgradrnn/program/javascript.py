@@ -33,9 +33,10 @@ class JavaScript:
     """Forward and backward of a recorded graph as JavaScript; see `microgradrnn.compile`.
 
     The source defines ``forwardBackward(leaves, values, grads, contributions, locals)``. The first argument is a
-    Float64Array of the leaves' numbers, which is read; the others are Float64Arrays that it fills. The value of the
-    loss is returned. ``values`` and ``grads`` have one number a scalar node, at the node's slot; ``contributions`` and
-    ``locals`` one a scalar edge. NaN stands in ``grads`` where a node wants no gradient.
+    Float64Array of the leaves' numbers, which is read; the others are Float64Arrays that it fills; it returns the value
+    of the loss. ``values`` and ``grads`` have one number a scalar node, at the node's slot; ``contributions`` and
+    ``locals`` one a scalar edge. NaN stands in ``grads`` where a node wants no gradient. The function has two
+    attributes: ``at``, the slot that each scalar edge reads, and ``start``, the first edge of the node at each slot.
 
     Attributes:
         source: a script in strict mode, without ``eval``. It defines one constant and touches nothing else.

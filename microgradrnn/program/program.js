@@ -46,7 +46,7 @@ $wanting
   }
   before[root] = 1;
 
-  return (leaves, values, grads, contributions, locals) => {
+  const pass = (leaves, values, grads, contributions, locals) => {
     values.set(leaves);
     for (let n = leafCount; n < nodeCount; n++)
       values[n] = ops[kind[n - leafCount]].forward(values, at, start[n]);
@@ -61,4 +61,5 @@ $wanting
     }
     return values[root];
   };
+  return Object.assign(pass, { at, start });
 })();

@@ -19,11 +19,12 @@ FILES = sorted(HOME.rglob("*.py"))
 ROOMS = {
     "passes": {"names", "numbers"},
     "names": {"numbers"},
-    "numbers": set(),
-    "words": {"passes", "names", "numbers"},
+    "numbers": {"sources"},
+    "sources": set(),
+    "words": {"passes", "names", "numbers", "sources"},
     "graph": {"passes", "names", "numbers", "words"},
     "layout": {"graph"},
-    "paint": {"graph", "layout", "words", "numbers"},
+    "paint": {"graph", "layout", "words", "numbers", "sources"},
     "terminal": {"words", "numbers"},
     "flow": {"numbers"},
 }

@@ -89,15 +89,18 @@
     part("first").disabled = part("back").disabled = now === 0;
     part("next").disabled = now === last;
     part("time").disabled = timeStep(1) === now;
+    page.dispatchEvent(new Event("shown"));
     say(item, open);
   }
+  page.addEventListener("go", (event) => show(event.detail));
 
   function say(item, open) {
     if (!item) return void (part("live").textContent = "Before the first visit.");
     const edges = open ? [] : [...item.querySelectorAll(".edge")].map(spoken);
     const where = item.querySelector(".where").textContent.trim();
     part("slider").setAttribute("aria-valuetext", where);
-    part("live").textContent = [where + ".", item.dataset.say + ".", ...edges].join(" ");
+    const about = page.live ? page.live.fill(item.dataset.say).replaceAll("‖", "") : item.dataset.say;
+    part("live").textContent = [where + ".", about + ".", ...edges].join(" ");
   }
 
   /** What goes down an edge, for the ear: bars around a norm cannot be heard. */
@@ -309,7 +312,7 @@
   function numbersOf(head, entries, { columns, more = 0 }) {
     const title = make("h3", head);
     if (entries === null || entries === undefined) return [title];
-    const listed = entries.split(" ");
+    const listed = entries[0] === "=" ? page.live.numbers(entries.slice(1)).map(written) : entries.split(" ");
     const table = make("table");
     for (let i = 0; i < listed.length; i += columns) {
       const row = make("tr");
@@ -512,6 +515,7 @@
     const { key, target } = event;
     if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
     if (target === find) return findKey(event);
+    if (target.matches("select")) return;
     if (target.matches("input[type=text]")) return void (key === "Escape" && target.blur());
     if (target.matches("input[type=range]") && (ARROWS[key] || key === "Home" || key === "End")) return;
     if (target.matches("button") && (key === " " || key === "Enter")) return;

@@ -6,6 +6,8 @@ from pathlib import Path
 import matplotlib
 from fontTools.ttLib import TTFont
 
+from ..sources import measured
+
 SANS, BOLD = "DejaVuSans.ttf", "DejaVuSans-Bold.ttf"
 MONO, MONO_BOLD = "DejaVuSansMono.ttf", "DejaVuSansMono-Bold.ttf"
 
@@ -32,7 +34,7 @@ def width(text: str, size: float, font: str = SANS) -> float:
     True
     """
     table, missing = _advances(font)
-    return size * sum(table.get(ord(character), missing) for character in text)
+    return size * sum(table.get(ord(character), missing) for character in measured(text))
 
 
 def clip(text: str, room: float, size: float, font: str = SANS) -> str:

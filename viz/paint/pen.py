@@ -19,6 +19,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from ..graph.timeline import Known, at
+from ..sources import as_elements, is_live
 from ..words.escape import xml
 from . import fonts, heat
 from .heat import Colours
@@ -198,11 +199,16 @@ class Pen:
         aligned = "" if anchor == "start" else f' text-anchor="{anchor}"'
         look = "" if self.live else _attributes({"fill": _INKS[ink]} | _family(kind) | kind.look())
         place = f'x="{short(x)}" y="{short(y)}"{aligned}'
-        self.out.append(f'<text class="{ink} {kind.name}" {place}{look}>{xml(text)}</text>')
+        self.out.append(f'<text class="{ink} {kind.name}" {place}{look}>{as_elements(text, "tspan", xml)}</text>')
 
     def cells(self, x: float, y: float, data: Any, wide: float, scale: float, colours: Colours) -> None:
-        """An array as a heat strip, or a grid."""
-        self.grid(x, y, heat.grid(data), wide, scale, colours)
+        """An array as a heat strip, or a grid; a live one says from what, and where it stands."""
+        if not is_live(data):
+            self.grid(x, y, heat.grid(data), wide, scale, colours)
+            return
+        source = f"{data.cells.run(data.index)} {data.shape[-1]} {colours.name[0]} {short(x)} {short(y)} {short(wide)}"
+        with self.group(f'data-heat="{source}"'):
+            self.grid(x, y, heat.grid(data), wide, scale, colours)
 
     def grid(self, x: float, y: float, cells: NDArray[Any], wide: float, scale: float, colours: Colours) -> None:
         """Cells, a number each. Cells of one colour are one path, and so are all minus signs."""

@@ -8,7 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..numbers import brief
+import numpy as np
+
+from ..numbers import brief, signed
+from ..sources import held, is_live
 from .as_latex import derivative
 from .blocks import LOCAL, NEXT, SO_FAR, SUM, WAITING, Contribution, Equation, Upstream, VisitWords, spoken
 from .escape import xml
@@ -39,7 +42,7 @@ def visit(words: VisitWords, strip: Strip) -> str:
     about = f"<b class=blue>{xml(brief(definition.value))}</b>{f' · {definition.about}' if definition.about else ''}"
     waiting = f"<p class=waits><b>{WAITING}</b> {xml(' · '.join(ahead.waiting))}"
     lines = [
-        f'<li data-say="{xml(say)}"><p class=where>{xml(where[0].upper() + where[1:])}',
+        f'<li data-say="{xml(held(say))}"><p class=where>{xml(where[0].upper() + where[1:])}',
         f"<h2>{_equation(definition.latex, definition.text)}</h2>",
         *([f"<p class=rule>{xml(words.rule)}"] if words.rule else []),
         f"<p class=about>{xml(put_in)}{about}",
@@ -75,7 +78,10 @@ def _goes_down(to: Contribution, loss: str) -> list[str]:
 
 def _so_far(to: Contribution) -> str:
     this = brief(to.value)
-    this = f"(<i>{this}</i>)" if this.startswith("−") else f"<i>{this}</i>"
+    if is_live(to.value) and np.ndim(to.value) == 0:
+        this = f"<i>{signed(to.value)}</i>"
+    else:
+        this = f"(<i>{this}</i>)" if this.startswith("−") else f"<i>{this}</i>"
     line = f"<b>{SO_FAR}</b> {brief(to.before)} + {this} = <b class=orange>{brief(to.after)}</b>"
     line += f" · {to.uses_in}" if to.uses_in else ""
     return f"<p class=far>{line}" + (f"<br>{to.sum_at.place} {to.sum_at}" if to.sum_at else "")

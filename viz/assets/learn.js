@@ -1,0 +1,204 @@
+// Changing numbers by hand and by descent: dragging in the picture, the fields and buttons of the panel, the loss curve.
+(() => {
+  const page = document.currentScript.closest(".page");
+  const part = (name) => document.getElementById(page.dataset.prefix + name);
+  const { live } = page;
+  const editable = [...live.nodes.values()].filter((node) => node.editable);
+  const say = (words, kind = "") => {
+    part("changed").textContent = words;
+    part("changed").className = `said ${kind}`;
+  };
+  let chosen = { node: editable[0], i: 0 };
+  const slot = () => chosen.node.slots[chosen.i];
+
+  // ---- Which number ----
+
+  const option = (text, value) => Object.assign(document.createElement("option"), { textContent: text, value });
+
+  /** An entry's index, as it is written behind a name. */
+  function place(shape, i) {
+    const found = [];
+    for (const size of [...shape].reverse()) {
+      found.unshift(i % size);
+      i = Math.floor(i / size);
+    }
+    return `[${found.join(", ")}]`;
+  }
+
+  const called = () => chosen.node.name + (chosen.node.shape.length ? place(chosen.node.shape, chosen.i) : "");
+
+  function choose(node, i) {
+    const isOther = node !== chosen.node || !part("entry").options.length;
+    chosen = { node, i };
+    part("leaf").value = node.name;
+    if (isOther) part("entry").replaceChildren(...node.slots.slice(0, 400).map((_, k) => option(place(node.shape, k), k)));
+    part("entry").hidden = node.slots.length === 1;
+    part("entry").value = i;
+    reach();
+    report();
+  }
+
+  /** The knob reaches from the recorded number to twice and more as far, on both sides of 0. */
+  function reach() {
+    const [now, was] = [live.leaves[slot()], live.recordedLeaves[slot()]];
+    const far = 2 * Math.max(1, ...[now, was].filter(Number.isFinite).map(Math.abs));
+    Object.assign(part("knob"), { min: -far, max: far, value: Number.isFinite(now) ? now : 0 });
+  }
+
+  // ---- What is reported ----
+
+  function report() {
+    const now = live.leaves[slot()];
+    if (document.activeElement !== part("number")) part("number").value = written.number(now).replace("−", "-");
+    if (document.activeElement !== part("knob") && Number.isFinite(now)) {
+      if (Math.abs(now) > Number(part("knob").max)) reach();
+      part("knob").value = now;
+    }
+    part("knob").setAttribute("aria-valuetext", `${called()} = ${written.number(now)}`);
+    const [loss, before] = [live.loss(), live.recordedLoss];
+    const was = live.isChanged() ? ` (recorded ${written.number(before)})` : "";
+    part("loss").textContent = `${live.rootName} = ${written.number(loss)}${was}`;
+    const grad = live.grads[slot()];
+    part("nudge").textContent = Number.isNaN(grad) && !chosen.node.grad
+      ? "" : `nudged ${written.number(live.nudge(slot()))}, grad ${written.number(grad)}`;
+    part("nudge").title = "(L(w + ε) − L(w − ε)) / 2ε: the difference quotient beside the gradient";
+    part("undo").disabled = !live.canUndo();
+    part("reset").disabled = part("compare").disabled = !live.isChanged();
+    part("compare").hidden = !live.isChanged();
+  }
+
+  live.onChange((why) => {
+    report();
+    const loss = live.loss();
+    if (why === "step") curve.push(loss);
+    if (why === "reset") curve.length = 0;
+    draw();
+    const odd = Number.isFinite(loss) ? "" : `: ${live.rootName} is ${written.number(loss)}`;
+    if (why === "set") say(`${called()} = ${written.number(live.leaves[slot()])}${odd}`, odd && "wrong");
+    else say((why === "step" ? `${curve.length - 1} steps` : why === "undo" ? "undone" : "as recorded") + odd, odd && "wrong");
+    if (!Number.isFinite(loss)) stop();
+  });
+
+  // ---- The fields ----
+
+  part("leaf").replaceChildren(...editable.map(({ name }) => option(name, name)));
+  part("leaf").addEventListener("change", () => choose(live.nodes.get(part("leaf").value), 0));
+  part("entry").addEventListener("change", () => choose(chosen.node, Number(part("entry").value)));
+  part("knob").addEventListener("pointerdown", () => live.hold());
+  part("knob").addEventListener("pointerup", () => live.release());
+  part("knob").addEventListener("input", () => live.setSlot(slot(), Number(part("knob").value)));
+
+  /** A number as people type it; undefined for anything else. */
+  function typed(text) {
+    const bare = text.trim().replace("−", "-").replace(/^([+-]?)(inf|infinity|∞)$/i, "$1Infinity").replace(/^nan$/i, "NaN");
+    return bare !== "" && (bare === "NaN" || !Number.isNaN(Number(bare))) ? Number(bare) : undefined;
+  }
+
+  function take() {
+    const x = typed(part("number").value);
+    if (x === undefined) {
+      say(`“${part("number").value}” is no number; ${called()} stays ${written.number(live.leaves[slot()])}`, "wrong");
+      part("number").value = written.number(live.leaves[slot()]).replace("−", "-");
+    } else live.setSlot(slot(), x);
+  }
+  part("number").addEventListener("change", take);
+
+  function rate() {
+    const x = typed(part("rate").value);
+    if (x !== undefined && Number.isFinite(x)) return x;
+    say(`“${part("rate").value}” is no rate; it stays 0.1`, "wrong");
+    part("rate").value = "0.1";
+    return 0.1;
+  }
+
+  // ---- Descent ----
+
+  const curve = [];
+  let playing;
+
+  function descend() {
+    if (!curve.length) curve.push(live.loss());
+    live.descend(rate());
+  }
+
+  function stop() {
+    clearInterval(playing);
+    playing = undefined;
+    part("play").setAttribute("aria-pressed", "false");
+    part("play").textContent = "play";
+  }
+
+  function play() {
+    if (playing) return stop();
+    playing = setInterval(descend, 80);
+    part("play").setAttribute("aria-pressed", "true");
+    part("play").textContent = "pause";
+  }
+
+  /** The loss over the steps, and the recorded one as a line to compare with. */
+  function draw() {
+    const finite = curve.filter(Number.isFinite);
+    part("curve").hidden = finite.length < 2;
+    if (finite.length < 2) return;
+    const [low, high] = [Math.min(...finite, live.recordedLoss), Math.max(...finite, live.recordedLoss)];
+    const y = (loss) => 43 - (40 * (loss - low)) / (high - low || 1);
+    const d = finite.map((loss, i) => `${i ? "L" : "M"}${(300 * i) / (finite.length - 1)},${y(loss)}`).join("");
+    const svg = written.element("svg", { viewBox: "0 0 300 46", preserveAspectRatio: "none", role: "img" });
+    svg.setAttribute("aria-label", `loss over ${finite.length - 1} steps: from ${written.number(finite[0])} to ${written.number(finite.at(-1))}`);
+    svg.append(
+      written.element("path", { class: "ghost", d: `M0,${y(live.recordedLoss)}h300` }),
+      written.element("path", { class: "line", d }),
+    );
+    part("curve").replaceChildren(svg);
+  }
+
+  part("descend").addEventListener("click", descend);
+  part("play").addEventListener("click", play);
+  part("undo").addEventListener("click", () => live.undo());
+  part("reset").addEventListener("click", () => (stop(), page.microgradrnn.reset()));
+  part("compare").addEventListener("click", () => {
+    const on = part("compare").getAttribute("aria-pressed") !== "true";
+    part("compare").setAttribute("aria-pressed", String(on));
+    live.compare(on);
+  });
+  live.onChange(() => {
+    if (part("compare").getAttribute("aria-pressed") === "true") part("compare").click();
+  });
+
+  // ---- Dragging a number in the picture ----
+
+  let drag;
+  page.addEventListener(
+    "pointerdown",
+    (event) => {
+      const element = event.target.closest(".editable");
+      if (!element || event.button !== 0) return;
+      event.stopPropagation();
+      event.preventDefault();
+      const found = live.editableSlots.get(Number(element.dataset.slot));
+      choose(found.node, found.i);
+      const from = live.leaves[slot()];
+      drag = { x: event.clientX, from: Number.isFinite(from) ? from : 0, id: event.pointerId, moved: false };
+      live.hold();
+    },
+    true,
+  );
+  addEventListener("pointermove", (event) => {
+    if (!drag || event.pointerId !== drag.id) return;
+    const by = event.clientX - drag.x;
+    drag.moved ||= Math.abs(by) > 2;
+    if (!drag.moved) return;
+    const unit = (Math.max(Math.abs(drag.from), 0.2) / 100) * (event.shiftKey ? 0.1 : 1);
+    live.setSlot(slot(), Number((drag.from + by * unit).toPrecision(4)));
+  });
+  for (const kind of ["pointerup", "pointercancel"])
+    addEventListener(kind, () => {
+      if (!drag) return;
+      live.release();
+      if (!drag.moved) part("number").select();
+      drag = undefined;
+    });
+  page.addEventListener("click", (event) => event.target.closest(".editable") && event.stopPropagation(), true);
+
+  choose(editable.find((node) => node.trained) ?? editable[0], 0);
+})();
