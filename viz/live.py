@@ -130,16 +130,38 @@ class Live:
             "nodes": [self._node(node, name, node in set(trained)) for node, name in self.named()],
             "leaves": [repr(x) for x in self.program.leaves.tolist()],
             "edges": self._edges,
+            "flow": [[t, [self._grad_run(node) for node in nodes]] for t, nodes in self._states().items()],
             "sums": self.cells.sums,
             "scales": list(scales),
         }
 
+    def _states(self) -> dict[int, list[Node]]:
+        """For each time step the nodes that a later step reads."""
+        run, found = self.run, defaultdict[int, list[Node]](list)
+        for node in run.nodes:
+            t = run.t(node)
+            if t is None or node.op is None or not self._grad_run(node):
+                continue
+            if any((run.t(reader) or t) > t for reader, _ in run.consumers[node]):
+                found[t].append(node)
+        return dict(sorted(found.items()))
+
+    def _grad_run(self, node: Node) -> str:
+        """The cells of a node's grad; empty where it has none that changes."""
+        grad: Any = self._grads.get(node)
+        return self.cells.run(np.atleast_1d(grad.index)) if is_live(grad) else ""
+
     def _node(self, node: Node, name: str, trained: bool) -> list[Any]:
         """Its name, shape, cells of its value and of its grad; whether it may be set, and whether descent moves it."""
-        grad: Any = self._grads.get(node)
-        known = self.cells.run(np.atleast_1d(grad.index)) if is_live(grad) else ""
         value = self.cells.run(self.program.slots[node])
-        return [clean(name), list(node.shape), value, known, int(node.op is None and _may_change(node)), int(trained)]
+        return [
+            clean(name),
+            list(node.shape),
+            value,
+            self._grad_run(node),
+            int(node.op is None and _may_change(node)),
+            int(trained),
+        ]
 
     def named(self) -> Iterator[tuple[Node, str]]:
         """The nodes of floats with their names; of several with one name the later ones have a number."""

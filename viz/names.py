@@ -12,6 +12,7 @@ from microgradrnn import Parameter
 from microgradrnn.engine import Node
 
 from .numbers import brief
+from .sources import unmarked
 
 LONGEST = 28
 """A longer expression is no name: the op's name and which of its kind the node is stand in its place."""
@@ -49,7 +50,7 @@ def names(values: Mapping[Node, Any]) -> dict[Node, str]:
 
 
 def _label(node: Node) -> str:
-    return " ".join(str(node.label).split())
+    return unmarked(" ".join(str(node.label).split()))
 
 
 def _told_apart(nodes: Iterable[Node]) -> dict[Node, str]:

@@ -44,7 +44,7 @@ def padded(x: float, width: int) -> str:
     >>> padded(-0.5, 6) == "\N{NO-BREAK SPACE}" * 2 + "−0.5"
     True
     """
-    return mark(f"r{width}", x, _written(x).rjust(width, "\N{NO-BREAK SPACE}"))
+    return mark(f"r{width}.", x, _written(x).rjust(width, "\N{NO-BREAK SPACE}"))
 
 
 def norm(data: Any) -> str:

@@ -29,7 +29,7 @@ from .live import Live, made_live
 from .numbers import brief, number
 from .paint import pen, svg
 from .passes import Pass
-from .sources import as_elements, is_live
+from .sources import LiveFloat, as_elements, is_live
 from .words.as_html import visit
 from .words.blocks import NORMS, VisitWords
 from .words.escape import clean, xml
@@ -155,7 +155,7 @@ def _html(film: Animation, quiz: bool, live: Live | None, why: str) -> str:
         root=root,
         seed=brief(film.run.visits[0].upstream),
         last=len(drawn),
-        visits="\n".join(as_elements(visit(words, picture.strip), "span") for words in said),
+        visits="\n".join(as_elements(visit(words, picture.strip), "u") for words in said),
         live=Template(_asset("live.html")).substitute(prefix=prefix) if live else "",
         live_data=f'<script type="application/json" id="{prefix}cells">{_json(live.data(picture.scaled))}</script>'
         if live
@@ -239,7 +239,8 @@ def _question(question: Question, remarks: _Remarks) -> list[Any]:
     given = " · ".join(f"{name} = {known}" for name, known in question.given)
     mistakes = [[_close_enough(wrong), remarks[clean(said)]] for wrong, said in question.mistakes]
     rule = remarks[question.rule]
-    return [clean(question.prompt), clean(given), _close_enough(question.answer), mistakes, rule]
+    cell = [question.answer.index] if isinstance(question.answer, LiveFloat) else []
+    return [clean(question.prompt), clean(given), _close_enough(question.answer), mistakes, rule, *cell]
 
 
 def _close_enough(x: float) -> float:

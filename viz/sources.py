@@ -20,11 +20,12 @@ from numpy.typing import NDArray
 
 Indices = NDArray[np.intp]
 
-ROOM = 7
+ROOM = 8
 """So many characters a number that may change has room for; a longer one is pressed together."""
 
 _START, _THEN, _END = "\ue201", "\ue202", "\ue203"
-_MARKED = re.compile(f"{_START}([^{_THEN}]*){_THEN}([^{_END}]*){_END}")
+_MARKED = re.compile(rf"{_START}([a-z]?[\d.]*){_THEN}([^{_END}]*){_END}")  # so strict that no label can add markup
+_NOT_IN_LABELS = str.maketrans(dict.fromkeys("\ue201\ue202\ue203\ue211\ue212\ue213", "\ufffd"))
 _HELD = str.maketrans({_START: "\ue211", _THEN: "\ue212", _END: "\ue213"})
 
 
@@ -145,7 +146,11 @@ def mark(how: str, data: Any, text: str) -> str:
     """A text with its source: how it is formatted, and from which cells; the text alone where data has none."""
     if not is_live(data):
         return text
-    return f"{_START}{how} {data.cells.run(np.atleast_1d(data.index))}{_THEN}{text}{_END}"
+    if how in "ns":
+        source = f"{'' if how == 'n' else how}{np.ravel(data.index)[0]}"
+    else:
+        source = f"{how}{data.cells.run(np.atleast_1d(data.index))}"
+    return f"{_START}{source}{_THEN}{text}{_END}"
 
 
 def mark_as(how: str, text: str) -> str:
@@ -158,8 +163,13 @@ def plain(text: str) -> str:
     return _MARKED.sub(lambda found: found[2], text) if _START in text else text
 
 
+def unmarked(text: str) -> str:
+    """A label without the characters that mark sources: it is text, whatever is in it."""
+    return text.translate(_NOT_IN_LABELS)
+
+
 def measured(text: str) -> str:
-    """A text as long as it may become: each number that may change has room for seven characters, as −0.1234 takes."""
+    """A text as long as it may become: each number that may change has room for as many as −0.01234 has."""
     return _MARKED.sub(lambda found: found[2].ljust(ROOM, "0"), text) if _START in text else text
 
 
@@ -169,11 +179,15 @@ def held(text: str) -> str:
 
 
 def as_elements(text: str, tag: str, escape: Callable[[str], str] = str) -> str:
-    """Each marked text as an element with an attribute ``data-n``, which says its source."""
+    """Each marked text as an element with an attribute ``data-n``, which says its source.
+
+    A source is a letter for the format and a run of cells: m norm, r padded, s signed, w products, g the scale; of a
+    plain number the cell alone.
+    """
     if _START not in text:
         return escape(text)
     parts, end = [], 0
     for found in _MARKED.finditer(text):
-        parts += [escape(text[end : found.start()]), f'<{tag} data-n="{found[1]}">{escape(found[2])}</{tag}>']
+        parts += [escape(text[end : found.start()]), f"<{tag} data-n={found[1]}>{escape(found[2])}</{tag}>"]
         end = found.end()
     return "".join([*parts, escape(text[end:])])

@@ -163,6 +163,10 @@ def page(
     text: Text = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="The HTML file.")] = Path("page.html"),
     quiz: Quiz = False,
+    live: Annotated[
+        bool | None,
+        typer.Option("--live/--recorded", help="Whether numbers can be changed; where they can, unless told."),
+    ] = None,
 ) -> None:
     """Write a page that steps through the backward pass: one file, to open in any browser.
 
@@ -172,7 +176,7 @@ def page(
     from viz.page import page
 
     with refusing(), np.errstate(all="ignore"):
-        page(root, out, quiz=quiz)
+        page(root, out, quiz=quiz, live="auto" if live is None else live)
     typer.echo(out)
 
 

@@ -18,7 +18,7 @@ HOME = Path(viz.__file__).parent
 FILES = sorted(HOME.rglob("*.py"))
 ROOMS = {
     "passes": {"names", "numbers"},
-    "names": {"numbers"},
+    "names": {"numbers", "sources"},
     "numbers": {"sources"},
     "sources": set(),
     "words": {"passes", "names", "numbers", "sources"},

@@ -56,12 +56,10 @@
     }
     part("knob").setAttribute("aria-valuetext", `${called()} = ${written.number(now)}`);
     const [loss, before] = [live.loss(), live.recordedLoss];
-    const was = live.isChanged() ? ` (recorded ${written.number(before)})` : "";
-    part("loss").textContent = `${live.rootName} = ${written.number(loss)}${was}`;
-    const grad = live.grads[slot()];
-    part("nudge").textContent = Number.isNaN(grad) && !chosen.node.grad
-      ? "" : `nudged ${written.number(live.nudge(slot()))}, grad ${written.number(grad)}`;
-    part("nudge").title = "(L(w + ε) − L(w − ε)) / 2ε: the difference quotient beside the gradient";
+    const was = (x, y) => (Object.is(x, y) ? "" : ` (was ${written.number(y)})`);
+    part("loss").textContent = `${live.rootName} = ${written.number(loss)}${was(loss, before)}`;
+    const grad = chosen.node.grad ? ` · grad ${written.number(live.grads[slot()])}` : "";
+    part("nudge").textContent = `difference quotient ${written.number(live.nudge(slot()))}${grad}`;
     part("undo").disabled = !live.canUndo();
     part("reset").disabled = part("compare").disabled = !live.isChanged();
     part("compare").hidden = !live.isChanged();
@@ -73,8 +71,10 @@
     if (why === "step") curve.push(loss);
     if (why === "reset") curve.length = 0;
     draw();
+    drawFlow();
     const odd = Number.isFinite(loss) ? "" : `: ${live.rootName} is ${written.number(loss)}`;
-    if (why === "set") say(`${called()} = ${written.number(live.leaves[slot()])}${odd}`, odd && "wrong");
+    const was = written.number(live.recordedLeaves[slot()]);
+    if (why === "set") say(`${called()} = ${written.number(live.leaves[slot()])}, recorded ${was}${odd}`, odd && "wrong");
     else say((why === "step" ? `${curve.length - 1} steps` : why === "undo" ? "undone" : "as recorded") + odd, odd && "wrong");
     if (!Number.isFinite(loss)) stop();
   });
@@ -141,17 +141,38 @@
     part("curve").hidden = finite.length < 2;
     if (finite.length < 2) return;
     const [low, high] = [Math.min(...finite, live.recordedLoss), Math.max(...finite, live.recordedLoss)];
-    const y = (loss) => 43 - (40 * (loss - low)) / (high - low || 1);
+    const y = (loss) => 34 - (32 * (loss - low)) / (high - low || 1);
     const d = finite.map((loss, i) => `${i ? "L" : "M"}${(300 * i) / (finite.length - 1)},${y(loss)}`).join("");
-    const svg = written.element("svg", { viewBox: "0 0 300 46", preserveAspectRatio: "none", role: "img" });
-    svg.setAttribute("aria-label", `loss over ${finite.length - 1} steps: from ${written.number(finite[0])} to ${written.number(finite.at(-1))}`);
-    svg.append(
-      written.element("path", { class: "ghost", d: `M0,${y(live.recordedLoss)}h300` }),
-      written.element("path", { class: "line", d }),
-    );
-    part("curve").replaceChildren(svg);
+    const ghost = written.element("path", { class: "ghost", d: `M0,${y(live.recordedLoss)}h300` });
+    const [from, to] = [finite[0], finite.at(-1)].map(written.number);
+    chart("curve", `${live.rootName} over ${finite.length - 1} steps: ${from} → ${to}`, ghost, written.element("path", { class: "loss", d }));
   }
 
+  function chart(name, caption, ...drawn) {
+    const svg = written.element("svg", { viewBox: "0 0 300 36", preserveAspectRatio: "none", "aria-hidden": "true" }, ...drawn);
+    const said = Object.assign(document.createElement("figcaption"), { textContent: caption });
+    part(name).replaceChildren(svg, said);
+    part(name).hidden = false;
+  }
+
+  /** The norm of the gradient at the states of each time step, the recorded ones as outlines. */
+  function drawFlow() {
+    const norms = live.flow((run) => live.numbers(run));
+    if (norms.length < 2) return;
+    const before = live.flow((run) => live.recordedNumbers(run));
+    const most = Math.max(...[...norms, ...before].map(([, x]) => x).filter(Number.isFinite)) || 1;
+    const wide = 300 / norms.length;
+    const bar = (look) => ([, x], i) => {
+      const height = Number.isFinite(x) ? (34 * x) / most : 35;
+      return written.element("path", { class: look, d: `M${i * wide + wide * 0.1},36v${-height}h${wide * 0.8}v${height}` });
+    };
+    const [first, last] = [norms[0], norms.at(-1)].map(([t, x]) => `${written.number(x)} at t = ${t}`);
+    chart("flow", `‖gradient‖ at the states: ${first}, ${last}`, ...norms.map(bar("now")), ...before.map(bar("ghost")));
+  }
+
+  const scaled = (factor) => () => live.scale(chosen.node, factor);
+  part("half").addEventListener("click", scaled(0.5));
+  part("more").addEventListener("click", scaled(1.5));
   part("descend").addEventListener("click", descend);
   part("play").addEventListener("click", play);
   part("undo").addEventListener("click", () => live.undo());
@@ -201,4 +222,5 @@
   page.addEventListener("click", (event) => event.target.closest(".editable") && event.stopPropagation(), true);
 
   choose(editable.find((node) => node.trained) ?? editable[0], 0);
+  drawFlow();
 })();

@@ -57,20 +57,17 @@
   // ---- What is shown ----
 
   const HOW = {
-    n: (run) => written.number(numbers(run)[0]),
-    s: (run) => written.signed(numbers(run)[0]),
     m: (run) => written.norm(numbers(run)),
+    r: (what) => padded(...what.split(".").map(Number)),
+    s: (cell) => written.signed(shown[cell]),
     // A long sum breaks between its products.
     w: (which) => written.products(terms(...which.split(".").map(Number))).replaceAll(" × ", "\u00a0×\u00a0"),
     g: () => written.number(scale),
   };
+  const padded = (width, cell) => written.number(shown[cell]).padStart(width, "\u00a0");
 
-  /** A source as text, as it stands now. */
-  function write(text) {
-    const [how, what] = text.split(" ");
-    if (how[0] === "r") return HOW.n(what).padStart(Number(how.slice(1)), "\u00a0");
-    return HOW[how](what);
-  }
+  /** A source as text, as it stands now: a letter for how, and which cells; a number alone is its cell. */
+  const write = (text) => (text[0] in HOW ? HOW[text[0]](text.slice(1)) : written.number(shown[text]));
 
   /** A text with sources in it, filled in. */
   const fill = (text) => text.replace(/[\ue201\ue211](.*?)[\ue202\ue212].*?[\ue203\ue213]/g, (_, found) => write(found));
@@ -106,27 +103,28 @@
     return pairs;
   }
 
-  const texts = [...page.querySelectorAll("[data-n]")].map((element) => ({ element, source: element.dataset.n }));
-  const strips = [...page.querySelectorAll("[data-heat]")].map((element) => {
-    const [run, columns, kind, x, y, wide] = element.dataset.heat.split(" ");
-    return { element, run, kind, place: [+columns, kind, +x, +y, +wide] };
+  // What is not seen is left as it is: it is written anew when it comes into view.
+  const gather = (attribute, make) =>
+    [...page.querySelectorAll(`[data-${attribute}]`)].map((element) => ({
+      ...make(element, element.dataset[attribute]),
+      element,
+      run: 0,
+      state: element.closest(".changing > g"),
+      place: element.closest(".place[data-left]"),
+      item: element.closest(".visits > li"),
+    }));
+  const texts = gather("n", (element, source) => ({ source, room: element.closest("text") && Math.max(element.textContent.length, 8) }));
+  const strips = gather("heat", (element, source) => {
+    const [run, columns, kind, x, y, wide] = source.split(" ");
+    return { source: run, kind, how: [+columns, kind, +x, +y, +wide] };
   });
-  const charts = [...page.querySelectorAll("[data-bars]")].map((element) => {
-    return { element, runs: element.dataset.bars.split(" "), place: element.dataset.at.split(" ").map(Number) };
-  });
-  for (const text of texts) {
-    const tspan = text.element.closest("text");
-    if (tspan) text.room = Math.max(text.element.textContent.length, 7);
-    const [how, run] = text.source.split(" ");
-    const leaf = how === "n" || how[0] === "r" ? editableSlots.get(indices(run)[0]) : undefined;
-    if (leaf && tspan) {
-      text.element.classList.add("editable");
-      text.element.dataset.slot = indices(run)[0];
-    }
+  const charts = gather("bars", (element, source) => ({ source: source.split(" "), how: element.dataset.at.split(" ").map(Number) }));
+  for (const { element, source, room } of texts) {
+    const slot = Number(source[0] === "r" ? source.split(".")[1] : source);
+    if (!room || !editableSlots.has(slot)) continue;
+    element.classList.add("editable");
+    element.dataset.slot = slot;
   }
-  const visits = part("visits");
-  const inItem = (element) => element.closest(".visits > li");
-  for (const thing of [...texts, ...strips]) thing.item = inItem(thing.element);
 
   /** A text that is longer than what was laid out for it is pressed together. */
   function fit({ element, room }, now) {
@@ -139,33 +137,39 @@
   }
 
   let scale = 0;
-  const all = () => page.querySelector(".told").classList.contains("all");
-  const isSeen = ({ item }) => !item || item.classList.contains("now") || all();
+  const told = page.querySelector(".told");
+  const isOn = (element, name) => !element || element.classList.contains(name);
+  const isSeen = ({ state, place, item }) => isOn(state, "on") && isOn(place, "near") && (isOn(item, "now") || told.classList.contains("all"));
+  let latest = 1; // how often numbers have changed; each thing knows which change it was last written for
 
+  /** Write what is seen and was not written since the last change. */
   function refresh() {
-    scale = written.largest(source.scales.flatMap(numbers));
-    for (const text of texts) {
-      if (!isSeen(text)) continue;
-      const now = write(text.source);
+    const due = (thing) => thing.run !== latest && isSeen(thing) && (thing.run = latest);
+    const newTexts = texts.filter(due).map((text) => [text, write(text.source)]);
+    for (const [text, now] of newTexts) {
       if (text.element.textContent === now) continue;
       text.element.textContent = now;
       if (text.room) fit(text, now);
     }
-    for (const strip of strips) {
-      if (!isSeen(strip)) continue;
-      const data = numbers(strip.run);
-      const own = strip.kind === "g" ? scale : written.largest(data);
-      strip.element.replaceChildren(...written.heat(data, ...strip.place, own));
+    for (const { element, source, kind, how } of strips.filter(due)) {
+      const data = numbers(source);
+      element.replaceChildren(...written.heat(data, ...how, kind === "g" ? scale : written.largest(data)));
     }
-    for (const { element, runs, place: [x, y, right] } of charts) {
-      const norms = runs.map((run) => Math.hypot(...numbers(run)));
-      element.replaceChildren(...written.bars(norms, x, y, right));
+    for (const { element, source, how } of charts.filter(due)) {
+      const norms = source.map((run) => Math.sqrt(numbers(run).reduce((sum, x) => sum + x * x, 0)));
+      element.replaceChildren(...written.bars(norms, ...how));
     }
+  }
+
+  /** Numbers have changed: the scale of all gradients, and all that is seen. */
+  function rewrite() {
+    latest++;
+    scale = written.largest(source.scales.flatMap(numbers));
+    refresh();
     page.classList.toggle("changed", isChanged());
   }
 
   const isChanged = () => leaves.some((x, i) => !Object.is(x, recordedLeaves[i]));
-  let stale = false; // whether the visit that comes into view must be written anew
 
   // ---- Changing a leaf ----
 
@@ -181,8 +185,7 @@
 
   function update(why) {
     compute();
-    stale = true;
-    refresh();
+    rewrite();
     for (const listener of listeners) listener(why);
   }
 
@@ -195,6 +198,13 @@
   function restore(to, why) {
     leaves.set(to);
     update(why);
+  }
+
+  /** All entries of a leaf times a factor. */
+  function times(node, factor) {
+    keep();
+    for (const slot of node.slots) leaves[slot] *= factor;
+    update("set");
   }
 
   /** Follow the slope downhill: each number that is trained minus rate times its gradient. */
@@ -281,6 +291,10 @@
 
   page.live = {
     nodes, leaves, values, grads, cells, recorded, recordedLeaves, editableSlots, numbers, write, fill, setSlot, descend, nudge,
+    scale: times,
+    recordedNumbers: (run) => indices(run).map((i) => recorded[i]),
+    /** The norm of the gradient at the states of each time step, from numbers that a function gives for a run of cells. */
+    flow: (numbersOf) => source.flow.map(([t, runs]) => [t, Math.hypot(...runs.flatMap(numbersOf))]),
     loss: () => values[find(rootName).slots[0]],
     recordedLoss: recorded[find(rootName).slots[0]],
     rootName,
@@ -300,8 +314,10 @@
     },
     compare(on) {
       shown = on ? recorded : cells;
-      refresh();
+      rewrite();
     },
   };
-  page.addEventListener("shown", () => stale && refresh());
+  scale = written.largest(source.scales.flatMap(numbers));
+  page.addEventListener("shown", refresh);
+  page.querySelector(".graph").addEventListener("scroll", () => requestAnimationFrame(refresh), { passive: true });
 })();

@@ -105,7 +105,7 @@
 
   /** What goes down an edge, for the ear: bars around a norm cannot be heard. */
   function spoken(edge) {
-    const number = edge.querySelector(".far i").textContent.replace(/‖(.*)‖/, "norm $1");
+    const number = edge.querySelector(".far i").textContent.replace(/‖(.*)‖/, "norm $1").replace(/[()]/g, "");
     return `${edge.querySelector("h3").textContent}: ${number}.`;
   }
 
@@ -122,7 +122,7 @@
   // ---- The quiz ----
 
   const asked = quiz.map((questions) => ({
-    questions: questions.map(([prompt, given, answer, mistakes, rule]) => ({ prompt, given, answer, mistakes, rule })),
+    questions: questions.map(([prompt, given, answer, mistakes, rule, cell]) => ({ prompt, given, answer, mistakes, rule, cell })),
     at: 0,
     tries: 0,
   }));
@@ -132,7 +132,7 @@
   /** Put the next question of this visit, if one is open; says whether there is one. */
   function ask(typing) {
     const visit = asked[now - 1];
-    const question = asking && visit ? visit.questions[visit.at] : undefined;
+    const question = asking && visit && visit.questions[visit.at] ? present(visit.questions[visit.at]) : undefined;
     page.classList.toggle("asking", Boolean(question));
     part("quiz").hidden = !question;
     if (question) {
@@ -145,6 +145,12 @@
     return Boolean(question);
   }
 
+  /** A question about the numbers as they are now; of changed ones nobody has worked out what mistakes lead to. */
+  function present(question) {
+    if (question.cell === undefined || !page.live.isChanged()) return question;
+    return { ...question, answer: page.live.cells[question.cell], mistakes: [], given: "" };
+  }
+
   function tell(said, kind) {
     part("said").textContent = said;
     part("said").className = `said ${kind}`;
@@ -153,7 +159,7 @@
   function answer(event) {
     event.preventDefault();
     const visit = asked[now - 1];
-    const verdict = judge(visit.questions[visit.at], part("answer").value);
+    const verdict = judge(present(visit.questions[visit.at]), part("answer").value);
     if (verdict.counts && visit.tries++ === 0) {
       score.asked++;
       if (verdict.right) score.right++;

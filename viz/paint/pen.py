@@ -154,10 +154,14 @@ class Pen:
         visit: the visit whose state is painted; None paints the last one.
         live: paint every state, each in a group that says from which visit on it holds, and the first one of class
             ``on``. Which is seen is the style sheet's matter.
+
+    Attributes:
+        out: what has been written.
+        bare: whether strips that a page's script paints anyway are left to it.
     """
 
     def __init__(self, visit: int | None = None, live: bool = False) -> None:
-        self.visit, self.live = visit, live
+        self.visit, self.live, self.bare = visit, live, False
         self.out: list[str] = []
 
     def changing(self, states: Sequence[Known], draw: Callable[[Known], None]) -> None:
@@ -168,8 +172,10 @@ class Pen:
         with self.group('class="changing"'):
             for state in states:
                 shown = ' class="on"' if state is states[0] else ""
+                self.bare = state is not states[-1]  # without scripts the last one is seen
                 with self.group(f'data-from="{state.since}"{shown}'):
                     draw(state)
+                self.bare = False
 
     @contextmanager
     def group(self, attributes: str, title: str = "", tag: str = "g") -> Iterator[None]:
@@ -208,7 +214,8 @@ class Pen:
             return
         source = f"{data.cells.run(data.index)} {data.shape[-1]} {colours.name[0]} {short(x)} {short(y)} {short(wide)}"
         with self.group(f'data-heat="{source}"'):
-            self.grid(x, y, heat.grid(data), wide, scale, colours)
+            if not self.bare:
+                self.grid(x, y, heat.grid(data), wide, scale, colours)
 
     def grid(self, x: float, y: float, cells: NDArray[Any], wide: float, scale: float, colours: Colours) -> None:
         """Cells, a number each. Cells of one colour are one path, and so are all minus signs."""

@@ -86,6 +86,7 @@ class Live:
         if np.ndim(data) == 0 or np.size(data) <= MAX_ENTRIES or np.asarray(data).dtype.kind != "f":
             return ""
         pen, row = Pen(live=True), flat(data)
+        pen.bare = True
         pen.cells(0, 0, row, 8.0, self.grad_scale, heat.GRAD)
         size = f'width="{8 * heat.shape(row)[1]}" height="9"'
         return f'<svg class="microgradrnn" {size} aria-hidden="true">{"".join(pen.out)}</svg>'

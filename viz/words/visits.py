@@ -304,7 +304,7 @@ def _entry(edge: Edge, place: Index) -> Equation:
     found = products.entry(edge, place)
     text = products.written([(term.upstream, term.local) for term in found.terms])
     if is_live(edge.downstream):  # the page writes the sum anew: other products may matter
-        text = mark_as(f"w {edge.downstream.edge}.{_number(place, edge.input.shape)}", text)
+        text = mark_as(f"w{edge.downstream.edge}.{_number(place, edge.input.shape)}", text)
     return Equation(place, text, number(found.total))
 
 
