@@ -133,8 +133,9 @@ def recorded_again(loss: Node, changed: Mapping[Node, Any]) -> list[Node]:
     for node in ancestors(loss):
         if node.op is not None:
             found[node] = record(node.op, *(found[x] for x in node.inputs), **node.params)
-        elif node in changed:
-            found[node] = type(node)(changed[node], label=node.label, requires_grad=node.requires_grad)  # type: ignore[call-arg]
+        elif node.dtype.kind == "f":
+            data = changed.get(node, node._data)
+            found[node] = type(node)(data, label=node.label, requires_grad=node.requires_grad)  # type: ignore[call-arg]
         else:
             found[node] = node
     return list(found.values())
@@ -170,7 +171,7 @@ def check(open_page: Callable[[str], Any], kind: str, edits: int, seed: int) -> 
     made, _ = made_live(whole(loss), wanted=True)
     assert made is not None
     tab = open_page(page(loss, live=True).html)
-    leaves = {name: node for node, name in made.named() if node.op is None}
+    leaves = {name: node for node, name in made.named() if node.op is None and (node.label or node.requires_grad)}
     changed: dict[Node, Any] = {}
     wrong = []
     for number in range(edits):

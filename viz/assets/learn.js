@@ -90,8 +90,10 @@
 
   /** A number as people type it; undefined for anything else. */
   function typed(text) {
-    const bare = text.trim().replace("−", "-").replace(/^([+-]?)(inf|infinity|∞)$/i, "$1Infinity").replace(/^nan$/i, "NaN");
-    return bare !== "" && (bare === "NaN" || !Number.isNaN(Number(bare))) ? Number(bare) : undefined;
+    const bare = text.trim().replace("−", "-").toLowerCase();
+    if (bare === "nan") return NaN;
+    if (/^[+-]?(inf|infinity|∞)$/.test(bare)) return bare[0] === "-" ? -Infinity : Infinity;
+    return /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/.test(bare) ? Number(bare) : undefined;
   }
 
   function take() {

@@ -3,7 +3,6 @@ const written = (() => {
   const LEVELS = 20;
   const MOST_COLUMNS = 8;
   const MOST_ROWS = 5;
-  const MOST_ENTRIES = 4;
   const MOST_PRODUCTS = 8;
 
   /** Four significant digits as in Python's .4g, where of two as near the even one is taken; a true minus. */
@@ -12,7 +11,7 @@ const written = (() => {
     if (!Number.isFinite(x)) return Number.isNaN(x) ? "nan" : x > 0 ? "inf" : "−inf";
     const [digits, exponent] = rounded(Math.abs(x));
     const minus = x < 0 ? "−" : "";
-    const bare = (text) => (text.includes(".") ? text.replace(/\.?0+$/, "") : text);
+    const bare = (text) => (text.includes(".") ? text.replace(/\.?0*$/, "") : text);
     if (exponent < -4 || exponent >= 4)
       return minus + `${bare(`${digits[0]}.${digits.slice(1)}`)}e${exponent}`.replace("-", "−");
     if (exponent < 0) return minus + bare(`0.${"0".repeat(-exponent - 1)}${digits}`);
@@ -32,11 +31,6 @@ const written = (() => {
 
   const signed = (x) => (number(x).startsWith("−") ? `(${number(x)})` : number(x));
   const norm = (data) => `‖${number(Math.sqrt(data.reduce((sum, x) => sum + x * x, 0)))}‖`;
-
-  function brief(data) {
-    if (data.length === 1) return number(data[0]);
-    return data.length <= MOST_ENTRIES ? `[${data.map(number).join(", ")}]` : norm(data);
-  }
 
   /** A sum of products; of more than eight the small ones stand together. */
   function products(pairs) {
@@ -83,7 +77,11 @@ const written = (() => {
     return scale === 0 ? 0 : Math.round(LEVELS * Math.min(Math.abs(x) / scale, 1));
   }
 
-  const short = (x) => String(Math.round(x * 10) / 10);
+  /** A length with at most one decimal; of two as near the even one, as in Python. */
+  function short(x) {
+    const isTie = Number.isInteger(4 * x) && !Number.isInteger(2 * x);
+    return String(Number(isTie ? (2 * Math.round(5 * x)) / 10 : x.toFixed(1)));
+  }
 
   function element(tag, attributes, ...children) {
     const found = document.createElementNS("http://www.w3.org/2000/svg", tag);
@@ -104,7 +102,7 @@ const written = (() => {
         const strong = isNaN ? LEVELS : strength(entry, scale);
         const end = isNaN ? "nan" : strong ? kind + (entry < 0 ? 0 : 1) : "zero";
         const faded = strong > 0 && strong < LEVELS ? ` o${strong}` : "";
-        add(paths, end + faded, `M${short(x + c * wide)},${short(y + r * tall)}h${wide}v${tall}h${-wide}z`);
+        add(paths, end + faded, `M${short(x + c * wide)},${short(y + r * tall)}h${short(wide)}v${tall}h${short(-wide)}z`);
         const [left, middle] = [short(x + (c + 0.5) * wide - 2), y + (r + 0.5) * tall];
         if (entry < 0) add(signs, strong > LEVELS / 2 ? "minus bold" : "minus", `M${left},${short(middle)}h4`);
         else if (isNaN) add(signs, "minus bold", `M${left},${short(middle - 2)}l4,4m0,-4l-4,4`);
@@ -131,5 +129,5 @@ const written = (() => {
     return [element("path", { class: "base", d: base }), element("path", { class: "g1", d })];
   }
 
-  return { number, signed, norm, brief, products, largest, heat, bars, element };
+  return { number, signed, norm, products, largest, heat, bars, element };
 })();

@@ -212,7 +212,8 @@ class Pen:
         if not is_live(data):
             self.grid(x, y, heat.grid(data), wide, scale, colours)
             return
-        source = f"{data.cells.run(data.index)} {data.shape[-1]} {colours.name[0]} {short(x)} {short(y)} {short(wide)}"
+        place = f"{x:.7g} {y:.7g} {wide:.7g}"
+        source = f"{data.cells.run(data.index)} {data.shape[-1]} {colours.name[0]} {place}"
         with self.group(f'data-heat="{source}"'):
             if not self.bare:
                 self.grid(x, y, heat.grid(data), wide, scale, colours)
