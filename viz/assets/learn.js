@@ -223,6 +223,8 @@
     });
   page.addEventListener("click", (event) => event.target.closest(".editable") && event.stopPropagation(), true);
 
+  // On a low screen the words of the visit come first.
+  if (matchMedia("(min-width: 760px) and (max-height: 719px)").matches) part("change").open = false;
   choose(editable.find((node) => node.trained) ?? editable[0], 0);
   drawFlow();
 })();
