@@ -2,11 +2,13 @@
 
 `HYPOTHESIS_PROFILE` is dev, ci or intense; without it, ci where the variable CI is set, else dev.
 `MICROGRADRNN_NOTHING_SKIPPED=1` turns every skip into a failure, so that a run that was meant to compare with PyTorch
-cannot pass because PyTorch was not there.
+cannot pass because PyTorch was not there. `MICROGRADRNN_SKIPPED=FILE` lists what was skipped, one test or module a
+line, so that `pytest @FILE` runs just that once PyTorch is there.
 """
 
 import os
 from collections.abc import Generator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -39,3 +41,31 @@ def _refuse_skip(report: Any) -> Any:
         report.outcome = "failed"
         report.longrepr = f"MICROGRADRNN_NOTHING_SKIPPED is set, and this was skipped: {report.longrepr}"
     return report
+
+
+class _Skipped:
+    """Collects what was skipped, and writes it down at the end."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.found = path, dict[str, None]()
+
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        self._note(report)
+
+    def pytest_collectreport(self, report: Any) -> None:
+        self._note(report)
+
+    def _note(self, report: Any) -> None:
+        if report.skipped and not hasattr(report, "wasxfail"):
+            self.found[report.nodeid] = None
+
+    def pytest_sessionfinish(self) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.path.write_text("".join(f"{name}\n" for name in self.found), encoding="utf-8")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """With several processes only the one that hears of all of them writes the list."""
+    path = os.environ.get("MICROGRADRNN_SKIPPED")
+    if path and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(_Skipped(Path(path)))

@@ -13,12 +13,12 @@ SKIPPED_TEST = "import pytest\ndef test_nothing(): pytest.skip('no reason')\n"
 EXPECTED_FAILURE = "import pytest\n@pytest.mark.xfail\ndef test_nothing(): assert False\n"
 
 
-def run_pytest(folder: Path, test: str, nothing_skipped: str) -> int:
+def run_pytest(folder: Path, test: str, nothing_skipped: str, skipped: str = "", *options: str) -> int:
     """The exit status of pytest over one test file that stands beside a copy of our conftest."""
     shutil.copy(Path(__file__).with_name("conftest.py"), folder)
     (folder / "test_it.py").write_text(test)
-    environment = os.environ | {"MICROGRADRNN_NOTHING_SKIPPED": nothing_skipped}
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(folder)]
+    environment = os.environ | {"MICROGRADRNN_NOTHING_SKIPPED": nothing_skipped, "MICROGRADRNN_SKIPPED": skipped}
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(folder), *options]
     return subprocess.run(command, env=environment, cwd=folder, capture_output=True, check=False).returncode
 
 
@@ -34,3 +34,22 @@ def test_a_skip_passes_elsewhere(tmp_path):
 
 def test_an_expected_failure_is_no_skip(tmp_path):
     assert run_pytest(tmp_path, EXPECTED_FAILURE, nothing_skipped="1") == pytest.ExitCode.OK
+
+
+@pytest.mark.parametrize("processes", [[], ["-n", "2"]], ids=["one process", "two"])
+@pytest.mark.parametrize(
+    ("test", "listed"),
+    [
+        (SKIPPED_MODULE, "test_it.py\n"),
+        (SKIPPED_TEST + "def test_more(): pass\n", "test_it.py::test_nothing\n"),
+        (EXPECTED_FAILURE, ""),
+    ],
+    ids=["module", "test", "expected failure"],
+)
+def test_what_was_skipped_is_listed_so_that_it_can_be_run_by_itself(tmp_path, test, listed, processes):
+    skipped = tmp_path / "out" / "skipped"
+    run_pytest(tmp_path, test, "", str(skipped), *processes)
+    assert skipped.read_text() == listed
+    if listed:
+        failed = (pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.INTERRUPTED)
+        assert run_pytest(tmp_path, test, "1", "", f"@{skipped}") in failed  # it is found, and still skips itself

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from microgradrnn import Tensor, Value, compile, functional, jvp, record  # noqa: A004 - a graph's, as in PyTorch and re
+from microgradrnn.lowering import lowering
 from microgradrnn.ops import OPS
 
 both_classes = pytest.mark.parametrize("kind", [Value, Tensor])
@@ -454,3 +455,14 @@ def test_running_sums_of_halves_do_not_stop_where_a_half_cannot_count_on():
     y.backward(np.ones(4096))
     np.testing.assert_array_equal(y.data, np.arange(1, 4097).astype(np.float16))
     np.testing.assert_array_equal(x.grad, np.arange(1, 4097)[::-1].astype(np.float16))
+
+
+def test_the_norm_of_zeros_has_gradient_0_and_its_scalar_graph_has_none():
+    x = Tensor([0.0, 0.0])
+    loss = x.norm()
+    loss.backward()
+    np.testing.assert_array_equal(x.grad, [0.0, 0.0])
+    entries = lowering(loss)
+    with np.errstate(all="ignore"):
+        entries[loss][()].backward()
+    assert np.isnan([entry.grad for entry in entries[x]]).all()
