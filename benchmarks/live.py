@@ -104,7 +104,7 @@ GRAPHS: Mapping[str, Callable[[Rng], Any]] = {
 
 
 @contextmanager
-def tabs() -> Iterator[Callable[[str], Any]]:
+def tabs() -> Iterator[Callable[..., Any]]:
     """Opens pages, each in a tab without a connection; when that is over, none has complained or asked for more."""
     from playwright.sync_api import sync_playwright
 
@@ -112,11 +112,12 @@ def tabs() -> Iterator[Callable[[str], Any]]:
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
 
-        def open_page(html: str) -> Any:
-            tab, path = browser.new_page(viewport={"width": 1400, "height": 800}), Path(folder) / "page.html"
+        def open_page(html: str, **context: Any) -> Any:
+            tab, path = browser.new_page(viewport={"width": 1400, "height": 800}, **context), Path(folder) / "page.html"
             tab.on("console", lambda message: complaints.append(message.text))
             tab.on("pageerror", lambda error: complaints.append(str(error)))
-            tab.on("request", lambda request: None if request.url == path.as_uri() else complaints.append(request.url))
+            allowed = (path.as_uri(), "about:srcdoc")
+            tab.on("request", lambda request: None if request.url in allowed else complaints.append(request.url))
             path.write_text(html, encoding="utf-8")
             tab.goto(path.as_uri())
             return tab

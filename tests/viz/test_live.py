@@ -302,6 +302,44 @@ def test_half_and_more_of_a_weight(show):
     np.testing.assert_allclose(value(tab, "W_hh"), 0.75 * before)
 
 
+def test_another_symbol_is_chosen_for_a_one_hot_input(show):
+    loss = rnn_loss(2, hidden=2)
+    tab, x = show(loss), next(node for node in ancestors(loss) if node.label == "x_2")
+    field(tab, "leaf").select_option("x_2")
+    assert field(tab, "symbol").input_value() == str(int(np.argmax(x.data)))
+    field(tab, "symbol").select_option("6")
+    assert value(tab, "x_2") == [[0.0] * 6 + [1.0]]
+    fresh = recorded_again(loss, {x: np.eye(7)[[6]]})
+    assert value(tab, "L") == pytest.approx(fresh[-1].item(), rel=1e-12)
+    field(tab, "leaf").select_option("W_hh")
+    assert field(tab, "symbol").is_hidden()
+
+
+def test_a_touch_drags_a_number_too(open_page):
+    tab = open_page(page(unit(), live=True).html, has_touch=True)
+    slot = tab.evaluate(f"() => {MAIN}.live.nodes.get('w_hh').slots[0]")
+    tab.evaluate(
+        """(slot) => {
+            const element = document.querySelector(`.editable[data-slot="${slot}"]`);
+            const send = (kind, x) => element.dispatchEvent(new PointerEvent(
+                kind, { bubbles: true, cancelable: true, pointerType: "touch", pointerId: 5, clientX: x, button: 0 }));
+            send("pointerdown", 100), send("pointermove", 200), send("pointerup", 200);
+        }""",
+        slot,
+    )
+    assert value(tab, "w_hh") == pytest.approx(1.0)
+    tab.close()
+
+
+def test_a_notebooks_sandbox_lets_it_live(open_page):
+    tab = open_page(f"<!doctype html>{page(unit(), live=True)._repr_html_()}")
+    frame = tab.frames[1]
+    frame.wait_for_load_state()
+    frame.evaluate(f"() => {API}.set('w_hh', 1.5)")
+    assert frame.evaluate(f"() => {API}.value('w_hh')") == 1.5
+    tab.close()
+
+
 def test_the_difference_quotient_stands_beside_the_gradient(show):
     tab = show(unit())
     field(tab, "leaf").select_option("w_hh")

@@ -10,6 +10,7 @@
   };
   let chosen = { node: editable[0], i: 0 };
   const slot = () => chosen.node.slots[chosen.i];
+  const set = (x) => live.setSlots([slot()], [x]);
 
   // ---- Which number ----
 
@@ -34,8 +35,20 @@
     if (isOther) part("entry").replaceChildren(...node.slots.slice(0, 400).map((_, k) => option(place(node.shape, k), k)));
     part("entry").hidden = node.slots.length === 1;
     part("entry").value = i;
+    const symbols = row();
+    part("symbol").replaceChildren(...symbols.map((_, k) => option(`symbol ${k}`, k)));
     reach();
     report();
+  }
+
+  /** The slots of the row of the chosen number where it was recorded as one-hot, as an input symbol is; else none. */
+  function row() {
+    const { shape, slots, trained } = chosen.node;
+    const count = shape.at(-1) ?? 1;
+    const start = chosen.i - (chosen.i % count);
+    const found = slots.slice(start, start + count);
+    const recorded = found.map((slot) => live.recordedLeaves[slot]).sort();
+    return !trained && count > 1 && recorded.at(-1) === 1 && recorded.slice(0, -1).every((x) => x === 0) ? found : [];
   }
 
   /** The knob reaches from the recorded number to twice and more as far, on both sides of 0. */
@@ -54,6 +67,9 @@
       if (Math.abs(now) > Number(part("knob").max)) reach();
       part("knob").value = now;
     }
+    const symbols = row();
+    part("symbol").hidden = !symbols.length;
+    part("symbol").value = symbols.findIndex((slot) => live.leaves[slot] === 1);
     part("knob").setAttribute("aria-valuetext", `${called()} = ${written.number(now)}`);
     const [loss, before] = [live.loss(), live.recordedLoss];
     const was = (x, y) => (Object.is(x, y) ? "" : ` (was ${written.number(y)})`);
@@ -84,9 +100,13 @@
   part("leaf").replaceChildren(...editable.map(({ name }) => option(name, name)));
   part("leaf").addEventListener("change", () => choose(live.nodes.get(part("leaf").value), 0));
   part("entry").addEventListener("change", () => choose(chosen.node, Number(part("entry").value)));
+  part("symbol").addEventListener("change", () => {
+    const symbols = row();
+    live.setSlots(symbols, symbols.map((_, k) => Number(k === Number(part("symbol").value))));
+  });
   part("knob").addEventListener("pointerdown", () => live.hold());
   part("knob").addEventListener("pointerup", () => live.release());
-  part("knob").addEventListener("input", () => live.setSlot(slot(), Number(part("knob").value)));
+  part("knob").addEventListener("input", () => set(Number(part("knob").value)));
 
   /** A number as people type it; undefined for anything else. */
   function typed(text) {
@@ -101,7 +121,7 @@
     if (x === undefined) {
       say(`“${part("number").value}” is no number; ${called()} stays ${written.number(live.leaves[slot()])}`, "wrong");
       part("number").value = written.number(live.leaves[slot()]).replace("−", "-");
-    } else live.setSlot(slot(), x);
+    } else set(x);
   }
   part("number").addEventListener("change", take);
 
@@ -212,7 +232,7 @@
     drag.moved ||= Math.abs(by) > 2;
     if (!drag.moved) return;
     const unit = (Math.max(Math.abs(drag.from), 0.2) / 100) * (event.shiftKey ? 0.1 : 1);
-    live.setSlot(slot(), Number((drag.from + by * unit).toPrecision(4)));
+    set(Number((drag.from + by * unit).toPrecision(4)));
   });
   for (const kind of ["pointerup", "pointercancel"])
     addEventListener(kind, () => {

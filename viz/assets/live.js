@@ -189,22 +189,20 @@
     for (const listener of listeners) listener(why);
   }
 
-  function setSlot(slot, x) {
-    keep();
-    leaves[slot] = x;
-    update("set");
-  }
-
   function restore(to, why) {
     leaves.set(to);
     update(why);
   }
 
+  function setSlots(slots, numbers) {
+    keep();
+    slots.forEach((slot, i) => (leaves[slot] = numbers[i]));
+    update("set");
+  }
+
   /** All entries of a leaf times a factor. */
   function times(node, factor) {
-    keep();
-    for (const slot of node.slots) leaves[slot] *= factor;
-    update("set");
+    setSlots(node.slots, node.slots.map((slot) => leaves[slot] * factor));
   }
 
   /** Follow the slope downhill: each number that is trained minus rate times its gradient. */
@@ -259,10 +257,7 @@
         const leaves = [...nodes.values()].filter(({ editable }) => editable).map(({ name }) => name);
         throw new Error(`${name} is no leaf that can be set; these are: ${leaves.join(", ")}`);
       }
-      const numbers = flattened(given, node.shape, name);
-      keep();
-      node.slots.forEach((slot, i) => (leaves[slot] = numbers[i]));
-      update("set");
+      setSlots(node.slots, flattened(given, node.shape, name));
     },
     /** What a node's value is: a number, or nested arrays. */
     value: (name) => nested(find(name).slots.map((slot) => values[slot]), find(name).shape),
@@ -290,7 +285,7 @@
   // ---- For the page's other scripts ----
 
   page.live = {
-    nodes, leaves, values, grads, cells, recorded, recordedLeaves, editableSlots, numbers, write, fill, setSlot, descend, nudge,
+    nodes, leaves, values, grads, cells, recorded, recordedLeaves, editableSlots, numbers, write, fill, setSlots, descend, nudge,
     scale: times,
     recordedNumbers: (run) => indices(run).map((i) => recorded[i]),
     /** The norm of the gradient at the states of each time step, from numbers that a function gives for a run of cells. */

@@ -68,7 +68,10 @@ def _goes_down(to: Contribution, loss: str) -> list[str]:
     is_new = to.local_numbers not in ("", to.local.text)
     equation = _equation(rf"{derivative(loss, to.to.latex)} {{+}}= {to.downstream.latex}", to.downstream.text)
     rows = [_row(entry) for entry in to.entries]
-    rows += [f'<tr><th><td colspan="2">{to.left_out}'] if to.left_out else []
+    left_out = to.left_out
+    if is_live(to.value):  # once a number has been changed, others may be larger
+        left_out = left_out.replace(to.NO_LARGER, f"<span class=then-so>{to.NO_LARGER}</span>")
+    rows += [f'<tr><th><td colspan="2">{left_out}'] if left_out else []
     return [
         f"<section class=edge><h3>to <b>{xml(to.to.text)}</b>{f' {to.as_input}' if to.as_input else ''}</h3>",
         f"<p class=formula>{equation}{numbers if is_new else ''}",
