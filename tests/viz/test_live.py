@@ -315,6 +315,25 @@ def test_another_symbol_is_chosen_for_a_one_hot_input(show):
     assert field(tab, "symbol").is_hidden()
 
 
+def test_a_cell_of_a_strip_is_dragged_and_a_click_still_opens_it(show):
+    loss = rnn_loss(2, hidden=2)
+    tab, before = show(loss), next(node for node in ancestors(loss) if node.label == "x_1").data
+    slot = tab.evaluate(f"() => {MAIN}.live.nodes.get('x_1').slots[0]")
+    strip = tab.locator(f".node [data-heat^='{slot}.7.1 ']").first
+    strip.scroll_into_view_if_needed()
+    box = strip.bounding_box()
+    x, y = box["x"] + box["width"] * 2.5 / 7, box["y"] + box["height"] / 2  # the third of seven cells
+    tab.mouse.move(x, y)
+    tab.mouse.down()
+    tab.mouse.move(x + 100, y, steps=3)
+    tab.mouse.up()
+    after = np.array(value(tab, "x_1"))
+    assert np.flatnonzero(after != before).tolist() == [2]
+    assert tab.locator("dialog[open]").count() == 0
+    tab.mouse.click(x, y)
+    assert number(after[0, 2]) in tab.locator("dialog[open]").inner_text()
+
+
 def test_a_touch_drags_a_number_too(open_page):
     tab = open_page(page(unit(), live=True).html, has_touch=True)
     slot = tab.evaluate(f"() => {MAIN}.live.nodes.get('w_hh').slots[0]")

@@ -211,14 +211,18 @@
   // ---- Dragging a number in the picture ----
 
   let drag;
+  let swallow = false; // whether the click that follows is the end of a drag, or the choice of a number
   page.addEventListener(
     "pointerdown",
     (event) => {
-      const element = event.target.closest(".editable");
+      swallow = false;
+      const element = event.target.closest(".editable, .editable-cells");
       if (!element || event.button !== 0) return;
       event.stopPropagation();
       event.preventDefault();
-      const found = live.editableSlots.get(Number(element.dataset.slot));
+      const isText = element.classList.contains("editable");
+      swallow = isText;
+      const found = live.editableSlots.get(isText ? Number(element.dataset.slot) : live.slotUnder(event, element));
       choose(found.node, found.i);
       const from = live.leaves[slot()];
       drag = { x: event.clientX, from: Number.isFinite(from) ? from : 0, id: event.pointerId, moved: false };
@@ -231,6 +235,7 @@
     const by = event.clientX - drag.x;
     drag.moved ||= Math.abs(by) > 2;
     if (!drag.moved) return;
+    swallow = true;
     const unit = (Math.max(Math.abs(drag.from), 0.2) / 100) * (event.shiftKey ? 0.1 : 1);
     set(Number((drag.from + by * unit).toPrecision(4)));
   });
@@ -238,10 +243,10 @@
     addEventListener(kind, () => {
       if (!drag) return;
       live.release();
-      if (!drag.moved) part("number").select();
+      if (!drag.moved && swallow) part("number").select();
       drag = undefined;
     });
-  page.addEventListener("click", (event) => event.target.closest(".editable") && event.stopPropagation(), true);
+  page.addEventListener("click", (event) => swallow && event.target.closest(".canvas, .sums") && event.stopPropagation(), true);
 
   // On a low screen the words of the visit come first.
   if (matchMedia("(min-width: 760px) and (max-height: 719px)").matches) part("change").open = false;

@@ -119,6 +119,18 @@
     return { source: run, kind, how: [+columns, kind, +x, +y, +wide] };
   });
   const charts = gather("bars", (element, source) => ({ source: source.split(" "), how: element.dataset.at.split(" ").map(Number) }));
+  for (const { element, source } of strips) element.classList.toggle("editable-cells", editableSlots.has(indices(source)[0]));
+
+  /** The slot of the cell of a leaf's strip that a pointer is on. */
+  function slotUnder({ clientX, clientY }, strip) {
+    const { source, how: [columns] } = strips.find(({ element }) => element === strip);
+    const cells = written.grid(numbers(source), columns);
+    const { left, top, width, height } = strip.getBoundingClientRect();
+    const at = (share, count) => Math.min(Math.max(Math.floor(share * count), 0), count - 1);
+    const row = cells[at((clientY - top) / height, cells.length)];
+    return indices(source)[row[at((clientX - left) / width, row.length)]];
+  }
+
   for (const { element, source, room } of texts) {
     const slot = Number(source[0] === "r" ? source.split(".")[1] : source);
     if (!room || !editableSlots.has(slot)) continue;
@@ -294,6 +306,7 @@
     recordedLoss: recorded[find(rootName).slots[0]],
     rootName,
     isChanged,
+    slotUnder,
     onChange: (listener) => listeners.push(listener),
     undo() {
       if (past.length) restore(past.pop(), "undo");

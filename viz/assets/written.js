@@ -58,12 +58,11 @@ const written = (() => {
     return parts;
   }
 
-  /** The entry that is furthest from 0; NaN if there is one. */
-  const furthest = (cell) => cell.reduce((far, x) => (x !== x || Math.abs(x) > Math.abs(far) ? x : far), cell[0]);
-
-  /** At most 5 × 8 cells; where entries share one, the furthest from 0 speaks for them. */
+  /** At most 5 × 8 cells, each as the index of its entry; where several share one, the furthest from 0, or NaN, stands. */
   function grid(data, columns) {
-    const rows = split(data, data.length / columns);
+    const isFurther = (x, far) => x !== x || Math.abs(x) > Math.abs(far);
+    const furthest = (cell) => cell.reduce((far, i) => (isFurther(data[i], data[far]) ? i : far));
+    const rows = split([...data.keys()], data.length / columns);
     return split(rows, Math.min(MOST_ROWS, rows.length)).map((block) => {
       const places = split([...Array(columns).keys()], Math.min(MOST_COLUMNS, columns));
       return places.map((place) => furthest(block.flatMap((row) => place.map((c) => row[c]))));
@@ -92,7 +91,7 @@ const written = (() => {
 
   /** A heat strip or grid: cells of one colour are one path, and so are all minus signs. */
   function heat(data, columns, kind, x, y, wide, scale) {
-    const cells = grid(data, columns);
+    const cells = grid(data, columns).map((row) => row.map((i) => data[i]));
     const tall = cells.length === 1 ? 9 : 5;
     const [paths, signs] = [new Map(), new Map()];
     const add = (map, key, d) => map.set(key, (map.get(key) ?? "") + d);
@@ -129,5 +128,5 @@ const written = (() => {
     return [element("path", { class: "base", d: base }), element("path", { class: "g1", d })];
   }
 
-  return { number, signed, norm, products, largest, heat, bars, element };
+  return { number, signed, norm, products, grid, largest, heat, bars, element };
 })();
