@@ -31,19 +31,10 @@ $wanting
     start[n + 1] = start[n] + ops[kind[n - leafCount]].reads;
     for (let k = start[n]; k < start[n + 1]; k++) wants[n] |= wants[at[k]];
   }
-  // Which nodes a backward pass visits; and the gradients before it: NaN for none. A first contribution is added to
+  // The gradients before a backward pass: NaN for none, and 0 of what nothing reads. A first contribution is added to
   // -0, which changes nothing, not even -0.
-  const visited = new Uint8Array(nodeCount);
-  visited[root] = wants[root];
   const before = Float64Array.from(wants, (wanted) => (wanted ? 0 : NaN));
-  for (let n = nodeCount - 1; n >= leafCount; n--) {
-    if (!visited[n]) continue;
-    for (let k = start[n]; k < start[n + 1]; k++) {
-      if (!wants[at[k]]) continue;
-      visited[at[k]] = 1;
-      before[at[k]] = -0;
-    }
-  }
+  for (const slot of at) if (wants[slot]) before[slot] = -0;
   before[root] = 1;
 
   const pass = (leaves, values, grads, contributions, locals) => {
@@ -54,7 +45,7 @@ $wanting
     contributions.fill(0);
     locals.fill(0);
     for (let n = nodeCount - 1; n >= leafCount; n--) {
-      if (!visited[n]) continue;
+      if (!wants[n]) continue;
       ops[kind[n - leafCount]].backward(values, at, start[n], values[n], grads[n], locals, contributions);
       for (let k = start[n]; k < start[n + 1]; k++)
         if (wants[at[k]]) grads[at[k]] += contributions[k];
