@@ -20,6 +20,7 @@ from microgradrnn.context import at
 from microgradrnn.convert import handed_out
 from microgradrnn.engine import Node, Value, ancestors, constant, record
 from microgradrnn.errors import describe, reading
+from microgradrnn.graph import next_serial, serial
 from microgradrnn.ops import Op
 
 Nodes = NDArray[np.object_]
@@ -40,8 +41,18 @@ def lower(root: Node) -> Any:
     return entries[()] if entries.ndim == 0 else handed_out(entries)
 
 
-def lowering(root: Node) -> dict[Node, Nodes]:
-    """For ``root`` and every node behind it, the object array of Values that stands for it."""
+def lowering(root: Node, live: bool = False) -> dict[Node, Nodes]:
+    """For ``root`` and every node behind it, the object array of Values that stands for it.
+
+    Args:
+        root: any node.
+        live: whether the graph is for numbers that change. Then every entry of every node has a Value of its own: what
+            an op only moves becomes a ``copy``, so that the gradient of each entry is known apart. And what depends on
+            the numbers is a node, not a choice that was made when they were recorded.
+
+    Raises:
+        CannotFollow: an op uses more than the namespace has, or, with ``live``, is known as a choice only.
+    """
     lowered: dict[Node, Nodes] = {}
     nodes = ancestors(root)
     # A leaf may have moved on; what its consumers read is what the graph was computed with.
@@ -52,7 +63,10 @@ def lowering(root: Node) -> dict[Node, Nodes]:
                 raise ValueError(f"lower: {describe(x)} was changed between two nodes that read it")
     for node in nodes:
         with at(node.place):
-            lowered[node] = _leaf(node, recorded[node]) if node.op is None else _apply(node, node.op, lowered)
+            if node.op is None:
+                lowered[node] = _leaf(node, recorded[node])
+            else:
+                lowered[node] = _apply(node, node.op, lowered, live)
         if node.label:
             for index, value in np.ndenumerate(lowered[node]):
                 value.label = value.label or _entry_label(node.label, index)
@@ -67,14 +81,33 @@ def _leaf(node: Node, data: Any) -> Nodes:
     return _each(lambda number: Value(number, requires_grad=node.requires_grad), _array(data))
 
 
-def _apply(node: Node, op: Op, lowered: dict[Node, Nodes]) -> Nodes:
+def _apply(node: Node, op: Op, lowered: dict[Node, Nodes], live: bool) -> Nodes:
     if op.local is not None:
         return _each(lambda *xs: record(op, *xs), *(lowered[x] for x in node.inputs))
     # Integers choose (indices, classes) rather than flow, so a structural op gets them as they are.
     xs = [lowered[x] if x.dtype.kind == "f" else data for x, data in zip(node.inputs, node.xs, strict=True)]
+    if live and len(set(node.inputs)) < len(node.inputs):  # x @ x: what each slot carries is known apart
+        xs = [_copied(x) if x.dtype == object else x for x in xs]
+    newest = next_serial()
     with reading(op, "lower"):
-        entries = _array(op.forward(ScalarNodes, *xs, **node.params))
-    return entries if node.dtype.kind == "f" else _leaf(node, entries)
+        entries = _array(op.forward(LiveScalarNodes if live else ScalarNodes, *xs, **node.params))
+    if node.dtype.kind != "f":
+        return _leaf(node, entries)
+    return _own(entries, newest) if live else entries
+
+
+def _copied(entries: Nodes) -> Nodes:
+    return _each(lambda x: record(ops.COPY, x), entries)
+
+
+def _own(entries: Nodes, newest: int) -> Nodes:
+    """The entries, with a copy in place of each that is older than ``newest`` or that stands before it too."""
+    seen: set[Node] = set()
+    found = np.empty(entries.shape, dtype=object)
+    for index, entry in np.ndenumerate(entries):
+        found[index] = record(ops.COPY, entry) if entry in seen or serial(entry) < newest else entry
+        seen.add(entry)
+    return found
 
 
 def _array(data: Any) -> Nodes:
@@ -219,3 +252,22 @@ class ScalarNodes:
         columns = np.expand_dims(y[:, None] if y.ndim == 1 else y, -3)
         sums = ScalarNodes.sum(_elementwise(ops.MUL)(rows, columns), axis=-2)
         return np.squeeze(sums, axis=(-2,) * (x.ndim == 1) + (-1,) * (y.ndim == 1))
+
+
+class LiveScalarNodes(ScalarNodes):
+    """The same for numbers that change: nothing in it is settled by the numbers that were recorded."""
+
+    @staticmethod
+    def isfinite(array: Nodes) -> NDArray[Any]:
+        """1 for a number that is neither infinite nor nan, else 0: then x - x is nan, which counts as true."""
+        return _each(lambda x: record(ops.WHERE, x - x, 0.0, 1.0), array)
+
+    @staticmethod
+    def first_max(array: Nodes, axis: Any = None, keepdims: bool = False) -> Nodes:
+        """Refused: which entry is the first of the largest is not known as nodes."""
+        raise TypeError("of ties the first wins, which can be told of recorded numbers only; max(axis=...) shares ties")
+
+    @staticmethod
+    def first_min(array: Nodes, axis: Any = None, keepdims: bool = False) -> Nodes:
+        """Refused: which entry is the first of the smallest is not known as nodes."""
+        raise TypeError("of ties the first wins, which can be told of recorded numbers only; min(axis=...) shares ties")

@@ -144,7 +144,9 @@ def test_every_public_class_and_function_has_a_docstring(file):
     public = [
         node
         for node in parse(file).body
-        if isinstance(node, (ast.ClassDef, ast.FunctionDef)) and not node.name.startswith("_")
+        if isinstance(node, (ast.ClassDef, ast.FunctionDef))
+        and not node.name.startswith("_")
+        and not any(isinstance(mark, ast.Name) and mark.id == "overload" for mark in node.decorator_list)
     ]
     assert [node.name for node in public if not ast.get_docstring(node)] == []
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from microgradrnn.engine import Node
@@ -35,16 +35,22 @@ class Animation:
         return lit.sum is not None or any(boxes[key].role != "gap" for key in lit.boxes)
 
 
-def animate(who: str, root: Node, steps: Iterable[int] | None, max_nodes: int) -> Animation:
+def animate(
+    who: str,
+    root: Node,
+    steps: Iterable[int] | None,
+    max_nodes: int,
+    change: Callable[[Pass], Pass] = lambda run: run,
+) -> Animation:
     """The pass from ``root``, whether or not it has been made; the other arguments are as for `viz.draw`.
 
-    ``who`` was called, and is named in errors.
+    ``who`` was called, and is named in errors. ``change`` gives the pass to show.
     """
     if not isinstance(root, Node):
         raise TypeError(f"{who} takes a node, not {type(root).__name__}")
     if max_nodes < 1:
         raise ValueError(f"{who}: max_nodes must be at least 1, not {max_nodes}")
-    run = whole(root)
+    run = change(whole(root))
     placed = arrange_in_time(f"{who}(loss", build(run, steps, max_nodes), _animated, "auto")
     return Animation(run, Words(run), placed, tuple(highlights(placed.view, run)))
 

@@ -14,6 +14,7 @@ from microgradrnn.engine import Node
 from microgradrnn.precedence import ATOM, LEVELS, POWER, SIGN, bracketed, sides
 
 from .numbers import brief
+from .sources import unmarked
 
 LONGEST = 16
 """A longer expression is no name: the op's name and which of its kind the node is stand in its place."""
@@ -75,7 +76,7 @@ def choosing(nodes: Iterable[Node]) -> dict[Node, tuple[str, str]]:
 
 
 def _label(node: Node) -> str:
-    return " ".join(str(node.label).split())
+    return unmarked(" ".join(str(node.label).split()))
 
 
 def _told_apart(nodes: Iterable[Node]) -> dict[Node, str]:

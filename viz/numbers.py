@@ -4,6 +4,8 @@ from typing import Any
 
 import numpy as np
 
+from .sources import each, mark
+
 UNKNOWN = "–"
 MAX_ENTRIES = 4
 """An array of at most this many entries is shown entry by entry, a larger one by its norm."""
@@ -15,6 +17,10 @@ def number(x: float) -> str:
     >>> number(-0.0123456), number(3.0), number(1.5e-7), number(float("nan"))
     ('−0.01235', '3', '1.5e−7', 'nan')
     """
+    return mark("n", x, _written(x))
+
+
+def _written(x: float) -> str:
     text = f"{x or 0:.4g}"  # 0 for −0
     if "e" in text:
         mantissa, exponent = text.split("e")
@@ -28,8 +34,17 @@ def signed(x: float) -> str:
     >>> signed(0.5), signed(-0.5)
     ('0.5', '(−0.5)')
     """
-    text = number(x)
-    return f"({text})" if text.startswith("−") else text
+    text = _written(x)
+    return mark("s", x, f"({text})" if text.startswith("−") else text)
+
+
+def padded(x: float, width: int) -> str:
+    """One number at the right end of so many characters, filled up with spaces that SVG keeps.
+
+    >>> padded(-0.5, 6) == "\N{NO-BREAK SPACE}" * 2 + "−0.5"
+    True
+    """
+    return mark(f"r{width}.", x, _written(x).rjust(width, "\N{NO-BREAK SPACE}"))
 
 
 def norm(data: Any) -> str:
@@ -38,7 +53,7 @@ def norm(data: Any) -> str:
     >>> norm([3.0, 4.0])
     '‖5‖'
     """
-    return f"‖{number(float(np.linalg.norm(np.asarray(data, dtype=float))))}‖"
+    return mark("m", data, f"‖{_written(float(np.linalg.norm(np.asarray(data, dtype=float))))}‖")
 
 
 def brief(data: Any) -> str:
@@ -51,10 +66,10 @@ def brief(data: Any) -> str:
         return UNKNOWN
     array = np.asarray(data)
     if array.ndim == 0 or (array.size == 1 and array.dtype.kind in "iub"):
-        return number(array.item())
+        return number(each(data)[0] if array.dtype.kind == "f" else array.item())
     if array.size <= MAX_ENTRIES:
-        return f"[{', '.join(number(x) for x in array.ravel().tolist())}]"
-    return norm(array) if array.dtype.kind == "f" else f"{array.dtype}, {'×'.join(map(str, array.shape))}"
+        return f"[{', '.join(map(number, each(data)))}]"
+    return norm(data) if array.dtype.kind == "f" else f"{array.dtype}, {'×'.join(map(str, array.shape))}"
 
 
 def chosen(data: Any, what: str) -> str:

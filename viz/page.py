@@ -25,8 +25,11 @@ from .animation import Animation, animate
 from .graph import timeline
 from .graph.timeline import Known
 from .graph.view import Box, View
+from .live import Live, made_live
 from .numbers import brief, number
 from .paint import pen, svg
+from .passes import Pass
+from .sources import LiveFloat, as_elements, is_live
 from .words.as_html import visit
 from .words.blocks import NORMS, VisitWords
 from .words.escape import clean, xml
@@ -37,6 +40,9 @@ MOST_VISITS = 2000
 
 MOST_ENTRIES = 200
 """So many entries of a box can be opened."""
+
+LIVE_SCRIPTS = ("written.js", "live.js", "learn.js")
+"""What a live page has before the page's own script."""
 
 _HEIGHT = 760
 _next_page = itertools.count().__next__
@@ -76,6 +82,7 @@ def page(
     quiz: bool = False,
     steps: Iterable[int] | None = None,
     max_nodes: int = 300,
+    live: bool | str = "auto",
 ) -> Page:
     """The backward pass from ``loss`` as a page to step through: one visit after the other, forth and back.
 
@@ -89,22 +96,32 @@ def page(
         quiz: whether the page opens with its quiz on, which asks for every number before it shows.
         steps: the time steps to draw; by default all, or the first and the last ones if there are too many.
         max_nodes: how many nodes are too many to draw. All visits are told, whether drawn or not, up to 2,000.
+        live: whether numbers can be changed on the page, and all others follow. "auto": where the graph has at most
+            5,000 scalar nodes and all of its ops can be written in JavaScript; if not, the page says why.
 
     Raises:
         TypeError: loss is no node, or needs no gradient.
-        ValueError: loss has several entries and no upstream yet, or steps or max_nodes makes no sense.
+        ValueError: loss has several entries and no upstream yet, or steps or max_nodes makes no sense; or live is
+            True and there are too many scalar nodes.
+        CannotFollow: live is True, and an op cannot be written in JavaScript; it is named.
 
     >>> from microgradrnn import Value
     >>> page(Value(2.0, "a") * Value(3.0, "b")).html.startswith("<!doctype html>")
     True
     """
-    made = Page(_html(animate("page", loss, steps, max_nodes), quiz))
+    found: list[tuple[Live | None, str]] = []
+
+    def change(run: Pass) -> Pass:
+        found.append(made_live(run, live))
+        return run if found[0][0] is None else found[0][0].run
+
+    made = Page(_html(animate("page", loss, steps, max_nodes, change), quiz, *found[0]))
     if path is not None:
         made.save(path)
     return made
 
 
-def _html(film: Animation, quiz: bool) -> str:
+def _html(film: Animation, quiz: bool, live: Live | None, why: str) -> str:
     prefix = f"p{_next_page()}-"
     picture = svg.live(film.placed, prefix)
     count = len(film.words)
@@ -116,8 +133,13 @@ def _html(film: Animation, quiz: bool) -> str:
     else:
         drawn = list(told)
     said = [film.words.visit(turn) for turn in drawn]
+    legend += [f"numbers cannot be changed here: {why.removeprefix('page: ')}"] if why else []
     root = xml(film.words.names[film.run.root])
-    style, script = pen.style(live=True) + "\n" + _short(_asset("page.css")), _short(_asset("page.js"))
+    style = pen.style(live=True) + "\n" + _short(_asset("page.css"))
+    script = _short(_asset("page.js"))
+    if live is not None:
+        style += "\n" + _short(_asset("live.css"))
+        script = "\n".join([_short(live.program.source), *(_short(_asset(name)) for name in LIVE_SCRIPTS), script])
     html = Template(_asset("page.html"))
     return html.substitute(
         prefix=prefix,
@@ -133,9 +155,13 @@ def _html(film: Animation, quiz: bool) -> str:
         root=root,
         seed=brief(film.run.visits[0].upstream),
         last=len(drawn),
-        visits="\n".join(visit(words, picture.strip) for words in said),
+        visits="\n".join(as_elements(visit(words, picture.strip), "u") for words in said),
+        live=Template(_asset("live.html")).substitute(prefix=prefix) if live else "",
+        live_data=f'<script type="application/json" id="{prefix}cells">{_json(live.data(picture.scaled))}</script>'
+        if live
+        else "",
         norms=NORMS,
-        legend=picture.scales + xml(" · ".join(legend)),
+        legend=as_elements(picture.scales, "tspan") + xml(" · ".join(legend)),
         data=_json(_data(film, said)),
         boxes=_json(_boxes(film.placed.view)),
     )
@@ -213,7 +239,8 @@ def _question(question: Question, remarks: _Remarks) -> list[Any]:
     given = " · ".join(f"{name} = {known}" for name, known in question.given)
     mistakes = [[_close_enough(wrong), remarks[clean(said)]] for wrong, said in question.mistakes]
     rule = remarks[question.rule]
-    return [clean(question.prompt), clean(given), _close_enough(question.answer), mistakes, rule]
+    cell = [question.answer.index] if isinstance(question.answer, LiveFloat) else []
+    return [clean(question.prompt), clean(given), _close_enough(question.answer), mistakes, rule, *cell]
 
 
 def _close_enough(x: float) -> float:
@@ -243,6 +270,9 @@ def _box(value: Any, grads: list[Known]) -> dict[str, Any]:
 
 
 def _entries(data: Any) -> str | None:
+    """Entries as text; of a live page the cells that they are in, after a sign that tells."""
     if data is None:
         return None
+    if is_live(data):
+        return f"={data.cells.run(np.atleast_1d(data.index))}"
     return " ".join(number(x) for x in np.ravel(data)[:MOST_ENTRIES].tolist())

@@ -166,6 +166,10 @@ def page(
     quiz: Quiz = False,
     steps: Steps = None,
     max_nodes: MaxNodes = 300,
+    live: Annotated[
+        bool | None,
+        typer.Option("--live/--recorded", help="Whether numbers can be changed; where they can, unless told."),
+    ] = None,
 ) -> None:
     """Write a page that steps through the backward pass: one file, to open in any browser.
 
@@ -176,7 +180,7 @@ def page(
 
     _check_time(root, {"--steps": steps is not None})
     with refusing(), np.errstate(all="ignore"):
-        page(root, out, quiz, steps, max_nodes)
+        page(root, out, quiz, steps, max_nodes, live="auto" if live is None else live)
     typer.echo(out)
 
 

@@ -5,12 +5,13 @@
 - `derive`: both passes, from the op table, as `expressions`.
 - `rewrites`: what is done for all steps at once. `in_place`: what is written over what.
 - `text`, `statements`, `writing`: expressions, their lines, and loops.
-- `scalars`: graphs of `microgradrnn.Value`, as Python on floats.
+- `scalars`: graphs of `microgradrnn.Value`, as Python on floats. `javascript`, `kernels`: any graph, in JavaScript.
 """
 
 from microgradrnn.program.compiling import compile  # noqa: A004 - a graph's, as in PyTorch and re
 from microgradrnn.program.function import Compiled, compiled
+from microgradrnn.program.javascript import JavaScript
 from microgradrnn.program.program import Program, Result
 from microgradrnn.program.rewrites import REWRITES
 
-__all__ = ["REWRITES", "Compiled", "Program", "Result", "compile", "compiled"]
+__all__ = ["REWRITES", "Compiled", "JavaScript", "Program", "Result", "compile", "compiled"]

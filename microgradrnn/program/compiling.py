@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal, overload
 
 from microgradrnn.checks import check_choice
 from microgradrnn.engine import Node, Value, ancestors
@@ -18,6 +18,7 @@ from microgradrnn.program.expressions import Expression
 from microgradrnn.program.fixing import fix_numbers, fix_rows, fix_untied, least_sizes, reasons
 from microgradrnn.program.frozen import frozen
 from microgradrnn.program.functions import HELPERS, written_function
+from microgradrnn.program.javascript import JavaScript, compile_javascript
 from microgradrnn.program.labels import not_rolled
 from microgradrnn.program.leaves import Leaves
 from microgradrnn.program.limits import Limit, limits
@@ -31,13 +32,37 @@ from microgradrnn.program.text import moved
 from microgradrnn.program.writing import Writer
 
 
+@overload
 def compile(  # noqa: A001 - a graph's, as in PyTorch and re
+    loss: Node,
+    inputs: Sequence[Any] = ...,
+    outputs: Sequence[Node] = ...,
+    rewrites: Collection[str] = ...,
+    sizes: str = ...,
+    dialect: Literal["numpy"] = ...,
+) -> Program: ...
+
+
+@overload
+def compile(  # noqa: A001
+    loss: Node,
+    inputs: Sequence[Any] = ...,
+    outputs: Sequence[Node] = ...,
+    rewrites: Collection[str] = ...,
+    sizes: str = ...,
+    *,
+    dialect: Literal["javascript"],
+) -> JavaScript: ...
+
+
+def compile(  # noqa: A001
     loss: Node,
     inputs: Sequence[Any] = (),
     outputs: Sequence[Node] = (),
     rewrites: Collection[str] = REWRITES,
     sizes: str = "recorded",
-) -> Program:
+    dialect: str = "numpy",
+) -> Program | JavaScript:
     """Write a recorded graph out as plain NumPy source, forward and backward, that runs without nodes.
 
     Steps that are alike become loops. Parameters, the leaves that want a gradient, are read as they stand at each call.
@@ -57,8 +82,12 @@ def compile(  # noqa: A001 - a graph's, as in PyTorch and re
         sizes: "recorded", or "free" for a program that takes other sizes where the graph seems to show what follows
             from them; where it may not, the size is fixed, and `Program.notes` says why. This is a guess that nothing
             proves: a graph does not show what Python computed from a size, so compare with fresh recordings.
+        dialect: "numpy" (of a graph of Values, Python on floats), or "javascript", which gives a `JavaScript` program
+            of scalars: every value, contribution and gradient, with the leaves as arguments. Of it ``inputs`` are the
+            leaves that come first; all nodes are put out, and sizes are as recorded.
 
     Raises:
+        CannotFollow: an op has no JavaScript; it is named, with the reason.
         TypeError: loss is no node, or needs no gradient; an input is no leaf.
         ValueError: loss has several entries; an input is not read by the graph, or was named twice.
 
@@ -73,7 +102,12 @@ def compile(  # noqa: A001 - a graph's, as in PyTorch and re
     if unknown:
         raise ValueError(f"compile: rewrites are {', '.join(REWRITES)}, not {sorted(unknown)}")
     check_choice("compile", "sizes", sizes, ("recorded", "free"))
+    check_choice("compile", "dialect", dialect, ("numpy", "javascript"))
     graph = _graph(loss, outputs)
+    if dialect == "javascript":
+        if sizes == "free" or outputs:
+            raise ValueError("compile: in JavaScript sizes are as recorded, and every node is an output")
+        return compile_javascript(loss, inputs)
     if all(type(node) is Value for node in graph):
         return compile_scalars(loss, graph, inputs, outputs)
     return _Compiling(loss, graph, inputs, outputs, rewrites).program(sizes == "free")

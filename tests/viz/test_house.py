@@ -18,12 +18,13 @@ HOME = Path(viz.__file__).parent
 FILES = sorted(HOME.rglob("*.py"))
 ROOMS = {
     "passes": {"names", "numbers"},
-    "names": {"numbers"},
-    "numbers": set(),
-    "words": {"passes", "names", "numbers"},
+    "names": {"numbers", "sources"},
+    "numbers": {"sources"},
+    "sources": set(),
+    "words": {"passes", "names", "numbers", "sources"},
     "graph": {"passes", "names", "numbers", "words"},
     "layout": {"graph"},
-    "paint": {"graph", "layout", "words", "numbers"},
+    "paint": {"graph", "layout", "words", "numbers", "sources"},
     "terminal": {"words", "numbers"},
     "messages": {"paint", "numbers"},
     "flow": {"paint", "numbers"},

@@ -137,7 +137,7 @@ def test_buttons_go_from_visit_to_visit(show):
 
 def test_the_slider_goes_to_any_visit_and_follows(show):
     tab = show(chain())
-    slider = tab.get_by_role("slider")
+    slider = tab.get_by_role("slider", name="visit")
     slider.fill("4")
     assert where(tab) == 4
     slider.focus()
@@ -203,12 +203,13 @@ def test_a_node_is_found_by_its_name_or_by_the_number_of_its_visit(show, key):
     assert where(tab) == 7
     press(tab, key)
     tab.keyboard.type("W_h")
-    first, second, *_ = tab.get_by_role("option").all_inner_texts()
+    options = tab.get_by_role("listbox").get_by_role("option")
+    first, second, *_ = options.all_inner_texts()
     assert first.split()[0] == "W_hy"
     press(tab, "ArrowDown", "Enter")
     assert lit(tab) == {second.split()[0]} == {"W_hh"}
     press(tab, key, "x", "Escape", "ArrowRight")
-    assert tab.get_by_role("option").count() == 0
+    assert options.count() == 0
 
 
 # ---- The numbers ----

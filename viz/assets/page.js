@@ -89,20 +89,23 @@
     part("first").disabled = part("back").disabled = now === 0;
     part("next").disabled = now === last;
     part("time").disabled = timeStep(1) === now;
+    page.dispatchEvent(new Event("shown"));
     say(item, open);
   }
+  page.addEventListener("go", (event) => show(event.detail));
 
   function say(item, open) {
     if (!item) return void (part("live").textContent = "Before the first visit.");
     const edges = open ? [] : [...item.querySelectorAll(".edge")].map(spoken);
     const where = item.querySelector(".where").textContent.trim();
     part("slider").setAttribute("aria-valuetext", where);
-    part("live").textContent = [where + ".", item.dataset.say + ".", ...edges].join(" ");
+    const about = page.live ? page.live.fill(item.dataset.say).replaceAll("‖", "") : item.dataset.say;
+    part("live").textContent = [where + ".", about + ".", ...edges].join(" ");
   }
 
   /** What goes down an edge, for the ear: bars around a norm cannot be heard. */
   function spoken(edge) {
-    const number = edge.querySelector(".far i").textContent.replace(/‖(.*)‖/, "norm $1");
+    const number = edge.querySelector(".far i").textContent.replace(/‖(.*)‖/, "norm $1").replace(/[()]/g, "");
     return `${edge.querySelector("h3").textContent}: ${number}.`;
   }
 
@@ -119,7 +122,7 @@
   // ---- The quiz ----
 
   const asked = quiz.map((questions) => ({
-    questions: questions.map(([prompt, given, answer, mistakes, rule]) => ({ prompt, given, answer, mistakes, rule })),
+    questions: questions.map(([prompt, given, answer, mistakes, rule, cell]) => ({ prompt, given, answer, mistakes, rule, cell })),
     at: 0,
     tries: 0,
   }));
@@ -129,7 +132,7 @@
   /** Put the next question of this visit, if one is open; says whether there is one. */
   function ask(typing) {
     const visit = asked[now - 1];
-    const question = asking && visit ? visit.questions[visit.at] : undefined;
+    const question = asking && visit && visit.questions[visit.at] ? present(visit.questions[visit.at]) : undefined;
     page.classList.toggle("asking", Boolean(question));
     part("quiz").hidden = !question;
     if (question) {
@@ -142,6 +145,12 @@
     return Boolean(question);
   }
 
+  /** A question about the numbers as they are now; of changed ones nobody has worked out what mistakes lead to. */
+  function present(question) {
+    if (question.cell === undefined || !page.live.isChanged()) return question;
+    return { ...question, answer: page.live.cells[question.cell], mistakes: [], given: "" };
+  }
+
   function tell(said, kind) {
     part("said").textContent = said;
     part("said").className = `said ${kind}`;
@@ -150,7 +159,7 @@
   function answer(event) {
     event.preventDefault();
     const visit = asked[now - 1];
-    const verdict = judge(visit.questions[visit.at], part("answer").value);
+    const verdict = judge(present(visit.questions[visit.at]), part("answer").value);
     if (verdict.counts && visit.tries++ === 0) {
       score.asked++;
       if (verdict.right) score.right++;
@@ -309,7 +318,7 @@
   function numbersOf(head, entries, { columns, more = 0 }) {
     const title = make("h3", head);
     if (entries === null || entries === undefined) return [title];
-    const listed = entries.split(" ");
+    const listed = entries[0] === "=" ? page.live.numbers(entries.slice(1)).map(written) : entries.split(" ");
     const table = make("table");
     for (let i = 0; i < listed.length; i += columns) {
       const row = make("tr");
@@ -512,6 +521,7 @@
     const { key, target } = event;
     if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
     if (target === find) return findKey(event);
+    if (target.matches("select")) return;
     if (target.matches("input[type=text]")) return void (key === "Escape" && target.blur());
     if (target.matches("input[type=range]") && (ARROWS[key] || key === "Home" || key === "End")) return;
     if (target.matches("button") && (key === " " || key === "Enter")) return;

@@ -14,6 +14,7 @@ from ..graph import timeline
 from ..graph.timeline import Known
 from ..graph.view import Box
 from ..numbers import MAX_ENTRIES, brief, chosen, number
+from ..sources import each
 from . import heat
 from .pen import DIGITS, FIGURE, SMALL, Pen
 
@@ -120,7 +121,7 @@ def _paint(pen: Pen, x: float, y: float, width: float, state: Known, row: Row, s
     pen.text(x, y + 9, _beside(state, row.sign), ink, DIGITS)
     x += width - heat.shape(data)[1] * row.cell
     pen.cells(x, y + 1, data, row.cell, scale, colours)
-    for i, entry in enumerate(np.ravel(data)):
+    for i, entry in enumerate(each(data)):
         pen.text(x + (i + 0.5) * row.cell, y + 19, number(entry), ink, FIGURE, "middle")
 
 
@@ -137,7 +138,7 @@ def _spelled_out(data: Any) -> bool:
 def _cell_width(data: Any) -> float:
     if _is_text(data) or not _spelled_out(data):
         return CELL
-    return max(FIGURE.width(number(x)) for x in np.ravel(data)) + 6
+    return max(FIGURE.width(number(x)) for x in each(data)) + 6
 
 
 def _text(state: Known, row: Row) -> str:

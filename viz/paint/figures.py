@@ -16,6 +16,7 @@ import numpy as np
 from ..graph.view import Arrow, Box
 from ..layout.arrange import Arranged, Point
 from ..numbers import UNKNOWN, brief, norm
+from ..sources import plain
 from . import fonts
 from .geometry import Occupied, Rectangle, Way, around
 from .pen import FIGURE, TITLE
@@ -124,4 +125,4 @@ def _short(data: Any) -> str:
     if data is None:
         return UNKNOWN
     entries = brief(data)
-    return norm(data) if np.ndim(data) > 0 and len(entries) > 12 else entries
+    return norm(data) if np.ndim(data) > 0 and len(plain(entries)) > 12 else entries

@@ -4,6 +4,8 @@ import json
 from functools import cache
 from pathlib import Path
 
+from ..sources import measured
+
 SANS, BOLD = "DejaVuSans.ttf", "DejaVuSans-Bold.ttf"
 MONO, MONO_BOLD = "DejaVuSansMono.ttf", "DejaVuSansMono-Bold.ttf"
 
@@ -27,7 +29,8 @@ def width(text: str, size: float, font: str = SANS) -> float:
     True
     """
     advances = _advances(font)
-    return size * sum(advances.get(character, 1.0) for character in text)  # one that the font lacks may be this wide
+    # One that the font lacks may be this wide.
+    return size * sum(advances.get(character, 1.0) for character in measured(text))
 
 
 def clip(text: str, room: float, size: float, font: str = SANS) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 from ..graph.timeline import Known
 from ..graph.view import View
 from ..numbers import number
+from ..sources import mark_as
 from ..words.blocks import NORMS
 from . import heat
 from .pen import FIGURE, SMALL, Kind, Pen
@@ -55,14 +56,16 @@ def has_strips(view: View) -> bool:
 class Bars:
     """The colour bars: values, each strip on a scale of its own, and gradients, all on one.
 
+    ``changes``: on a live page the end of the scale does.
+
     Attributes:
         width, height: the room that they take.
     """
 
     height = 12.0
 
-    def __init__(self, grad_scale: float) -> None:
-        end = number(grad_scale)
+    def __init__(self, grad_scale: float, changes: bool = False) -> None:
+        end = mark_as("g", number(grad_scale)) if changes else number(grad_scale)
         self._parts: list[tuple[heat.Colours, str, tuple[str, str, str]]] = [
             (heat.VALUE, "blue", ("value  −max", "+max of each strip", "cells with a minus are below 0")),
         ]

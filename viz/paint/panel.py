@@ -15,7 +15,8 @@ import numpy as np
 from ..graph import timeline
 from ..graph.timeline import Known
 from ..graph.view import Sum
-from ..numbers import MAX_ENTRIES, brief, number
+from ..numbers import MAX_ENTRIES, brief, number, padded
+from ..sources import each, flat, is_live, measured
 from . import fonts, heat
 from .heat import Colours
 from .pen import FIGURE, SMALL, TITLE, TOTAL, Kind, Pen, heat_class, short
@@ -172,12 +173,10 @@ def _entries(
     """An array's few entries in columns of their own, so that they add up from top to bottom; or a strip and a norm."""
     ink = "blue" if colours is heat.VALUE else "orange"
     if data is not None and _is_few(data):
-        pen.text(
-            right, y + 8, "".join(number(entry).rjust(column, _SPACE) for entry in np.ravel(data)), ink, kind, "end"
-        )
+        pen.text(right, y + 8, "".join(padded(x, column) for x in each(data)), ink, kind, "end")
         return
     if np.ndim(data) > 0 and np.size(data) > MAX_ENTRIES:
-        pen.cells(x + _STRIP, y, np.ravel(data), _CELL, scale, colours)
+        pen.cells(x + _STRIP, y, flat(data), _CELL, scale, colours)
     pen.text(right, y + 8, brief(data), ink, kind, "end")
 
 
@@ -190,7 +189,7 @@ def _columns(s: Sum, animated: bool) -> int:
     if not _is_few(s.value):
         return 0
     shown = [data for data in _shown(s, animated) if data is not None]
-    return 2 + max((len(number(x)) for data in shown for x in np.ravel(data)), default=0)
+    return 2 + max((len(measured(number(x))) for data in shown for x in each(data)), default=0)
 
 
 def _width(data: Any, columns: int) -> float:
@@ -220,6 +219,15 @@ def _fading(pen: Pen, x: float, y: float, right: float, s: Sum | None) -> None:
     """How large the contributions of all uses are, the oldest at the left, on a logarithmic scale."""
     if s is None:
         return
+    if any(is_live(data) for _, data in s.parts):
+        runs = " ".join(data.cells.run(np.atleast_1d(data.index)) for _, data in reversed(s.parts))
+        with pen.group(f'data-bars="{runs}" data-at="{short(x)} {short(y)} {short(right)}"'):
+            _bars(pen, x, y, right, s)
+    else:
+        _bars(pen, x, y, right, s)
+
+
+def _bars(pen: Pen, x: float, y: float, right: float, s: Sum) -> None:
     sizes = [0.0 if data is None else float(np.linalg.norm(np.ravel(data))) for _, data in reversed(s.parts)]
     largest, width = max(sizes), right - x
     if not largest or not math.isfinite(largest):

@@ -19,6 +19,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from ..graph.timeline import Known, at
+from ..sources import as_elements, is_live
 from ..words.escape import xml
 from . import fonts, heat
 from .heat import Colours
@@ -153,10 +154,14 @@ class Pen:
         visit: the visit whose state is painted; None paints the last one.
         live: paint every state, each in a group that says from which visit on it holds, and the first one of class
             ``on``. Which is seen is the style sheet's matter.
+
+    Attributes:
+        out: what has been written.
+        bare: whether strips that a page's script paints anyway are left to it.
     """
 
     def __init__(self, visit: int | None = None, live: bool = False) -> None:
-        self.visit, self.live = visit, live
+        self.visit, self.live, self.bare = visit, live, False
         self.out: list[str] = []
 
     def changing(self, states: Sequence[Known], draw: Callable[[Known], None]) -> None:
@@ -167,8 +172,10 @@ class Pen:
         with self.group('class="changing"'):
             for state in states:
                 shown = ' class="on"' if state is states[0] else ""
+                self.bare = state is not states[-1]  # without scripts the last one is seen
                 with self.group(f'data-from="{state.since}"{shown}'):
                     draw(state)
+                self.bare = False
 
     @contextmanager
     def group(self, attributes: str, title: str = "", tag: str = "g") -> Iterator[None]:
@@ -198,11 +205,18 @@ class Pen:
         aligned = "" if anchor == "start" else f' text-anchor="{anchor}"'
         look = "" if self.live else _attributes({"fill": _INKS[ink]} | _family(kind) | kind.look())
         place = f'x="{short(x)}" y="{short(y)}"{aligned}'
-        self.out.append(f'<text class="{ink} {kind.name}" {place}{look}>{xml(text)}</text>')
+        self.out.append(f'<text class="{ink} {kind.name}" {place}{look}>{as_elements(text, "tspan", xml)}</text>')
 
     def cells(self, x: float, y: float, data: Any, wide: float, scale: float, colours: Colours) -> None:
-        """An array as a heat strip, or a grid."""
-        self.grid(x, y, heat.grid(data), wide, scale, colours)
+        """An array as a heat strip, or a grid; a live one says from what, and where it stands."""
+        if not is_live(data):
+            self.grid(x, y, heat.grid(data), wide, scale, colours)
+            return
+        place = f"{x:.7g} {y:.7g} {wide:.7g}"
+        source = f"{data.cells.run(data.index)} {data.shape[-1]} {colours.name[0]} {place}"
+        with self.group(f'data-heat="{source}"'):
+            if not self.bare:
+                self.grid(x, y, heat.grid(data), wide, scale, colours)
 
     def grid(
         self,

@@ -20,6 +20,7 @@ from ..graph.timeline import Known
 from ..graph.view import Arrow, Box, Place, Sum, View
 from ..layout.arrange import Arranged, Point
 from ..numbers import MAX_ENTRIES, UNKNOWN
+from ..sources import flat, is_live
 from ..words.escape import xml
 from . import fonts, heat
 from .box_rows import rows
@@ -69,7 +70,8 @@ class Live:
     """The pieces of a picture for a page: SVG of the graph and of the panel (empty without sums), the legend in words
     and SVG of its colour bars (empty without strips).
 
-    Its heat strips of gradients are on one scale, and so are those that `strip` paints for the words beside it.
+    Its heat strips of gradients are on one scale, and so are those that `strip` paints for the words beside it. Of a
+    live page ``scaled`` are the runs of cells that this scale is the largest of.
     """
 
     graph: str
@@ -77,14 +79,16 @@ class Live:
     legend: tuple[str, ...]
     scales: str
     grad_scale: float
+    scaled: tuple[str, ...] = ()
 
     def strip(self, data: Any) -> str:
         """A gradient as a heat strip; empty where the numbers are all there."""
         if np.ndim(data) == 0 or np.size(data) <= MAX_ENTRIES or np.asarray(data).dtype.kind != "f":
             return ""
-        pen, flat = Pen(live=True), np.ravel(data)
-        pen.cells(0, 0, flat, 8.0, self.grad_scale, heat.GRAD)
-        size = f'width="{8 * heat.shape(flat)[1]}" height="9"'
+        pen, row = Pen(live=True), flat(data)
+        pen.bare = True
+        pen.cells(0, 0, row, 8.0, self.grad_scale, heat.GRAD)
+        size = f'width="{8 * heat.shape(row)[1]}" height="9"'
         return f'<svg class="microgradrnn" {size} aria-hidden="true">{"".join(pen.out)}</svg>'
 
 
@@ -99,7 +103,9 @@ def paint(placed: Arranged, prefix: str, frame: Frame | None = None) -> str:
 def live(placed: Arranged, prefix: str) -> Live:
     """The picture for a page; see `Pen` for how the states are marked. ``prefix`` is as for `paint`."""
     painter = _Painter(placed, prefix, Pen(live=True), None)
-    return Live(painter.graph(), painter.sums(), tuple(painter.legend()), painter.scales(), painter.grad_scale)
+    scaled = dict.fromkeys(data.cells.run(data.index) for data in painter.scaled if is_live(data))
+    words = tuple(painter.legend())
+    return Live(painter.graph(), painter.sums(), words, painter.scales(), painter.grad_scale, tuple(scaled))
 
 
 class _Painter:
@@ -111,7 +117,8 @@ class _Painter:
         self.highlight = frame.highlight if frame else Highlight()
         self.rows = {box.key: rows(box, self.animated) for box in view.boxes}
         self.grads = [state for lines in self.rows.values() for row in lines if row.sign for state in row.states]
-        self.grad_scale = _grad_scale(self.grads, view.sums)
+        self.scaled = _scaled(self.grads, view.sums)
+        self.grad_scale = heat.largest(self.scaled)
         sums, labels = view.sums if view.steps else (), figures(placed)
         # A number beside the outermost arrow reaches further than any box.
         self.width = max([layout.width, *(right for _, _, right, _ in labels.rectangles.values())])
@@ -122,7 +129,8 @@ class _Painter:
             self.panel = Panel(Measured.of(sums, animated=True), self.grad_scale, prefix)
         else:
             self.panel, self.under = beside(sums, self.grad_scale, prefix, self.animated, size)
-        self.bars = Bars(self.grad_scale) if has_strips(view) else None
+        changes = any(map(is_live, self.scaled))
+        self.bars = Bars(self.grad_scale, changes) if has_strips(view) else None
         self.captions = captions(placed)
         self.figures = labels.places
 
@@ -298,8 +306,8 @@ class _Painter:
                 top += row.size[1]
 
 
-def _grad_scale(grads: Iterable[Known], sums: Iterable[Sum]) -> float:
-    """The largest entry of all gradients that are painted as strips, and of all sums in the panel."""
+def _scaled(grads: Iterable[Known], sums: Iterable[Sum]) -> list[Any]:
+    """All gradients that are painted as strips, and all sums in the panel: their colours are on one scale."""
     in_boxes = [state.data for state in grads]
     in_sums = [data for s in sums for data in (s.total, *(part for _, part in s.parts))]
-    return heat.largest(data for data in in_boxes + in_sums if np.ndim(data) > 0)
+    return [data for data in in_boxes + in_sums if np.ndim(data) > 0]

@@ -8,7 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..numbers import brief
+import numpy as np
+
+from ..numbers import brief, signed
+from ..sources import held, is_live
 from .as_latex import derivative
 from .blocks import LOCAL, NEXT, SO_FAR, SUM, WAITING, Contribution, Equation, Upstream, VisitWords, spoken
 from .escape import xml
@@ -41,7 +44,7 @@ def visit(words: VisitWords, strip: Strip) -> str:
     )
     waiting = f"<p class=waits><b>{WAITING}</b> {xml(' · '.join(ahead.waiting))}"
     lines = [
-        f'<li data-say="{xml(say)}"><p class=where>{xml(where[0].upper() + where[1:])}',
+        f'<li data-say="{xml(held(say))}"><p class=where>{xml(where[0].upper() + where[1:])}',
         f"<h2>{_equation(definition.latex, definition.text)}</h2>",
         *([f"<p class=rule>{xml(words.rule)}"] if words.rule else []),
         f"<p class=about>{xml(put_in)}{about}",
@@ -67,7 +70,10 @@ def _goes_down(to: Contribution, loss: str) -> list[str]:
     is_new = to.local_numbers not in ("", to.local.text)
     equation = _equation(rf"{derivative(loss, to.to.latex)} {{+}}= {to.downstream.latex}", to.downstream.text)
     rows = [_row(entry) for entry in to.entries]
-    rows += [f'<tr><th><td colspan="2">{to.left_out}'] if to.left_out else []
+    left_out = to.left_out
+    if is_live(to.value):  # once a number has been changed, others may be larger
+        left_out = left_out.replace(to.NO_LARGER, f"<span class=then-so>{to.NO_LARGER}</span>")
+    rows += [f'<tr><th><td colspan="2">{left_out}'] if left_out else []
     return [
         f"<section class=edge><h3>to <b>{xml(to.to.text)}</b>{f' {to.as_input}' if to.as_input else ''}</h3>",
         f"<p class=formula>{equation}{numbers if is_new else ''}",
@@ -77,7 +83,10 @@ def _goes_down(to: Contribution, loss: str) -> list[str]:
 
 def _so_far(to: Contribution) -> str:
     this = brief(to.value)
-    this = f"(<i>{this}</i>)" if this.startswith("−") else f"<i>{this}</i>"
+    if is_live(to.value) and np.ndim(to.value) == 0:
+        this = f"<i>{signed(to.value)}</i>"
+    else:
+        this = f"(<i>{this}</i>)" if this.startswith("−") else f"<i>{this}</i>"
     line = f"<b>{SO_FAR}</b> {brief(to.before)} + {this} = <b class=orange>{brief(to.after)}</b>"
     line += f" · {to.uses_in}" if to.uses_in else ""
     return f"<p class=far>{line}" + (f"<br>{to.sum_at.place} {to.sum_at}" if to.sum_at else "")

@@ -227,7 +227,9 @@ class Contribution:
     @property
     def left_out(self) -> str:
         """What to say of the entries that are not spelled out."""
-        return f"and {self.others:,} more, none of them larger" if self.others else ""
+        return f"and {self.others:,} more{self.NO_LARGER}" if self.others else ""
+
+    NO_LARGER = ", none of them larger"
 
 
 @dataclass(frozen=True, eq=False)

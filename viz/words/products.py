@@ -15,6 +15,7 @@ from microgradrnn.forward import push
 from microgradrnn.stepping import Edge
 
 from ..numbers import number, signed
+from ..sources import entry as entry_of
 
 Index = tuple[int, ...]
 
@@ -53,7 +54,7 @@ def entry(edge: Edge, index: Index) -> Entry:
         touched = np.broadcast_to(tangent, edge.node.shape)  # a local gradient of 0 is still a term
         counts = np.argwhere(touched != 0)
     terms = [Term(k, float(upstream[k]), float(column[k])) for k in (tuple(row.tolist()) for row in counts)]
-    return Entry(index, tuple(terms), float(np.asarray(edge.downstream)[index]))
+    return Entry(index, tuple(terms), entry_of(edge.downstream, index))
 
 
 def largest(data: Any, count: int) -> list[Index]:

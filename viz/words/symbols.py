@@ -18,7 +18,8 @@ import numpy as np
 
 from microgradrnn.precedence import ATOM, POWER, PRODUCT, SIGN, SUM, bracketed, sides
 
-from ..numbers import number
+from ..numbers import number, signed
+from ..sources import is_live
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,7 +102,19 @@ def lift(x: Any) -> Symbol:
 
 def numeral(x: float) -> Symbol:
     """A number that was recorded: it stays to be seen, as it is printed."""
+    if is_live(x):  # it may be of either sign before long
+        return _LiveNumeral(number(x), number(float(x)).replace("−", "-"), SIGN, bracketed=signed(x))
     return Symbol(number(x), number(x).replace("−", "-"), ATOM if x >= 0 or x != x else SIGN, float(x))
+
+
+@dataclass(frozen=True, eq=False)
+class _LiveNumeral(Symbol):
+    """A number that may change: in brackets, where its place asks for some, while it is negative."""
+
+    bracketed: str = ""
+
+    def within(self, level: int) -> tuple[str, str]:
+        return (self.text if level <= SIGN else self.bracketed), self.latex
 
 
 def _is(symbol: Symbol, x: float) -> bool:

@@ -22,6 +22,7 @@ from microgradrnn.stepping import Edge
 from ..names import LONGEST, expression, level_of
 from ..numbers import MAX_ENTRIES, brief, chosen, number, signed
 from ..passes import Pass
+from ..sources import entry, is_live, mark_as
 from . import formula, products
 from .blocks import Ahead, Contribution, Definition, Equation, Part, Title, Upstream, VisitWords
 from .products import Index, is_elementwise
@@ -139,9 +140,7 @@ class Words:
         nodes = [node, *node.inputs]
         if node.op is None or len(node.inputs) > formula.MOST_INPUTS or any(x.ndim for x in nodes):
             return None
-        return {
-            x: self.symbols[x] if _is_plain_number(x) else numeral(np.asarray(self.run.values[x]).item()) for x in nodes
-        }
+        return {x: self.symbols[x] if _is_plain_number(x) else numeral(_scalar(self.run.values[x])) for x in nodes}
 
     # -- the node --
 
@@ -298,18 +297,30 @@ class _Symbols(dict[Node, Symbol]):
         return self[node]
 
 
+def _scalar(data: Any) -> Any:
+    """The one number of an array without axes."""
+    return entry(data) if is_live(data) else np.asarray(data).item()
+
+
 def _is_plain_number(node: Node) -> bool:
     return node.op is None and not node.label and not node.requires_grad and node.ndim == 0
 
 
 def _entry(edge: Edge, place: Index) -> Equation:
     found = products.entry(edge, place)
-    return Equation(place, products.written([(term.upstream, term.local) for term in found.terms]), number(found.total))
+    text = products.written([(term.upstream, term.local) for term in found.terms])
+    if is_live(edge.downstream):  # the page writes the sum anew: other products may matter
+        text = mark_as(f"w{edge.downstream.edge}.{_number(place, edge.input.shape)}", text)
+    return Equation(place, text, number(found.total))
+
+
+def _number(place: Index, shape: tuple[int, ...]) -> int:
+    """Which entry a place is, counted row by row."""
+    return int(np.ravel_multi_index(place, shape)) if place else 0
 
 
 def _sum(parts: Sequence[Any], total: Any, place: Index) -> Equation:
-    entries = [float(np.asarray(part)[place]) for part in parts]
-    return Equation(place, products.added(entries), number(float(np.asarray(total)[place])))
+    return Equation(place, products.added([entry(part, place) for part in parts]), number(entry(total, place)))
 
 
 def _sum_at(edge: Edge) -> Equation | None:

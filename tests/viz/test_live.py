@@ -1,0 +1,441 @@
+"""The live page in a real browser: what is changed by hand, by script or by descent, against fresh recordings."""
+
+import re
+import shutil
+
+import numpy as np
+import pytest
+
+from benchmarks.live import GRAPHS, check, differences, one_unit, recorded_again, tabs
+from microgradrnn import Parameter, Tensor, Value, functional, nn, optim, record
+from microgradrnn.engine import ancestors
+from microgradrnn.errors import CannotFollow
+from microgradrnn.ops import OPS
+from tests.viz.networks import rnn_loss
+from viz.live import MOST, made_live
+from viz.numbers import norm, number, signed
+from viz.page import page
+from viz.passes import whole
+
+MAIN = "document.querySelector('main')"
+API = f"{MAIN}.microgradrnn"
+
+
+@pytest.fixture(scope="module")
+def open_page():
+    if not shutil.which("chromium"):
+        pytest.skip("needs Chromium")
+    pytest.importorskip("playwright.sync_api")
+    with tabs() as found:
+        yield found
+
+
+@pytest.fixture
+def show(open_page):
+    """Opens a live page; its tab is closed when the test is over. `tabs` holds that none complains."""
+    opened = []
+
+    def show(loss, **options):
+        opened.append(open_page(page(loss, live=True, **options).html))
+        return opened[-1]
+
+    yield show
+    for tab in opened:
+        tab.close()
+
+
+def unit():
+    return one_unit(np.random.default_rng(0))
+
+
+def chain():
+    x, y, z = Value(-2.0, "x"), Value(5.0, "y"), Value(-4.0, "z")
+    f = (x + y) * z
+    f.label = "f"
+    return f
+
+
+def put(tab, name, given):
+    tab.evaluate(f"([name, given]) => {API}.set(name, given)", [name, given])
+
+
+def error_of(tab, call):
+    """What an expression of the page's script throws."""
+    return tab.evaluate(f"() => {{ try {{ {call}; return ''; }} catch (error) {{ return error.message; }} }}")
+
+
+def value(tab, name):
+    return tab.evaluate(f"(name) => {API}.value(name)", name)
+
+
+def grad(tab, name):
+    return tab.evaluate(f"(name) => {API}.grad(name)", name)
+
+
+def field(tab, name):
+    return tab.locator(f"[id$='-{name}']")
+
+
+def texts(tab):
+    """Every number that may change, with its source; all of them written."""
+    tab.evaluate("() => document.querySelector('[id$=-all]').click()")
+    return tab.evaluate(f"""() => {{
+        for (const group of document.querySelectorAll(".changing > g")) group.classList.add("on");
+        for (const place of document.querySelectorAll(".place")) place.classList.add("near");
+        {MAIN}.live.compare(false);
+        return [...document.querySelectorAll("[data-n]")].map((element) => [element.dataset.n, element.textContent]);
+    }}""")
+
+
+# ---- Numbers as text ----
+
+
+def test_10000_numbers_look_as_in_python(show):
+    rng = np.random.default_rng(0)
+    found = (rng.normal(size=8000) * 10.0 ** rng.integers(-9, 9, 8000)).tolist()
+    found += (rng.integers(-99999, 99999, 1500) / 10.0 ** rng.integers(0, 6, 1500)).tolist()
+    found += [k / 8 for k in range(8000, 8400)] + [k + 0.5 for k in range(1000, 1090)]  # ties
+    found += [0.0, -0.0, 1e-5, 9999.5, 99995.0, 0.00099995, 1e300, 5e-324, np.inf, np.nan]
+    tab = show(chain())
+    texts = tab.evaluate("(numbers) => numbers.map((x) => [written.number(x), written.signed(x)])", found)
+    wrong = [(x, text) for x, text in zip(found, texts, strict=True) if text != [number(x), signed(x)]]
+    assert len(found) >= 10_000
+    assert wrong == []
+
+
+def test_arrays_look_as_in_python(show):
+    arrays = [[1.0], [1.0, -2.5], list(np.linspace(-1, 2, 5)), [float("inf"), 1, 2], [np.nan, 1.0], [1e-200] * 3]
+    tab = show(chain())
+    assert tab.evaluate("(arrays) => arrays.map(written.norm)", arrays) == [norm(a) for a in arrays]
+
+
+def test_strips_are_painted_as_python_paints_them(show):
+    """Those that Python has painted, painted anew with no number changed."""
+    tab = show(rnn_loss(3, hidden=3, batch=2))
+    painted = """() => [...document.querySelectorAll(".canvas [data-heat], .sums [data-heat]")]
+        .filter((strip) => strip.matches(".changing > :last-child *, :not(.changing *)"))
+        .map((strip) => [...strip.querySelectorAll("path")].map((path) => path.outerHTML))"""
+    before = tab.evaluate(painted)
+    texts(tab)
+    assert len(before) > 30
+    assert tab.evaluate(painted) == before
+
+
+@pytest.mark.parametrize("kind", ["one unit", "RNN", "read twice"])
+def test_no_text_changes_until_a_number_does(show, kind):
+    html = page(GRAPHS[kind](np.random.default_rng(0)), live=True).html
+    tab = show(GRAPHS[kind](np.random.default_rng(0)))
+    before = re.findall(r"data-n=(\S+?)>([^<]*)<", html)
+    now = [tuple(found) for found in texts(tab)]
+    assert [found for found in zip(before, now, strict=True) if found[0] != found[1]] == []
+
+
+# ---- All that follows ----
+
+
+@pytest.mark.parametrize("kind", list(GRAPHS))
+def test_random_edits_give_what_a_fresh_recording_gives(open_page, kind):
+    assert check(open_page, kind, edits=2, seed=7) == []
+
+
+def test_a_number_that_is_off_in_its_last_digits_would_be_noticed():
+    loss = rnn_loss(2, hidden=2)
+    made, _ = made_live(whole(loss), wanted=True)
+    again = recorded_again(loss, {})
+    cells = np.full(made.cells.count, np.nan)
+    assert differences(cells, made, again)
+    for node in made.run.nodes:
+        if hasattr(made.run.values[node], "index"):
+            cells[made.run.values[node].index] = np.asarray(made.run.values[node])
+    for visit in made.run.visits:
+        for edge in visit.edges:
+            cells[edge.downstream.index], cells[edge.after.index] = np.asarray(edge.downstream), np.asarray(edge.after)
+    assert not differences(cells, made, again)
+    (edge,) = made.run.visits[1].edges
+    cells[edge.downstream.index] *= 1 + 1e-10
+    assert differences(cells, made, again)
+
+
+def test_the_words_of_a_changed_page_are_those_of_a_page_recorded_so(show):
+    loss = unit()
+    tab, leaves = show(loss), {node.label: node for node in ancestors(loss) if node.label}
+    put(tab, "w_hh", -1.25)
+    put(tab, "x_2", 0.75)
+    fresh = recorded_again(loss, {leaves["w_hh"]: -1.25, leaves["x_2"]: 0.75})
+    assert texts(tab) == texts(show(fresh[-1]))
+
+
+def test_a_position_stays_while_numbers_change(show):
+    tab = show(unit())
+    tab.evaluate(f"() => {API}.go(3)")
+    put(tab, "w_hh", 1.5)
+    assert tab.locator(".visits > li.now .where").inner_text().startswith("Visit 3")
+    assert tab.evaluate("() => Number(document.querySelector('[id$=-slider]').value)") == 3
+
+
+def test_a_step_that_comes_into_view_later_has_the_new_numbers(show):
+    tab = show(chain())
+    put(tab, "x", 3.0)
+    tab.keyboard.press("ArrowRight")
+    assert "8 × (−4)" in tab.locator(".visits > li.now").inner_text().replace("\u00a0", " ")
+    tab.keyboard.press("o")
+    assert "−32" in tab.locator("dialog[open]").inner_text()
+
+
+def test_the_quiz_asks_for_the_numbers_as_they_are(show):
+    tab = show(chain(), quiz=True)
+    put(tab, "z", 10.0)
+    tab.keyboard.press("ArrowRight")
+    field(tab, "answer").fill("-4")
+    tab.keyboard.press("Enter")
+    assert "is not it" in field(tab, "said").inner_text()
+    field(tab, "answer").fill("10")
+    tab.keyboard.press("Enter")
+    assert "right: 10" in field(tab, "said").inner_text()
+
+
+# ---- Descent ----
+
+
+def test_20_steps_of_descent_are_those_of_sgd(show):
+    model = nn.RNNLM(4, 2, seed=0)
+    tokens, targets = np.array([[0], [1], [2]]), np.array([[1], [2], [3]])
+    tab = show(model.loss(tokens, targets)[0])
+    sgd = optim.SGD(model.parameters(), lr=0.3)
+    for _ in range(20):
+        tab.evaluate(f"() => {MAIN}.live.descend(0.3)")
+        sgd.zero_grad()
+        model.loss(tokens, targets)[0].backward()
+        sgd.step()
+    names = tab.evaluate(f"() => [...{MAIN}.live.nodes.values()].filter((n) => n.trained).map((n) => n.name)")
+    assert len(names) == len(list(model.parameters()))
+    for name, p in zip(names, sorted(model.parameters(), key=lambda p: p._serial), strict=True):
+        np.testing.assert_allclose(value(tab, name), p.data, rtol=1e-11, atol=1e-13)
+
+
+def test_play_draws_a_curve_and_pauses(show):
+    tab = show(unit())
+    before = value(tab, "L")
+    field(tab, "play").click()
+    tab.wait_for_function(f"() => {API}.value('L') < {before} - 0.05")
+    field(tab, "play").click()
+    assert "steps" in field(tab, "curve").inner_text()
+    field(tab, "reset").click()
+    assert value(tab, "L") == pytest.approx(before, rel=1e-14)
+    assert field(tab, "reset").is_disabled()
+
+
+# ---- By hand ----
+
+
+def drag(tab, name, by):
+    slot = tab.evaluate(f"(name) => {MAIN}.live.nodes.get(name).slots[0]", name)
+    box = tab.locator(f".editable[data-slot='{slot}']").first.bounding_box()
+    x, y = box["x"] + 3, box["y"] + box["height"] / 2
+    tab.mouse.move(x, y)
+    tab.mouse.down()
+    tab.mouse.move(x + by / 2, y)
+    tab.mouse.move(x + by, y)
+    tab.mouse.up()
+
+
+def test_a_number_is_dragged_and_undone_as_one(show):
+    tab = show(unit())
+    drag(tab, "w_hh", 200)
+    assert value(tab, "w_hh") == pytest.approx(1.5)
+    assert "was" in field(tab, "loss").inner_text()
+    field(tab, "undo").click()
+    assert value(tab, "w_hh") == 0.5
+    assert field(tab, "undo").is_disabled()
+
+
+def test_the_recorded_numbers_can_be_seen_beside_the_new_ones(show):
+    tab = show(unit())
+    put(tab, "w_hh", 1.5)
+    shown = tab.locator(".node.root .digits").first
+    now = shown.text_content()
+    field(tab, "compare").click()
+    assert shown.text_content() != now
+    field(tab, "compare").click()
+    assert shown.text_content() == now
+
+
+def test_a_number_is_typed_and_rubbish_leaves_the_old_one(show):
+    tab = show(unit())
+    field(tab, "leaf").select_option("w_hh")
+    for text, expected in [("−1.25", -1.25), ("2e-1", 0.2), (" .5 ", 0.5)]:
+        field(tab, "number").fill(text)
+        tab.keyboard.press("Tab")
+        assert value(tab, "w_hh") == expected
+    for text in ("banana", "", "1,5", "0x10", "1 2"):
+        field(tab, "number").fill(text)
+        tab.keyboard.press("Tab")
+        assert value(tab, "w_hh") == 0.5
+        assert "is no number; w_hh stays 0.5" in field(tab, "changed").inner_text()
+
+
+def test_keys_move_the_number(show):
+    tab = show(unit())
+    field(tab, "leaf").select_option("w_hh")
+    field(tab, "knob").focus()
+    tab.keyboard.press("ArrowRight")
+    assert value(tab, "w_hh") > 0.5
+
+
+def test_an_infinite_number_is_shown_and_named(show):
+    tab = show(unit())
+    field(tab, "leaf").select_option("w_hh")
+    field(tab, "number").fill("inf")
+    tab.keyboard.press("Tab")
+    assert "L is nan" in field(tab, "changed").inner_text()
+    field(tab, "reset").click()
+    assert value(tab, "L") == pytest.approx(unit().data, rel=1e-14)
+
+
+def test_half_and_more_of_a_weight(show):
+    tab = show(rnn_loss(3, hidden=2))
+    before = np.array(value(tab, "W_hh"))
+    field(tab, "leaf").select_option("W_hh")
+    field(tab, "more").click()
+    np.testing.assert_allclose(value(tab, "W_hh"), 1.5 * before)
+    field(tab, "half").click()
+    np.testing.assert_allclose(value(tab, "W_hh"), 0.75 * before)
+
+
+def test_another_symbol_is_chosen_for_a_one_hot_input(show):
+    loss = rnn_loss(2, hidden=2)
+    tab, x = show(loss), next(node for node in ancestors(loss) if node.label == "x_2")
+    field(tab, "leaf").select_option("x_2")
+    assert field(tab, "symbol").input_value() == str(int(np.argmax(x.data)))
+    field(tab, "symbol").select_option("6")
+    assert value(tab, "x_2") == [[0.0] * 6 + [1.0]]
+    fresh = recorded_again(loss, {x: np.eye(7)[[6]]})
+    assert value(tab, "L") == pytest.approx(fresh[-1].item(), rel=1e-12)
+    field(tab, "leaf").select_option("W_hh")
+    assert field(tab, "symbol").is_hidden()
+
+
+def test_a_cell_of_a_strip_is_dragged_and_a_click_still_opens_it(show):
+    loss = rnn_loss(2, hidden=2)
+    tab, before = show(loss), next(node for node in ancestors(loss) if node.label == "x_1").data
+    slot = tab.evaluate(f"() => {MAIN}.live.nodes.get('x_1').slots[0]")
+    strip = tab.locator(f".node [data-heat^='{slot}.7.1 ']").first
+    strip.scroll_into_view_if_needed()
+    box = strip.bounding_box()
+    x, y = box["x"] + box["width"] * 2.5 / 7, box["y"] + box["height"] / 2  # the third of seven cells
+    tab.mouse.move(x, y)
+    tab.mouse.down()
+    tab.mouse.move(x + 100, y, steps=3)
+    tab.mouse.up()
+    after = np.array(value(tab, "x_1"))
+    assert np.flatnonzero(after != before).tolist() == [2]
+    assert tab.locator("dialog[open]").count() == 0
+    tab.mouse.click(x, y)
+    assert number(after[0, 2]) in tab.locator("dialog[open]").inner_text()
+
+
+def test_a_touch_drags_a_number_too(open_page):
+    tab = open_page(page(unit(), live=True).html, has_touch=True)
+    slot = tab.evaluate(f"() => {MAIN}.live.nodes.get('w_hh').slots[0]")
+    tab.evaluate(
+        """(slot) => {
+            const element = document.querySelector(`.editable[data-slot="${slot}"]`);
+            const send = (kind, x) => element.dispatchEvent(new PointerEvent(
+                kind, { bubbles: true, cancelable: true, pointerType: "touch", pointerId: 5, clientX: x, button: 0 }));
+            send("pointerdown", 100), send("pointermove", 200), send("pointerup", 200);
+        }""",
+        slot,
+    )
+    assert value(tab, "w_hh") == pytest.approx(1.0)
+    tab.close()
+
+
+def test_a_notebooks_sandbox_lets_it_live(open_page):
+    tab = open_page(f"<!doctype html>{page(unit(), live=True)._repr_html_()}")
+    frame = tab.frames[1]
+    frame.wait_for_load_state()
+    frame.evaluate(f"() => {API}.set('w_hh', 1.5)")
+    assert frame.evaluate(f"() => {API}.value('w_hh')") == 1.5
+    tab.close()
+
+
+def test_the_difference_quotient_stands_beside_the_gradient(show):
+    tab = show(unit())
+    field(tab, "leaf").select_option("w_hh")
+    said = re.fullmatch(r"difference quotient (\S+) · grad (\S+)", field(tab, "nudge").inner_text())
+    assert said[1] == said[2]
+
+
+# ---- By script ----
+
+
+def test_what_does_not_fit_is_an_error_and_changes_nothing(show):
+    tab = show(rnn_loss(2, hidden=2))
+    before = tab.evaluate(f"() => [...{MAIN}.live.leaves]")
+    assert 'no node is called "W"; there are W_xh, W_hh' in error_of(tab, f"{API}.set('W', 1)")
+    assert "no node is called" in error_of(tab, f"{API}.value('__proto__')")
+    assert "W_hh takes an array of 2 here, not number 1" in error_of(tab, f"{API}.set('W_hh', 1)")
+    assert "W_hh takes 2 entries here, not 1" in error_of(tab, f"{API}.set('W_hh', [[1, 2]])")
+    assert "takes numbers, not string 2" in error_of(tab, f"{API}.set('W_hh', [[1, '2'], [3, 4]])")
+    assert "takes numbers, not object null" in error_of(tab, f"{API}.set('W_hh', [[1, null], [3, 4]])")
+    assert "h_1 is no leaf that can be set; these are: W_xh" in error_of(tab, f"{API}.set('h_1', [[1, 2]])")
+    assert "x_1 gets no gradient" in error_of(tab, f"{API}.grad('x_1')")
+    for position in ("-1", "99", "1.5", "'2'"):
+        assert "a position is a whole number from 0 to" in error_of(tab, f"{API}.go({position})")
+    assert tab.evaluate(f"() => [...{MAIN}.live.leaves]") == before
+    assert field(tab, "undo").is_disabled()
+
+
+def test_names_are_only_names_and_those_of_several_have_numbers(show):
+    a, b = Value(2.0, "__proto__"), Value(3.0, "constructor")
+    first, second = (Tensor([1.0], "x", requires_grad=False) for _ in range(2))
+    tab = show(a * b * (first * second).sum())
+    put(tab, "__proto__", 5.0)
+    assert grad(tab, "constructor") == 5.0
+    put(tab, "x#2", [4.0])
+    assert (value(tab, "x"), value(tab, "x#2")) == ([1.0], [4.0])
+
+
+def test_values_and_gradients_are_those_of_the_engine(show):
+    loss = rnn_loss(2, hidden=2)
+    tab = show(loss)
+    loss.backward()
+    for node in ancestors(loss):
+        if node.label and node.requires_grad:
+            np.testing.assert_allclose(grad(tab, node.label), node.grad, rtol=1e-12, atol=1e-15)
+
+
+# ---- When a page is not live ----
+
+
+def large():
+    W = Parameter(np.ones((60, 60)), "W")
+    return functional.add_n([((W @ np.ones(60)).tanh()).sum(), (W * W).sum()])
+
+
+def cannot():
+    return record(OPS["first_max"], Tensor([[1.0, 2.0]], "x"), axis=1, keepdims=False).sum()
+
+
+def test_what_is_too_large_or_has_no_javascript_stays_recorded_and_says_why():
+    for loss, why in ((large(), f"a live page takes {MOST:,}"), (cannot(), "first_max")):
+        made = page(loss).html
+        assert "data-n" not in made
+        assert "numbers cannot be changed here" in made
+        assert why in made
+        assert "numbers cannot be changed" not in page(loss, live=False).html
+
+
+def test_live_true_raises_where_it_cannot_be():
+    with pytest.raises(ValueError, match=r"scalar nodes, and a live page takes 5,000"):
+        page(large(), live=True)
+    with pytest.raises(CannotFollow, match="first_max"):
+        page(cannot(), live=True)
+    with pytest.raises(ValueError, match="live is True, False or 'auto', not 'yes'"):
+        page(chain(), live="yes")
+
+
+def test_a_live_page_leaves_no_trace_in_the_graph():
+    loss = chain()
+    page(loss, live=True)
+    assert all(node.grad is None for node in ancestors(loss))

@@ -1,0 +1,331 @@
+// The live page: when a leaf changes, the program runs again and all that is shown follows.
+// What is shown stands in one vector of numbers, its cells: the program's values, contributions and local gradients,
+// then sums of those. Each number on the page says from which cells it comes; a run of them is first.count.distance.
+(() => {
+  const page = document.currentScript.closest(".page");
+  const part = (name) => document.getElementById(page.dataset.prefix + name);
+  const source = JSON.parse(part("cells").textContent);
+  const { at, start } = forwardBackward;
+  const [nodeCount, edgeCount] = [start.length - 1, at.length];
+
+  // ---- The numbers ----
+
+  const cells = new Float64Array(nodeCount + 2 * edgeCount + source.sums.length);
+  const values = cells.subarray(0, nodeCount);
+  const contributions = cells.subarray(nodeCount, nodeCount + edgeCount);
+  const locals = cells.subarray(nodeCount + edgeCount, nodeCount + 2 * edgeCount);
+  const grads = new Float64Array(nodeCount);
+  const parse = (text) => Number(text.replace("inf", "Infinity").replace("nan", "NaN"));
+  const recordedLeaves = Float64Array.from(source.leaves, parse);
+  const leaves = Float64Array.from(recordedLeaves);
+
+  function compute() {
+    forwardBackward(leaves, values, grads, contributions, locals);
+    let k = nodeCount + 2 * edgeCount;
+    for (const parts of source.sums) {
+      let sum = parts.length ? cells[parts[0]] : 0;
+      for (let i = 1; i < parts.length; i++) sum += cells[parts[i]];
+      cells[k++] = sum;
+    }
+  }
+  compute();
+  const recorded = cells.slice();
+
+  const parsedRuns = new Map();
+  function indices(run) {
+    if (!parsedRuns.has(run)) {
+      const [first, count, distance] = run.split(".").map(Number);
+      parsedRuns.set(run, Array.from({ length: count }, (_, i) => first + i * distance));
+    }
+    return parsedRuns.get(run);
+  }
+
+  let shown = cells; // or the recorded ones, while these are shown for comparison
+  const numbers = (run) => indices(run).map((i) => shown[i]);
+
+  // ---- The nodes ----
+
+  const nodes = new Map(
+    source.nodes.map(([name, shape, value, grad, editable, trained]) => [
+      name,
+      { name, shape, editable: Boolean(editable), trained: Boolean(trained), slots: indices(value), value, grad },
+    ]),
+  );
+  const editableSlots = new Map();
+  for (const node of nodes.values()) if (node.editable) node.slots.forEach((slot, i) => editableSlots.set(slot, { node, i }));
+
+  // ---- What is shown ----
+
+  const HOW = {
+    m: (run) => written.norm(numbers(run)),
+    r: (what) => padded(...what.split(".").map(Number)),
+    s: (cell) => written.signed(shown[cell]),
+    // A long sum breaks between its products.
+    w: (which) => written.products(terms(...which.split(".").map(Number))).replaceAll(" × ", "\u00a0×\u00a0"),
+    g: () => written.number(scale),
+  };
+  const padded = (width, cell) => written.number(shown[cell]).padStart(width, "\u00a0");
+
+  /** A source as text, as it stands now: a letter for how, and which cells; a number alone is its cell. */
+  const write = (text) => (text[0] in HOW ? HOW[text[0]](text.slice(1)) : written.number(shown[text]));
+
+  /** A text with sources in it, filled in. */
+  const fill = (text) => text.replace(/[\ue201\ue211](.*?)[\ue202\ue212].*?[\ue203\ue213]/g, (_, found) => write(found));
+
+  /** The products that make an entry of what an edge contributes: upstream and local for each entry of its node. */
+  function terms(edge, entry) {
+    const [slot, from, to, read, node, upstream] = source.edges[edge];
+    const [input, outputs] = [indices(read)[entry], indices(node)];
+    const above = upstream ? numbers(upstream) : [1];
+    const localsShown = shown.subarray(nodeCount + edgeCount, nodeCount + 2 * edgeCount);
+    const pairs = [];
+    if (slot >= 0) {
+      outputs.forEach((n, k) => {
+        if (at[start[n] + slot] === input) pairs.push([above[k], localsShown[start[n] + slot]]);
+      });
+      const counting = pairs.filter(([, local]) => local !== 0);
+      return counting.length ? counting : pairs;
+    }
+    // Of a structural op: how far each entry moves when the input moves by 1.
+    const tangents = new Map([[input, 1]]);
+    for (let n = from; n < to; n++) {
+      let sum = tangents.get(n) ?? 0;
+      for (let k = start[n]; k < start[n + 1]; k++) {
+        const tangent = tangents.get(at[k]);
+        if (tangent !== undefined && localsShown[k] !== 0) sum += localsShown[k] * tangent;
+      }
+      if (sum !== 0) tangents.set(n, sum);
+    }
+    outputs.forEach((n, k) => {
+      const local = tangents.get(n) ?? 0;
+      if (local !== 0) pairs.push([above[k], local]);
+    });
+    return pairs;
+  }
+
+  // What is not seen is left as it is: it is written anew when it comes into view.
+  const gather = (attribute, make) =>
+    [...page.querySelectorAll(`[data-${attribute}]`)].map((element) => ({
+      ...make(element, element.dataset[attribute]),
+      element,
+      run: 0,
+      state: element.closest(".changing > g"),
+      place: element.closest(".place[data-left]"),
+      item: element.closest(".visits > li"),
+    }));
+  const texts = gather("n", (element, source) => ({ source, room: element.closest("text") && Math.max(element.textContent.length, 8) }));
+  const strips = gather("heat", (element, source) => {
+    const [run, columns, kind, x, y, wide] = source.split(" ");
+    return { source: run, kind, how: [+columns, kind, +x, +y, +wide] };
+  });
+  const charts = gather("bars", (element, source) => ({ source: source.split(" "), how: element.dataset.at.split(" ").map(Number) }));
+  for (const { element, source } of strips) element.classList.toggle("editable-cells", editableSlots.has(indices(source)[0]));
+
+  /** The slot of the cell of a leaf's strip that a pointer is on. */
+  function slotUnder({ clientX, clientY }, strip) {
+    const { source, how: [columns] } = strips.find(({ element }) => element === strip);
+    const cells = written.grid(numbers(source), columns);
+    const { left, top, width, height } = strip.getBoundingClientRect();
+    const at = (share, count) => Math.min(Math.max(Math.floor(share * count), 0), count - 1);
+    const row = cells[at((clientY - top) / height, cells.length)];
+    return indices(source)[row[at((clientX - left) / width, row.length)]];
+  }
+
+  for (const { element, source, room } of texts) {
+    const slot = Number(source[0] === "r" ? source.split(".")[1] : source);
+    if (!room || !editableSlots.has(slot)) continue;
+    element.classList.add("editable");
+    element.dataset.slot = slot;
+  }
+
+  /** A text that is longer than what was laid out for it is pressed together. */
+  function fit({ element, room }, now) {
+    if (now.length <= room) {
+      element.removeAttribute("textLength");
+      return;
+    }
+    element.setAttribute("lengthAdjust", "spacingAndGlyphs");
+    element.setAttribute("textLength", room * 0.602 * parseFloat(getComputedStyle(element).fontSize));
+  }
+
+  let scale = 0;
+  const told = page.querySelector(".told");
+  const isOn = (element, name) => !element || element.classList.contains(name);
+  const isSeen = ({ state, place, item }) => isOn(state, "on") && isOn(place, "near") && (isOn(item, "now") || told.classList.contains("all"));
+  let latest = 1; // how often numbers have changed; each thing knows which change it was last written for
+
+  /** Write what is seen and was not written since the last change. */
+  function refresh() {
+    const due = (thing) => thing.run !== latest && isSeen(thing) && (thing.run = latest);
+    const newTexts = texts.filter(due).map((text) => [text, write(text.source)]);
+    for (const [text, now] of newTexts) {
+      if (text.element.textContent === now) continue;
+      text.element.textContent = now;
+      if (text.room) fit(text, now);
+    }
+    for (const { element, source, kind, how } of strips.filter(due)) {
+      const data = numbers(source);
+      element.replaceChildren(...written.heat(data, ...how, kind === "g" ? scale : written.largest(data)));
+    }
+    for (const { element, source, how } of charts.filter(due)) {
+      const norms = source.map((run) => Math.sqrt(numbers(run).reduce((sum, x) => sum + x * x, 0)));
+      element.replaceChildren(...written.bars(norms, ...how));
+    }
+  }
+
+  /** Numbers have changed: the scale of all gradients, and all that is seen. */
+  function rewrite() {
+    latest++;
+    scale = written.largest(source.scales.flatMap(numbers));
+    refresh();
+    page.classList.toggle("changed", isChanged());
+  }
+
+  const isChanged = () => leaves.some((x, i) => !Object.is(x, recordedLeaves[i]));
+
+  // ---- Changing a leaf ----
+
+  const past = [];
+  let held = false; // while a number is dragged, all its changes are one
+  const listeners = [];
+
+  function keep() {
+    if (held) return;
+    past.push(leaves.slice());
+    if (past.length > 200) past.shift();
+  }
+
+  function update(why) {
+    compute();
+    rewrite();
+    for (const listener of listeners) listener(why);
+  }
+
+  function restore(to, why) {
+    leaves.set(to);
+    update(why);
+  }
+
+  function setSlots(slots, numbers) {
+    keep();
+    slots.forEach((slot, i) => (leaves[slot] = numbers[i]));
+    update("set");
+  }
+
+  /** All entries of a leaf times a factor. */
+  function times(node, factor) {
+    setSlots(node.slots, node.slots.map((slot) => leaves[slot] * factor));
+  }
+
+  /** Follow the slope downhill: each number that is trained minus rate times its gradient. */
+  function descend(rate) {
+    keep();
+    for (const { trained, slots } of nodes.values())
+      if (trained) for (const slot of slots) leaves[slot] -= rate * grads[slot];
+    update("step");
+  }
+
+  /** The slope at a leaf as a difference quotient, from two runs beside the present numbers; nothing is shown. */
+  function nudge(slot) {
+    const epsilon = 1e-6 * Math.max(1, Math.abs(leaves[slot]));
+    const scratch = [new Float64Array(nodeCount), new Float64Array(nodeCount), new Float64Array(edgeCount), new Float64Array(edgeCount)];
+    const loss = (x) => forwardBackward(Object.assign(leaves.slice(), { [slot]: x }), ...scratch);
+    return (loss(leaves[slot] + epsilon) - loss(leaves[slot] - epsilon)) / (2 * epsilon);
+  }
+
+  // ---- For a lecturer's own script, and for tests ----
+
+  const known = () => [...nodes.keys()].slice(0, 40).join(", ");
+
+  function find(name) {
+    const node = nodes.get(name);
+    if (!node) throw new Error(`no node is called ${JSON.stringify(name)}; there are ${known()}`);
+    return node;
+  }
+
+  function nested(numbers, shape) {
+    if (!shape.length) return numbers[0];
+    const size = numbers.length / shape[0];
+    return Array.from({ length: shape[0] }, (_, i) => nested(numbers.slice(i * size, (i + 1) * size), shape.slice(1)));
+  }
+
+  /** The numbers of nested arrays, row by row; an error says where they are not of that shape. */
+  function flattened(given, shape, name) {
+    if (!shape.length) {
+      if (typeof given !== "number") throw new Error(`${name} takes numbers, not ${typeof given} ${String(given)}`);
+      return [given];
+    }
+    if (!Array.isArray(given) && !ArrayBuffer.isView(given))
+      throw new Error(`${name} takes an array of ${shape[0]} here, not ${typeof given} ${String(given)}`);
+    if (given.length !== shape[0]) throw new Error(`${name} takes ${shape[0]} entries here, not ${given.length}`);
+    return Array.from(given).flatMap((entry) => flattened(entry, shape.slice(1), name));
+  }
+
+  page.microgradrnn = Object.freeze({
+    /** Give a leaf a number, or nested arrays of its shape. */
+    set(name, given) {
+      const node = find(name);
+      if (!node.editable) {
+        const leaves = [...nodes.values()].filter(({ editable }) => editable).map(({ name }) => name);
+        throw new Error(`${name} is no leaf that can be set; these are: ${leaves.join(", ")}`);
+      }
+      setSlots(node.slots, flattened(given, node.shape, name));
+    },
+    /** What a node's value is: a number, or nested arrays. */
+    value: (name) => nested(find(name).slots.map((slot) => values[slot]), find(name).shape),
+    /** What a node's grad is at the end of the pass. */
+    grad(name) {
+      const node = find(name);
+      if (!node.grad && name !== rootName) throw new Error(`${name} gets no gradient`);
+      return nested(node.grad ? indices(node.grad).map((i) => cells[i]) : [1], node.shape);
+    },
+    /** Show a position of the pass: 0 is before the first. */
+    go(position) {
+      const last = Number(part("slider").max);
+      if (!Number.isInteger(position) || position < 0 || position > last)
+        throw new Error(`a position is a whole number from 0 to ${last}, not ${String(position)}`);
+      page.dispatchEvent(new CustomEvent("go", { detail: position }));
+    },
+    /** Back to the numbers that were recorded. */
+    reset() {
+      keep();
+      restore(recordedLeaves, "reset");
+    },
+  });
+  const rootName = source.nodes.at(-1)[0];
+
+  // ---- For the page's other scripts ----
+
+  page.live = {
+    nodes, leaves, values, grads, cells, recorded, recordedLeaves, editableSlots, numbers, write, fill, setSlots, descend, nudge,
+    scale: times,
+    recordedNumbers: (run) => indices(run).map((i) => recorded[i]),
+    /** The norm of the gradient at the states of each time step, from numbers that a function gives for a run of cells. */
+    flow: (numbersOf) => source.flow.map(([t, runs]) => [t, Math.hypot(...runs.flatMap(numbersOf))]),
+    loss: () => values[find(rootName).slots[0]],
+    recordedLoss: recorded[find(rootName).slots[0]],
+    rootName,
+    isChanged,
+    slotUnder,
+    onChange: (listener) => listeners.push(listener),
+    undo() {
+      if (past.length) restore(past.pop(), "undo");
+    },
+    canUndo: () => past.length > 0,
+    hold() {
+      keep();
+      held = true;
+    },
+    release() {
+      if (held && past.at(-1).every((x, i) => Object.is(x, leaves[i]))) past.pop();
+      held = false;
+    },
+    compare(on) {
+      shown = on ? recorded : cells;
+      rewrite();
+    },
+  };
+  scale = written.largest(source.scales.flatMap(numbers));
+  page.addEventListener("shown", refresh);
+  page.querySelector(".graph").addEventListener("scroll", () => requestAnimationFrame(refresh), { passive: true });
+})();

@@ -1,0 +1,132 @@
+// Numbers as text and as cells, by the rules of viz/numbers.py, viz/words/products.py and viz/paint.
+const written = (() => {
+  const LEVELS = 20;
+  const MOST_COLUMNS = 8;
+  const MOST_ROWS = 5;
+  const MOST_PRODUCTS = 8;
+
+  /** Four significant digits as in Python's .4g, where of two as near the even one is taken; a true minus. */
+  function number(x) {
+    if (x === 0) return "0";
+    if (!Number.isFinite(x)) return Number.isNaN(x) ? "nan" : x > 0 ? "inf" : "−inf";
+    const [digits, exponent] = rounded(Math.abs(x));
+    const minus = x < 0 ? "−" : "";
+    const bare = (text) => (text.includes(".") ? text.replace(/\.?0*$/, "") : text);
+    if (exponent < -4 || exponent >= 4)
+      return minus + `${bare(`${digits[0]}.${digits.slice(1)}`)}e${exponent}`.replace("-", "−");
+    if (exponent < 0) return minus + bare(`0.${"0".repeat(-exponent - 1)}${digits}`);
+    return minus + bare(`${digits.slice(0, exponent + 1)}.${digits.slice(exponent + 1)}`);
+  }
+
+  /** The four digits and the power of ten. Thirty digits tell a tie from what is only near one. */
+  function rounded(x) {
+    const [long, power] = x.toExponential(30).split("e");
+    const all = long.replace(".", "");
+    let head = Number(all.slice(0, 4));
+    const rest = all.slice(4);
+    const isTie = /^50*$/.test(rest);
+    if (isTie ? head % 2 === 1 : rest >= "5") head++;
+    return head === 10000 ? ["1000", Number(power) + 1] : [String(head), Number(power)];
+  }
+
+  const signed = (x) => (number(x).startsWith("−") ? `(${number(x)})` : number(x));
+  const norm = (data) => `‖${number(Math.sqrt(data.reduce((sum, x) => sum + x * x, 0)))}‖`;
+
+  /** A sum of products; of more than eight the small ones stand together. */
+  function products(pairs) {
+    const sizes = pairs.map(([a, b], i) => [Math.abs(a * b), i]).sort((one, other) => other[0] - one[0] || one[1] - other[1]);
+    const kept = new Set(sizes.slice(0, MOST_PRODUCTS).map(([, i]) => i));
+    const parts = [];
+    let others = 0;
+    pairs.forEach(([a, b], i) => {
+      if (kept.has(i)) parts.push(`${parts.length ? signed(a) : number(a)} × ${signed(b)}`);
+      else others += a * b;
+    });
+    if (pairs.length > kept.size) parts.push(`${signed(others)} (the other ${pairs.length - kept.size})`);
+    return parts.join(" + ") || "0";
+  }
+
+  /** Parts that differ in size by at most one, the larger ones first. */
+  function split(items, count) {
+    const [size, more] = [Math.floor(items.length / count), items.length % count];
+    const parts = [];
+    for (let k = 0, start = 0; k < count; k++) {
+      const end = start + size + (k < more ? 1 : 0);
+      parts.push(items.slice(start, end));
+      start = end;
+    }
+    return parts;
+  }
+
+  /** At most 5 × 8 cells, each as the index of its entry; where several share one, the furthest from 0, or NaN, stands. */
+  function grid(data, columns) {
+    const isFurther = (x, far) => x !== x || Math.abs(x) > Math.abs(far);
+    const furthest = (cell) => cell.reduce((far, i) => (isFurther(data[i], data[far]) ? i : far));
+    const rows = split([...data.keys()], data.length / columns);
+    return split(rows, Math.min(MOST_ROWS, rows.length)).map((block) => {
+      const places = split([...Array(columns).keys()], Math.min(MOST_COLUMNS, columns));
+      return places.map((place) => furthest(block.flatMap((row) => place.map((c) => row[c]))));
+    });
+  }
+
+  const largest = (numbers) => numbers.reduce((far, x) => (Number.isFinite(x) ? Math.max(far, Math.abs(x)) : far), 0);
+
+  function strength(x, scale) {
+    if (Math.abs(x) === Infinity) return LEVELS;
+    return scale === 0 ? 0 : Math.round(LEVELS * Math.min(Math.abs(x) / scale, 1));
+  }
+
+  /** A length with at most one decimal; of two as near the even one, as in Python. */
+  function short(x) {
+    const isTie = Number.isInteger(4 * x) && !Number.isInteger(2 * x);
+    return String(Number(isTie ? (2 * Math.round(5 * x)) / 10 : x.toFixed(1)));
+  }
+
+  function element(tag, attributes, ...children) {
+    const found = document.createElementNS("http://www.w3.org/2000/svg", tag);
+    for (const [name, value] of Object.entries(attributes)) found.setAttribute(name, value);
+    found.append(...children);
+    return found;
+  }
+
+  /** A heat strip or grid: cells of one colour are one path, and so are all minus signs. */
+  function heat(data, columns, kind, x, y, wide, scale) {
+    const cells = grid(data, columns).map((row) => row.map((i) => data[i]));
+    const tall = cells.length === 1 ? 9 : 5;
+    const [paths, signs] = [new Map(), new Map()];
+    const add = (map, key, d) => map.set(key, (map.get(key) ?? "") + d);
+    cells.forEach((row, r) =>
+      row.forEach((entry, c) => {
+        const isNaN = entry !== entry;
+        const strong = isNaN ? LEVELS : strength(entry, scale);
+        const end = isNaN ? "nan" : strong ? kind + (entry < 0 ? 0 : 1) : "zero";
+        const faded = strong > 0 && strong < LEVELS ? ` o${strong}` : "";
+        add(paths, end + faded, `M${short(x + c * wide)},${short(y + r * tall)}h${short(wide)}v${tall}h${short(-wide)}z`);
+        const [left, middle] = [short(x + (c + 0.5) * wide - 2), y + (r + 0.5) * tall];
+        if (entry < 0) add(signs, strong > LEVELS / 2 ? "minus bold" : "minus", `M${left},${short(middle)}h4`);
+        else if (isNaN) add(signs, "minus bold", `M${left},${short(middle - 2)}l4,4m0,-4l-4,4`);
+      }),
+    );
+    const drawn = (map) => [...map].map(([look, d]) => element("path", { class: look, d }));
+    return [element("g", { class: "cells" }, ...drawn(paths)), ...drawn(signs)];
+  }
+
+  /** The norms of all uses of a weight as bars, the oldest at the left, on a logarithmic scale of eight decades. */
+  function bars(norms, x, y, right) {
+    const most = Math.max(...norms);
+    if (!most || !Number.isFinite(most)) return [];
+    const found = split(norms, Math.min(norms.length, Math.floor((right - x) / 2)));
+    const step = Math.min((right - x) / found.length, 8);
+    let d = "";
+    found.forEach((part, i) => {
+      const size = Math.max(...part);
+      const height = size > 0 ? 14 * Math.max(0, 1 + Math.log10(size / most) / 8) : 0;
+      if (height > 0)
+        d += `M${short(x + i * step)},${short(y + 14)}v${short(-height)}h${short(step * 0.8)}v${short(height)}z`;
+    });
+    const base = `M${short(x)},${short(y + 14)}h${short(step * found.length)}`;
+    return [element("path", { class: "base", d: base }), element("path", { class: "g1", d })];
+  }
+
+  return { number, signed, norm, products, grid, largest, heat, bars, element };
+})();
