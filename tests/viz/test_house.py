@@ -20,6 +20,7 @@ ROOMS = {
     "passes": {"names", "numbers"},
     "names": {"numbers"},
     "numbers": set(),
+    "lengths": set(),
     "words": {"passes", "names", "numbers"},
     "graph": {"passes", "names", "numbers", "words"},
     "layout": {"graph"},

@@ -26,6 +26,7 @@ from .box_rows import rows
 from .figures import captions, figures, text_on
 from .geometry import around, arrowhead
 from .legend import Bars, has_strips, phrases
+from .marks import Theme
 from .panel import Measured, Panel, beside
 from .pen import FIGURE, SMALL, TITLE, TOTAL, Pen, short, style
 
@@ -88,22 +89,31 @@ class Live:
         return f'<svg class="microgradrnn" {size} aria-hidden="true">{"".join(pen.out)}</svg>'
 
 
-def paint(placed: Arranged, prefix: str, frame: Frame | None = None) -> str:
+@dataclass(frozen=True)
+class Extras:
+    """What stands around the graph, and on which ground: the sums of shared weights, and what colours mean."""
+
+    panel: bool = True
+    legend: bool = True
+    theme: Theme = "auto"
+
+
+def paint(placed: Arranged, prefix: str, frame: Frame | None = None, extras: Extras | None = None) -> str:
     """The picture as one SVG element; ids begin with ``prefix``, so that two pictures can stand on one page.
 
     With a ``frame`` it is painted as it is at that visit, in boxes sized for a picture that moves; else as at the end.
     """
-    return _Painter(placed, prefix, Pen(frame.visit if frame else None), frame).svg()
+    return _Painter(placed, prefix, Pen(frame.visit if frame else None), frame, extras or Extras()).svg()
 
 
 def live(placed: Arranged, prefix: str) -> Live:
     """The picture for a page; see `Pen` for how the states are marked. ``prefix`` is as for `paint`."""
-    painter = _Painter(placed, prefix, Pen(live=True), None)
+    painter = _Painter(placed, prefix, Pen(live=True), None, Extras())
     return Live(painter.graph(), painter.sums(), tuple(painter.legend()), painter.scales(), painter.grad_scale)
 
 
 class _Painter:
-    def __init__(self, placed: Arranged, prefix: str, pen: Pen, frame: Frame | None) -> None:
+    def __init__(self, placed: Arranged, prefix: str, pen: Pen, frame: Frame | None, extras: Extras) -> None:
         view, layout = self.view, self.layout = placed.view, placed.layout
         self.sizes, self.prefix, self.pen = placed.sizes, prefix, pen
         self.animated = pen.live or frame is not None
@@ -112,13 +122,14 @@ class _Painter:
         self.rows = {box.key: rows(box, self.animated) for box in view.boxes}
         self.grads = [state for lines in self.rows.values() for row in lines if row.sign for state in row.states]
         self.grad_scale = _grad_scale(self.grads, view.sums)
-        sums, size = view.sums if view.steps else (), (layout.width, layout.height)
+        sums, size = view.sums if view.steps and extras.panel else (), (layout.width, layout.height)
         self.under = False
         if pen.live:  # a page's panel stands by itself, and scrolls
             self.panel = Panel(Measured.of(sums, animated=True), self.grad_scale, prefix)
         else:
             self.panel, self.under = beside(sums, self.grad_scale, prefix, self.animated, size)
-        self.bars = Bars(self.grad_scale) if has_strips(view) else None
+        self.extras = extras
+        self.bars = Bars(self.grad_scale) if has_strips(view) and extras.legend else None
         self.captions = captions(placed)
         self.figures = figures(placed).places
 
@@ -138,7 +149,7 @@ class _Painter:
                 width, height = max(width, panel.width), height + panel.height + 16
         bars = self.bars
         width = max(width + 2 * MARGIN, 320.0, bars.width + 2 * MARGIN if bars else 0.0)
-        foot = fonts.wrap(self.legend(), width - 2 * MARGIN, SMALL.size)
+        foot = fonts.wrap(self.legend(), width - 2 * MARGIN, SMALL.size) if self.extras.legend else []
         total = height + 2 * MARGIN + 14 * len(foot) + (30 if self.frame else 0) + (18 if bars else 0)
         pen.rectangle(0, 0, width, total, "ground")
         if panel.sums:
@@ -155,7 +166,7 @@ class _Painter:
             y += 18
         for i, line in enumerate(foot):
             pen.text(MARGIN, y + 14 * i, line, "faint", SMALL)
-        return self._element("title", width, total, self._about(), f"<style>{style()}</style>")
+        return self._element("title", width, total, self._about(), f"<style>{style(theme=self.extras.theme)}</style>")
 
     def _place_panel(self) -> Point:
         """Under the graph, or at its left, where it stands as high as its middle."""
