@@ -196,6 +196,7 @@ def draw(
             steps=wanted,
             max_nodes=max_nodes,
             rankdir=rankdir,
+            rolled=rolled,
             width="16cm" if width is None else width,
             numbers=numbers,
             panel=bool(panel),

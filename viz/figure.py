@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -17,11 +17,13 @@ from microgradrnn.engine import Node as Recorded
 
 from .graph.build import located
 from .graph.levels import Level
+from .graph.rolling import rolled
 from .graph.textbook import textbook
 from .graph.view import Arrow, View
 from .graph.ways import Ways, between
 from .layout.arrange import arrange
 from .layout.blocks import Blocks
+from .layout.cell_line import cell_line
 from .layout.grid import Grid
 from .layout.positions import Layout
 from .lengths import in_unit_of, points
@@ -45,6 +47,7 @@ class FigureOptions:
     steps: tuple[int, ...] | None = None
     max_nodes: int = 100
     rankdir: str = "LR"
+    rolled: bool = False
     width: str = "16cm"
     numbers: bool | None = None
     panel: bool = False
@@ -92,6 +95,15 @@ class _Maker:
         self.run, self.options = run, options
         self.steps = None if options.steps is None else list(options.steps)
         self.room = points("draw", "width", options.width)
+        self.is_rolled = options.rolled or options.level == "network"
+        if self.is_rolled and not run.steps:
+            raise ValueError(
+                "draw: nothing was recorded in time steps, and no loop was found, so there is nothing to roll"
+            )
+        if self.is_rolled and options.path is not None:
+            raise ValueError(
+                "draw: path= goes with a figure that shows the steps: leave out rolled=True, level='network'"
+            )
         self.numbers = options.numbers if options.numbers is not None else self._are_all_scalars()
 
     def _are_all_scalars(self) -> bool:
@@ -100,6 +112,8 @@ class _Maker:
     def figure(self) -> Figure:
         if not self.run.steps:
             return self._without_time()
+        if self.options.level == "op" and not self.is_rolled:
+            return self._of_operations()
         narrowest, spare = np.inf, None
         for steps in self._choices():
             view, keys = self._view(steps)
@@ -127,22 +141,40 @@ class _Maker:
             yield self.steps
             return
         every = self.run.steps
+        if self.is_rolled:
+            yield None
+            return
         if len(every) <= MOST_STEPS:
             yield None
         needed = {t for node in self._ends or () if (t := self.run.t(node)) is not None}
         for count in range(min(len(every) - 1, MOST_STEPS // 2), 1, -1):
             yield sorted({*every[: (count + 1) // 2], *every[len(every) - count // 2 :], *needed})
 
+    def _of_operations(self) -> Figure:
+        narrowest = np.inf
+        every = self.run.steps
+        first = [list(every[:count]) for count in range(min(len(every), MOST_STEPS // 2), 0, -1)]
+        for steps in first if self.steps is None else [self.steps]:
+            view, keys = self._view(steps)
+            nodes = self._nodes(view, ops=True)
+            sizes = {key: node.size for key, node in nodes.items()}
+            layout = cell_line(view, sizes, _radius(nodes))
+            layout = layout or arrange(view, sizes, "LR")
+            narrowest = min(narrowest, layout.width)
+            if self._scale(layout) >= LEAST_SCALE:
+                return self._painted(_Drawn(view, nodes, layout), keys)
+        raise self._too_narrow(narrowest)
+
     def _view(self, steps: list[int] | None) -> tuple[View, dict[Recorded, tuple[int, int | None]]]:
         view, keys = located(self.run, self.run.steps if steps is None else steps, 10**9)
-        found = textbook(view)
-        return found.view, {node: found.keys[key] for node, key in keys.items() if key in found.keys}
+        found = textbook(view, operations=self.options.level == "op" and not self.is_rolled)
+        at = {node: found.keys[key] for node, key in keys.items() if key in found.keys}
+        return (rolled(found.view), {}) if self.is_rolled else (found.view, at)
 
     # -- how it fits --
 
-    def _nodes(self, view: View) -> dict[int, Node]:
-        found = kinds(view)
-        ops = not view.steps
+    def _nodes(self, view: View, ops: bool = False) -> dict[int, Node]:
+        found = kinds(view, ops)
         return {box.key: Node(box, found[box.key], self.numbers, ops=ops) for box in view.boxes}
 
     def _in_blocks(self, view: View, grid: Grid, nodes: Mapping[int, Node], count: int, stretch: float) -> Layout:
@@ -159,7 +191,7 @@ class _Maker:
             if (found := on_arrow(arrow, self.numbers))
         }
         sizes = {key: node.size for key, node in nodes.items()}
-        return Blocks(view, grid, sizes, labels, port, lambda key: nodes[key].radius, count, stretch).layout
+        return Blocks(view, grid, sizes, labels, port, _radius(nodes), count, stretch).layout
 
     def _scale(self, layout: Layout) -> float:
         return min(self.room / (layout.width + 2 * MARGIN), MOST_SCALE)
@@ -251,7 +283,7 @@ class _Maker:
 
     def _without_time(self) -> Figure:
         view, keys = located(self.run, None, self.options.max_nodes)
-        nodes = self._nodes(view)
+        nodes = self._nodes(view, ops=True)
         sizes = {key: node.size for key, node in nodes.items()}
         found = [arrange(view, sizes, rankdir) for rankdir in ("LR", "BT")]
         for layout in found:
@@ -259,6 +291,10 @@ class _Maker:
                 at = {node: (key, None) for node, key in keys.items()}
                 return self._painted(_Drawn(view, nodes, layout), at)
         raise self._too_narrow(min(layout.width for layout in found))
+
+
+def _radius(nodes: Mapping[int, Node]) -> Callable[[int], float]:
+    return lambda key: nodes[key].radius
 
 
 def _some(names: Iterable[str]) -> str:

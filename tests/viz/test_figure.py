@@ -359,3 +359,66 @@ def test_a_pdf_has_its_size_on_paper():
     svg = draw(expression(), style="figure", width="10cm").svg()
     box = re.search(rb"/MediaBox \[ ?0 0 ([\d.]+)", pdf(svg))
     assert float(box[1]) == pytest.approx(100 / 25.4 * 72, rel=0.01)
+
+
+# -- rolled, and operations --
+
+
+def test_a_rolled_figure_has_each_kind_of_box_once_and_loops():
+    view = draw(many_to_many(4), style="figure", rolled=True).view
+    assert edges(view) == {
+        *(("h_0", "h_t"), ("x_t", "h_t"), ("h_t", "h_t")),
+        *(("h_t", "y_t"), ("y_t", "L_t"), ("L_t", "L")),
+    }
+    assert edges(draw(many_to_many(4), style="figure", level="network").view) == edges(view)
+
+
+@pytest.mark.parametrize("graph", ["vanilla", "LSTM", "one to many", "encoder and decoder", "both directions"])
+def test_in_a_rolled_figure_no_box_lies_on_another(graph):
+    picture = made(GRAPHS[graph](), rolled=True).picture
+    boxes = [around((s.x, s.y), (s.width, s.height)) for s in picture.marks if isinstance(s, Shape)]
+    assert not any(overlap(a, b) for a, b in itertools.combinations(boxes, 2))
+
+
+def test_the_cell_line_of_an_lstm_runs_level_along_the_top():
+    root = many_to_many(2, "lstm")
+    picture = made(root, level="op", width="40cm").picture
+    place = {mark.title: (mark.x, mark.y) for mark in picture.marks if isinstance(mark, Shape)}
+    inner = [place[f"{name}_{t}"] for t in (1, 2) for name in "ifgohz"]
+    assert place["c_0"][1] == place["c_1"][1] == place["c_2"][1]
+    assert all(y > place["c_1"][1] for _, y in inner)
+    from_c = [
+        mark
+        for mark in picture.marks
+        if isinstance(mark, Line)
+        and np.hypot(mark.path[0][0] - place["c_1"][0], mark.path[0][1] - place["c_1"][1]) < 30
+    ]
+    assert any({y for _, y in line.path} == {place["c_1"][1]} for line in from_c)
+
+
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
+def test_operations_are_those_that_were_recorded(cell):
+    root = many_to_many(2, cell)
+    view = draw(root, style="figure", level="op", width="60cm", steps=[1, 2]).view
+    run = so_far(root)
+    named = {run.names[node] for node in run.nodes if node.op is not None and node.label}
+    assert named == {box.title for box in view.boxes if box.labelled and box.role in ("op", "loss", "root")}
+    products = sum(node.op is not None and node.op.name == "mul" for node in run.nodes)
+    assert sum(box.title == "*" or box.corner.startswith("* ") for box in view.boxes) == products
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"rolled": True}, "nothing to roll"),
+        ({"level": "network"}, "nothing to roll"),
+    ],
+)
+def test_what_has_no_steps_is_not_rolled(options, said):
+    with pytest.raises(ValueError, match=said):
+        draw(expression(), style="figure", **options)
+
+
+def test_a_path_needs_the_steps():
+    with pytest.raises(ValueError, match="leave out rolled=True"):
+        draw(many_to_many(2), style="figure", rolled=True, path=("L_2", "h_1"))

@@ -20,6 +20,8 @@ from .collapse import total
 from .view import DETACHED, Arrow, Box, Output, View
 
 _LEAVES = ("data", "leaf", "parameter")
+_BETWEEN = ("@", "[ ]")
+"""Operations between a box and the next one: a product with a weight, a slice."""
 
 
 @dataclass(frozen=True)
@@ -30,9 +32,11 @@ class Textbook:
     keys: Mapping[int, tuple[int, int | None]]
 
 
-def textbook(view: View) -> Textbook:
-    """The view of inputs, states, outputs and losses alone."""
-    return _Reader(view).textbook()
+def textbook(view: View, operations: bool = False) -> Textbook:
+    """The view of inputs, states, outputs and losses alone; or with all operations but those that a weight on an arrow
+    or a slice stands for.
+    """
+    return _Reader(view, operations).textbook()
 
 
 def stem(box: Box) -> Hashable:
@@ -42,8 +46,8 @@ def stem(box: Box) -> Hashable:
 
 
 class _Reader:
-    def __init__(self, view: View) -> None:
-        self.view = view
+    def __init__(self, view: View, operations: bool) -> None:
+        self.view, self.operations = view, operations
         self.into: dict[int, list[int]] = defaultdict(list)
         self.out: dict[int, list[int]] = defaultdict(list)
         for i, arrow in enumerate(view.arrows):
@@ -134,6 +138,8 @@ class _Reader:
             return not box.differentiable and self._is_input(box)
         if stem(box) in self.carried:
             return True
+        if self.operations:
+            return box.labelled or box.title not in _BETWEEN
         return box.labelled and box.key not in self.leads and not self._is_on_the_way(box)
 
     def _is_input(self, box: Box) -> bool:
@@ -201,7 +207,7 @@ class _Reader:
         for key in self.kept:
             box, mine = boxes[key], stem(boxes[key])
             found[key] = key
-            if not isinstance(box.place, int) or (mine, mine) not in reads:
+            if self.operations or not isinstance(box.place, int) or (mine, mine) not in reads:
                 continue
             for other in by_step[box.scope, box.place]:
                 theirs = stem(boxes[other])
@@ -221,7 +227,7 @@ class _Reader:
         found = {}
         for box in boxes:
             kind = self._letter(box)
-            if box.labelled or box.role == "gap" or not kind:
+            if box.labelled or box.role == "gap" or not kind or (self.operations and box.role == "root"):
                 continue
             like = (kind, self._reader(box)) if box.role in _LEAVES else (kind, stem(box))
             if like not in given and free[kind]:

@@ -8,33 +8,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
 
 from ..graph.view import Arrow, View
 from .ends import curve, edge
 from .grid import GAP, LANE, RISE, Cell, Grid
 from .lanes import Lanes, rounded, straight
 from .positions import Layout, Point, Sizes
+from .tracks import Channel, Gutter, Track, Tracks
+
+LOOP = 34.0
+"""How far a line from a box back into itself reaches."""
+
+STACK = 4.0
+"""Between first states that stand one under the other."""
 
 PADDING = 14.0
 """Between the columns of one block and what stands beside them, and between blocks."""
-
-
-class Gutter(NamedTuple):
-    """The room at the left of a column, in a block."""
-
-    block: int
-    column: int
-
-
-class Channel(NamedTuple):
-    """The room under a row, in a block."""
-
-    block: int
-    row: int
-
-
-Track = Gutter | Channel
 
 
 class Blocks:
@@ -64,16 +53,15 @@ class Blocks:
     ) -> None:
         self.view, self.grid, self.sizes, self.port = view, grid, sizes, port
         self.radius = radius
-        steps = grid.columns - grid.before
-        self.per_block = math.ceil(steps / count)
-        self.count = math.ceil(steps / self.per_block)
+        self.way = Tracks(grid, count)
+        self.count, self.per_block = self.way.count, self.way.per_block
         self.stretch = stretch
         self.straight: dict[int, bool] = {}
         self.tracks: dict[int, list[Track]] = {}
         self.lanes = Lanes()
         for i, arrow in enumerate(view.arrows):
-            if not self._is_direct(arrow):
-                self.tracks[i] = self._tracks(arrow)
+            if not self.way.is_direct(arrow):
+                self.tracks[i] = self.way.of(arrow)
                 self._add_lanes(arrow, self.tracks[i])
         self.widths = [self._width(column) for column in range(grid.columns)]
         self.gaps = self._gaps(labels)
@@ -89,57 +77,7 @@ class Blocks:
         """The positions."""
         return self.out
 
-    # -- which way --
-
-    def _block(self, key: int) -> int:
-        return -1 if key in self.grid.above else self._block_of(self.grid.cells[key].column)
-
-    def _block_of(self, column: int) -> int:
-        return min(max(column - self.grid.before, 0) // self.per_block, self.count - 1)
-
-    def _start(self, block: int) -> int:
-        """The first column of a block."""
-        return self.grid.before + block * self.per_block if block else 0
-
-    def _end(self, block: int) -> int:
-        """The column after a block's last one."""
-        return self.grid.columns if block == self.count - 1 else self._start(block + 1)
-
-    def _is_direct(self, arrow: Arrow) -> bool:
-        """Whether the arrow is a line or a curve by itself."""
-        grid = self.grid
-        if arrow.tail in grid.above:
-            return True
-        tail = grid.cells[arrow.tail]
-        if arrow.head in grid.above:
-            return self.count == 1 and self._is_on_top(arrow.tail) and grid.above[arrow.head] == 0
-        head = grid.cells[arrow.head]
-        if tail.column == head.column:
-            return True
-        if self._block(arrow.tail) != self._block(arrow.head):
-            return False
-        if tail.row == head.row:
-            return grid.is_empty_between(arrow.tail, arrow.head)
-        return abs(tail.column - head.column) == 1
-
-    def _is_on_top(self, key: int) -> bool:
-        cell = self.grid.cells[key]
-        return not any(Cell(cell.column, row) in self.grid.beside for row in range(cell.row + 1, self.grid.top + 1))
-
-    def _tracks(self, arrow: Arrow) -> list[Track]:
-        tail, a, top = self.grid.cells[arrow.tail], self._block(arrow.tail), self.grid.top
-        if arrow.head in self.grid.above:
-            start: list[Track] = [] if self._is_on_top(arrow.tail) else [Gutter(a, tail.column + 1)]
-            return [*start, Channel(a, top + 1), *([Gutter(-1, 0)] if self.count > 1 else [])]
-        head, b = self.grid.cells[arrow.head], self._block(arrow.head)
-        right = tail.column < head.column
-        leaves = Gutter(a, tail.column + right)
-        enters = Gutter(b, head.column + (not right))
-        if a == b:
-            return [leaves, Channel(a, head.row if head.row else 1), enters]
-        if right:
-            return [leaves, *(Channel(block, top + 1) for block in range(a + 1, b + 1)), enters]
-        return [leaves, *(Channel(block, top + 1) for block in range(a, b, -1)), enters]
+    # -- lanes --
 
     def _add_lanes(self, arrow: Arrow, tracks: list[Track]) -> None:
         for track in tracks:
@@ -167,7 +105,7 @@ class Blocks:
         """The room at the left of each column, all alike but for lanes."""
         needed = [GAP] * self.grid.columns
         for i, arrow in enumerate(self.view.arrows):
-            if i in labels and self._is_direct(arrow) and arrow.head in self.grid.cells:
+            if i in labels and self.way.is_direct(arrow) and arrow.head in self.grid.cells:
                 a, b = self.grid.cells[arrow.tail].column, self.grid.cells[arrow.head].column
                 if a != b:
                     needed[max(a, b)] = max(needed[max(a, b)], labels[i] + 15)
@@ -189,7 +127,9 @@ class Blocks:
         for i, arrow in enumerate(self.view.arrows):
             if i in labels and arrow.head in self.grid.cells:
                 a, b = self.grid.cells[arrow.tail], self.grid.cells[arrow.head]
-                if a.column == b.column:
+                if arrow.back:
+                    found[a.column] = max(found[a.column], LOOP + labels[i])
+                elif a.column == b.column:
                     found[a.column] = max(found[a.column], labels[i] + 8 - self._width(a.column) / 2)
         return found
 
@@ -202,7 +142,7 @@ class Blocks:
         """Where each column begins."""
         found: list[float] = []
         first = self.grid.before
-        starts = {self._start(block): block for block in range(self.count)}
+        starts = {self.way.start(block): block for block in range(self.count)}
         margin = max(self._edge(Gutter(block, start)) for start, block in starts.items())
         for column in range(self.grid.columns):
             if column not in starts:
@@ -216,15 +156,20 @@ class Blocks:
         return found
 
     def _right(self, block: int) -> float:
-        last = self._end(block) - 1
+        last = self.way.end(block) - 1
         return self.x[last] + self.widths[last]
 
     # -- positions --
 
     def _height(self, block: int, row: int) -> float:
         """How high a row of a block is; 0 where nothing stands in it."""
-        there = [key for key, cell in self.grid.cells.items() if cell.row == row and self._block(key) == block]
-        return max((self.sizes[key][1] for key in there), default=0.0)
+        found = 0.0
+        for cell, keys in self.grid.beside.items():
+            if cell.row == row and self.way.block_of(cell.column) == block:
+                heights = [self.sizes[key][1] for key in keys]
+                stacked = sum(heights) + STACK * (len(keys) - 1)
+                found = max(found, stacked if self.grid.stands_in_front(cell.column) else max(heights))
+        return found
 
     def _rise(self, block: int, row: int) -> float:
         """The room under a row."""
@@ -243,7 +188,7 @@ class Blocks:
             heights = self.heights[block]
             for row in range(grid.top, -1, -1):
                 middle = y + heights[row] / 2
-                for column in range(self._start(block), self._end(block)):
+                for column in range(self.way.start(block), self.way.end(block)):
                     self._put(Cell(column, row), middle)
                 y += heights[row]
                 if row:
@@ -265,7 +210,7 @@ class Blocks:
         out.width = width
 
     def _edge_right(self, block: int) -> float:
-        end = self._end(block)
+        end = self.way.end(block)
         return max(self._edge(Gutter(block, end)), self.overhang[end - 1])
 
     def _above_them(self) -> float:
@@ -307,11 +252,13 @@ class Blocks:
         """First states, one under the other, each at the height of what it enters."""
         x = self.x[column] + self.widths[column] / 2
         wanted = {arrow.tail: self.port(arrow, True) for arrow in self.view.arrows}
-        floor = -math.inf
+        floor, ys = -math.inf, {}
         for key in sorted(keys, key=lambda key: wanted.get(key, 0.0)):
-            y = max(wanted.get(key, 0.0), floor + self.sizes[key][1] / 2)
-            self.out.boxes[key] = (x, middle + y)
-            floor = y + self.sizes[key][1] / 2 + 4
+            ys[key] = max(wanted.get(key, 0.0), floor + self.sizes[key][1] / 2)
+            floor = ys[key] + self.sizes[key][1] / 2 + STACK
+        off = sum(ys[key] - wanted.get(key, 0.0) for key in keys) / len(keys)
+        for key in keys:
+            self.out.boxes[key] = (x, middle + ys[key] - off)
 
     # -- paths --
 
@@ -323,6 +270,8 @@ class Blocks:
         bw, bh = (size / 2 for size in self.sizes[arrow.head])
         if arrow.tail in self.grid.above or arrow.head in self.grid.above:
             return self._from_middle_to_middle(arrow)
+        if arrow.tail == arrow.head:
+            return self._loop(arrow)
         tail, head = self.grid.cells[arrow.tail], self.grid.cells[arrow.head]
         ya, yb = ay + self.port(arrow, False), by + self.port(arrow, True)
         if tail.column != head.column or tail.row == head.row:
@@ -330,7 +279,7 @@ class Blocks:
             a, b = (ax + side * aw, ya), (bx - side * bw, yb)
             return straight(a, b) if abs(ya - yb) < 0.1 else curve(a, b)
         up = 1 if tail.row < head.row else -1
-        if self.grid.is_empty_between(arrow.tail, arrow.head):
+        if not arrow.back and self.grid.is_empty_between(arrow.tail, arrow.head):
             return straight((ax, ay - up * ah), (bx, by + up * bh))
         return self._around(arrow, up)
 
@@ -339,13 +288,32 @@ class Blocks:
         start = edge(a, self.sizes[arrow.tail], self.radius(arrow.tail), b)
         return straight(start, edge(b, self.sizes[arrow.head], self.radius(arrow.head), a))
 
+    def _loop(self, arrow: Arrow) -> list[Point]:
+        """From a box back into itself, at its right."""
+        (x, y), size, radius = self.out.boxes[arrow.tail], self.sizes[arrow.tail], self.radius(arrow.tail)
+        y += self.port(arrow, False)
+        if self.port(arrow, False):
+            ends = [(x + size[0] / 2, y + dy) for dy in (-8, 8)]
+        elif any(
+            a.tail == arrow.tail and a.head in self.grid.cells and self._leaves_right(a) for a in self.view.arrows
+        ):
+            ends = [edge((x, y), size, radius, (x + dx, y + dy)) for dx, dy in ((4.0, -20.0), (20.0, -6.0))]
+            return [ends[0], (ends[0][0] + 6, ends[0][1] - LOOP), (ends[1][0] + LOOP, ends[1][1] - 6), ends[1]]
+        else:
+            ends = [edge((x, y), size, radius, (x + size[0], y + dy)) for dy in (-size[0] / 2, size[0] / 2)]
+        out = x + size[0] / 2 + LOOP
+        return [ends[0], (out, ends[0][1] - 12), (out, ends[1][1] + 12), ends[1]]
+
+    def _leaves_right(self, arrow: Arrow) -> bool:
+        return self.grid.cells[arrow.head].column > self.grid.cells[arrow.tail].column
+
     def _around(self, arrow: Arrow, up: int) -> list[Point]:
         """Past the boxes of a column: at their left where it runs up, else at their right."""
         (ax, ay), (bx, by) = self.out.boxes[arrow.tail], self.out.boxes[arrow.head]
         tail, head = self.grid.cells[arrow.tail], self.grid.cells[arrow.head]
         between = range(min(tail.row, head.row) + 1, max(tail.row, head.row))
         passed = [key for row in between for key in self.grid.beside.get(Cell(tail.column, row), ())]
-        widest = max(self.sizes[key][0] for key in passed) / 2
+        widest = max((self.sizes[key][0] for key in passed), default=self.sizes[arrow.tail][0]) / 2
         out = ax - up * (widest + 8 + 5 * len(passed))
         start = edge((ax, ay), self.sizes[arrow.tail], self.radius(arrow.tail), (out, ay - up * abs(ax - out)))
         end = edge((bx, by), self.sizes[arrow.head], self.radius(arrow.head), (out, by + up * abs(bx - out)))
@@ -379,7 +347,7 @@ class Blocks:
         share = self.lanes.share(gutter, lane)
         if gutter.block < 0:
             return self.sum_gutter + share * (LANE * (self.lanes.count(gutter) + 1))
-        start, end = self._start(gutter.block), self._end(gutter.block)
+        start, end = self.way.start(gutter.block), self.way.end(gutter.block)
         if gutter.column == end:
             return self._right(gutter.block) + share * (self._edge(gutter) or PADDING)
         room = self._edge(gutter) if gutter.column == start else self.gaps[gutter.column]

@@ -35,3 +35,15 @@ def edge(middle: Point, size: tuple[float, float], radius: float, towards: Point
         reach = along + math.sqrt(max(radius**2 - (cx**2 + cy**2 - along**2), 0.0))
         px, py = reach * ux, reach * uy
     return x + px, y + py
+
+
+def is_inside(point: Point, middle: Point, size: tuple[float, float], radius: float) -> bool:
+    """Whether a point lies in a box with round corners.
+
+    >>> is_inside((0.9, 0.9), (0.0, 0.0), (2.0, 2.0), 0.0), is_inside((0.9, 0.9), (0.0, 0.0), (2.0, 2.0), 1.0)
+    (True, False)
+    """
+    dx, dy = abs(point[0] - middle[0]) - size[0] / 2, abs(point[1] - middle[1]) - size[1] / 2
+    if dx > -radius and dy > -radius:
+        return math.hypot(dx + radius, dy + radius) < radius
+    return dx < 0 and dy < 0

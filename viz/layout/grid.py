@@ -124,7 +124,9 @@ class Grid:
         kind = {key: self._kind(boxes[key]) for key in column}
         inputs: dict[Hashable, set[Hashable]] = {found: set() for found in kind.values()}
         for arrow in self.view.arrows:
-            if arrow.tail in kind and arrow.head in kind and column[arrow.tail] == column[arrow.head]:
+            if arrow.back or arrow.tail not in kind or arrow.head not in kind:
+                continue
+            if column[arrow.tail] == column[arrow.head]:
                 inputs[kind[arrow.head]].add(kind[arrow.tail])
         together: dict[int, list[Hashable]] = defaultdict(list)
         for key in column:

@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 
 from ..graph.view import View
 from ..graph.ways import Ways
+from ..layout.lanes import straight
 from ..layout.positions import Layout, Point
 from .geometry import Occupied, Rectangle, Way, around
-from .marks import Line, Mark, Picture, Text, Theme
+from .marks import Line, Mark, Picture, Shape, Text, Theme
 from .nodes import Node, Printed, on_arrow
 
 MARGIN = 6.0
@@ -78,6 +79,7 @@ class _Painter:
     def marks(self) -> Iterator[Mark]:
         path = self.look.path
         lit = path.arrows if path else frozenset()
+        yield from self._cells()
         order = sorted(range(len(self.view.arrows)), key=lambda i: i in lit)
         for i in order:
             yield self._line(i, i in lit)
@@ -87,6 +89,12 @@ class _Painter:
             yield from self.nodes[box.key].marks(x, y, faded=path is not None and not on, lit=on)
         yield from self._labels(lit)
         yield from self._foot()
+
+    def _cells(self) -> Iterator[Shape]:
+        """What stands behind the operations of a step."""
+        for x, y, width, height in self.layout.columns.values():
+            mx, my = self._moved((x + width / 2, y + height / 2))
+            yield Shape(mx, my, width, height, 12.0, "cell fill", "cell", 1.2, faded=self.look.path is not None)
 
     def _moved(self, point: Point) -> Point:
         return point[0] + self.left, point[1] + self.top
@@ -109,7 +117,11 @@ class _Painter:
         for key, node in self.nodes.items():
             taken.add(around(self._moved(self.layout.boxes[key]), node.size))
         ways = [Way([self._moved(point) for point in self.layout.arrows[i]]) for i in range(len(self.view.arrows))]
-        for way in ways:
+        borders = [
+            [*straight((x, y), (x + w, y)), *straight((x, y + h), (x + w, y + h))]
+            for x, y, w, h in self.layout.columns.values()
+        ]
+        for way in ways + [Way([self._moved(point) for point in line[i : i + 4]]) for line in borders for i in (0, 4)]:
             for k in range(int(way.length / 4) + 1):
                 lines.add(around(way.at(4.0 * k, 1.0), (2.0, 2.0)))
         for i, arrow in enumerate(self.view.arrows):
@@ -146,7 +158,7 @@ class _Painter:
 
 def _beside(way: Way, half: float, tall: float) -> Iterator[Point]:
     """Places beside an arrow: at its middle, then further to its ends."""
-    for share in (0.46, 0.55, 0.36, 0.65, 0.26, 0.75, 0.16):
+    for share in (0.46, 0.55, 0.36, 0.65, 0.26, 0.75, 0.16, 0.84, 0.31, 0.21, 0.11):
         (x0, y0), (x1, y1) = way.at(way.length * max(share - 0.03, 0.0), 1.0), way.at(way.length * share, 1.0)
         length = max(math.dist((x0, y0), (x1, y1)), 1e-9)
         ux, uy = (x1 - x0) / length, (y1 - y0) / length

@@ -20,7 +20,7 @@ all may shrink."""
 
 ROUND, ROW, LINE = 34.0, 39.0, 14.5
 MOST_ENTRIES = 3
-_SYMBOLS = {"*": "×", "@": "W·", "softmax · CE": "CE", "sum": "Σ"}
+_SYMBOLS = {"*": "×", "@": "W·", "softmax · CE": "CE", "sum": "Σ", "/": "÷"}
 
 
 @dataclass(frozen=True)
@@ -36,16 +36,20 @@ class Printed:
         return extent(list(self.runs))
 
 
-def kinds(view: View) -> dict[int, str]:
-    """What each box is to a reader: input, state, output, loss, cell, op or gap."""
+def kinds(view: View, ops: bool = False) -> dict[int, str]:
+    """What each box is to a reader: input, state, output, loss, cell, op or gap; ``ops``: among all operations."""
     boxes = view.boxes
     states = set()
     for arrow in view.arrows:
         tail, head = boxes[arrow.tail], boxes[arrow.head]
+        if ops and tail.labelled and isinstance(tail.place, int) and head.place not in (tail.place, "after"):
+            states.add(arrow.tail)
         if tail.place != head.place and isinstance(head.place, int) and "gap" not in (tail.role, head.role):
+            # What is only read by the next step, as an output that is fed back, is no state where states are alone.
             states |= {key for key in (arrow.tail, arrow.head) if stem(tail) == stem(head)}
     carried = {stem(boxes[key]) for key in states}
-    return {box.key: _kind(box, stem(box) in carried) for box in boxes}
+    looped = {arrow.tail for arrow in view.arrows if arrow.tail == arrow.head}
+    return {box.key: _kind(box, box.key in looped or stem(box) in carried) for box in boxes}
 
 
 def _kind(box: Box, is_state: bool) -> str:
@@ -138,6 +142,8 @@ class Node:
                     yield from _numbers(output)
         else:
             yield self._title()
+            if self.ops and box.labelled and not self.numbers and (symbol := self._symbol()):
+                yield Printed(tuple(plain(symbol, SMALL)), "faint")
             if self.numbers:
                 yield from _numbers(box)
 
@@ -147,14 +153,18 @@ class Node:
         if box.role in ("data", "leaf", "parameter", "alias"):
             return _name(box.title)
         if box.labelled:
-            return self._named_op() if self.ops else _name(box.title)
+            return self._named_op() if self.ops and self.numbers else _name(box.title)
         return Printed(tuple(plain(symbol, NAME if len(symbol) < 3 else 12.0)), "ink")
 
     def _named_op(self) -> Printed:
         """A name, and what made it."""
-        name, op = _name(self.box.title), self.box.corner.split(" ")[0]
-        symbol = Run(_SYMBOLS.get(op, op), name.width + 6, 0.0, 12.0, SANS)
-        return Printed((*name.runs, symbol), "ink")
+        name, symbol = _name(self.box.title), self._symbol()
+        return Printed((*name.runs, Run(symbol, name.width + 6, 0.0, 12.0, SANS)), "ink")
+
+    def _symbol(self) -> str:
+        """The sign of the operation."""
+        op = self.box.corner.rpartition(" ")[0]
+        return _SYMBOLS.get(op, op)
 
     def _size(self, names: bool) -> tuple[float, float]:
         if not names:
@@ -167,8 +177,8 @@ class Node:
             each = ROW + LINE * (len(self.lines) / count - 1)
             return max(width + 20, 48.0), each * count + 4
         if len(self.lines) > 1:
-            return width + 18, 14 + NAME + LINE * (len(self.lines) - 1)
-        return (ROUND if width <= ROUND - 10 else width + 20), ROUND
+            return max(width + 18 - 4 * self.ops, ROUND), (14 - 4 * self.ops) + NAME + LINE * (len(self.lines) - 1)
+        return (ROUND if width <= ROUND - 10 else width + (20 if self.box.labelled else 14)), ROUND
 
 
 def _name(label: str) -> Printed:
