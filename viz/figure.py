@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
 from microgradrnn.engine import Node as Recorded
 
 from .graph.build import located
-from .graph.levels import Level
+from .graph.levels import Level, lowered
 from .graph.rolling import rolled
 from .graph.textbook import textbook
 from .graph.view import Arrow, View
@@ -35,6 +35,7 @@ from .passes import Pass
 
 MOST_SCALE, LEAST_SCALE = 1.25, LEAST / min(SMALL, NUMBER)
 MOST_BLOCKS, MOST_BLOCKS_ASKED, MOST_STEPS = 2, 8, 24
+FEWER_NODES = (50, 30, 20, 12, 8)
 LONGEST_SIDE = 3.0
 """How many times as long as the other one a side of a figure may be."""
 
@@ -92,11 +93,14 @@ class _Drawn:
 
 class _Maker:
     def __init__(self, run: Pass, options: FigureOptions) -> None:
-        self.run, self.options = run, options
+        if options.level not in get_args(Level):
+            raise ValueError(f"draw: level is {', '.join(map(repr, get_args(Level)))}, not {options.level!r}")
+        self.run = lowered(run.root) if options.level == "scalar" else run
+        self.options = options
         self.steps = None if options.steps is None else list(options.steps)
         self.room = points("draw", "width", options.width)
         self.is_rolled = options.rolled or options.level == "network"
-        if self.is_rolled and not run.steps:
+        if self.is_rolled and not self.run.steps:
             raise ValueError(
                 "draw: nothing was recorded in time steps, and no loop was found, so there is nothing to roll"
             )
@@ -106,13 +110,17 @@ class _Maker:
             )
         self.numbers = options.numbers if options.numbers is not None else self._are_all_scalars()
 
+    @property
+    def _has_operations(self) -> bool:
+        return self.options.level in ("op", "scalar") and not self.is_rolled
+
     def _are_all_scalars(self) -> bool:
         return not self.run.steps and all(np.ndim(value) == 0 for value in self.run.values.values())
 
     def figure(self) -> Figure:
         if not self.run.steps:
             return self._without_time()
-        if self.options.level == "op" and not self.is_rolled:
+        if self._has_operations:
             return self._of_operations()
         narrowest, spare = np.inf, None
         for steps in self._choices():
@@ -167,7 +175,7 @@ class _Maker:
 
     def _view(self, steps: list[int] | None) -> tuple[View, dict[Recorded, tuple[int, int | None]]]:
         view, keys = located(self.run, self.run.steps if steps is None else steps, 10**9)
-        found = textbook(view, operations=self.options.level == "op" and not self.is_rolled)
+        found = textbook(view, operations=self._has_operations)
         at = {node: found.keys[key] for node, key in keys.items() if key in found.keys}
         return (rolled(found.view), {}) if self.is_rolled else (found.view, at)
 
@@ -282,15 +290,27 @@ class _Maker:
     # -- without time --
 
     def _without_time(self) -> Figure:
-        view, keys = located(self.run, None, self.options.max_nodes)
-        nodes = self._nodes(view, ops=True)
-        sizes = {key: node.size for key, node in nodes.items()}
-        found = [arrange(view, sizes, rankdir) for rankdir in ("LR", "BT")]
-        for layout in found:
-            if self._scale(layout) >= LEAST_SCALE:
-                at = {node: (key, None) for node, key in keys.items()}
-                return self._painted(_Drawn(view, nodes, layout), at)
-        raise self._too_narrow(min(layout.width for layout in found))
+        """All boxes, or those nearest to the root, the way that is asked for, or else the other one."""
+        wanted = self.options.rankdir
+        narrowest = np.inf
+        for count in (self.options.max_nodes, *(few for few in FEWER_NODES if few < self.options.max_nodes)):
+            view, keys = self._boxes(count)
+            nodes = self._nodes(view, ops=True)
+            sizes = {key: node.size for key, node in nodes.items()}
+            for rankdir in (wanted, "BT" if wanted in ("LR", "RL") else "LR"):
+                layout = arrange(view, sizes, rankdir)
+                narrowest = min(narrowest, layout.width)
+                too_high = layout.height * self._scale(layout) > LONGEST_SIDE * self.room
+                if self._scale(layout) >= LEAST_SCALE and not too_high:
+                    return self._painted(_Drawn(view, nodes, layout), keys)
+        raise self._too_narrow(narrowest)
+
+    def _boxes(self, count: int) -> tuple[View, dict[Recorded, tuple[int, int | None]]]:
+        view, keys = located(self.run, None, count)
+        if self.options.level == "cell":
+            found = textbook(view)
+            return found.view, {node: found.keys[key] for node, key in keys.items() if key in found.keys}
+        return view, {node: (key, None) for node, key in keys.items()}
 
 
 def _radius(nodes: Mapping[int, Node]) -> Callable[[int], float]:

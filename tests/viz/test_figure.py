@@ -422,3 +422,24 @@ def test_what_has_no_steps_is_not_rolled(options, said):
 def test_a_path_needs_the_steps():
     with pytest.raises(ValueError, match="leave out rolled=True"):
         draw(many_to_many(2), style="figure", rolled=True, path=("L_2", "h_1"))
+
+
+@pytest.mark.parametrize("style", ["full", "figure"])
+def test_an_unknown_level_is_an_error(style):
+    with pytest.raises(ValueError, match="level is 'auto', 'network', 'cell', 'op', 'scalar', not 'atom'"):
+        draw(expression(), style=style, level="atom")
+
+
+def test_of_a_long_chain_what_is_nearest_to_the_root_is_drawn():
+    y = Value(0.5, "x")
+    for _ in range(60):
+        y = y.tanh()
+    drawing = draw(y, style="figure")
+    assert len(drawing.view.boxes) < 60
+    assert any(box.role == "gap" for box in drawing.view.boxes)
+
+
+def test_numbers_of_a_tensor_graph_are_single_ones_where_that_is_asked_for():
+    root = (Tensor([1.0, 2.0], "x") * Tensor([3.0, 4.0], "w")).sum()
+    view = draw(root, style="figure", level="scalar").view
+    assert {box.title for box in view.boxes if box.labelled} == {"x[0]", "x[1]", "w[0]", "w[1]"}

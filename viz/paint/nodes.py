@@ -20,7 +20,7 @@ all may shrink."""
 
 ROUND, ROW, LINE = 34.0, 39.0, 14.5
 MOST_ENTRIES = 3
-_SYMBOLS = {"*": "×", "@": "W·", "softmax · CE": "CE", "sum": "Σ", "/": "÷"}
+_SYMBOLS = {"*": "×", "softmax · CE": "CE", "sum": "Σ", "/": "÷"}
 
 
 @dataclass(frozen=True)
