@@ -6,14 +6,15 @@
 >>> y.backward()
 >>> draw(y).save("square.svg")  # doctest: +SKIP
 
-The verbs that people call stand in files of their own: `draw`, `page`, `frames`, `step`, `explain`. What happens, and
+The verbs that people call stand in files of their own: `draw`, `thumbnails`, `page`, `frames`, `step`,
+`explain`. What happens, and
 in which order, the rooms say, each of which knows only those above it:
 
 - `viz.passes`: one run of forward and backward as data that never changes, with `viz.names` and `viz.numbers`.
 - `viz.words`: a pass -> what there is to say about each visit, as blocks -> text, HTML, LaTeX, lines for a terminal.
 - `viz.graph`: a pass -> a view of it: boxes, arrows, columns, levels, and what each visit lights up.
 - `viz.layout`: a view -> positions. Only here Graphviz runs.
-- `viz.paint`: a view and its positions -> SVG, PNG, PDF, DOT.
+- `viz.paint`: a view and its positions -> SVG, PNG, PDF, TikZ, DOT.
 - `viz.terminal`: words -> screens and keys. `viz.flow`: gradient through time. `viz/assets`: the page's own files.
 """
 
@@ -23,12 +24,14 @@ from .flow.grad_flow import Flow, grad_flow
 from .frames import frames
 from .page import Page, page
 from .step import step
+from .thumbnails import Thumbnails, thumbnails
 
 __all__ = [
     "Drawing",
     "Explanation",
     "Flow",
     "Page",
+    "Thumbnails",
     "draw",
     "draw_dot",
     "explain",
@@ -36,4 +39,5 @@ __all__ = [
     "grad_flow",
     "page",
     "step",
+    "thumbnails",
 ]

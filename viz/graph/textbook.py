@@ -39,6 +39,16 @@ def textbook(view: View, operations: bool = False) -> Textbook:
     return _Reader(view, operations).textbook()
 
 
+def only(view: View, keys: Iterable[int]) -> View:
+    """The view of some of its boxes, and of the arrows between them."""
+    number = {key: i for i, key in enumerate(sorted(keys))}
+    boxes = tuple(replace(view.boxes[key], key=i) for key, i in number.items())
+    arrows = (a for a in view.arrows if a.tail in number and a.head in number)
+    joined = tuple(replace(a, tail=number[a.tail], head=number[a.head]) for a in arrows)
+    steps = tuple(t for t in view.steps if any(box.place == t for box in boxes))
+    return replace(view, boxes=boxes, arrows=joined, steps=steps)
+
+
 def stem(box: Box) -> Hashable:
     """What boxes of different steps have in common that stand in one row: a name without its step, or what they do."""
     found = re.match(r"(.+?)_\d+\b", box.title) if box.labelled else None

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
 from ..layout.positions import Point
@@ -86,6 +86,13 @@ class Text:
 
 
 Mark = Shape | Line | Text
+
+
+def moved(mark: Mark, dx: float, dy: float) -> Mark:
+    """The mark at another place."""
+    if isinstance(mark, Line):
+        return replace(mark, path=tuple((x + dx, y + dy) for x, y in mark.path))
+    return replace(mark, x=mark.x + dx, y=mark.y + dy)
 
 
 @dataclass(frozen=True)

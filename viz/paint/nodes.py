@@ -44,7 +44,8 @@ def kinds(view: View, ops: bool = False) -> dict[int, str]:
         tail, head = boxes[arrow.tail], boxes[arrow.head]
         if ops and tail.labelled and isinstance(tail.place, int) and head.place not in (tail.place, "after"):
             states.add(arrow.tail)
-        if tail.place != head.place and isinstance(head.place, int) and "gap" not in (tail.role, head.role):
+        enters = tail.place != head.place or tail.role in ("data", "leaf")  # of a single step the first state
+        if enters and isinstance(head.place, int) and "gap" not in (tail.role, head.role):
             # What is only read by the next step, as an output that is fed back, is no state where states are alone.
             states |= {key for key in (arrow.tail, arrow.head) if stem(tail) == stem(head)}
     carried = {stem(boxes[key]) for key in states}
@@ -86,6 +87,8 @@ class Node:
     @property
     def radius(self) -> float:
         """Of its corners."""
+        if not self.lines:
+            return 3.0
         return 5.0 if self.kind == "input" else self.size[1] / 2 if self.size[1] <= ROUND else 9.0
 
     def port(self, name: str) -> float:
@@ -107,7 +110,7 @@ class Node:
         """The box around a point."""
         width, height = self.size
         title = " ".join((self.box.title or ", ".join(output.name for output in self.box.outputs)).split())
-        if self.kind != "gap":
+        if self.kind != "gap" or not self.lines:
             radius = self.radius
             stroke = "lit" if lit else self.kind
             weight = 2.6 if lit else 1.4
@@ -168,7 +171,7 @@ class Node:
 
     def _size(self, names: bool) -> tuple[float, float]:
         if not names:
-            return (16.0, 30.0)
+            return (18.0, 30.0)
         width = max((line.width for line in self.lines), default=0.0)
         if self.kind == "gap":
             return max(width, 24.0), ROUND
