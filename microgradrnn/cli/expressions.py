@@ -230,13 +230,19 @@ def page(
         'frames "z*(x+y)" x=-2 y=5 z=-4',
         'frames "tanh(w*x + b)" w=0.5 x=-1.2 b=0.3 --format png -o slides',
         "frames run --text he -o film",
+        'frames "z*(x+y)" x=-2 y=5 z=-4 -o slides.html',
     ),
 )
 def frames(
     expression: ExpressionOrRun,
     values: Values = None,
     text: Text = None,
-    out: Annotated[Path, typer.Option("--out", "-o", metavar="FOLDER", help="The folder to write.")] = Path("frames"),
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out", "-o", metavar="FOLDER|FILE", help="A folder; or one file: .svg that moves, .html slides, .pdf."
+        ),
+    ] = Path("frames"),
     format: Annotated[Literal["svg", "png"], typer.Option(help="What kind of pictures.")] = "svg",  # noqa: A002
     steps: Steps = None,
     max_nodes: MaxNodes = 100,
@@ -251,6 +257,9 @@ def frames(
     _check_time(root, {"--steps": steps is not None})
     with refusing(), np.errstate(all="ignore"):
         written = frames(root, out, format, steps, max_nodes)
+    if written == [out]:
+        typer.echo(out)
+        return
     typer.echo(f"{len(written)} pictures, from {written[0]} to {written[-1].name}")
     others = sorted({path.name for path in out.glob("visit_*")} - {path.name for path in written})
     if others:

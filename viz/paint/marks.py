@@ -38,6 +38,29 @@ COLOURS = {
 }
 """Each colour on a light and on a dark ground."""
 
+FADED = 0.22
+"""How much of a colour is left where the rest is the ground."""
+
+
+def _blended(colour: str, ground: str) -> str:
+    parts = [(int(colour[i : i + 2], 16), int(ground[i : i + 2], 16)) for i in (1, 3, 5)]
+    return "#" + "".join(f"{round(FADED * mine + (1 - FADED) * under):02x}" for mine, under in parts)
+
+
+def shade(name: str, faded: bool) -> str:
+    """The name of a colour, or of what is left of it.
+
+    >>> COLOURS[shade("ink", True)][0]
+    '#cdcdcd'
+    """
+    return f"{name} faded" if faded else name
+
+
+COLOURS |= {
+    shade(name, True): (_blended(light, COLOURS["ground"][0]), _blended(dark, COLOURS["ground"][1]))
+    for name, (light, dark) in list(COLOURS.items())
+}
+
 
 @dataclass(frozen=True)
 class Shape:

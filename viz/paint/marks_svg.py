@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..words.escape import xml
 from .geometry import arrowhead
-from .marks import COLOURS, Line, Picture, Shape, Text
+from .marks import COLOURS, Line, Picture, Shape, Text, shade
 from .pen import short
 from .typeset import ITALIC, SANS, SERIF, Run
 
@@ -13,7 +13,6 @@ _FAMILIES = {
     ITALIC: 'font-family="DejaVu Serif, \'STIX Two Text\', Cambria, serif" font-style="italic"',
     SANS: 'font-family="DejaVu Sans, Verdana, sans-serif"',
 }
-_FADED = ' opacity="0.22"'
 
 
 def paint(picture: Picture, prefix: str) -> str:
@@ -48,8 +47,9 @@ class _Printer:
             rules += [f".microgradrnn-figure .s-{kind} {{ stroke: {dark}; }}"]
         return "<style>@media (prefers-color-scheme: dark) {\n" + "\n".join(rules) + "\n}</style>"
 
-    def _paint(self, fill: str = "", stroke: str = "") -> str:
+    def _paint(self, fill: str = "", stroke: str = "", faded: bool = False) -> str:
         """The attributes of what is filled and drawn in colours of these names."""
+        fill, stroke = (name and shade(name, faded) for name in (fill, stroke))
         classes = [f"{letter}-{name.replace(' ', '-')}" for letter, name in (("f", fill), ("s", stroke)) if name]
         fills = f' fill="{COLOURS[fill][self.dark]}"' if fill else ' fill="none"'
         strokes = f' stroke="{COLOURS[stroke][self.dark]}"' if stroke else ""
@@ -63,15 +63,14 @@ class _Printer:
         else:
             drawn = self._text(mark)
         title = "" if isinstance(mark, Text) or not mark.title else f"<title>{xml(mark.title)}</title>"
-        faded = _FADED if mark.faded else ""
-        return f"<g{faded}>{title}{drawn}</g>" if title or faded else drawn
+        return f"<g>{title}{drawn}</g>" if title else drawn
 
     def _shape(self, mark: Shape) -> str:
         x, y = mark.x - mark.width / 2, mark.y - mark.height / 2
         dashes = ' stroke-dasharray="4 3"' if mark.dashed else ""
         return (
             f'<rect x="{x:.2f}" y="{y:.2f}" width="{mark.width:.2f}" height="{mark.height:.2f}" rx="{mark.radius:.2f}"'
-            f'{self._paint(mark.fill, mark.stroke)} stroke-width="{mark.weight:g}"{dashes}/>'
+            f'{self._paint(mark.fill, mark.stroke, mark.faded)} stroke-width="{mark.weight:g}"{dashes}/>'
         )
 
     def _line(self, mark: Line) -> str:
@@ -81,11 +80,11 @@ class _Printer:
             a, b, c = arrowhead(path, mark.weight)
             path = shortened(path, (b, c))
             points = " ".join(f"{x:.2f},{y:.2f}" for x, y in (a, b, c))
-            head = f'<path d="M{points.replace(" ", "L")}z"{self._paint(mark.stroke)}/>'
+            head = f'<path d="M{points.replace(" ", "L")}z"{self._paint(mark.stroke, faded=mark.faded)}/>'
         (x, y), *rest = path
         curve = " ".join(f"{short(px)},{short(py)}" for px, py in rest)
         dashes = ' stroke-dasharray="4 3"' if mark.dashed else ""
-        look = f'{self._paint("", mark.stroke)} stroke-width="{mark.weight:g}"{dashes}'
+        look = f'{self._paint("", mark.stroke, mark.faded)} stroke-width="{mark.weight:g}"{dashes}'
         return f'<path d="M{short(x)},{short(y)}C{curve}"{look}/>{head}'
 
     def _text(self, mark: Text) -> str:
@@ -100,7 +99,7 @@ class _Printer:
 
     def _run(self, mark: Text, run: Run) -> str:
         place = f'x="{mark.x + run.x:.2f}" y="{mark.y + run.drop:.2f}"'
-        look = f'{_FAMILIES[run.font]} font-size="{run.size:g}"{self._paint(mark.ink)}'
+        look = f'{_FAMILIES[run.font]} font-size="{run.size:g}"{self._paint(mark.ink, faded=mark.faded)}'
         return f"<text {place} {look}>{xml(run.text)}</text>"
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 
 from ..words.escape import clean
 from .geometry import arrowhead
-from .marks import COLOURS, Line, Mark, Picture, Shape, Text
+from .marks import COLOURS, Line, Mark, Picture, Shape, Text, shade
 from .marks_svg import shortened
 from .typeset import ITALIC, SERIF, Run
 
@@ -45,7 +45,6 @@ _MATH = {
     "θ": r"\theta", "λ": r"\lambda", "μ": r"\mu", "ρ": r"\rho", "τ": r"\tau", "φ": r"\phi", "ψ": r"\psi",
     "ω": r"\omega",
 }  # fmt: skip
-_FADED = 0.22
 
 
 def document(picture: Picture) -> str:
@@ -78,21 +77,20 @@ def _mark(mark: Mark, scale: float) -> Iterator[str]:
         yield from _text(mark, scale)
 
 
-def _colour(name: str) -> str:
-    return "f" + name.title().replace(" ", "")
+def _colour(name: str, faded: bool = False) -> str:
+    return "f" + shade(name, faded).title().replace(" ", "")
 
 
 def _shape(mark: Shape, scale: float) -> str:
     left, top = mark.x - mark.width / 2, mark.y - mark.height / 2
     radius = min(mark.radius, mark.width / 2 - 0.01, mark.height / 2 - 0.01) * scale
-    options = [f"fill={_colour(mark.fill)}", *_stroke(mark, scale), f"rounded corners={radius:.2f}bp"]
+    options = [f"fill={_colour(mark.fill, mark.faded)}", *_stroke(mark, scale), f"rounded corners={radius:.2f}bp"]
     corner = f"({left + mark.width:.2f},{top + mark.height:.2f})"
     return rf"\draw[{','.join(options)}] ({left:.2f},{top:.2f}) rectangle {corner};"
 
 
 def _stroke(mark: Shape | Line, scale: float) -> list[str]:
-    options = [f"draw={_colour(mark.stroke)}", f"line width={mark.weight * scale:.2f}bp"]
-    options += [f"opacity={_FADED}"] if mark.faded else []
+    options = [f"draw={_colour(mark.stroke, mark.faded)}", f"line width={mark.weight * scale:.2f}bp"]
     return options + ([f"dash pattern=on {4 * scale:.2f}bp off {3 * scale:.2f}bp"] if mark.dashed else [])
 
 
@@ -107,13 +105,11 @@ def _line(mark: Line, scale: float) -> Iterator[str]:
     )
     yield rf"\draw[{','.join(_stroke(mark, scale))}] {curve};"
     if mark.head:
-        faded = f",opacity={_FADED}" if mark.faded else ""
         corners = " -- ".join(f"({x:.2f},{y:.2f})" for x, y in (a, b, c))
-        yield rf"\fill[{_colour(mark.stroke)}{faded}] {corners} -- cycle;"
+        yield rf"\fill[{_colour(mark.stroke, mark.faded)}] {corners} -- cycle;"
 
 
 def _text(mark: Text, scale: float) -> Iterator[str]:
-    faded = f",opacity={_FADED}" if mark.faded else ""
     if mark.halo:
         size = max(run.size for run in mark.runs)
         corner = f"({mark.x - 2:.2f},{mark.y - 0.8 * size:.2f})"
@@ -121,7 +117,7 @@ def _text(mark: Text, scale: float) -> Iterator[str]:
         yield rf"\fill[{_colour('ground')},opacity=0.85] {corner} rectangle {other};"
     x, anchor = (mark.x + mark.width / 2, "base") if mark.centred else (mark.x, "base west")
     text = "".join(_run(mark.runs, i, scale) for i in range(len(mark.runs)))
-    yield rf"\node[anchor={anchor},text={_colour(mark.ink)}{faded}] at ({x:.2f},{mark.y:.2f}) {{{text}}};"
+    yield rf"\node[anchor={anchor},text={_colour(mark.ink, mark.faded)}] at ({x:.2f},{mark.y:.2f}) {{{text}}};"
 
 
 def _run(runs: Sequence[Run], i: int, scale: float) -> str:
