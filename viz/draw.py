@@ -16,7 +16,7 @@ from .graph.levels import Level, view_at
 from .graph.view import View
 from .layout.arrange import arrange_in_time
 from .paint import dot, pdf, svg
-from .paint.marks import Theme
+from .paint.figure_marks import Theme
 from .paint.png import on_paper, png
 from .passes import Pass, so_far
 from .words.as_text import every_visit

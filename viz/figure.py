@@ -27,9 +27,9 @@ from .layout.cell_line import cell_line
 from .layout.grid import Grid
 from .layout.positions import Layout
 from .lengths import in_unit_of, points
-from .paint import foot, marks_svg, tikz
+from .paint import figure_svg, foot, tikz
 from .paint.figure import LEAST, MARGIN, Look, foot_height, picture
-from .paint.marks import Picture, Theme
+from .paint.figure_marks import Picture, Theme
 from .paint.nodes import NUMBER, SMALL, Node, kinds, on_arrow
 from .passes import Pass
 
@@ -66,7 +66,7 @@ class Figure:
 
     def svg(self, prefix: str) -> str:
         """As one SVG element."""
-        return marks_svg.paint(self.picture, prefix)
+        return figure_svg.paint(self.picture, prefix)
 
     def tex(self) -> str:
         """As a LaTeX file."""

@@ -19,9 +19,9 @@ from .graph.view import View
 from .layout.blocks import Blocks
 from .layout.grid import Grid
 from .lengths import in_unit_of, points
-from .paint import marks_svg, pdf, tikz
+from .paint import figure_svg, pdf, tikz
 from .paint.figure import LEAST, MARGIN, Look, picture
-from .paint.marks import Mark, Picture, Text, Theme, moved
+from .paint.figure_marks import Mark, Picture, Text, Theme, moved
 from .paint.nodes import Node, kinds
 from .paint.png import on_paper
 from .paint.typeset import extent, plain
@@ -45,7 +45,7 @@ class Thumbnails:
 
     def svg(self) -> str:
         """All of them as one SVG element."""
-        return marks_svg.paint(self._picture, self._prefix)
+        return figure_svg.paint(self._picture, self._prefix)
 
     def save(self, path: str | Path) -> Path:
         """Write them; the name's ending says as what: .svg, .png, .pdf or .tex. Folders are made.

@@ -12,8 +12,8 @@ from microgradrnn.functional import add_n
 from viz import draw
 from viz.figure import FigureOptions, figure
 from viz.lengths import points
+from viz.paint.figure_marks import Line, Shape, Text
 from viz.paint.geometry import Way, around, overlap
-from viz.paint.marks import Line, Shape, Text
 from viz.passes import so_far
 
 SVG = "{http://www.w3.org/2000/svg}"

@@ -9,7 +9,7 @@ import pytest
 from microgradrnn import Value, nn
 from microgradrnn.functional import add_n
 from viz import thumbnails
-from viz.paint.marks import Line, Shape
+from viz.paint.figure_marks import Line, Shape
 from viz.thumbnails import _drawn
 
 SVG = "{http://www.w3.org/2000/svg}"

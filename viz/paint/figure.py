@@ -14,8 +14,8 @@ from ..graph.view import View
 from ..graph.ways import Ways
 from ..layout.lanes import straight
 from ..layout.positions import Layout, Point
+from .figure_marks import Line, Mark, Picture, Shape, Text, Theme
 from .geometry import Occupied, Rectangle, Way, around
-from .marks import Line, Mark, Picture, Shape, Text, Theme
 from .nodes import Node, Printed, on_arrow
 
 MARGIN = 6.0

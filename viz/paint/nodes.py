@@ -11,7 +11,7 @@ import numpy as np
 from ..graph.textbook import stem
 from ..graph.view import Arrow, Box, Output, View
 from ..numbers import UNKNOWN
-from .marks import Mark, Shape, Text
+from .figure_marks import Mark, Shape, Text
 from .typeset import SANS, Run, extent, parsed, plain, runs
 
 NAME, WEIGHT, SMALL, NUMBER = 15.0, 12.5, 10.5, 10.5

@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from ..graph.timeline import Known, at
 from ..words.escape import xml
 from . import fonts, heat
+from .figure_marks import Theme
 from .heat import Colours
-from .marks import Theme
 
 
 @dataclass(frozen=True)

@@ -23,10 +23,10 @@ from ..numbers import MAX_ENTRIES, UNKNOWN
 from ..words.escape import xml
 from . import fonts, heat
 from .box_rows import rows
+from .figure_marks import Theme
 from .figures import captions, figures, text_on
 from .geometry import around, arrowhead
 from .legend import Bars, has_strips, phrases
-from .marks import Theme
 from .panel import Measured, Panel, beside
 from .pen import FIGURE, SMALL, TITLE, TOTAL, Pen, short, style
 

@@ -11,9 +11,9 @@ import re
 from collections.abc import Iterator, Sequence
 
 from ..words.escape import clean
+from .figure_marks import COLOURS, Line, Mark, Picture, Shape, Text, shade
+from .figure_svg import shortened
 from .geometry import arrowhead
-from .marks import COLOURS, Line, Mark, Picture, Shape, Text, shade
-from .marks_svg import shortened
 from .typeset import ITALIC, SERIF, Run
 
 _HEAD = r"""% {title}

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ..words.escape import xml
+from .figure_marks import COLOURS, Line, Picture, Shape, Text, shade
 from .geometry import arrowhead
-from .marks import COLOURS, Line, Picture, Shape, Text, shade
 from .pen import short
 from .typeset import ITALIC, SANS, SERIF, Run
 
