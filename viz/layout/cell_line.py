@@ -206,8 +206,9 @@ class _Cells:
         for i, path in self.out.arrows.items():
             ends = self.view.arrows[i].tail, self.view.arrows[i].head
             for a, b in pairwise(path[::3]):
-                for k in range(1, 12):
-                    point = a[0] + (b[0] - a[0]) * k / 12, a[1] + (b[1] - a[1]) * k / 12
+                count = int(math.dist(a, b) / 3) + 1
+                for k in range(1, count):
+                    point = a[0] + (b[0] - a[0]) * k / count, a[1] + (b[1] - a[1]) * k / count
                     for key, middle in self.out.boxes.items():
                         if key not in ends and is_inside(point, middle, self.sizes[key], self.radius(key)):
                             return True
@@ -284,6 +285,8 @@ class _Cells:
     def _path(self, tail: int, head: int) -> list[Point]:
         (ax, ay), (bx, by) = self.out.boxes[tail], self.out.boxes[head]
         a, b = self.view.boxes[tail].place, self.view.boxes[head].place
+        if b == "after" and self.view.boxes[tail].role == "gap":
+            return self._past_boxes(tail, head)
         if abs(ay - by) < 1 or abs(ax - bx) < 1 or b == "after":
             return self._direct(tail, head)
         step = self.steps.get(a) if isinstance(a, int) else None
@@ -296,6 +299,13 @@ class _Cells:
         if tail in step.line:
             return self._bent(tail, head, [(bx, ay)])
         return self._bent(tail, head, [(ax, by)])
+
+    def _past_boxes(self, tail: int, head: int) -> list[Point]:
+        """From what is left out to what comes after all steps; beside the line that may come down to it."""
+        (ax, ay), b = self.out.boxes[tail], self.out.boxes[head]
+        x = ax + 8
+        end = edge(b, self.sizes[head], self.radius(head), (x, b[1]))
+        return rounded([(x, ay - self.sizes[tail][1] / 2), (x, b[1]), end])
 
     def _to_another_step(self, tail: int, head: int) -> list[Point]:
         (ax, ay), (bx, by) = self.out.boxes[tail], self.out.boxes[head]

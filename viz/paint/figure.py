@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from ..graph.view import View
 from ..graph.ways import Ways
@@ -118,10 +119,11 @@ class _Painter:
             taken.add(around(self._moved(self.layout.boxes[key]), node.size))
         ways = [Way([self._moved(point) for point in self.layout.arrows[i]]) for i in range(len(self.view.arrows))]
         borders = [
-            [*straight((x, y), (x + w, y)), *straight((x, y + h), (x + w, y + h))]
+            Way([self._moved(point) for point in straight(*side)])
             for x, y, w, h in self.layout.columns.values()
+            for side in pairwise([(x, y), (x + w, y), (x + w, y + h), (x, y + h), (x, y)])
         ]
-        for way in ways + [Way([self._moved(point) for point in line[i : i + 4]]) for line in borders for i in (0, 4)]:
+        for way in ways + borders:
             for k in range(int(way.length / 4) + 1):
                 lines.add(around(way.at(4.0 * k, 1.0), (2.0, 2.0)))
         for i, arrow in enumerate(self.view.arrows):
