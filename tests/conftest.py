@@ -2,8 +2,8 @@
 
 `HYPOTHESIS_PROFILE` is dev, ci or intense; without it, ci where the variable CI is set, else dev.
 `MICROGRADRNN_NOTHING_SKIPPED=1` turns every skip into a failure, so that a run that was meant to compare with PyTorch
-cannot pass because PyTorch was not there. `MICROGRADRNN_SKIPPED=FILE` lists what was skipped, one test or module a line,
-so that `pytest @FILE` runs just that once PyTorch is there.
+cannot pass because PyTorch was not there. `MICROGRADRNN_SKIPPED=FILE` lists what was skipped, one test or module a
+line, so that `pytest @FILE` runs just that once PyTorch is there.
 """
 
 import os
