@@ -34,7 +34,7 @@ from .paint.nodes import NUMBER, SMALL, Node, kinds, on_arrow
 from .passes import Pass
 
 MOST_SCALE, LEAST_SCALE = 1.25, LEAST / min(SMALL, NUMBER)
-MOST_BLOCKS, MOST_BLOCKS_ASKED, MOST_STEPS = 2, 8, 24
+MOST_BLOCKS, MOST_BLOCKS_OF_NUMBERS, MOST_BLOCKS_ASKED, MOST_STEPS = 2, 4, 8, 24
 FEWER_NODES = (50, 30, 20, 12, 8)
 LONGEST_SIDE = 3.0
 """How many times as long as the other one a side of a figure may be."""
@@ -127,7 +127,7 @@ class _Maker:
             view, keys = self._view(steps)
             nodes = self._nodes(view)
             grid = Grid(view)
-            most = MOST_BLOCKS_ASKED if self.steps is not None else MOST_BLOCKS if steps is None else 1
+            most = self._most_blocks(steps)
             for count in range(1, min(grid.columns, most) + 1):
                 layout = self._in_blocks(view, grid, nodes, count, 1.0)
                 narrowest = min(narrowest, layout.width)
@@ -140,6 +140,12 @@ class _Maker:
         if spare is not None:  # a low one gets room above and below it
             return self._finished(*spare)
         raise self._too_narrow(narrowest)
+
+    def _most_blocks(self, steps: list[int] | None) -> int:
+        """Rather than in many blocks a few steps stand in one, unless there are numbers, which take room."""
+        if self.steps is not None:
+            return MOST_BLOCKS_ASKED
+        return MOST_BLOCKS_OF_NUMBERS if self.numbers else MOST_BLOCKS if steps is None else 1
 
     # -- which steps --
 
@@ -161,16 +167,20 @@ class _Maker:
     def _of_operations(self) -> Figure:
         narrowest = np.inf
         every = self.run.steps
-        first = [list(every[:count]) for count in range(min(len(every), MOST_STEPS // 2), 0, -1)]
-        for steps in first if self.steps is None else [self.steps]:
+        first = [list(every[:count]) for count in range(1, min(len(every), MOST_STEPS // 2) + 1)]
+        found = None
+        for steps in first if self.steps is None else [self.steps]:  # one more as long as they fit
             view, keys = self._view(steps)
             nodes = self._nodes(view, ops=True)
             sizes = {key: node.size for key, node in nodes.items()}
             layout = cell_line(view, sizes, _radius(nodes))
             layout = layout or arrange(view, sizes, "LR")
             narrowest = min(narrowest, layout.width)
-            if self._scale(layout) >= LEAST_SCALE:
-                return self._painted(_Drawn(view, nodes, layout), keys)
+            if self._scale(layout) < LEAST_SCALE:
+                break
+            found = _Drawn(view, nodes, layout), keys
+        if found is not None:
+            return self._painted(*found)
         raise self._too_narrow(narrowest)
 
     def _view(self, steps: list[int] | None) -> tuple[View, dict[Recorded, tuple[int, int | None]]]:

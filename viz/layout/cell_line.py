@@ -50,6 +50,8 @@ class _Step:
         self.line = self._line(states)
         if self.line:
             self._place(states)
+        if self.core - set(self.x):  # what neither the line reads nor reads the line, as a second cell
+            self.line = []
 
     def _reads(self, key: int) -> list[int]:
         """What a box reads in its own step, inputs apart."""
@@ -303,6 +305,8 @@ class _Cells:
     def _past_boxes(self, tail: int, head: int) -> list[Point]:
         """From what is left out to what comes after all steps; beside the line that may come down to it."""
         (ax, ay), b = self.out.boxes[tail], self.out.boxes[head]
+        if abs(ax - b[0]) < self.sizes[head][0]:
+            return self._direct(tail, head)
         x = ax + 8
         end = edge(b, self.sizes[head], self.radius(head), (x, b[1]))
         return rounded([(x, ay - self.sizes[tail][1] / 2), (x, b[1]), end])

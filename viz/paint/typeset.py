@@ -15,7 +15,7 @@ FILES = {SERIF: "DejaVuSerif.ttf", ITALIC: "DejaVuSerif-Italic.ttf", SANS: fonts
 
 _NAME = re.compile(
     r"(?:(?P<owner>[^\W\d_]+)(?P<which>\d*)\.)?"
-    r"(?P<base>[^\W\d_]+)(?P<upper>\d+[a-z]?)?(?:_(?P<lower>[^\W_]+))?(?P<rest>[\[ '.].*)?",
+    r"(?P<base>[^\W\d_]+)(?P<upper>\d+[a-z]?)?(?:_(?P<lower>[^\W_]+(?:_[^\W_]+)*))?(?P<rest>[\[ '.].*)?",
     re.DOTALL,
 )
 LONGEST = 150.0
@@ -54,6 +54,8 @@ def parsed(label: str) -> Name:
 
     >>> parsed("h_1"), parsed("h2_1").upper, parsed("encoder.W_xh").upper, parsed("x_2 'a'").rest
     (Name(base='h', upper='', lower='1', rest='', is_symbol=True), '(2)', 'e', " 'a'")
+    >>> parsed("h_d_6").lower
+    'd,6'
     >>> parsed("x + y")
     Name(base='x + y', upper='', lower='', rest='', is_symbol=False)
     """
@@ -62,7 +64,7 @@ def parsed(label: str) -> Name:
     is_symbol = found is not None and (len(found["base"]) == 1 or bool(found["lower"]))
     if found is None or not is_symbol:
         return Name(label)
-    lower = found["lower"] or ""
+    lower = (found["lower"] or "").replace("_", ",")
     # A number right behind the letter is a layer where a step follows, and else belongs to the name: x1 is x_1.
     upper = f"({found['upper']})" if found["upper"] and lower else ""
     upper = f"{found['owner'][0]}{found['which']}{upper}" if found["owner"] else upper
