@@ -139,6 +139,13 @@ def test_an_arrow_stands_where_the_graph_has_a_way(graph):
     assert edges(shown.view) == expected
 
 
+def test_a_weight_that_no_user_has_named_is_W():
+    W, h = Tensor(np.eye(2)), Tensor(np.zeros(2))
+    for k in range(3):
+        h = (h @ W + Tensor([float(k), 1.0])).tanh()
+    assert {arrow.weight for arrow in draw(h.sum(), style="figure").view.arrows} == {"W", ""}
+
+
 # -- how it looks --
 
 

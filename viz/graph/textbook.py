@@ -58,6 +58,7 @@ def stem(box: Box) -> Hashable:
 class _Reader:
     def __init__(self, view: View, operations: bool) -> None:
         self.view, self.operations = view, operations
+        self.unnamed: dict[str, str] = {}
         self.into: dict[int, list[int]] = defaultdict(list)
         self.out: dict[int, list[int]] = defaultdict(list)
         for i, arrow in enumerate(view.arrows):
@@ -175,7 +176,7 @@ class _Reader:
             here: dict[int, tuple[Arrow, ...]] = {}
             for i in self.into[key]:
                 arrow = self.view.arrows[i]
-                weight = arrow.weight or self._weight(arrow)
+                weight = self._named(arrow.weight or self._weight(arrow))
                 if arrow.tail in kept:
                     named = replace(arrow, weight=weight)
                     here[arrow.tail] = (*here.get(arrow.tail, ()), named)
@@ -192,6 +193,15 @@ class _Reader:
     def _further(self, way: Arrow, weight: str, cut: bool) -> Arrow:
         names = dict.fromkeys(name for name in (*way.weight.split(", "), weight) if name)
         return replace(way, weight=", ".join(names), cut=way.cut or cut)
+
+    def _named(self, weight: str) -> str:
+        """A weight's name; one that the user has not named is W, a further one U or V."""
+        if not re.fullmatch(r"(leaf|constant) [\d×]+(#\d+)?", weight):
+            return weight
+        if weight not in self.unnamed:
+            taken = {arrow.weight for arrow in self.view.arrows} | set(self.unnamed.values())
+            self.unnamed[weight] = next((name for name in "WUV" if name not in taken), weight)
+        return self.unnamed[weight]
 
     def _weight(self, arrow: Arrow) -> str:
         """The matrix that stands beside what an arrow carries, of a weight that one step alone reads."""

@@ -15,7 +15,8 @@ FILES = {SERIF: "DejaVuSerif.ttf", ITALIC: "DejaVuSerif-Italic.ttf", SANS: fonts
 
 _NAME = re.compile(
     r"(?:(?P<owner>[^\W\d_]+)(?P<which>\d*)\.)?"
-    r"(?P<base>[^\W\d_]+)(?P<upper>\d+[a-z]?)?(?:_(?P<lower>[^\W_]+(?:_[^\W_]+)*))?(?P<rest>[\[ '.].*)?",
+    r"(?P<base>[^\W\d_]+)(?P<upper>\d+[a-z]?)?(?:_(?P<lower>[^\W_]+(?:_[^\W_]+)*))?"
+    r"(?P<rest>(?:\[[\d, ]*\])?(?: ['\"].*)?)",
     re.DOTALL,
 )
 LONGEST = 150.0
