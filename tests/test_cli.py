@@ -93,6 +93,13 @@ def test_the_value_of_an_option_may_begin_with_a_minus(tmp_path, monkeypatch):
     assert [path.name for path in tmp_path.iterdir()] == ["-a.dot"]
 
 
+def test_a_folder_of_frames_that_is_a_file_is_an_error_too(tmp_path):
+    (tmp_path / "film").touch()
+    result = run("frames", *SCALAR, "--out", tmp_path / "film")
+    assert result.exit_code == 2
+    assert result.stderr.startswith("Error: ")
+
+
 @pytest.mark.parametrize("command", ["step", "draw", "page", "frames"])
 @pytest.mark.parametrize(
     ("arguments", "said"),
@@ -190,7 +197,7 @@ def test_h_is_help_and_o_is_out(command):
 @pytest.mark.parametrize("command", ["draw", "page", "frames"])
 def test_a_file_that_cannot_be_written_is_an_error_without_a_traceback(tmp_path, command):
     out = tmp_path / "graph.svg"
-    out.touch() if command == "frames" else out.mkdir()
+    out.mkdir()
     result = run(command, *SCALAR, "--out", str(out))
     assert result.exit_code == 2
     assert result.stderr.startswith("Error: ")

@@ -6,14 +6,14 @@
 >>> y.backward()
 >>> draw(y).save("square.svg")  # doctest: +SKIP
 
-The verbs that people call stand in files of their own: `draw`, `page`, `frames`, `step`, `explain`, `heat_matrix`. What
-happens, and in which order, the rooms say, each of which knows only those above it:
+The verbs that people call stand in files of their own: `draw`, `thumbnails`, `page`, `frames`, `step`, `explain`,
+`heat_matrix`. What happens, and in which order, the rooms say, each of which knows only those above it:
 
 - `viz.passes`: one run of forward and backward as data that never changes, with `viz.names` and `viz.numbers`.
 - `viz.words`: a pass -> what there is to say about each visit, as blocks -> text, HTML, LaTeX, lines for a terminal.
 - `viz.graph`: a pass -> a view of it: boxes, arrows, columns, levels, and what each visit lights up.
 - `viz.layout`: a view -> positions. Only here Graphviz runs.
-- `viz.paint`: a view and its positions -> SVG, PNG, PDF, DOT.
+- `viz.paint`: a view and its positions -> SVG, PNG, PDF, TikZ, DOT.
 - `viz.terminal`: words -> screens and keys. `viz.flow`: gradient through time.
   `viz.messages`: forward messages. `viz/assets`: the page's own files.
 """
@@ -26,6 +26,7 @@ from .frames import frames
 from .heat_matrix import heat_matrix
 from .page import Page, page
 from .step import step
+from .thumbnails import Thumbnails, thumbnails
 
 __all__ = [
     "Drawing",
@@ -33,6 +34,7 @@ __all__ = [
     "Flow",
     "LossBars",
     "Page",
+    "Thumbnails",
     "draw",
     "draw_dot",
     "explain",
@@ -42,4 +44,5 @@ __all__ = [
     "loss_bars",
     "page",
     "step",
+    "thumbnails",
 ]

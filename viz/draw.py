@@ -7,17 +7,19 @@ from collections.abc import Callable, Iterable
 from functools import cached_property
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 from microgradrnn.engine import Node
 
 from .draw_more import and_more
+from .figure import Figure, FigureOptions, figure
 from .graph.levels import Level, view_at
 from .graph.view import View
 from .layout.arrange import arrange_in_time
 from .paint import dot, pdf, svg
+from .paint.figure_marks import Theme
 from .paint.picture import fitting
-from .paint.png import png
+from .paint.png import on_paper, png
 from .passes import Pass, so_far
 from .words.as_text import every_visit
 
@@ -27,6 +29,7 @@ _HTML = """<!doctype html>
 {svg}
 </body></html>
 """
+Style = Literal["full", "figure"]
 _next_drawing = itertools.count().__next__
 
 
@@ -38,8 +41,17 @@ class Drawing:
         source: the same as DOT, to take elsewhere.
     """
 
-    def __init__(self, run: Pass, view: View, rankdir: str, format: str) -> None:  # noqa: A002 - as below
+    def __init__(
+        self,
+        run: Pass,
+        view: View,
+        rankdir: str,
+        format: str,  # noqa: A002 - as below
+        extras: svg.Extras,
+        figure: Figure | None = None,
+    ) -> None:
         self._run, self.view, self._rankdir, self._format = run, view, rankdir, format
+        self._extras, self._figure = extras, figure
         self.source = dot.source(view, "BT" if view.steps else "LR" if rankdir == "auto" else rankdir)
         self._prefix = f"d{_next_drawing()}-"
 
@@ -49,13 +61,25 @@ class Drawing:
 
     @cached_property
     def _svg(self) -> str:
+        if self._figure is not None:
+            return self._figure.svg(self._prefix)
         placed = arrange_in_time("draw(root", self.view, svg.sizes, self._rankdir)
         self.view = placed.view
-        return svg.paint(placed, self._prefix)
+        return svg.paint(placed, self._prefix, extras=self._extras)
 
     def png(self) -> bytes:
-        """The picture as PNG, at two pixels a point."""
-        return png(self.svg())
+        """The picture as PNG: two pixels a point, or, of a figure, 300 pixels an inch."""
+        return png(self.svg()) if self._figure is None else on_paper(self.svg())
+
+    def tex(self) -> str:
+        """A figure as TikZ: a file of its own for lualatex or xelatex.
+
+        Raises:
+            ValueError: the drawing is no figure.
+        """
+        if self._figure is None:
+            raise ValueError("only a figure is written as TikZ: draw(root, style='figure')")
+        return self._figure.tex()
 
     def to_text(self) -> str:
         """Every visit of the backward pass as text, also of what the picture leaves out."""
@@ -64,11 +88,11 @@ class Drawing:
         return every_visit(self._run)
 
     def save(self, path: str | Path) -> Path:
-        """Write the picture; the name's ending says as what: .svg, .png, .pdf, .html, .dot or .txt. Folders
-        are made. To step through a pass in a browser, see `viz.page`.
+        """Write the picture; the name's ending says as what: .svg, .png, .pdf, .html, .dot, .txt, and
+        .tex for a figure. Folders are made. To step through a pass in a browser, see `viz.page`.
 
         Raises:
-            ValueError: another ending.
+            ValueError: another ending, or .tex for what is no figure.
             RuntimeError: a PDF without the package that makes it.
         """
         path = Path(path)
@@ -79,6 +103,7 @@ class Drawing:
             ".html": lambda: _HTML.format(title=escape(repr(self)), svg=fitting(self.svg())).encode(),
             ".dot": lambda: self.source.encode(errors="replace"),
             ".txt": lambda: self.to_text().encode(errors="replace"),
+            ".tex": lambda: self.tex().encode(),
         }
         if path.suffix.lower() not in writers:
             raise ValueError(f"a drawing is saved as {', '.join(writers)}, not as {path.suffix or path.name!r}")
@@ -108,6 +133,13 @@ def draw(
     rolled: bool = False,
     rankdir: str = "auto",
     format: str = "svg",  # noqa: A002 - the graphviz package's name
+    style: Style = "full",
+    width: str | None = None,
+    numbers: bool | None = None,
+    path: tuple[Node | str, Node | str] | None = None,
+    panel: bool | None = None,
+    legend: bool | None = None,
+    theme: Theme | None = None,
 ) -> Drawing:
     """Draw the graph behind ``root``: values, gradients, and on every arrow what it contributes.
 
@@ -126,6 +158,17 @@ def draw(
             arrows, and only their gradients are shown, the sums over t.
         rankdir: which way a graph without time runs: LR, TB, BT, RL, or "auto": LR, and BT where that is too wide.
         format: what `Drawing.render` writes unless told: svg or png.
+        style: "full" shows every number. "figure" is for slides, papers and books: inputs, states, outputs and losses
+            as textbooks draw them, weights on the arrows, type of at least 9 points. Steps that do not fit are left
+            out unless ``steps`` asks for them.
+        width: of a figure, on paper: a number and cm, mm, in or pt; "16cm" unless given.
+        numbers: whether values and gradients stand in a figure; unless given, in one of single numbers without time.
+        path: two nodes of a figure, or their labels: all ways from the first to the second are lit up, and the rest
+            is faded. From a loss to a state the arrows point back.
+        panel: whether the sums of shared weights' gradients stand beside the picture; in a full picture, unless told.
+        legend: whether it says what its colours mean; in a full picture, unless told.
+        theme: "light", "dark", or "auto" for what the reader's system asks for. Unless given a full picture is
+            "auto", and a figure "light".
 
     Other things have pictures of their own. A chain of forward messages (`microgradrnn.messages`): its units, what each
     hands on to the next, and what its loss gives each weight; ``steps`` chooses units. A
@@ -133,7 +176,8 @@ def draw(
 
     Raises:
         TypeError: root is none of these.
-        ValueError: nothing was recorded at one of the steps, or an argument makes no sense.
+        ValueError: nothing was recorded at one of the steps, an argument makes no sense, a figure of that width would
+            have type smaller than 9 points, or no way leads from one end of the path to the other.
 
     >>> from microgradrnn import Value
     >>> f = Value(-4.0, "z") * (Value(-2.0, "x") + Value(5.0, "y"))
@@ -153,8 +197,33 @@ def draw(
         raise ValueError(f"draw: rankdir is auto, LR, TB, BT or RL, not {rankdir!r}")
     if max_nodes < 1:
         raise ValueError(f"draw: max_nodes must be at least 1, not {max_nodes}")
+    if style not in get_args(Style):
+        raise ValueError(f"draw: style is {' or '.join(map(repr, get_args(Style)))}, not {style!r}")
+    if theme not in (None, *get_args(Theme)):
+        raise ValueError(f"draw: theme is {', '.join(map(repr, get_args(Theme)))}, not {theme!r}")
+    wanted = None if steps is None else tuple(steps)
     run = so_far(root)
-    return Drawing(run, view_at(run, level, steps, max_nodes, rolled), rankdir, format)
+    if style == "figure":
+        options = FigureOptions(
+            level=level,
+            steps=wanted,
+            max_nodes=max_nodes,
+            rankdir="LR" if rankdir == "auto" else rankdir,
+            rolled=rolled,
+            width="16cm" if width is None else width,
+            numbers=numbers,
+            panel=bool(panel),
+            legend=bool(legend),
+            theme=theme or "light",
+            path=path,
+        )
+        made = figure(run, options)
+        return Drawing(run, made.view, rankdir, format, svg.Extras(), made)
+    for name, given in (("width", width), ("numbers", numbers), ("path", path)):
+        if given is not None:
+            raise ValueError(f"draw: {name}= goes with style='figure'")
+    extras = svg.Extras(panel is not False, legend is not False, theme or "auto")
+    return Drawing(run, view_at(run, level, wanted, max_nodes, rolled), rankdir, format, extras)
 
 
 def draw_dot(root: Node, format: str = "svg", rankdir: str = "LR") -> Drawing:  # noqa: A002 - micrograd's name

@@ -1,13 +1,14 @@
-"""`frames`: a backward pass as numbered pictures, for slides and films. All have one layout; only the numbers come."""
+"""`frames`: a backward pass as numbered pictures, or as one film or deck of slides. All have one layout."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from microgradrnn.engine import Node
 
-from .animation import animate
+from .animation import Animation, animate
+from .film import WRITERS
 from .paint import svg
 from .paint.png import png
 from .words.blocks import VisitWords, time
@@ -25,18 +26,22 @@ def frames(
 ) -> list[Path]:
     """Write a picture for each visit of the backward pass from ``loss``, and return their paths in order.
 
+    A name that ends in .svg, .html or .pdf is that of one file with all of them: an animation, slides to go through
+    with the arrow keys, or a page for each.
+
     Each shows what is known once that visit has been made, a dash where nothing is known yet, and the visited node and
     its edges lit up. The pass need not have been made; no gradient is touched.
 
     Args:
         loss: any node of which gradients can be taken.
-        directory: where to write ``visit_01.svg`` and so on; it is made if need be.
-        format: svg or png.
+        directory: where to write ``visit_01.svg`` and so on, or the name of one file; folders are made.
+        format: svg or png, of pictures in a folder.
         steps: the time steps to draw; by default all, or the first and the last ones if there are too many.
         max_nodes: how many nodes are too many to draw. Visits to nodes that are not drawn have frames all the same.
 
     Raises:
         TypeError: loss is no node, or needs no gradient.
+        RuntimeError: a PDF without the package that makes it.
         ValueError: another format; loss has several entries and no upstream yet; steps or max_nodes makes no sense.
 
     >>> from microgradrnn import Value
@@ -46,17 +51,26 @@ def frames(
     if format not in FORMATS:
         raise ValueError(f"frames: format is {' or '.join(map(repr, FORMATS))}, not {format!r}")
     film = animate("frames", loss, steps, max_nodes)
-    folder = Path(directory)
-    folder.mkdir(parents=True, exist_ok=True)
+    place = Path(directory)
+    if (writer := WRITERS.get(place.suffix.lower())) is not None:
+        data = writer(list(_pictures(film)), f"Backward pass of {film.words.names[film.run.root]}"[:200])
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(data)
+        return [place]
+    place.mkdir(parents=True, exist_ok=True)
     written = []
-    for number, highlight in enumerate(film.highlights, start=1):
-        words = film.words.visit(number, BRIEF)
-        frame = svg.Frame(number, highlight, _caption(words), words.rule)
-        picture = svg.paint(film.placed, f"f{number}-", frame)
-        path = folder / f"visit_{number:0{len(str(len(film.words)))}}.{format}"
+    for number, picture in enumerate(_pictures(film), start=1):
+        path = place / f"visit_{number:0{len(str(len(film.words)))}}.{format}"
         path.write_bytes(png(picture) if format == "png" else picture.encode())
         written.append(path)
     return written
+
+
+def _pictures(film: Animation) -> Iterator[str]:
+    for number, highlight in enumerate(film.highlights, start=1):
+        words = film.words.visit(number, BRIEF)
+        frame = svg.Frame(number, highlight, _caption(words), words.rule)
+        yield svg.paint(film.placed, f"f{number}-", frame)
 
 
 def _caption(words: VisitWords) -> str:

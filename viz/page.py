@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from base64 import b64encode
 from collections.abc import Iterable, Sequence
-from hashlib import sha256
 from html import escape
 from importlib import resources
 from pathlib import Path
@@ -22,6 +20,7 @@ import numpy as np
 from microgradrnn.engine import Node
 
 from .animation import Animation, animate
+from .csp import source_hash
 from .graph import timeline
 from .graph.timeline import Known
 from .graph.view import Box, View
@@ -144,9 +143,9 @@ def _html(film: Animation, quiz: bool, live: Live | None, why: str) -> str:
     return html.substitute(
         prefix=prefix,
         style=style,
-        style_hash=_hash(style),
+        style_hash=source_hash(style),
         script=script,
-        script_hash=_hash(script),
+        script_hash=source_hash(script),
         title=f"Backward pass of {root}",
         quiz=str(quiz).lower(),
         panel=picture.panel,
@@ -175,11 +174,6 @@ def _short(source: str) -> str:
     """Style sheet or script without indents, empty lines and lines of comment."""
     lines = (line.strip() for line in source.splitlines())
     return "\n".join(line for line in lines if line and not line.startswith(("//", "/*")))
-
-
-def _hash(source: str) -> str:
-    """How a Content-Security-Policy names a style sheet or a script that may stand in the page."""
-    return f"sha256-{b64encode(sha256(source.encode()).digest()).decode()}"
 
 
 def _json(data: Any) -> str:

@@ -116,15 +116,17 @@ def step(expression: ExpressionOrRun, values: Values = None, text: Text = None, 
         "draw run --text hello --level cell -o cells.svg",
         "draw run --text hello --steps 1,4 -o steps.svg",
         "draw run --text hello --rolled -o rolled.svg",
+        "draw run --text hello --style figure --width 12cm --theme dark -o slide.png",
+        "draw run --text hello --style figure --path L_4,h_1 -o paper.tex",
     ),
 )
 def draw(
     expression: ExpressionOrRun,
     values: Values = None,
     text: Text = None,
-    out: Annotated[Path, typer.Option("--out", "-o", help="A file: .svg, .png, .pdf, .html, .dot or .txt.")] = Path(
-        "graph.svg"
-    ),
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="A file: .svg, .png, .pdf, .tex, .html, .dot or .txt.")
+    ] = Path("graph.svg"),
     level: Annotated[
         Literal["auto", "network", "cell", "op", "scalar"],
         typer.Option(help="A box for each: the network's parts, cells at each time step, operations, numbers."),
@@ -132,6 +134,26 @@ def draw(
     rolled: Annotated[bool, typer.Option("--rolled", help="All time steps in one, with an arrow back.")] = False,
     steps: Steps = None,
     max_nodes: MaxNodes = 100,
+    style: Annotated[
+        Literal["full", "figure"], typer.Option(help="Every number; or big and plain, for slides and papers.")
+    ] = "full",
+    width: Annotated[
+        str | None, typer.Option(help="Of a figure, on paper: 16cm unless given, or mm, in, pt.", show_default=False)
+    ] = None,
+    numbers: Annotated[
+        bool | None, typer.Option("--numbers/--no-numbers", help="Of a figure: with values and gradients or without.")
+    ] = None,
+    path: Annotated[
+        str | None,
+        typer.Option("--path", metavar="FROM,TO", help="In a figure, light up the ways between two nodes: L_4,h_1."),
+    ] = None,
+    panel: Annotated[
+        bool | None, typer.Option("--panel/--no-panel", help="How shared weights' gradients add up.")
+    ] = None,
+    legend: Annotated[bool | None, typer.Option("--legend/--no-legend", help="What the colours mean.")] = None,
+    theme: Annotated[
+        Literal["light", "dark", "auto"] | None, typer.Option(help="The ground and colours.", show_default=False)
+    ] = None,
 ) -> None:
     """Draw the graph with its values and gradients.
 
@@ -143,9 +165,34 @@ def draw(
     from viz import draw
 
     _check_time(root, {"--rolled": rolled, "--steps": steps is not None})
+    ends = _path(path)
     with refusing():
-        written = draw(root, level, steps, max_nodes, rolled).save(out)
+        drawing = draw(
+            root,
+            level,
+            steps,
+            max_nodes,
+            rolled,
+            style=style,
+            width=width,
+            numbers=numbers,
+            path=ends,
+            panel=panel,
+            legend=legend,
+            theme=theme,
+        )
+        written = drawing.save(out)
     typer.echo(written)
+
+
+def _path(given: str | None) -> tuple[str, str] | None:
+    """The two labels of a path."""
+    if given is None:
+        return None
+    first, comma, last = as_typed(given).partition(",")
+    if not comma:
+        refuse(f"--path is two names with a comma between them, as in L_4,h_1, not {given!r}")
+    return first.strip(), last.strip()
 
 
 @app.command(
@@ -191,13 +238,19 @@ def page(
         'frames "z*(x+y)" x=-2 y=5 z=-4',
         'frames "tanh(w*x + b)" w=0.5 x=-1.2 b=0.3 --format png -o slides',
         "frames run --text he -o film",
+        'frames "z*(x+y)" x=-2 y=5 z=-4 -o slides.html',
     ),
 )
 def frames(
     expression: ExpressionOrRun,
     values: Values = None,
     text: Text = None,
-    out: Annotated[Path, typer.Option("--out", "-o", metavar="FOLDER", help="The folder to write.")] = Path("frames"),
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out", "-o", metavar="FOLDER|FILE", help="A folder; or one file: .svg that moves, .html slides, .pdf."
+        ),
+    ] = Path("frames"),
     format: Annotated[Literal["svg", "png"], typer.Option(help="What kind of pictures.")] = "svg",  # noqa: A002
     steps: Steps = None,
     max_nodes: MaxNodes = 100,
@@ -212,6 +265,9 @@ def frames(
     _check_time(root, {"--steps": steps is not None})
     with refusing(), np.errstate(all="ignore"):
         written = frames(root, out, format, steps, max_nodes)
+    if written == [out]:
+        typer.echo(out)
+        return
     typer.echo(f"{len(written)} pictures, from {written[0]} to {written[-1].name}")
     others = sorted({path.name for path in out.glob("visit_*")} - {path.name for path in written})
     if others:

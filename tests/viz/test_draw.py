@@ -63,7 +63,7 @@ def test_a_pdf_keeps_its_text_and_needs_a_package_that_it_names(tmp_path, monkey
 
 
 def test_an_unknown_ending_is_an_error_that_names_the_known_ones_and_writes_nothing(tmp_path):
-    with pytest.raises(ValueError, match=r"\.svg, \.png, \.pdf, \.html, \.dot, \.txt, not as '\.gif'"):
+    with pytest.raises(ValueError, match=r"\.svg, \.png, \.pdf, \.html, \.dot, \.txt, \.tex, not as '\.gif'"):
         draw(product()).save(tmp_path / "f.gif")
     assert not list(tmp_path.iterdir())
 

@@ -21,6 +21,7 @@ ROOMS = {
     "names": {"numbers", "sources"},
     "numbers": {"sources"},
     "sources": set(),
+    "lengths": set(),
     "words": {"passes", "names", "numbers", "sources"},
     "graph": {"passes", "names", "numbers", "words"},
     "layout": {"graph"},

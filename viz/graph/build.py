@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from itertools import groupby
 from typing import Any
@@ -34,7 +34,13 @@ def build(run: Pass, steps: Iterable[int] | None = None, max_nodes: int = 100) -
         steps: which time steps to show; by default all, or the first and the last ones if there are too many.
         max_nodes: how many boxes are too many.
     """
-    return _Builder(run, steps, max_nodes).view()
+    return located(run, steps, max_nodes)[0]
+
+
+def located(run: Pass, steps: Iterable[int] | None = None, max_nodes: int = 100) -> tuple[View, Mapping[Node, int]]:
+    """As `build`, with the key of each node's box. What was left out has none, nor has a weight that steps share."""
+    builder = _Builder(run, steps, max_nodes)
+    return builder.view(), builder.keys
 
 
 class _Builder:

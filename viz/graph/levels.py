@@ -41,7 +41,7 @@ def view_at(run: Pass, level: Level, steps: Iterable[int] | None, max_nodes: int
         )
     wanted = None if steps is None else list(steps)
     if level == "scalar":
-        run, level = _lowered(run.root), "op"
+        run, level = lowered(run.root), "op"
     times = Counter(t for node in run.nodes if (t := run.t(node)) is not None)
     too_many = _is_wide(times, max_nodes) if times else has_scopes and len(run.nodes) > max_nodes
     if level == "auto" and wanted is None and not rolled and too_many:
@@ -107,7 +107,7 @@ def _limited(view: View, max_nodes: int) -> View:
     return collapse.nearest(view, max_nodes, note)
 
 
-def _lowered(root: Node) -> Pass:
+def lowered(root: Node) -> Pass:
     """The scalar graph, with gradients where root has one."""
     if root.size != 1:
         raise ValueError(f"draw: level='scalar' takes a root with one entry, not {root.shape}; sum it first")

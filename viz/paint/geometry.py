@@ -95,9 +95,14 @@ def _bezier(p: tuple[float, ...], w: tuple[float, float, float, float]) -> float
     return w[0] * p[0] + w[1] * p[1] + w[2] * p[2] + w[3] * p[3]
 
 
-def arrowhead(path: list[Point]) -> tuple[Point, Point, Point]:
-    """The triangle at the end of a path."""
+def arrowhead(path: list[Point], weight: float = 1.0) -> tuple[Point, Point, Point]:
+    """The triangle at the end of a path, for a line of a weight."""
     (x, y), (px, py) = path[-1], next(p for p in reversed(path[:-1]) if p != path[-1])
     length = math.dist((x, y), (px, py))
     ux, uy = (x - px) / length, (y - py) / length
-    return (x, y), (x - 7 * ux - 3 * uy, y - 7 * uy + 3 * ux), (x - 7 * ux + 3 * uy, y - 7 * uy - 3 * ux)
+    long, wide = 5.5 + 1.5 * weight, 2 + weight
+    return (
+        (x, y),
+        (x - long * ux - wide * uy, y - long * uy + wide * ux),
+        (x - long * ux + wide * uy, y - long * uy - wide * ux),
+    )

@@ -22,6 +22,7 @@ from ..graph.timeline import Known, at
 from ..sources import as_elements, is_live
 from ..words.escape import xml
 from . import fonts, heat
+from .figure_marks import Theme
 from .heat import Colours
 
 
@@ -121,8 +122,10 @@ _DARK = {
 _DARK |= _ends(heat.VALUE, heat.VALUE.dark) | _ends(heat.GRAD, heat.GRAD.dark)
 
 
-def style(live: bool = False) -> str:
+def style(live: bool = False, theme: Theme = "auto") -> str:
     """The style sheet: fonts and the dark theme, and for a live picture all other looks as well.
+
+    The dark theme holds where the reader asks for it; "light" and "dark" hold for everybody.
 
     In a web page a style sheet reaches everything on it, so each rule names our own pictures. A class stands twice
     where a rule is to win over the usual look of a thing.
@@ -139,7 +142,9 @@ def style(live: bool = False) -> str:
         faded = range(1, heat.LEVELS)
         rules += [_rule(f".{_fading(k)}", {"fill-opacity": f"{k / heat.LEVELS:g}"}) for k in faded]
         lit = [_rule(f".lit .{name}:not(.root)", look) for name, look in _LIT.items()]  # the root's rim is enough
-    dark = ["@media (prefers-color-scheme: dark) {", *(f".microgradrnn {rule}" for rule in dark), "}"]
+    dark = [f".microgradrnn {rule}" for rule in dark] if theme != "light" else []
+    if theme == "auto":
+        dark = ["@media (prefers-color-scheme: dark) {", *dark, "}"]
     return "\n".join([*(f".microgradrnn {r}" for r in rules), *dark, *(f".microgradrnn {r}" for r in lit)])
 
 

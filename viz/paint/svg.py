@@ -24,6 +24,7 @@ from ..sources import flat, is_live
 from ..words.escape import xml
 from . import fonts, heat
 from .box_rows import rows
+from .figure_marks import Theme
 from .figures import captions, figures, text_on
 from .geometry import around, arrowhead
 from .legend import Bars, has_strips, phrases
@@ -92,24 +93,33 @@ class Live:
         return f'<svg class="microgradrnn" {size} aria-hidden="true">{"".join(pen.out)}</svg>'
 
 
-def paint(placed: Arranged, prefix: str, frame: Frame | None = None) -> str:
+@dataclass(frozen=True)
+class Extras:
+    """What stands around the graph, and on which ground: the sums of shared weights, and what colours mean."""
+
+    panel: bool = True
+    legend: bool = True
+    theme: Theme = "auto"
+
+
+def paint(placed: Arranged, prefix: str, frame: Frame | None = None, extras: Extras | None = None) -> str:
     """The picture as one SVG element; ids begin with ``prefix``, so that two pictures can stand on one page.
 
     With a ``frame`` it is painted as it is at that visit, in boxes sized for a picture that moves; else as at the end.
     """
-    return _Painter(placed, prefix, Pen(frame.visit if frame else None), frame).svg()
+    return _Painter(placed, prefix, Pen(frame.visit if frame else None), frame, extras or Extras()).svg()
 
 
 def live(placed: Arranged, prefix: str) -> Live:
     """The picture for a page; see `Pen` for how the states are marked. ``prefix`` is as for `paint`."""
-    painter = _Painter(placed, prefix, Pen(live=True), None)
+    painter = _Painter(placed, prefix, Pen(live=True), None, Extras())
     scaled = dict.fromkeys(data.cells.run(data.index) for data in painter.scaled if is_live(data))
     words = tuple(painter.legend())
     return Live(painter.graph(), painter.sums(), words, painter.scales(), painter.grad_scale, tuple(scaled))
 
 
 class _Painter:
-    def __init__(self, placed: Arranged, prefix: str, pen: Pen, frame: Frame | None) -> None:
+    def __init__(self, placed: Arranged, prefix: str, pen: Pen, frame: Frame | None, extras: Extras) -> None:
         view, layout = self.view, self.layout = placed.view, placed.layout
         self.sizes, self.prefix, self.pen = placed.sizes, prefix, pen
         self.animated = pen.live or frame is not None
@@ -119,7 +129,7 @@ class _Painter:
         self.grads = [state for lines in self.rows.values() for row in lines if row.sign for state in row.states]
         self.scaled = _scaled(self.grads, view.sums)
         self.grad_scale = heat.largest(self.scaled)
-        sums, labels = view.sums if view.steps else (), figures(placed)
+        sums, labels = view.sums if view.steps and extras.panel else (), figures(placed)
         # A number beside the outermost arrow reaches further than any box.
         self.width = max([layout.width, *(right for _, _, right, _ in labels.rectangles.values())])
         self.height = max([layout.height, *(bottom for _, _, _, bottom in labels.rectangles.values())])
@@ -129,8 +139,9 @@ class _Painter:
             self.panel = Panel(Measured.of(sums, animated=True), self.grad_scale, prefix)
         else:
             self.panel, self.under = beside(sums, self.grad_scale, prefix, self.animated, size)
+        self.extras = extras
         changes = any(map(is_live, self.scaled))
-        self.bars = Bars(self.grad_scale, changes) if has_strips(view) else None
+        self.bars = Bars(self.grad_scale, changes) if has_strips(view) and extras.legend else None
         self.captions = captions(placed)
         self.figures = labels.places
 
@@ -150,7 +161,7 @@ class _Painter:
                 width, height = max(width, panel.width), height + panel.height + 16
         bars = self.bars
         width = max(width + 2 * MARGIN, 320.0, bars.width + 2 * MARGIN if bars else 0.0)
-        foot = fonts.wrap(self.legend(), width - 2 * MARGIN, SMALL.size)
+        foot = fonts.wrap(self.legend(), width - 2 * MARGIN, SMALL.size) if self.extras.legend else []
         total = height + 2 * MARGIN + 14 * len(foot) + (30 if self.frame else 0) + (18 if bars else 0)
         pen.rectangle(0, 0, width, total, "ground")
         if panel.sums:
@@ -167,7 +178,7 @@ class _Painter:
             y += 18
         for i, line in enumerate(foot):
             pen.text(MARGIN, y + 14 * i, line, "faint", SMALL)
-        return self._element("title", width, total, self._about(), f"<style>{style()}</style>")
+        return self._element("title", width, total, self._about(), f"<style>{style(theme=self.extras.theme)}</style>")
 
     def _place_panel(self) -> Point:
         """Under the graph, or at its left, where it stands as high as its middle."""

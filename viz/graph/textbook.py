@@ -1,0 +1,309 @@
+"""A view as textbooks draw a network: view -> view, with inputs, states, outputs and losses, and nothing between them.
+
+Kept are what the graph starts from, but for weights; what one time step hands to another; losses and the root; and of
+what else has a name what does not only lead to a state of its own step, as a gate does. An arrow stands for every way
+from one kept box to another, and has the names of the weights on it. States that need each other from step to step,
+such as c and h of an LSTM, are one box with two outputs. What has no name gets the usual one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from .collapse import total
+from .view import DETACHED, Arrow, Box, Output, View
+
+_LEAVES = ("data", "leaf", "parameter")
+_BETWEEN = ("@", "[ ]")
+"""Operations between a box and the next one: a product with a weight, a slice."""
+
+
+@dataclass(frozen=True)
+class Textbook:
+    """The view, and where each box of the one that it was made of is in it: the box, and which output of it."""
+
+    view: View
+    keys: Mapping[int, tuple[int, int | None]]
+
+
+def textbook(view: View, operations: bool = False) -> Textbook:
+    """The view of inputs, states, outputs and losses alone; or with all operations but those that a weight on an arrow
+    or a slice stands for.
+    """
+    return _Reader(view, operations).textbook()
+
+
+def only(view: View, keys: Iterable[int]) -> View:
+    """The view of some of its boxes, and of the arrows between them."""
+    number = {key: i for i, key in enumerate(sorted(keys))}
+    boxes = tuple(replace(view.boxes[key], key=i) for key, i in number.items())
+    arrows = (a for a in view.arrows if a.tail in number and a.head in number)
+    joined = tuple(replace(a, tail=number[a.tail], head=number[a.head]) for a in arrows)
+    steps = tuple(t for t in view.steps if any(box.place == t for box in boxes))
+    return replace(view, boxes=boxes, arrows=joined, steps=steps)
+
+
+def stem(box: Box) -> Hashable:
+    """What boxes of different steps have in common that stand in one row: a name without its step, or what they do."""
+    found = re.match(r"(.+?)_\d+\b", box.title) if box.labelled else None
+    return found[1] if found else box.like if box.like is not None else (box.key, "alone")
+
+
+class _Reader:
+    def __init__(self, view: View, operations: bool) -> None:
+        self.view, self.operations = view, operations
+        self.unnamed: dict[str, str] = {}
+        self.into: dict[int, list[int]] = defaultdict(list)
+        self.out: dict[int, list[int]] = defaultdict(list)
+        for i, arrow in enumerate(view.arrows):
+            self.into[arrow.head].append(i)
+            self.out[arrow.tail].append(i)
+        self.order = self._inputs_first()
+        self.carried = self._carried()
+        self.leads = self._lead_to_states()
+        self.kept = [box.key for box in view.boxes if self._is_kept(box)]
+
+    def textbook(self) -> Textbook:
+        arrows = self._arrows()
+        groups = self._groups(arrows)
+        order = sorted({groups[key] for key in self.kept})
+        number = {group: i for i, group in enumerate(order)}
+        members: dict[int, list[int]] = {group: [] for group in order}
+        for key in self.kept:
+            members[groups[key]].append(key)
+        keys = {
+            key: (number[group], i if len(found) > 1 else None)
+            for group, found in members.items()
+            for i, key in enumerate(found)
+        }
+        names = self._names()
+        boxes = [self._box(number[group], found, names) for group, found in members.items()]
+        merged: dict[Hashable, list[Arrow]] = defaultdict(list)
+        for arrow in arrows:
+            (tail, output), (head, _) = keys[arrow.tail], keys[arrow.head]
+            if tail != head:
+                merged[tail, output, head].append(replace(arrow, tail=tail, head=head, output=output))
+        return Textbook(
+            replace(
+                self.view,
+                boxes=tuple(boxes),
+                arrows=tuple(_one(found) for found in merged.values()),
+                steps=tuple(t for t in self.view.steps if any(box.place == t for box in boxes)),
+            ),
+            keys,
+        )
+
+    # -- what is kept --
+
+    def _inputs_first(self) -> list[int]:
+        """All boxes but what stands for steps left out, inputs before what reads them; then those."""
+        gaps = {box.key for box in self.view.boxes if box.role == "gap"}
+        waits = {
+            box.key: sum(self.view.arrows[i].tail not in gaps for i in self.into[box.key]) for box in self.view.boxes
+        }
+        ready = [box.key for box in self.view.boxes if not waits[box.key] and box.key not in gaps]
+        for key in ready:
+            for i in self.out[key]:
+                head = self.view.arrows[i].head
+                waits[head] -= 1
+                if not waits[head] and head not in gaps:
+                    ready.append(head)
+        return ready + sorted(gaps)
+
+    def _carried(self) -> set[Hashable]:
+        """What is handed from one step to another."""
+        boxes = self.view.boxes
+        found = set()
+        for arrow in self.view.arrows:
+            tail, head = boxes[arrow.tail], boxes[arrow.head]
+            between = isinstance(tail.place, int) and isinstance(head.place, int) and tail.place != head.place
+            if between and tail.role not in (*_LEAVES, "gap", "alias"):
+                found.add(stem(tail))
+        return found
+
+    def _lead_to_states(self) -> set[int]:
+        """Boxes from which every way leads to a state of their own scope and step."""
+        found: set[int] = set()
+        boxes = self.view.boxes
+        for key in reversed(self.order):
+            readers = [boxes[self.view.arrows[i].head] for i in self.out[key]]
+            here = (boxes[key].scope, boxes[key].place)
+            if readers and all(
+                (box.scope, box.place) == here and (stem(box) in self.carried or box.key in found) for box in readers
+            ):
+                found.add(key)
+        return found
+
+    def _is_kept(self, box: Box) -> bool:
+        if box.role in ("root", "loss", "gap"):
+            return True
+        if box.role in _LEAVES:
+            return self._is_input(box)
+        if box.role == "alias":
+            return not box.differentiable and self._is_input(box)
+        if stem(box) in self.carried:
+            return True
+        if self.operations:
+            return box.labelled or box.title not in _BETWEEN
+        return box.labelled and box.key not in self.leads and not self._is_on_the_way(box)
+
+    def _is_input(self, box: Box) -> bool:
+        """Whether a leaf is something that a network reads: no weight, no constant, no class to be predicted."""
+        if box.role == "parameter" or box.corner == DETACHED or np.asarray(box.value).dtype.kind in "iub":
+            return False
+        return box.labelled or (np.ndim(box.value) > 0 and isinstance(box.place, int)) or box.differentiable
+
+    def _is_on_the_way(self, box: Box) -> bool:
+        """Whether it is what one function makes a named box of, as tanh makes h of z."""
+        if len(self.out[box.key]) != 1:
+            return False
+        reader = self.view.boxes[self.view.arrows[self.out[box.key][0]].head]
+        return reader.labelled and reader.role != "loss" and len(self.into[reader.key]) == 1
+
+    # -- arrows --
+
+    def _arrows(self) -> list[Arrow]:
+        """An arrow for each way from one kept box to another."""
+        kept, found = set(self.kept), []
+        above: dict[int, dict[int, tuple[Arrow, ...]]] = {}
+        for key in self.order:
+            here: dict[int, tuple[Arrow, ...]] = {}
+            for i in self.into[key]:
+                arrow = self.view.arrows[i]
+                weight = self._named(arrow.weight or self._weight(arrow))
+                if arrow.tail in kept:
+                    named = replace(arrow, weight=weight)
+                    here[arrow.tail] = (*here.get(arrow.tail, ()), named)
+                else:
+                    for start, ways in above.get(arrow.tail, {}).items():
+                        on = tuple(self._further(way, weight, arrow.cut) for way in ways)
+                        here[start] = _few(here.get(start, ()) + on)
+            if key in kept:
+                found += [replace(way, head=key) for ways in here.values() for way in ways]
+            else:
+                above[key] = here
+        return found
+
+    def _further(self, way: Arrow, weight: str, cut: bool) -> Arrow:
+        names = dict.fromkeys(name for name in (*way.weight.split(", "), weight) if name)
+        return replace(way, weight=", ".join(names), cut=way.cut or cut)
+
+    def _named(self, weight: str) -> str:
+        """A weight's name; one that the user has not named is W, a further one U or V."""
+        if not re.fullmatch(r"(leaf|constant) [\d×]+(#\d+)?", weight):
+            return weight
+        if weight not in self.unnamed:
+            taken = {arrow.weight for arrow in self.view.arrows} | set(self.unnamed.values())
+            self.unnamed[weight] = next((name for name in "WUV" if name not in taken), weight)
+        return self.unnamed[weight]
+
+    def _weight(self, arrow: Arrow) -> str:
+        """The matrix that stands beside what an arrow carries, of a weight that one step alone reads."""
+        beside = [self.view.boxes[self.view.arrows[i].tail] for i in self.into[arrow.head]]
+        others = [box for box in beside if box.key != arrow.tail]
+        if len(beside) != 2 or len(others) != 1 or self.view.boxes[arrow.tail].role in ("parameter", "alias"):
+            return ""
+        (other,) = others
+        return other.title if other.role in ("parameter", "alias") and np.ndim(other.value) >= 2 else ""
+
+    # -- boxes --
+
+    def _groups(self, arrows: Iterable[Arrow]) -> dict[int, int]:
+        """For each kept box the first of those that it is one box with."""
+        boxes = self.view.boxes
+        reads: set[tuple[Hashable, Hashable]] = set()
+        for arrow in arrows:
+            tail, head = boxes[arrow.tail], boxes[arrow.head]
+            if tail.scope == head.scope:
+                reads.add((stem(tail), stem(head)))
+        found: dict[int, int] = {}
+        by_step: dict[Hashable, list[int]] = defaultdict(list)
+        for key in self.kept:
+            box, mine = boxes[key], stem(boxes[key])
+            found[key] = key
+            if self.operations or not isinstance(box.place, int) or (mine, mine) not in reads:
+                continue
+            for other in by_step[box.scope, box.place]:
+                theirs = stem(boxes[other])
+                if (mine, theirs) in reads and (theirs, mine) in reads:
+                    found[key] = found[other]
+            by_step[box.scope, box.place].append(key)
+        return found
+
+    def _names(self) -> dict[int, str]:
+        """Names for what the user has not named: x_t for an input, h_t for a state, L_t for a loss."""
+        boxes = [self.view.boxes[key] for key in self.kept]
+        taken = {str(stem(box)) for box in boxes if box.labelled}
+        free = {
+            letters[0]: [name for name in letters if name not in taken] for letters in ("xuvq", "hsrz", "LJE", "yoq")
+        }
+        given: dict[Hashable, str] = {}
+        found = {}
+        for box in boxes:
+            kind = self._letter(box)
+            if box.labelled or box.role == "gap" or not kind or (self.operations and box.role == "root"):
+                continue
+            like = (kind, self._reader(box)) if box.role in _LEAVES else (kind, stem(box))
+            if like not in given and free[kind]:
+                given[like] = free[kind].pop(0)
+            if like in given:
+                step = f"_{box.place}" if isinstance(box.place, int) else "_0" if box.role in _LEAVES else ""
+                found[box.key] = given[like] + step
+        return found
+
+    def _starts(self, box: Box) -> bool:
+        """Whether a leaf is the state that the first step reads."""
+        return box.place == "before" and self._reader(box) in self.carried
+
+    def _letter(self, box: Box) -> str:
+        if box.role in _LEAVES:
+            return "x" if isinstance(box.place, int) else "h" if self._starts(box) else ""
+        if stem(box) in self.carried:
+            return "h"
+        return "L" if box.role in ("loss", "root") and np.ndim(box.value) == 0 else "y" if box.role == "root" else ""
+
+    def _reader(self, box: Box) -> Hashable:
+        """What an input without a name has in common with those of other steps: the first kept box that it leads to."""
+        key = box.key
+        while self.out[key]:
+            key = self.view.arrows[self.out[key][0]].head
+            if key in set(self.kept):
+                return stem(self.view.boxes[key])
+        return box.key
+
+    def _box(self, number: int, members: list[int], names: Mapping[int, str]) -> Box:
+        found = [
+            replace(self.view.boxes[key], title=names[key], labelled=True) if key in names else self.view.boxes[key]
+            for key in members
+        ]
+        if len(found) == 1:
+            return replace(found[0], key=number)
+        first = found[0]
+        outputs = tuple(
+            Output(box.title, box.value, box.grad, box.differentiable, box.history, box.visit, like=box.like)
+            for box in found
+        )
+        return replace(first, key=number, role="cell", title="", value=None, grad=None, labelled=False, outputs=outputs)
+
+
+def _few(ways: tuple[Arrow, ...]) -> tuple[Arrow, ...]:
+    """Ways from one box that differ in what is on them, each once."""
+    return tuple({(way.weight, way.cut, way.contribution is None): way for way in ways}.values())
+
+
+def _one(ways: list[Arrow]) -> Arrow:
+    """One arrow for several ways, with all the weights that are on them. What each way contributes is not known."""
+    names = dict.fromkeys(name for way in ways for name in way.weight.split(", ") if name)
+    known: Any = [way.contribution for way in ways]
+    return replace(
+        ways[0],
+        weight=", ".join(names),
+        cut=all(way.cut for way in ways),
+        contribution=None if any(part is None for part in known) else total(known),
+    )
