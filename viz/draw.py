@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable
-from functools import cached_property
+from functools import cached_property, partial
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,15 @@ from microgradrnn.engine import Node
 
 from .graph.levels import Level, view_at
 from .graph.view import View
-from .layout.arrange import arrange_in_time
+from .layout.arrange import Arranged, arrange_in_time
 from .paint import dot, pdf, svg
+from .paint.look import PLAIN, Direction, Edges, Labels, Look
+from .paint.look import look as look_of
+from .paint.marks import rooms
 from .paint.png import png
 from .passes import Pass, so_far
 from .words.as_text import every_visit
+from .words.visits import Words
 
 _HTML = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title></head>
@@ -33,11 +37,19 @@ class Drawing:
 
     Attributes:
         view: what is drawn.
+        look: what its arrows show.
         source: the same as DOT, to take elsewhere.
     """
 
-    def __init__(self, run: Pass, view: View, rankdir: str, format: str) -> None:  # noqa: A002 - as below
-        self._run, self.view, self._rankdir, self._format = run, view, rankdir, format
+    def __init__(
+        self,
+        run: Pass,
+        view: View,
+        rankdir: str,
+        format: str,  # noqa: A002 - as below
+        look: Look = PLAIN,
+    ) -> None:
+        self._run, self.view, self._rankdir, self._format, self.look = run, view, rankdir, format, look
         self.source = dot.source(view, "BT" if view.steps else rankdir)
         self._prefix = f"d{_next_drawing()}-"
 
@@ -47,9 +59,15 @@ class Drawing:
 
     @cached_property
     def _svg(self) -> str:
-        placed = arrange_in_time("draw(root", self.view, svg.sizes, self._rankdir)
+        return svg.paint(self.placed, self._prefix, look=self.look)
+
+    @cached_property
+    def placed(self) -> Arranged:
+        """Where everything stands."""
+        sizes, on_arrows = partial(svg.sizes, look=self.look), partial(rooms, look=self.look)
+        placed = arrange_in_time("draw(root", self.view, sizes, self._rankdir, on_arrows)
         self.view = placed.view
-        return svg.paint(placed, self._prefix)
+        return placed
 
     def png(self) -> bytes:
         """The picture as PNG, at two pixels a point."""
@@ -105,6 +123,10 @@ def draw(
     rolled: bool = False,
     rankdir: str = "LR",
     format: str = "svg",  # noqa: A002 - the graphviz package's name
+    edges: Edges = "auto",
+    labels: Labels = "ends",
+    direction: Direction = "forward",
+    visits: bool = False,
 ) -> Drawing:
     """Draw the graph behind ``root``: values, gradients, and on every arrow what it contributes.
 
@@ -123,6 +145,13 @@ def draw(
             arrows, and only their gradients are shown, the sums over t.
         rankdir: which way a graph without time runs: LR, TB, BT or RL.
         format: what `Drawing.render` writes unless told: svg or png.
+        edges: "all": on each arrow upstream at its head, local on it, downstream at its tail. "contribution": what is
+            downstream alone. "auto": "all" where the picture has at most 16 arrows, none with more than 4 numbers at
+            an end.
+        labels: "ends": as above. "above_below": above each arrow the value that it carries, below it the gradients; a
+            box with one arrow has none of its own then.
+        direction: "both": beside each arrow a light one of the backward pass, with the gradients.
+        visits: whether each box has the number of its turn in the backward pass.
 
     Raises:
         TypeError: root is no node.
@@ -141,7 +170,9 @@ def draw(
     if max_nodes < 1:
         raise ValueError(f"draw: max_nodes must be at least 1, not {max_nodes}")
     run = so_far(root)
-    return Drawing(run, view_at(run, level, steps, max_nodes, rolled), rankdir, format)
+    shown, view = view_at(run, level, steps, max_nodes, rolled)
+    look = look_of(view, Words(shown), edges, labels, direction, visits)
+    return Drawing(run, view, rankdir, format, look)
 
 
 def draw_dot(root: Node, format: str = "svg", rankdir: str = "LR") -> Drawing:  # noqa: A002 - micrograd's name

@@ -25,8 +25,8 @@ MOST_COLUMNS = 12
 Level = Literal["auto", "network", "cell", "op", "scalar"]
 
 
-def view_at(run: Pass, level: Level, steps: Iterable[int] | None, max_nodes: int, rolled: bool) -> View:
-    """The view of a pass from a level; see `viz.draw`.
+def view_at(run: Pass, level: Level, steps: Iterable[int] | None, max_nodes: int, rolled: bool) -> tuple[Pass, View]:
+    """The view of a pass from a level, and the pass that it shows: at level "scalar" another one. See `viz.draw`.
 
     Raises:
         ValueError: an unknown level, no time steps to roll, no single number to lower.
@@ -47,8 +47,8 @@ def view_at(run: Pass, level: Level, steps: Iterable[int] | None, max_nodes: int
     if level == "auto" and wanted is None and not rolled and too_many:
         level = "cell"
     if level == "network" or rolled:
-        return _rolled(run, level, wanted, max_nodes)
-    return _cells(run, wanted, max_nodes) if level == "cell" else build(run, wanted, max_nodes)
+        return run, _rolled(run, level, wanted, max_nodes)
+    return run, _cells(run, wanted, max_nodes) if level == "cell" else build(run, wanted, max_nodes)
 
 
 def _is_wide(times: Counter[int], max_nodes: int) -> bool:
