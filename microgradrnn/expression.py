@@ -266,9 +266,8 @@ class _Reader:
         """One entry, or a row, of an array."""
         self.needs_entries(token, of)
         places = tuple(int(self.whole(token, at, "an entry's place")) for at in self.several("]", token))
-        if isinstance(of, Node):
-            return self.recorded(lambda: of[places], "index", token, of)
-        return self.recorded(lambda: Tensor(of)[places], "index", token)
+        tensor = of if isinstance(of, Tensor) else Tensor(of)
+        return self.recorded(lambda: tensor[places], "index", token, of)
 
     def whole(self, token: _Token, data: Any, what: str) -> Any:
         """Whole numbers: those of entries and of classes, counted from 0."""

@@ -25,11 +25,11 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Computed:
-    """One node's turn in the forward pass.
+    """One operation's turn in the forward pass.
 
     Attributes:
-        node: whose turn it is; all of ``node.inputs`` have had theirs.
-        value: what the graph was computed with: a float, or a copy of an array. A leaf's data may have moved on since.
+        node: its output; whatever it reads is known by then.
+        value: what it was computed to be when the graph was recorded: a float, or a copy of the array.
     """
 
     node: Node
@@ -46,16 +46,16 @@ def recorded_values(root: Node) -> dict[Node, Any]:
 
 
 class Forward:
-    """The forward pass that recorded a graph, one node at a time, forth and back. Nothing is written to a node.
+    """The forward pass that recorded a graph, one operation at a time, forth and back. Nothing is written to a node.
 
-    Inputs come before what reads them, in the order of recording; leaves and constants have a turn too. The values are
-    those of the recording, bit for bit: nothing is computed anew.
+    Operations come in the order of recording, each after what it reads. Leaves and constants have their values from the
+    start, and no turn. The values are those of the recording, bit for bit: nothing is computed anew.
 
     >>> from microgradrnn import Value
     >>> x, y, z = Value(-2.0, "x"), Value(5.0, "y"), Value(-4.0, "z")
     >>> run = Forward(z * (x + y))
-    >>> [(step.node.op.name if step.node.op else step.node.label, step.value) for step in run]
-    [('x', -2.0), ('y', 5.0), ('z', -4.0), ('add', 3.0), ('mul', -12.0)]
+    >>> [(step.node.op.name, step.value) for step in run]
+    [('add', 3.0), ('mul', -12.0)]
     >>> run.back().value, run.step().value, run.done
     (-12.0, -12.0, True)
     """
@@ -65,23 +65,23 @@ class Forward:
             raise TypeError(f"Forward takes a node, such as a loss, not {type(root).__name__}")
         self.root = root
         self._values = recorded_values(root)
-        self.order = list(self._values)
+        self.order = [node for node in self._values if node.op is not None]
         self._count = 0
 
     @property
     def done(self) -> bool:
-        """Whether every node has had its turn."""
+        """Whether every operation has had its turn."""
         return self._count == len(self.order)
 
     def step(self) -> Computed:
-        """The next node's turn. Raises IndexError when the pass is done."""
+        """The next operation's turn. Raises IndexError when the pass is done."""
         if self.done:
-            raise IndexError(f"the forward pass is done: all {len(self.order)} nodes have their values")
+            raise IndexError(f"the forward pass is done: all {len(self.order)} operations have had their turn")
         self._count += 1
         return self._computed(self._count - 1)
 
     def back(self) -> Computed:
-        """Go back by one node and return it. Raises IndexError at the start."""
+        """Undo the last step and return it. Raises IndexError at the start."""
         if not self._count:
             raise IndexError("this is the start of the forward pass: there is no step to undo")
         self._count -= 1
