@@ -15,6 +15,7 @@ from benchmarks.picture_checks import WIDEST, Fault, aspect, faults
 from microgradrnn.console import replacing
 from viz import draw
 from viz.graph.levels import Level
+from viz.paint.look import Edges
 
 LENGTHS = (3, 8, 50)
 LEVELS: tuple[Level, ...] = get_args(Level)
@@ -28,9 +29,11 @@ class Case:
     T: int
     level: Level
     rolled: bool
+    edges: Edges = "auto"
 
     def __str__(self) -> str:
-        return f"{self.name}, T = {self.T}, {self.level}{', rolled' if self.rolled else ''}"
+        more = f"{', rolled' if self.rolled else ''}{', all gradients' if self.edges == 'all' else ''}"
+        return f"{self.name}, T = {self.T}, {self.level}{more}"
 
 
 def cases(names: Any = tuple(ARCHITECTURES), lengths: Any = LENGTHS) -> Iterator[Case]:
@@ -41,6 +44,8 @@ def cases(names: Any = tuple(ARCHITECTURES), lengths: Any = LENGTHS) -> Iterator
                 for rolled in (False, True):
                     if not (name in WITHOUT_TIME and rolled):
                         yield Case(name, T, level, rolled)
+                if level in ("op", "scalar"):
+                    yield Case(name, T, level, rolled=False, edges="all")
 
 
 WITHOUT_TIME = ("one to one", "MLP")
@@ -49,10 +54,10 @@ WITHOUT_TIME = ("one to one", "MLP")
 def checked(case: Case, root: Any) -> list[Fault]:
     """What is wrong with a picture; an exception is a fault too."""
     try:
-        drawing = draw(root, level=case.level, rolled=case.rolled)
+        drawing = draw(root, level=case.level, rolled=case.rolled, edges=case.edges)
         whole = len(drawing.view.steps) in (0, case.T) and case.level in ("op", "scalar") and not case.rolled
         found = faults(drawing, every_use=whole and not drawing.view.notes)
-        if case.T == 8 and (ratio := aspect(drawing)) > WIDEST:
+        if case.T == 8 and case.edges != "all" and (ratio := aspect(drawing)) > WIDEST:
             found.append(("aspect", f"{ratio:.2f} times as wide as high"))
     except Exception as error:  # the table goes on
         return [("error", f"{type(error).__name__}: {error}")]

@@ -8,17 +8,17 @@ from __future__ import annotations
 import itertools
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from viz.draw import Drawing
 from viz.graph.view import View
-from viz.layout.arrange import Arranged, Point, arrange_in_time
-from viz.paint import svg
+from viz.layout.arrange import Arranged, Point
 from viz.paint.figures import captions, figures
 from viz.paint.geometry import Rectangle, around, overlap
+from viz.paint.marks import Mark, marks
 
 Fault = tuple[str, str]
 WIDEST = 3.0
@@ -34,8 +34,9 @@ def faults(drawing: Drawing, every_use: bool) -> list[Fault]:
         every_use: whether every use of a node has an arrow of its own, so that contributions must sum.
     """
     source = drawing.svg()
-    placed = arrange_in_time("draw(root", drawing.view, svg.sizes, "auto")
+    placed = drawing.placed
     found = [*_names(placed.view), *_labels(placed), *_arrows(placed), *_scale(placed.view, source)]
+    found += _marks(placed, marks(placed.view, drawing.look))
     found += [*_outputs(placed.view), *_weights(placed.view), *_inside(placed, source)]
     return found + list(_sums(placed.view)) if every_use else found
 
@@ -78,11 +79,36 @@ def _labels(placed: Arranged) -> Iterator[Fault]:
             (arrow.contribution is not None or arrow.label)
             and placed.view.boxes[arrow.tail].role != "alias"
             and i not in found.places
+            and i not in placed.rooms
         ):
             yield "label", f"the number of arrow {i} is left out"
     for one, two in itertools.combinations(boxes.items(), 2):
         if overlap(one[1], two[1]):
             yield "box", f"boxes {one[0]} and {two[0]} lie on each other"
+
+
+def _marks(placed: Arranged, found: Mapping[int, Mark]) -> Iterator[Fault]:
+    """What stands on arrows lies on no box, no caption, no other arrow, and on nothing else that does."""
+    stand = [(f"box {key}", bounds) for key, bounds in _bounds(placed).items()]
+    stand += [(f"caption {step}", caption.rectangle) for step, caption in captions(placed).items() if caption.text]
+    stand += [(f"the number of arrow {i}", rectangle) for i, rectangle in figures(placed).rectangles.items()]
+    mine = [(i, r) for i, mark in found.items() for r in mark.rectangles(*placed.layout.rooms[i])]
+    for i, rectangle in mine:
+        for name, other in stand:
+            if overlap(rectangle, other):
+                yield "mark", f"what stands on arrow {i} lies on {name}"
+    for (i, one), (j, two) in itertools.combinations(mine, 2):
+        if overlap(one, two):
+            yield "mark", f"what stands on arrows {i} and {j} lies on each other"
+    if not mine:
+        return
+    left, top, right, bottom = np.array([rectangle for _, rectangle in mine]).T
+    for k, path in placed.layout.arrows.items():
+        x, y = np.array(list(_along(path))).T
+        inside = (left < x[:, None]) & (x[:, None] < right) & (top < y[:, None]) & (y[:, None] < bottom)
+        for m in np.flatnonzero(inside.any(axis=0)):
+            if mine[m][0] != k:
+                yield "mark", f"arrow {k} runs through what stands on arrow {mine[m][0]}"
 
 
 def _arrows(placed: Arranged) -> Iterator[Fault]:

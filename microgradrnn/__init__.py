@@ -19,13 +19,14 @@ from microgradrnn.lowering import lower
 from microgradrnn.nn.module import Parameter
 from microgradrnn.ops import Op
 from microgradrnn.program import compile, compiled  # noqa: A004 - a graph's, as in PyTorch and re
-from microgradrnn.stepping import Backprop
+from microgradrnn.stepping import Backprop, Forward
 
 numpy_functions.connect()
 
 __version__ = "0.1.0"
 __all__ = [
     "Backprop",
+    "Forward",
     "Node",
     "Op",
     "Parameter",

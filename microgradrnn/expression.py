@@ -9,7 +9,10 @@ The grammar, from what binds least to what binds most; operators of one line go 
     *  /  @
     -x  +x
     **  ^
+    x[i]  x[i, j]
     a number, a name, a function of some arguments, a list of numbers, or anything in brackets
+
+Entries and classes are counted from 0, and are whole numbers: no names.
 
 Numbers and operators may also be written as the pictures write them: −, ×, ·, ², ³.
 """
@@ -17,20 +20,25 @@ Numbers and operators may also be written as the pictures write them: −, ×, �
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from microgradrnn import ops
 from microgradrnn.engine import Node, Tensor, Value, record
+from microgradrnn.functional.losses import cross_entropy
 from microgradrnn.ops import Op
 
 LONGEST, DEEPEST = 10_000, 100
 """How many characters an expression may have, and how many brackets, signs and powers may stand in one another."""
 
 FUNCTIONS = ("tanh", "sigmoid", "relu", "exp", "log", "sqrt", "abs", "sin", "cos", "max", "min", "sum")
+
+OF_VECTORS = ("softmax", "cross_entropy")
+"""Functions of a list of numbers, such as the scores of three classes."""
 
 _TOKEN = re.compile(
     r"(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)|(?P<name>[^\W\d²³][^\W²³]*)"
@@ -81,6 +89,10 @@ def graph(expression: str, values: Mapping[str, Any]) -> Node:
     >>> f.backward()
     >>> f.data, [node.label for node in f.inputs[1].inputs]
     (-12.0, ['x', 'y'])
+    >>> apart = graph("-log(softmax(y)[2])", {"y": [1, 2, 3]})
+    >>> fused = graph("cross_entropy(y, 2)", {"y": [1, 2, 3]})
+    >>> round(apart.item(), 4), round(fused.item(), 4)
+    (0.4076, 0.4076)
     """
     leaves = {name: _leaf(name, value) for name, value in values.items()}
     reader = _Reader(expression, leaves)
@@ -179,6 +191,10 @@ class _Reader:
                 self.next += 1
                 left = self.apply(ops.POW, token, left, 2.0 if token.text == "²" else 3.0)
                 continue
+            if token.text == "[":
+                self.next += 1
+                left = self.entry(token, left)
+                continue
             binds, op = _BINARY.get(token.text, (-1, ops.ADD))
             if binds < level:
                 break
@@ -211,7 +227,7 @@ class _Reader:
         raise self.error(what, token.position)
 
     def named(self, token: _Token) -> Node:
-        if token.text in FUNCTIONS:
+        if token.text in FUNCTIONS + OF_VECTORS:
             raise self.error(f"{token.text} is a function: write {token.text}(...)", token.position)
         if token.text not in self.leaves:
             raise self.error(f"{token.text} has no value", token.position)
@@ -219,8 +235,8 @@ class _Reader:
         return self.leaves[token.text]
 
     def call(self, token: _Token) -> Any:
-        if token.text not in FUNCTIONS:
-            reason = f"{token.text} is no function; there are {', '.join(FUNCTIONS)}"
+        if token.text not in FUNCTIONS + OF_VECTORS:
+            reason = f"{token.text} is no function; there are {', '.join(FUNCTIONS + OF_VECTORS)}"
             raise self.error(reason, token.position)
         arguments = self.several(")", token)
         if token.text in _REDUCTIONS:
@@ -228,9 +244,43 @@ class _Reader:
             if len(arguments) > 1:
                 return self.apply(over_inputs, token, *arguments)
             return self.apply(over_entries, token, *arguments, axis=None, keepdims=False)
+        if token.text == "cross_entropy":
+            return self.cross_entropy(token, arguments)
         if len(arguments) > 1:
             raise self.error(f"{token.text} takes one argument, not {len(arguments)}", token.position)
+        if token.text == "softmax":
+            self.needs_entries(token, arguments[0])
+            return self.apply(ops.SOFTMAX, token, arguments[0], axis=-1)
         return self.apply(ops.OPS[token.text], token, *arguments)
+
+    def cross_entropy(self, token: _Token, arguments: list[Any]) -> Any:
+        if len(arguments) != 2:
+            reason = f"cross_entropy takes scores and the right class, not {len(arguments)} argument"
+            raise self.error(f"{reason}{'s' * (len(arguments) != 1)}: cross_entropy(y, 2)", token.position)
+        logits, classes = arguments
+        self.needs_entries(token, logits)
+        right = self.whole(token, classes, "the class of cross_entropy")
+        return self.recorded(partial(cross_entropy, logits, right), token.text, token, logits)
+
+    def entry(self, token: _Token, of: Any) -> Any:
+        """One entry, or a row, of an array."""
+        self.needs_entries(token, of)
+        places = tuple(int(self.whole(token, at, "an entry's place")) for at in self.several("]", token))
+        tensor = of if isinstance(of, Tensor) else Tensor(of)
+        return self.recorded(lambda: tensor[places], "index", token, of)
+
+    def whole(self, token: _Token, data: Any, what: str) -> Any:
+        """Whole numbers: those of entries and of classes, counted from 0."""
+        if isinstance(data, Node) or not np.array_equal(data, np.round(data)) or np.any(np.asarray(data) < 0):
+            raise self.error(f"{what} is a whole number, counted from 0, and no name", token.position)
+        return np.asarray(data).astype(int)
+
+    def needs_entries(self, token: _Token, data: Any) -> None:
+        if np.ndim(data.data if isinstance(data, Node) else data) == 0:
+            what = "[...]" if token.text == "[" else token.text
+            raise self.error(
+                f"{what} is of a list of numbers, such as y=[1,2,3], and this is one number", token.position
+            )
 
     def array(self, token: _Token) -> Any:
         entries = self.several("]", token)
@@ -250,12 +300,16 @@ class _Reader:
 
     def apply(self, op: Op, token: _Token, *operands: Any, **params: Any) -> Any:
         """The op applied; to numbers alone it gives a number, as in Python, and leaves no trace in the graph."""
+        return self.recorded(partial(record, op, *operands, **params), op.name, token, *operands)
+
+    def recorded(self, make: Callable[[], Node], what: str, token: _Token, *operands: Any) -> Any:
+        """A node that is made of operands; of numbers alone what it comes to."""
         try:
             with np.errstate(all="ignore"):
-                node: Node = record(op, *operands, **params)
-        except (ValueError, IndexError) as error:
+                node = make()
+        except (TypeError, ValueError, IndexError) as error:
             raise self.error(str(error), token.position) from error
-        self.finite(node.data, op.name, token)
+        self.finite(node.data, what, token)
         if any(isinstance(x, Node) for x in operands):
             return node
         return node.item() if node.ndim == 0 else node.data

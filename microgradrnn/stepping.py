@@ -1,6 +1,7 @@
-"""Stepping through a backward pass: the visits that `backward` makes, one at a time, forth and back.
+"""Stepping through a graph, one node at a time, forth and back: first the forward pass, then the backward pass.
 
-- `Edge`: what one edge carries. `Visit`: one node's turn.
+- `Computed`: one node's turn in the forward pass. `recorded_values`: all of them. `Forward`: goes through them.
+- `Edge`: what one edge carries. `Visit`: one node's turn in the backward pass.
 - `walk`: the visits of a pass that leaves no trace. `Backprop`: a pass that goes forth and back.
 """
 
@@ -16,10 +17,83 @@ from numpy.typing import NDArray
 
 from microgradrnn.backprop import local_gradient, order, seed, store, visit
 from microgradrnn.convert import as_array, handed_out
-from microgradrnn.engine import Node
+from microgradrnn.engine import Node, ancestors
 from microgradrnn.ops import Scattered
 
 Array = NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Computed:
+    """One operation's turn in the forward pass.
+
+    Attributes:
+        node: its output; whatever it reads is known by then.
+        value: what it was computed to be when the graph was recorded: a float, or a copy of the array.
+    """
+
+    node: Node
+    value: Any
+
+
+def recorded_values(root: Node) -> dict[Node, Any]:
+    """What ``root`` and every node behind it held when the graph was recorded, inputs before what reads them."""
+    values: dict[Node, Any] = {}
+    for node in ancestors(root):  # what a node was computed with is kept by itself; of the root nobody has read yet
+        values.setdefault(node, node._data)
+        values.update(zip(node.inputs, node.xs, strict=True))
+    return values
+
+
+class Forward:
+    """The forward pass that recorded a graph, one operation at a time, forth and back. Nothing is written to a node.
+
+    Operations come in the order of recording, each after what it reads. Leaves and constants have their values from the
+    start, and no turn. The values are those of the recording, bit for bit: nothing is computed anew.
+
+    >>> from microgradrnn import Value
+    >>> x, y, z = Value(-2.0, "x"), Value(5.0, "y"), Value(-4.0, "z")
+    >>> run = Forward(z * (x + y))
+    >>> [(step.node.op.name, step.value) for step in run]
+    [('add', 3.0), ('mul', -12.0)]
+    >>> run.back().value, run.step().value, run.done
+    (-12.0, -12.0, True)
+    """
+
+    def __init__(self, root: Node) -> None:
+        if not isinstance(root, Node):
+            raise TypeError(f"Forward takes a node, such as a loss, not {type(root).__name__}")
+        self.root = root
+        self._values = recorded_values(root)
+        self.order = [node for node in self._values if node.op is not None]
+        self._count = 0
+
+    @property
+    def done(self) -> bool:
+        """Whether every operation has had its turn."""
+        return self._count == len(self.order)
+
+    def step(self) -> Computed:
+        """The next operation's turn. Raises IndexError when the pass is done."""
+        if self.done:
+            raise IndexError(f"the forward pass is done: all {len(self.order)} operations have had their turn")
+        self._count += 1
+        return self._computed(self._count - 1)
+
+    def back(self) -> Computed:
+        """Undo the last step and return it. Raises IndexError at the start."""
+        if not self._count:
+            raise IndexError("this is the start of the forward pass: there is no step to undo")
+        self._count -= 1
+        return self._computed(self._count)
+
+    def __iter__(self) -> Iterator[Computed]:
+        while not self.done:
+            yield self.step()
+
+    def _computed(self, at: int) -> Computed:
+        node = self.order[at]
+        return Computed(node, copy.copy(handed_out(self._values[node])))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from microgradrnn import Tensor, Value
+from microgradrnn.engine import ancestors
 from microgradrnn.expression import DEEPEST, LONGEST, ExpressionError, calculate, graph
 
 VALUES = {"a": 0.7, "b": -1.3, "c": 2.1}
@@ -60,6 +61,13 @@ def test_an_expression_is_worth_what_python_finds(text):
         ("min(3, 1, 2)", 1.0),
         ("max([3, 1, 2])", 3.0),
         ("sum(1, 2, 3) + sum([4, 5])", 15.0),
+        ("[4, 5, 6][1]", 5.0),
+        ("-[4, 5][1]^2", -25.0),
+        ("[[1, 2], [3, 4]][1, 0]", 3.0),
+        ("[[1, 2], [3, 4]][1][0]", 3.0),
+        ("softmax([0, 0, 0, 0])[3]", 0.25),
+        ("cross_entropy([0, 0], 1)", math.log(2)),
+        ("cross_entropy([[0, 0], [0, 0]], [1, 0])", math.log(2)),
     ],
 )
 def test_operators_bind_as_in_mathematics(text, expected):
@@ -196,3 +204,36 @@ def test_any_text_is_either_a_number_or_an_error_with_a_place_in_it(text):
         return
     assert 0 <= error.position <= len(text)
     assert "^" in str(error)
+
+
+def test_softmax_with_log_loss_apart_and_as_one():
+    """The gradient is S − 1[m], worked out here by hand."""
+    y = np.array([1.0, 2.0, 3.0])
+    expected = np.exp(y) / np.exp(y).sum() - [0, 0, 1]
+    for text in ("cross_entropy(y, 2)", "-log(softmax(y)[2])"):
+        f = graph(text, {"y": y})
+        f.backward()
+        (leaf,) = {node for node in ancestors(f) if node.label == "y"}
+        np.testing.assert_allclose(leaf.grad, expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("softmax(x)", "softmax is of a list of numbers"),
+        ("x[0]", r"\[...\] is of a list of numbers"),
+        ("y[x]", "whole number, counted from 0, and no name"),
+        ("y[0.5]", "whole number"),
+        ("y[-1]", "whole number, counted from 0"),
+        ("y[7]", "7"),
+        ("cross_entropy(y)", "scores and the right class, not 1 argument: cross_entropy"),
+        ("cross_entropy(y, 1, 2)", "not 3 arguments"),
+        ("cross_entropy(y, 3)", "3"),
+        ("cross_entropy(y, x)", "the class of cross_entropy is a whole number"),
+        ("cross_entropy(x, 0)", "cross_entropy is of a list of numbers"),
+        ("cross_entropy", r"write cross_entropy\(...\)"),
+    ],
+)
+def test_what_is_wrong_with_lists_and_classes_is_said(text, said):
+    with pytest.raises(ExpressionError, match=said):
+        graph(f"sum({text}) + x + y[0]", {"x": 2.0, "y": [1.0, 2.0, 3.0]})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable
-from functools import cached_property
+from functools import cached_property, partial
 from html import escape
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -15,13 +15,17 @@ from .draw_more import and_more
 from .figure import Figure, FigureOptions, figure
 from .graph.levels import Level, view_at
 from .graph.view import View
-from .layout.arrange import arrange_in_time
+from .layout.arrange import Arranged, arrange_in_time
 from .paint import dot, pdf, svg
 from .paint.figure_marks import Theme
+from .paint.look import PLAIN, Direction, Edges, Labels, Look
+from .paint.look import look as look_of
+from .paint.marks import rooms
 from .paint.picture import fitting
 from .paint.png import on_paper, png
 from .passes import Pass, so_far
 from .words.as_text import every_visit
+from .words.visits import Words
 
 _HTML = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title></head>
@@ -38,6 +42,7 @@ class Drawing:
 
     Attributes:
         view: what is drawn.
+        look: what its arrows show.
         source: the same as DOT, to take elsewhere.
     """
 
@@ -49,8 +54,9 @@ class Drawing:
         format: str,  # noqa: A002 - as below
         extras: svg.Extras,
         figure: Figure | None = None,
+        look: Look = PLAIN,
     ) -> None:
-        self._run, self.view, self._rankdir, self._format = run, view, rankdir, format
+        self._run, self.view, self._rankdir, self._format, self.look = run, view, rankdir, format, look
         self._extras, self._figure = extras, figure
         self.source = dot.source(view, "BT" if view.steps else "LR" if rankdir == "auto" else rankdir)
         self._prefix = f"d{_next_drawing()}-"
@@ -63,9 +69,15 @@ class Drawing:
     def _svg(self) -> str:
         if self._figure is not None:
             return self._figure.svg(self._prefix)
-        placed = arrange_in_time("draw(root", self.view, svg.sizes, self._rankdir)
+        return svg.paint(self.placed, self._prefix, look=self.look, extras=self._extras)
+
+    @cached_property
+    def placed(self) -> Arranged:
+        """Where everything stands in a full picture."""
+        sizes, on_arrows = partial(svg.sizes, look=self.look), partial(rooms, look=self.look)
+        placed = arrange_in_time("draw(root", self.view, sizes, self._rankdir, on_arrows)
         self.view = placed.view
-        return svg.paint(placed, self._prefix, extras=self._extras)
+        return placed
 
     def png(self) -> bytes:
         """The picture as PNG: two pixels a point, or, of a figure, 300 pixels an inch."""
@@ -133,6 +145,10 @@ def draw(
     rolled: bool = False,
     rankdir: str = "auto",
     format: str = "svg",  # noqa: A002 - the graphviz package's name
+    edges: Edges = "auto",
+    labels: Labels = "ends",
+    direction: Direction = "forward",
+    visits: bool = False,
     style: Style = "full",
     width: str | None = None,
     numbers: bool | None = None,
@@ -158,6 +174,13 @@ def draw(
             arrows, and only their gradients are shown, the sums over t.
         rankdir: which way a graph without time runs: LR, TB, BT, RL, or "auto": LR, and BT where that is too wide.
         format: what `Drawing.render` writes unless told: svg or png.
+        edges: "all": on each arrow upstream at its head, local on it, downstream at its tail. "contribution": what is
+            downstream alone. "auto": "all" where the picture has at most 16 arrows, none with more than 4 numbers at
+            an end.
+        labels: "ends": as above. "above_below": above each arrow the value that it carries, below it the gradients; a
+            box with one arrow has none of its own then.
+        direction: "both": beside each arrow a light one of the backward pass, with the gradients.
+        visits: whether each box has the number of its turn in the backward pass.
         style: "full" shows every number. "figure" is for slides, papers and books: inputs, states, outputs and losses
             as textbooks draw them, weights on the arrows, type of at least 9 points. Steps that do not fit are left
             out unless ``steps`` asks for them.
@@ -204,6 +227,10 @@ def draw(
     wanted = None if steps is None else tuple(steps)
     run = so_far(root)
     if style == "figure":
+        full = {"edges": edges != "auto", "labels": labels != "ends", "direction": direction != "forward"}
+        for name, given in (full | {"visits": visits}).items():
+            if given:
+                raise ValueError(f"draw: {name}= goes with style='full'")
         options = FigureOptions(
             level=level,
             steps=wanted,
@@ -219,11 +246,13 @@ def draw(
         )
         made = figure(run, options)
         return Drawing(run, made.view, rankdir, format, svg.Extras(), made)
-    for name, given in (("width", width), ("numbers", numbers), ("path", path)):
-        if given is not None:
+    for name, given in (("width", width is not None), ("numbers", numbers is not None), ("path", path is not None)):
+        if given:
             raise ValueError(f"draw: {name}= goes with style='figure'")
     extras = svg.Extras(panel is not False, legend is not False, theme or "auto")
-    return Drawing(run, view_at(run, level, wanted, max_nodes, rolled), rankdir, format, extras)
+    shown, view = view_at(run, level, wanted, max_nodes, rolled)
+    look = look_of(view, Words(shown), edges, labels, direction, visits)
+    return Drawing(run, view, rankdir, format, extras, look=look)
 
 
 def draw_dot(root: Node, format: str = "svg", rankdir: str = "LR") -> Drawing:  # noqa: A002 - micrograd's name

@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 
 from microgradrnn import Parameter
-from microgradrnn.engine import Node, ancestors
+from microgradrnn.engine import Node
 from microgradrnn.loops import Loop, Times, time_steps
-from microgradrnn.stepping import Edge, Visit, walk
+from microgradrnn.stepping import Edge, Visit, recorded_values, walk
 
 from .names import choosing, names
 
@@ -169,12 +169,8 @@ class Pass:
 
 def forward(root: Node) -> Pass:
     """The run that recorded the graph, without any gradient."""
-    nodes = ancestors(root)
-    values: dict[Node, Any] = {}
-    for node in nodes:  # what a node was computed with is kept by itself; of the root nobody has read anything yet
-        values.setdefault(node, node._data)
-        values.update(zip(node.inputs, node.xs, strict=True))
-    return Pass(root, tuple(nodes), values, names(values))
+    values = recorded_values(root)
+    return Pass(root, tuple(values), values, names(values))
 
 
 def whole(root: Node, upstream: Any = None) -> Pass:

@@ -90,13 +90,16 @@ MaxNodes = Annotated[
         'step "z*(x+y)" x=-2 y=5 z=-4',
         'step "tanh(w*x + b)" w=0.5 x=-1.2 b=0.3 --quiz',
         'step "sum(tanh(W @ x))" "W=[[1,2],[3,4]]" "x=[0.1,-0.2]" | less',
+        'step "cross_entropy(y, 2)" "y=[1,2,3]"',
+        'step "-log(softmax(y)[2])" "y=[1,2,3]"',
         "step run --text hello",
     ),
 )
 def step(expression: ExpressionOrRun, values: Values = None, text: Text = None, quiz: Quiz = False) -> None:
     """Step through the backward pass in the terminal, one visit a screen; piped, print all visits.
 
-    Operators are + - * / @ ** ^, functions tanh sigmoid relu exp log sqrt abs max min sum.
+    Operators are + - * / @ ** ^, functions tanh sigmoid relu exp log sqrt abs sin cos max min sum,
+    of lists softmax and cross_entropy(scores, class); y[2] is an entry. Both count from 0.
     With --text, of a trained network's loss: step RUN --text hello.
     """
     from viz.step import step
@@ -113,6 +116,8 @@ def step(expression: ExpressionOrRun, values: Values = None, text: Text = None, 
         'draw "z*(x+y)" x=-2 y=5 z=-4',
         'draw "relu(w*x + b)" w=0.5 x=3 b=1 -o neuron.png',
         'draw "sum(tanh(W @ x))" "W=[[1,2],[3,4]]" "x=[0.1,-0.2]" --level scalar -o numbers.svg',
+        'draw "-log(softmax(y)[2])" "y=[1,2,3]" --edges all --visits -o softmax.svg',
+        'draw "z*(x+y)" x=-2 y=5 z=-4 --labels above_below --direction both -o chain.svg',
         "draw run --text hello --level cell -o cells.svg",
         "draw run --text hello --steps 1,4 -o steps.svg",
         "draw run --text hello --rolled -o rolled.svg",
@@ -154,6 +159,20 @@ def draw(
     theme: Annotated[
         Literal["light", "dark", "auto"] | None, typer.Option(help="The ground and colours.", show_default=False)
     ] = None,
+    edges: Annotated[
+        Literal["auto", "contribution", "all"],
+        typer.Option(help="On each arrow upstream, local and downstream, or what it contributes alone."),
+    ] = "auto",
+    labels: Annotated[
+        Literal["ends", "above_below"], typer.Option(help="Numbers on the arrows, or values above and gradients below.")
+    ] = "ends",
+    direction: Annotated[
+        Literal["forward", "both"],
+        typer.Option(help="Whether light arrows of the backward pass run beside the others."),
+    ] = "forward",
+    visits: Annotated[
+        bool, typer.Option("--visits", help="Number the boxes in the order of the backward pass.")
+    ] = False,
 ) -> None:
     """Draw the graph with its values and gradients.
 
@@ -173,6 +192,10 @@ def draw(
             steps,
             max_nodes,
             rolled,
+            edges=edges,
+            labels=labels,
+            direction=direction,
+            visits=visits,
             style=style,
             width=width,
             numbers=numbers,

@@ -276,9 +276,10 @@ class _Builder:
             tail = self.keys[x]
         else:
             tail, contribution = self._gap(x, head), None
-        visit = self.run.turns.get(node) if contribution is not None else None
+        known = contribution is not None
+        visit, edge = (self.run.turns.get(node), self.run.edges.get((node, slot))) if known else (None, None)
         tooltip = tooltips.of_edge(self.run, node, slot)
-        self._add_arrow(Arrow(tail, head, contribution, tooltip, visit, weight=self._weight(node, slot)))
+        self._add_arrow(Arrow(tail, head, contribution, tooltip, visit, weight=self._weight(node, slot), edge=edge))
 
     def _weight(self, node: Node, slot: int) -> str:
         """The name of the weight that a node multiplies one of its inputs by, or looks it up in; else empty."""

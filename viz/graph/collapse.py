@@ -43,7 +43,12 @@ def cells(view: View) -> View:
     count = Counter(group for group, _ in made)
     several = {box.key: (i, len(found)) for found in _side_by_side(members, exits) for i, box in enumerate(found)}
     arrows = [
-        replace(arrow, output=output.get(arrow.tail), contribution=_entry(arrow.contribution, several.get(arrow.tail)))
+        replace(
+            arrow,
+            output=output.get(arrow.tail),
+            contribution=_entry(arrow.contribution, several.get(arrow.tail)),
+            edge=None if arrow.tail in several or groups[arrow.head] in made else arrow.edge,
+        )
         for arrow in view.arrows
     ]
     inside: dict[int, list[Any]] = {}
@@ -292,6 +297,7 @@ def one_arrow(arrows: list[Arrow]) -> Arrow:
         visit=max((arrow.visit for arrow in known if arrow.visit is not None), default=None),
         tooltip=Tooltip.of_all(arrow.tooltip for arrow in arrows[:8]),
         weight=", ".join(dict.fromkeys(arrow.weight for arrow in arrows if arrow.weight)),
+        edge=None,
     )
 
 

@@ -25,8 +25,8 @@ MOST_COLUMNS = 12
 Level = Literal["auto", "network", "cell", "op", "scalar"]
 
 
-def view_at(run: Pass, level: Level, steps: Iterable[int] | None, max_nodes: int, rolled: bool) -> View:
-    """The view of a pass from a level; see `viz.draw`.
+def view_at(run: Pass, level: Level, steps: Iterable[int] | None, max_nodes: int, rolled: bool) -> tuple[Pass, View]:
+    """The view of a pass from a level, and the pass that it shows: at level "scalar" another one. See `viz.draw`.
 
     Raises:
         ValueError: an unknown level, no time steps to roll, no single number to lower.
@@ -52,8 +52,8 @@ def view_at(run: Pass, level: Level, steps: Iterable[int] | None, max_nodes: int
         view = _cells(run, wanted, max_nodes) if level == "cell" else build(run, wanted, max_nodes)
     if level in ("network", "cell") and not has_scopes:
         note = "no scope was recorded, so each node has a box of its own: scope(name) gathers what belongs together"
-        return replace(view, notes=(*view.notes, note))
-    return view
+        return run, replace(view, notes=(*view.notes, note))
+    return run, view
 
 
 def _is_wide(times: Counter[int], max_nodes: int) -> bool:

@@ -159,7 +159,7 @@ def _one_name(names: list[str]) -> str:
 def _over_time(arrows: list[Arrow], _: Hashable) -> Arrow:
     """One arrow for those of all steps. Only a weight's contributions are one thing that adds up."""
     first = one_arrow(arrows)
-    return replace(first, label=first.weight)
+    return replace(first, label=first.weight, edge=None)
 
 
 def _without_weights_on_arrows(view: View) -> View:

@@ -13,6 +13,8 @@ from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from microgradrnn.stepping import Edge
+
 Role = Literal["data", "leaf", "parameter", "alias", "op", "loss", "root", "gap", "cell"]
 Place = int | Literal["before", "after"]
 """Which part of the picture a box stands in: a time step's column, or what comes before or after all steps."""
@@ -109,7 +111,8 @@ class Arrow:
     ``output`` is which output of its box it leaves, where that has any. ``weight`` is the name of the weight that the
     reader multiplies the input by, if there is one; a rolled picture, where states have no contributions, shows it as
     the arrow's ``label``. There an arrow that leads from one step ``back`` into the next one starts and ends in one
-    column. ``cut``: no gradient flows, for the input was detached.
+    column. ``cut``: no gradient flows, for the input was detached. ``edge`` is what one edge slot carried; None where
+    nothing is known, or the arrow stands for several.
     """
 
     tail: int
@@ -122,6 +125,7 @@ class Arrow:
     weight: str = ""
     label: str = ""
     cut: bool = False
+    edge: Edge | None = None
 
 
 @dataclass(frozen=True)

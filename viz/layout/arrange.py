@@ -6,18 +6,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from ..graph.collapse import nearest
 from ..graph.view import View
 from .columns import WIDEST, in_columns
 from .engine import LayoutTimeoutError
 from .groups import weight
-from .positions import Layout, Point, Sizes, positions
+from .positions import Layout, Point, Run, Sizes, positions
+from .rooms import Room, Roomy, runs
 from .skeleton import skeleton
 
-__all__ = ["Arranged", "Layout", "Point", "Sizes", "arrange", "arrange_in_time"]
+__all__ = ["Arranged", "Layout", "Point", "Room", "Run", "Sizes", "arrange", "arrange_in_time"]
 
 NARROW = 1100.0
 """A picture no wider than that fits on a screen as it is, whatever its height."""
@@ -26,26 +27,31 @@ FEW = 30
 """So many boxes are laid out at once, where all of them took too long."""
 
 
-def arrange(view: View, sizes: Sizes, rankdir: str, seconds: float = 20.0) -> Layout:
-    """Positions for everything in ``view``, whose boxes have the given sizes.
+def arrange(
+    view: View, sizes: Sizes, rankdir: str, rooms: Mapping[int, Room] | None = None, seconds: float = 20.0
+) -> Layout:
+    """Positions for everything in ``view``, whose boxes have the given sizes, and ``rooms`` for what is on arrows.
 
     Of ``rankdir`` "auto" a graph without time runs from left to right, and upwards where that would be too wide.
 
     Raises:
         RuntimeError: Graphviz refused, or all of it took longer than ``seconds`` (`LayoutTimeoutError`).
     """
-    if view.steps:
-        return in_columns(view, sizes, seconds)
     if rankdir == "auto":
-        found = _without_time(view, sizes, "LR", seconds)
-        too_wide = found.width > max(WIDEST * found.height, NARROW)
-        return _without_time(view, sizes, "BT", seconds) if too_wide else found
-    return _without_time(view, sizes, rankdir, seconds)
+        found = arrange(view, sizes, "LR", rooms, seconds)
+        too_wide = not view.steps and found.width > max(WIDEST * found.height, NARROW)
+        return arrange(view, sizes, "BT", rooms, seconds) if too_wide else found
+    roomy = Roomy(view, sizes, rooms or {}, runs(view, rankdir))
+    return roomy.joined(_arranged(roomy, rankdir, seconds))
 
 
-def _without_time(view: View, sizes: Sizes, rankdir: str, seconds: float) -> Layout:
+def _arranged(roomy: Roomy, rankdir: str, seconds: float) -> Layout:
+    view, sizes, through = roomy.view, roomy.sizes, roomy.rooms.keys()
+    if view.steps:
+        return in_columns(view, sizes, roomy.runs, seconds, through)
     edges = [(arrow.tail, arrow.head, weight(view, arrow)) for arrow in view.arrows]
-    dot = skeleton(sizes, edges, rankdir=rankdir, ranksep=46 if rankdir in ("TB", "BT") else 66)
+    between = 34 if through else 46 if rankdir in ("TB", "BT") else 66
+    dot = skeleton(sizes, edges, rankdir=rankdir, ranksep=between, through=through)
     found = positions(dot, [edge[:2] for edge in edges], seconds)
     layout = Layout(width=found.width, height=found.height)
     layout.boxes = found.centres
@@ -55,14 +61,21 @@ def _without_time(view: View, sizes: Sizes, rankdir: str, seconds: float) -> Lay
 
 @dataclass(frozen=True)
 class Arranged:
-    """A view, the sizes of its boxes, and where everything stands."""
+    """A view, the sizes of its boxes, where everything stands, and the sizes of the rooms on arrows."""
 
     view: View
     sizes: Sizes
     layout: Layout
+    rooms: Mapping[int, Room] = field(default_factory=dict)
 
 
-def arrange_in_time(who: str, view: View, sizes: Callable[[View], Sizes], rankdir: str) -> Arranged:
+def arrange_in_time(
+    who: str,
+    view: View,
+    sizes: Callable[[View], Sizes],
+    rankdir: str,
+    rooms: Callable[[View], Mapping[int, Room]] = lambda view: {},
+) -> Arranged:
     """Positions for everything in a view, or only for what is nearest to its root; then it says so.
 
     Args:
@@ -70,10 +83,15 @@ def arrange_in_time(who: str, view: View, sizes: Callable[[View], Sizes], rankdi
         view: what is drawn.
         sizes: how large the boxes of a view are.
         rankdir: which way a graph without time runs.
+        rooms: how much room its arrows need for what stands on them.
     """
+
+    def arranged(view: View) -> Arranged:
+        of_boxes, on_arrows = sizes(view), rooms(view)
+        return Arranged(view, of_boxes, arrange(view, of_boxes, rankdir, on_arrows), on_arrows)
+
     try:
-        return Arranged(view, found := sizes(view), arrange(view, found, rankdir))
+        return arranged(view)
     except LayoutTimeoutError as late:
         note = f"{late}: only the {FEW} boxes nearest to the root are shown; {who}, steps=…, max_nodes=…) picks"
-        view = nearest(view, FEW, note)
-        return Arranged(view, found := sizes(view), arrange(view, found, rankdir))
+        return arranged(nearest(view, FEW, note))

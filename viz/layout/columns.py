@@ -7,11 +7,11 @@ gutters and above each row is a channel, through which arrows from group to grou
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 
 from ..graph.view import Place, View
 from .groups import Group, groups
-from .positions import Layout, Point, Sizes
+from .positions import Layout, Point, Run, Sizes
 from .routes import Router, Site
 
 GUTTER, PADDING, HEAD, FOOT = 56.0, 16.0, 40.0, 16.0
@@ -19,13 +19,15 @@ WIDEST = 2.5
 """Columns go on in a further row where the picture would be more than so many times as wide as high."""
 
 
-def in_columns(view: View, sizes: Sizes, seconds: float) -> Layout:
-    """Positions for everything in a view that has time steps.
+def in_columns(
+    view: View, sizes: Sizes, runs: Sequence[Run], seconds: float, through: Set[int] = frozenset()
+) -> Layout:
+    """Positions for everything in a view that has time steps; the arguments are those of `groups`.
 
     Raises:
         RuntimeError: Graphviz refused, or all of it took longer than ``seconds`` (`LayoutTimeoutError`).
     """
-    return _Columns(view, sizes, groups(view, sizes, seconds)).layout()
+    return _Columns(view, sizes, groups(view, sizes, runs, seconds, through)).layout()
 
 
 class _Columns:
@@ -101,7 +103,7 @@ class _Columns:
 
     def _are_first_states(self) -> bool:
         group = self.groups["before"]
-        return bool(group.boxes) and not group.straight and not group.beside
+        return bool(group.boxes) and not group.arrows
 
     def _first_states(self, keys: list[int]) -> dict[int, Point]:
         """First states, one under the other, each at the height of what reads it, so that its arrow runs straight."""
@@ -152,10 +154,9 @@ class _Columns:
         for key, (x, y) in self.boxes[place].items():
             self.out.boxes[key] = (x + left, y + foot)
         padding, dy = (PADDING if isinstance(place, int) else 0.0), foot + self._lift(place)
-        turned = set(group.beside)
         for i, path in zip(group.arrows, group.found.paths, strict=True):
             moved = [(x + left + padding, y + dy) for x, y in path]
-            self.out.arrows[i] = moved[::-1] if i in turned else moved
+            self.out.arrows[i] = moved[::-1] if i in group.turned else moved
         if isinstance(place, int):
             _, top, _, height = self.out.columns[place]
             self.out.columns[place] = (left, top, self._width(place), height)

@@ -8,16 +8,20 @@ from __future__ import annotations
 import math
 import time
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
+from functools import partial
 
 from ..graph.view import Arrow, Box, Place, View
-from .positions import Positions, Sizes, positions
+from .positions import Positions, Run, Sizes, positions
 from .skeleton import ROOM, skeleton
 
 MANY, WIDEST, LEAF_DEPTH = 30, 2.5, 3
 """Where a group of many boxes would be more than so many times as wide as high, its leaves stand on so many levels in
 turn, and if that is not enough there is more room between levels."""
+
+BETWEEN_ROOMS = 18.0
+"""Between levels where each second one is of rooms on arrows."""
 
 
 def weight(view: View, arrow: Arrow) -> int:
@@ -30,24 +34,30 @@ class Group:
     """The boxes of one group, the arrows among them, and where Graphviz puts them, numbered as they stand here."""
 
     boxes: list[int]  # from the left: see _from_the_left
-    straight: list[int]
-    beside: list[int]  # arrows of weights and targets, which stand at the right of what reads them
+    arrows: list[int]
+    turned: frozenset[int]  # arrows that run to the left, whose paths Graphviz gives from the left all the same
     found: Positions
 
-    @property
-    def arrows(self) -> list[int]:
-        """All of them, as `found` has their paths."""
-        return self.straight + self.beside
 
+def groups(
+    view: View, sizes: Sizes, runs: Sequence[Run], seconds: float, through: Set[int] = frozenset()
+) -> dict[Place, Group]:
+    """Every group of a view; one without boxes is empty.
 
-def groups(view: View, sizes: Sizes, seconds: float) -> dict[Place, Group]:
-    """Every group of a view; one without boxes is empty."""
-    return _Groups(view, sizes, seconds).all()
+    Args:
+        view: what is drawn.
+        sizes: of its boxes.
+        runs: which way each arrow runs: to the left or right, from a box on the same level, or up.
+        seconds: how long Graphviz may take.
+        through: boxes that arrows run straight through.
+    """
+    return _Groups(view, sizes, runs, seconds, through).all()
 
 
 class _Groups:
-    def __init__(self, view: View, sizes: Sizes, seconds: float) -> None:
+    def __init__(self, view: View, sizes: Sizes, runs: Sequence[Run], seconds: float, through: Set[int]) -> None:
         self.view, self.sizes, self.deadline = view, sizes, time.monotonic() + seconds
+        self.runs, self.through = runs, through
         self.known: dict[str, Positions] = {}
         self.standing: dict[Place, dict[int, Box]] = defaultdict(dict)
         for box in view.boxes:
@@ -67,18 +77,13 @@ class _Groups:
 
     def _group(self, place: Place) -> Group:
         boxes, inner = self.standing[place], self.within[place]
-        ops = {key for key, box in boxes.items() if box.role in ("op", "loss")}
-        reads_op = {self.view.arrows[i].head for i in inner if self.view.arrows[i].tail in ops}
-        beside = [
-            i
-            for i in inner
-            if boxes[self.view.arrows[i].tail].role in ("alias", "data") and self.view.arrows[i].head in reads_op
-        ]
-        straight = [i for i in inner if i not in set(beside)]
+        straight = [i for i in inner if self.runs[i] == "up"]
+        beside = [i for i in inner if self.runs[i] != "up"]
         order = self._from_the_left(boxes, inner)
         if not order:
-            return Group([], [], [], Positions(0.0, 0.0, {}, []))
-        return Group(order, straight, beside, self._ask(order, straight, beside))
+            return Group([], [], frozenset(), Positions(0.0, 0.0, {}, []))
+        turned = frozenset(i for i in beside if self.runs[i] == "left")
+        return Group(order, straight + beside, turned, self._ask(order, straight, beside))
 
     def _ask(self, boxes: list[int], straight: list[int], beside: list[int]) -> Positions:
         """Graphviz's answer, in terms of the boxes' order: asked once for all groups that are alike."""
@@ -86,18 +91,20 @@ class _Groups:
         arrows = self.view.arrows
         pairs = {i: (local[arrows[i].tail], local[arrows[i].head]) for i in straight + beside}
         weighted = [(*pairs[i], weight(self.view, arrows[i])) for i in straight]
-        turned = [pairs[i][::-1] for i in beside]
-        edges = [pairs[i] for i in straight] + turned
+        level = [pairs[i][::-1] if self.runs[i] == "left" else pairs[i] for i in beside]
+        edges = [pairs[i] for i in straight] + level
         sizes = {local[key]: self.sizes[key] for key in boxes}
-        found = self._known(skeleton(sizes, weighted, turned), edges)
+        through = {local[key] for key in boxes if key in self.through}
+        ask = partial(skeleton, sizes, weighted, level, through=through)
+        found = self._known(ask(ranksep=BETWEEN_ROOMS if through else ROOM), edges)
         if len(boxes) < MANY:
             return found
         if found.width > WIDEST * found.height:
-            found = self._known(skeleton(sizes, weighted, turned, leaf_depth=LEAF_DEPTH), edges)
+            found = self._known(ask(leaf_depth=LEAF_DEPTH), edges)
         if (lacks := found.width / WIDEST - found.height) > 0:
             between = len({round(y) for _, y in found.centres.values()})
             room = min(ROOM + lacks / between, 10 * ROOM)
-            found = self._known(skeleton(sizes, weighted, turned, ranksep=room, leaf_depth=LEAF_DEPTH), edges)
+            found = self._known(ask(ranksep=room, leaf_depth=LEAF_DEPTH), edges)
         return found
 
     def _known(self, dot: str, edges: list[tuple[int, int]]) -> Positions:
@@ -114,10 +121,16 @@ class _Groups:
         for i in inner:
             inputs[self.view.arrows[i].head].append(self.view.arrows[i].tail)
         away: dict[int, float] = {}
-        for key in sorted(boxes):
-            away[key] = (
-                0 if key in self.entered else 1 + min((away.get(x, math.inf) for x in inputs[key]), default=math.inf)
-            )
+
+        def measure(key: int) -> None:
+            nearest = min((away.get(x, math.inf) for x in inputs[key]), default=math.inf)
+            away[key] = 0 if key in self.entered else 1 + nearest
+
+        for key in sorted(boxes.keys() - self.through):
+            for room in inputs[key]:
+                if room in self.through:  # on an arrow from a box that came before
+                    measure(room)
+            measure(key)
         found: dict[int, None] = {}
         read = {x for tails in inputs.values() for x in tails}
         todo = [key for key in boxes if key not in read]

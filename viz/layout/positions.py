@@ -7,20 +7,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from .engine import plain
 
 Point = tuple[float, float]
 Sizes = Mapping[int, tuple[float, float]]
+Run = Literal["right", "left", "up", "down"]
+"""Which way an arrow runs."""
 
 
 @dataclass
 class Layout:
-    """Centres of boxes, the path of each arrow (start, then cubic Bézier points), and each column's rectangle."""
+    """Centres of boxes, the path of each arrow (start, then cubic Bézier points), and each column's rectangle.
+
+    ``rooms`` are those on arrows, by arrow: the middle of each, and which way the arrow runs through it.
+    """
 
     boxes: dict[int, Point] = field(default_factory=dict)
     arrows: dict[int, list[Point]] = field(default_factory=dict)
     columns: dict[int, tuple[float, float, float, float]] = field(default_factory=dict)
+    rooms: dict[int, tuple[Point, Run]] = field(default_factory=dict)
     width: float = 0.0
     height: float = 0.0
 
@@ -53,5 +60,6 @@ def positions(dot: str, edges: list[tuple[int, int]], seconds: float) -> Positio
         if words[0] == "edge":
             count = int(words[3])
             path = [point(*words[4 + 2 * i : 6 + 2 * i]) for i in range(count)]
-            found.setdefault((int(words[1][1:]), int(words[2][1:])), []).append(path)
+            tail, head = (int(word[1:].partition(":")[0]) for word in words[1:3])  # Graphviz names ports too
+            found.setdefault((tail, head), []).append(path)
     return Positions(width, height, centres, [found[edge].pop(0) for edge in edges])

@@ -52,29 +52,49 @@ class Name:
     """A line that names an output, over its value and its gradient."""
 
     text: str
+    visit: int | None = None
     sign: str = ""
     states: tuple[Known, ...] = ()
 
     @property
     def size(self) -> tuple[float, float]:
         """Its width and height."""
-        return SMALL.width(self.text), LINE_HEIGHT
+        return SMALL.width(self.text) + badge(self.visit), LINE_HEIGHT + (2 if self.visit else 0)
 
     def paint(self, pen: Pen, x: float, y: float, width: float, grad_scale: float) -> None:
         """Paint it between two edges."""
-        pen.text(x, y + 9, self.text, "ink", SMALL)
+        paint_badge(pen, x, y + 6, self.visit)
+        pen.text(x + badge(self.visit), y + 9, self.text, "ink", SMALL)
 
 
-def rows(box: Box, animated: bool) -> list[Row | Name]:
-    """The lines of a box; ``animated``: with every state of its gradients, not only the last one.
+def badge(visit: int | None) -> float:
+    """How much room the number of a visit takes, and what keeps it off the name behind it."""
+    return 0.0 if visit is None else max(12.0, SMALL.width(str(visit)) + 6) + 4
+
+
+def paint_badge(pen: Pen, x: float, middle: float, visit: int | None) -> None:
+    """The number of a visit, light on a dark disc, as no value and no gradient is written."""
+    if visit is not None:
+        width = badge(visit) - 4
+        pen.rectangle(x, middle - 6, width, 12, "badge", rx=6)
+        pen.text(x + width / 2, middle + 3, str(visit), "paper", SMALL, "middle")
+
+
+def rows(box: Box, animated: bool, visits: bool = False) -> list[Row | Name]:
+    """The lines of a box.
 
     A box that stands for several nodes has a name, a value and a gradient for each of its outputs.
+
+    Args:
+        box: whose lines.
+        animated: with every state of its gradients, not only the last one.
+        visits: whether names have the number of their node's visit.
     """
     if not box.outputs:
         return _own_rows(box, animated)
     lines: list[Row | Name] = []
     for output in box.outputs:
-        lines.append(Name(output.name))
+        lines.append(Name(output.name, output.visit if visits else None))
         if output.value is not None:
             lines.append(Row("", [Known(0, output.value)]))
         if output.differentiable:

@@ -57,6 +57,8 @@ def figures(placed: Arranged) -> Figures:
     taken = Occupied()
     for key, size in placed.sizes.items():
         taken.add(around(layout.boxes[key], size))
+    for rectangle in rooms(placed):
+        taken.add(rectangle)
     for caption in captions(placed).values():
         taken.add(caption.rectangle)
     fan_out = Counter(arrow.tail for arrow in view.arrows)
@@ -73,13 +75,18 @@ def figures(placed: Arranged) -> Figures:
     return Figures(places, rectangles)
 
 
+def rooms(placed: Arranged) -> list[Rectangle]:
+    """The rooms on arrows, in which other numbers stand; see `viz.paint.marks`."""
+    return [around(middle, placed.rooms[i].along(run)) for i, (middle, run) in placed.layout.rooms.items()]
+
+
 def _ways(placed: Arranged) -> Iterator[tuple[float, int, Way]]:
     """The length of each arrow that has a number, which arrow it is, and its way from the end where the number goes."""
     view, paths = placed.view, placed.layout.arrows
     across = Counter(arrow.tail for arrow in view.arrows if _is_across(placed, arrow))
     for i, arrow in enumerate(view.arrows):
         tail = view.boxes[arrow.tail]
-        if _is_shown(arrow, tail):
+        if _is_shown(arrow, tail) and i not in placed.rooms:
             shared = across[arrow.tail] > 1 and _is_across(placed, arrow)
             way = Way(paths[i][::-1] if shared else paths[i])
             yield way.length, i, way

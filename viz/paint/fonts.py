@@ -47,6 +47,22 @@ def clip(text: str, room: float, size: float, font: str = SANS) -> str:
     return text + "…"
 
 
+def words_in_lines(text: str, room: float, size: float, font: str = SANS, most: int = 2) -> list[str]:
+    """A text in lines that fit, broken between words; what does not fit into so many lines is clipped.
+
+    >>> words_in_lines("this input's part of upstream", 100, 8)
+    ["this input's part of", 'upstream']
+    """
+    lines = [""]
+    for word in text.split():
+        longer = f"{lines[-1]} {word}".strip()
+        if lines[-1] and width(longer, size, font) > room and len(lines) < most:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    return [clip(line, room, size, font) for line in lines]
+
+
 def wrap(phrases: list[str], room: float, size: float) -> list[str]:
     """Phrases as lines that fit, unbroken where they can be, with a dot between two on one line.
 

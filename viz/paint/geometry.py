@@ -1,6 +1,7 @@
 """Points, paths and rectangles on the picture. A path is a start, then the points of cubic Bézier curves.
 
 - `Way`: a point at a distance from a path's start. `arrowhead`: the triangle at its end.
+- `backward`: a line beside a path, from its end to its start.
 - `Occupied`: the rectangles where something stands already.
 """
 
@@ -106,3 +107,22 @@ def arrowhead(path: list[Point], weight: float = 1.0) -> tuple[Point, Point, Poi
         (x - long * ux - wide * uy, y - long * uy + wide * ux),
         (x - long * ux + wide * uy, y - long * uy - wide * ux),
     )
+
+
+def backward(path: list[Point], aside: float) -> list[Point]:
+    """A line beside a path, from its end to its start: at the path's right hand, or, if ``aside`` is below 0, its left.
+
+    >>> line = backward([(0.0, 0.0), (10.0, 0.0), (20.0, 0.0), (30.0, 0.0)], 6.0)
+    >>> line[0], line[-1]
+    ((27.0, 6.0), (0.0, 6.0))
+    """
+    points = [a for a, b in pairwise(Way(path).points) if math.dist(a, b) > 1e-6] + [path[-1]]
+    found = []
+    for k, (x, y) in enumerate(points):
+        (ax, ay), (bx, by) = points[max(k - 1, 0)], points[min(k + 1, len(points) - 1)]
+        length = max(math.dist((ax, ay), (bx, by)), 1e-9)
+        found.append((x - aside * (by - ay) / length, y + aside * (bx - ax) / length))
+    (x, y), (ax, ay) = found[-1], found[-2]
+    length = max(math.dist((x, y), (ax, ay)), 1e-9)
+    found[-1] = (x - 3 * (x - ax) / length, y - 3 * (y - ay) / length)  # off the box that it comes from
+    return found[::-1]

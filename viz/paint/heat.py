@@ -29,7 +29,9 @@ class Colours:
 
 VALUE = Colours("value", ((122, 112, 0), (0, 114, 178)), ((200, 186, 60), (86, 170, 240)))
 GRAD = Colours("grad", ((22, 128, 122), (213, 94, 0)), ((40, 190, 180), (255, 140, 60)))
-"""Olive and blue, teal and orange: the two ends are told apart by people who lack any one kind of cones."""
+LOCAL = Colours("local", ((150, 120, 20), (91, 63, 168)), ((205, 175, 70), (176, 150, 250)))
+"""Olive and blue, teal and orange, ochre and violet: the two ends of each are told apart by people who lack any one
+kind of cones."""
 
 LEVELS = 20
 """So many strengths of a colour there are."""

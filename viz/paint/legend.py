@@ -16,22 +16,24 @@ from ..numbers import number
 from ..sources import mark_as
 from ..words.blocks import NORMS
 from . import heat
+from .look import PLAIN, Look
 from .pen import FIGURE, SMALL, Kind, Pen
 
 _CELL = 9.0
 _STEPS = np.linspace(-1, 1, 9)
 
 
-def phrases(view: View, grads: Iterable[Known], animated: bool) -> list[str]:
+def phrases(view: View, grads: Iterable[Known], animated: bool, look: Look = PLAIN) -> list[str]:
     """The legend in words.
 
     Args:
         view: what is painted.
         grads: every state of a gradient that is painted.
         animated: whether numbers are still coming in.
+        look: what arrows show.
     """
     grads, shown = list(grads), [data for box in view.boxes for data in box.numbers]
-    found = ["blue: value", "orange: gradient ∇, and on an arrow what it contributes"]
+    found = ["blue: value", *_on_arrows(view, look)]
     if animated:
         found.append("–: not known yet")
     elif any(state.data is None for state in grads):
@@ -45,6 +47,26 @@ def phrases(view: View, grads: Iterable[Known], animated: bool) -> list[str]:
     if any(_holds_nan(data) for data in shown):
         found.append("×: nan")
     return [*found, *(f"⋯ {note}" for note in view.notes)]
+
+
+def _on_arrows(view: View, look: Look) -> list[str]:
+    """What the numbers on arrows are."""
+    found = ["orange: gradient ∇" + (", and on an arrow what it contributes" if look.edges != "all" else "")]
+    if look.edges == "all":
+        found += [
+            "at the head of an arrow: upstream",
+            "on it: × local (violet)",
+            "at its tail: = downstream (bold), which its ∇ adds up",
+        ]
+        if any(box.outputs for box in view.boxes):
+            found.append("on one into a box of several nodes: what it contributes alone")
+    if look.labels == "above_below":
+        found.append("above or left of an arrow its value, under or right of it its gradient")
+    if look.direction == "both":
+        found.append("light arrows: the backward pass")
+    if look.visits:
+        found.append("number on a dark disc: the node's turn in the backward pass")
+    return found
 
 
 def has_strips(view: View) -> bool:

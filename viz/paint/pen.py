@@ -50,15 +50,21 @@ TOTAL = Kind("total", 8.0, fonts.MONO, bold=True)
 _KINDS = (TITLE, SMALL, DIGITS, FIGURE, TOTAL)
 
 PURPLE, OCHRE, STEEL, ORANGE, AMBER = "#5b3fa8", "#9a7209", "#4a7ba6", "#a84300", "#e69f00"
-_INKS = {"ink": "#1a1a1a", "faint": "#767676", "blue": "#00629b", "orange": ORANGE}
+_INKS = {"ink": "#1a1a1a", "faint": "#767676", "blue": "#00629b", "orange": ORANGE, "violet": PURPLE}
+_INKS["paper"] = "#ffffff"  # on a dark ground
 _SHAPES = {
     "ground": {"fill": "#ffffff", "stroke": "none"},
     "band": {"fill": "#fafafa", "stroke": "#dddddd"},
     "halo": {"fill": "#ffffff", "stroke": "none", "fill-opacity": "0.85"},
+    "pill": {"fill": "#ffffff", "stroke": "#b9aede", "stroke-width": "0.8"},
+    "badge": {"fill": "#1a1a1a", "stroke": "none"},
+    "bracket": {"fill": "none", "stroke": PURPLE, "stroke-width": "0.9"},
     "wire": {"fill": "none", "stroke": "#6a6a6a", "stroke-width": "1"},
+    "wire back": {"fill": "none", "stroke": "#d9a27e", "stroke-width": "1"},
     "wire across": {"fill": "none", "stroke": "#6a6a6a", "stroke-width": "1.8"},
     "wire cut": {"fill": "none", "stroke": "#6a6a6a", "stroke-width": "1", "stroke-dasharray": "3 3"},
     "tip": {"fill": "#6a6a6a"},
+    "tip back": {"fill": "#d9a27e"},
     "cells": {"stroke": "#c4c4c4", "stroke-width": "0.5"},
     "box op": {"fill": "#ffffff", "stroke": "#555555"},
     "box gap": {"fill": "#ffffff", "stroke": "#555555", "stroke-dasharray": "1.5 3"},
@@ -96,6 +102,7 @@ def _ends(colours: Colours, ends: tuple[heat.Colour, heat.Colour]) -> dict[str, 
 
 
 _SHAPES |= _ends(heat.VALUE, heat.VALUE.light) | _ends(heat.GRAD, heat.GRAD.light)
+_SHAPES |= _ends(heat.LOCAL, heat.LOCAL.light)
 # What a visit lights up, on top of the look that a thing has anyway.
 _LIT = {
     "box": {"stroke": AMBER, "stroke-width": "3.5", "stroke-dasharray": "none"},
@@ -111,7 +118,14 @@ _DARK = {
     "faint": {"fill": "#a0a0a0"},
     "blue": {"fill": "#6cbcf0"},
     "orange": {"fill": "#ff9a57"},
+    "violet": {"fill": "#b8a2f5"},
+    "paper": {"fill": "#16181d"},
+    "pill": {"fill": "#16181d", "stroke": "#5d5291"},
+    "badge": {"fill": "#e8e8e8"},
+    "bracket": {"stroke": "#b8a2f5"},
     "wire": {"stroke": "#9a9a9a"},
+    "wire.back": {"stroke": "#a0683f"},
+    "tip.back": {"fill": "#a0683f"},
     "tip": {"fill": "#9a9a9a"},
     "halo": {"fill": "#16181d"},
     "cells": {"stroke": "#4a505c"},
@@ -119,7 +133,7 @@ _DARK = {
     "minus.bold": {"stroke": "#16181d"},
     "nan": {"fill": "#ffffff"},
 }
-_DARK |= _ends(heat.VALUE, heat.VALUE.dark) | _ends(heat.GRAD, heat.GRAD.dark)
+_DARK |= _ends(heat.VALUE, heat.VALUE.dark) | _ends(heat.GRAD, heat.GRAD.dark) | _ends(heat.LOCAL, heat.LOCAL.dark)
 
 
 def style(live: bool = False, theme: Theme = "auto") -> str:

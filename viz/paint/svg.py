@@ -23,28 +23,38 @@ from ..numbers import MAX_ENTRIES, UNKNOWN
 from ..sources import flat, is_live
 from ..words.escape import xml
 from . import fonts, heat
-from .box_rows import rows
+from .box_rows import Name, Row, badge, paint_badge, rows
 from .figure_marks import Theme
 from .figures import captions, figures, text_on
-from .geometry import around, arrowhead
+from .geometry import around, arrowhead, backward
 from .legend import Bars, has_strips, phrases
+from .look import PLAIN, Look
+from .marks import BACK, marks, told_by_arrows
 from .panel import Measured, Panel, beside
 from .pen import FIGURE, SMALL, TITLE, TOTAL, Pen, short, style
 
 MARGIN = 24.0
 
 
-def sizes(view: View, animated: bool = False) -> dict[int, tuple[float, float]]:
+def sizes(view: View, animated: bool = False, look: Look = PLAIN) -> dict[int, tuple[float, float]]:
     """Width and height of each box, in points; ``animated``: with room for every state, not only for the last one."""
-    return {box.key: _size(box, animated) for box in view.boxes}
+    bare = told_by_arrows(view, look)
+    return {
+        box.key: _size(box, [] if box.key in bare else rows(box, animated, look.visits), look) for box in view.boxes
+    }
 
 
-def _size(box: Box, animated: bool) -> tuple[float, float]:
-    title = TITLE.width(_title(box)) + SMALL.width(box.corner) + 26
-    lines = [row.size for row in rows(box, animated)]
-    width = max([title, 54.0] + [w + 14 for w, _ in lines])
-    height = 20 + sum(h for _, h in lines) + (4 if lines else 0)
+def _size(box: Box, lines: list[Row | Name], look: Look) -> tuple[float, float]:
+    title = badge(_visit(box, look)) + TITLE.width(_title(box)) + SMALL.width(box.corner) + 26
+    found = [row.size for row in lines]
+    width = max([title, 54.0] + [w + 14 for w, _ in found])
+    height = 20 + sum(h for _, h in found) + (4 if found else 0)
     return width + 2 * _border(box), height + 2 * _border(box)
+
+
+def _visit(box: Box, look: Look) -> int | None:
+    """The number of a box's visit, of an alias that of its weight's, where boxes have one."""
+    return (box.visit if box.weight is None else box.weight) if look.visits else None
 
 
 def _border(box: Box) -> float:
@@ -102,31 +112,41 @@ class Extras:
     theme: Theme = "auto"
 
 
-def paint(placed: Arranged, prefix: str, frame: Frame | None = None, extras: Extras | None = None) -> str:
+def paint(
+    placed: Arranged, prefix: str, frame: Frame | None = None, look: Look = PLAIN, extras: Extras | None = None
+) -> str:
     """The picture as one SVG element; ids begin with ``prefix``, so that two pictures can stand on one page.
 
     With a ``frame`` it is painted as it is at that visit, in boxes sized for a picture that moves; else as at the end.
+    ``look`` is that with which the boxes were sized and the arrows were given room.
     """
-    return _Painter(placed, prefix, Pen(frame.visit if frame else None), frame, extras or Extras()).svg()
+    return _Painter(placed, prefix, Pen(frame.visit if frame else None), frame, look, extras or Extras()).svg()
 
 
-def live(placed: Arranged, prefix: str) -> Live:
+def live(placed: Arranged, prefix: str, look: Look = PLAIN) -> Live:
     """The picture for a page; see `Pen` for how the states are marked. ``prefix`` is as for `paint`."""
-    painter = _Painter(placed, prefix, Pen(live=True), None, Extras())
+    painter = _Painter(placed, prefix, Pen(live=True), None, look, Extras())
     scaled = dict.fromkeys(data.cells.run(data.index) for data in painter.scaled if is_live(data))
     words = tuple(painter.legend())
     return Live(painter.graph(), painter.sums(), words, painter.scales(), painter.grad_scale, tuple(scaled))
 
 
 class _Painter:
-    def __init__(self, placed: Arranged, prefix: str, pen: Pen, frame: Frame | None, extras: Extras) -> None:
+    def __init__(
+        self, placed: Arranged, prefix: str, pen: Pen, frame: Frame | None, look: Look, extras: Extras
+    ) -> None:
         view, layout = self.view, self.layout = placed.view, placed.layout
         self.sizes, self.prefix, self.pen = placed.sizes, prefix, pen
         self.animated = pen.live or frame is not None
         self.frame = frame
         self.highlight = frame.highlight if frame else Highlight()
-        self.rows = {box.key: rows(box, self.animated) for box in view.boxes}
+        self.look, bare = look, told_by_arrows(view, look)
+        self.rows = {box.key: [] if box.key in bare else rows(box, self.animated, look.visits) for box in view.boxes}
         self.grads = [state for lines in self.rows.values() for row in lines if row.sign for state in row.states]
+        self.marks = marks(view, look, self.animated)
+        self.grads += [
+            state for mark in self.marks.values() for tag in mark.tags if tag.what != "local" for state in tag.states
+        ]
         self.scaled = _scaled(self.grads, view.sums)
         self.grad_scale = heat.largest(self.scaled)
         sums, labels = view.sums if view.steps and extras.panel else (), figures(placed)
@@ -217,7 +237,7 @@ class _Painter:
 
     def legend(self) -> list[str]:
         """What the colours and signs mean."""
-        return phrases(self.view, self.grads, self.animated)
+        return phrases(self.view, self.grads, self.animated, self.look)
 
     def scales(self) -> str:
         """The colour bars alone, for a page; empty without strips."""
@@ -273,6 +293,16 @@ class _Painter:
         with self.pen.group(f'id="{self.prefix}a{i}" class="arrow"', tooltip):
             self.pen.path(f"M{short(x0)},{short(y0)}C{curve}", self._wire(arrow), lit)
             self.pen.path(f"M{a}L{b}L{c}z", "tip", lit)
+            if self.look.direction == "both" and arrow.contribution is not None:
+                self._backward(i, lit)
+
+    def _backward(self, i: int, lit: bool) -> None:
+        """The arrow of the backward pass, beside that of the forward one."""
+        _, run = self.layout.rooms[i]
+        line = backward(self.layout.arrows[i], BACK if run in ("right", "up") else -BACK)
+        self.pen.path("M" + "L".join(f"{short(x)},{short(y)}" for x, y in line), "wire back", lit)
+        a, b, c = (f"{short(x)},{short(y)}" for x, y in arrowhead(line))
+        self.pen.path(f"M{a}L{b}L{c}z", "tip back", lit)
 
     def _wire(self, arrow: Arrow) -> str:
         return "wire cut" if arrow.cut else "wire across" if self._crosses(arrow) else "wire"
@@ -283,7 +313,11 @@ class _Painter:
         return arrow.back or (isinstance(head, int) and tail != head)
 
     def _contribution(self, i: int) -> None:
-        """The number at the arrow's tail. An alias shows it itself: its grad is this contribution."""
+        """The numbers on the arrow, or the one at its tail. An alias shows it itself: its grad is this contribution."""
+        if i in self.marks:
+            with self.pen.group(f'id="{self.prefix}n{i}" class="contribution"'):
+                for tag, place in self.marks[i].places(*self.layout.rooms[i]):
+                    tag.paint(self.pen, place, self.grad_scale)
         if i not in self.figures:
             return
         arrow, lit, (x, y) = self.view.arrows[i], i in self.highlight.arrows, self.figures[i]
@@ -309,7 +343,9 @@ class _Painter:
                 self.pen.rectangle(x, y, w, h, "box rim", rx=5, lit=lit)
             x, y, w, h = x + _border(box), y + _border(box), w - 2 * _border(box), h - 2 * _border(box)
             self.pen.rectangle(x, y, w, h, f"box {box.role}", rx, lit and box.role != "root")
-            self.pen.text(x + 7, y + 14, _title(box), "ink", TITLE)
+            visit = _visit(box, self.look)
+            paint_badge(self.pen, x + 6, y + 10.5, visit)
+            self.pen.text(x + 7 + badge(visit), y + 14, _title(box), "ink", TITLE)
             self.pen.text(x + w - 7, y + 13.5, box.corner, "faint", SMALL, "end")
             top = y + 20
             for row in self.rows[box.key]:

@@ -202,7 +202,7 @@ class Words:
             consumer=self.names[edge.node],
             latex=self.symbols[edge.node].within(ATOM)[1],
             t=None if t == self.run.t(node) else t,
-            made=self._downstream(edge, self._local(edge)).text if detail.inside else "",
+            made=self._downstream(edge, self.local(edge)).text if detail.inside else "",
             shapes=_shapes(edge),
             contribution=edge.downstream,
             entries=[_entry(edge, detail.at)] if detail.inside and detail.at is not None else [],
@@ -211,7 +211,7 @@ class Words:
     # -- what goes down an edge --
 
     def _contribution(self, edge: Edge, numbers: dict[Node, Symbol] | None, reads: int, detail: Detail) -> Contribution:
-        local = self._local(edge)
+        local = self.local(edge)
         put_in = formula.local(edge.node, edge.slot, numbers) if numbers is not None else None
         elementwise = is_elementwise(edge)
         copied = elementwise and local.text == "1"  # of a plain copy one entry is enough
@@ -239,7 +239,7 @@ class Words:
             uses=uses,
         )
 
-    def _local(self, edge: Edge) -> Symbol:
+    def local(self, edge: Edge) -> Symbol:
         """Local in the names of the nodes; of a structural op its formula for the whole contribution."""
         local = formula.local(edge.node, edge.slot, self.symbols)
         return local if local is not None else formula.structural(str(edge.local), edge.node, self.symbols)

@@ -83,11 +83,11 @@ def test_two_weights_that_are_equal_and_read_alike_light_up_their_own_sums():
 def test_what_cannot_be_laid_out_in_time_is_shown_in_part_and_says_so(monkeypatch):
     arrange, tried = layout.arrange, []
 
-    def late_at_first(view, sizes, rankdir):
+    def late_at_first(view, sizes, rankdir, rooms):
         tried.append(len(view.boxes))
         if len(tried) == 1:
             raise LayoutTimeoutError("the layout took longer than 1 s")
-        return arrange(view, sizes, rankdir)
+        return arrange(view, sizes, rankdir, rooms)
 
     monkeypatch.setattr(layout, "arrange", late_at_first)
     film = animate("page", rnn_loss(4), None, 1000)

@@ -84,7 +84,7 @@ def test_the_grounds_are_those_of_boxes():
     assert pen._DARK["box"]["fill"] == "#{:02x}{:02x}{:02x}".format(*GROUNDS["dark"])
 
 
-every_scale = pytest.mark.parametrize("colours", [heat.VALUE, heat.GRAD], ids=lambda colours: colours.name)
+every_scale = pytest.mark.parametrize("colours", [heat.VALUE, heat.GRAD, heat.LOCAL], ids=lambda colours: colours.name)
 both_themes = pytest.mark.parametrize("theme", ["light", "dark"])
 
 
