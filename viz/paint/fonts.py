@@ -8,6 +8,7 @@ from ..sources import measured
 
 SANS, BOLD = "DejaVuSans.ttf", "DejaVuSans-Bold.ttf"
 MONO, MONO_BOLD = "DejaVuSansMono.ttf", "DejaVuSansMono-Bold.ttf"
+SERIF, ITALIC = "DejaVuSerif.ttf", "DejaVuSerif-Italic.ttf"
 
 
 def path(name: str) -> Path:

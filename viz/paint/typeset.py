@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from . import fonts
 
 SERIF, ITALIC, SANS = "serif", "italic", "sans"
-FILES = {SERIF: "DejaVuSerif.ttf", ITALIC: "DejaVuSerif-Italic.ttf", SANS: fonts.SANS}
+FILES = {SERIF: fonts.SERIF, ITALIC: fonts.ITALIC, SANS: fonts.SANS}
 
 _NAME = re.compile(
     r"(?:(?P<owner>[^\W\d_]+)(?P<which>\d*)\.)?"

@@ -21,8 +21,9 @@ def widths(font: Path) -> dict[str, str]:
 
 
 def table() -> dict[str, dict[str, str]]:
-    """The widths in all four fonts."""
-    return {name: widths(fonts.path(name)) for name in (fonts.SANS, fonts.BOLD, fonts.MONO, fonts.MONO_BOLD)}
+    """The widths in all fonts."""
+    names = (fonts.SANS, fonts.BOLD, fonts.MONO, fonts.MONO_BOLD, fonts.SERIF, fonts.ITALIC)
+    return {name: widths(fonts.path(name)) for name in names}
 
 
 if __name__ == "__main__":
