@@ -36,7 +36,12 @@ def textbook(view: View, operations: bool = False) -> Textbook:
     """The view of inputs, states, outputs and losses alone; or with all operations but those that a weight on an arrow
     or a slice stands for.
     """
-    return _Reader(view, operations).textbook()
+    return _Reader(replace(view, boxes=tuple(map(_by_its_sign, view.boxes))), operations).textbook()
+
+
+def _by_its_sign(box: Box) -> Box:
+    """An operation without a label is known by its sign, not by the expression that is its name elsewhere."""
+    return replace(box, title=box.symbol, corner=box.corner.removeprefix(box.symbol).strip()) if box.symbol else box
 
 
 def only(view: View, keys: Iterable[int]) -> View:
