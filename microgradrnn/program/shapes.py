@@ -57,8 +57,10 @@ def _sliced(size: Any, part: slice) -> Any:
     length = len(range(*part.indices(int(size))))
     if isinstance(size, Size):
         ends = part.stop is None or part.stop < 0
-        if part.step in (None, 1) and ends and (part.start or 0) >= 0:  # the rest of it, whatever its length is
-            return size + -((part.start or 0) - (part.stop or 0))
+        left_out = (part.start or 0) - (part.stop or 0)
+        # The rest of it, whatever its length is; what is empty because too much was left out does not show that.
+        if part.step in (None, 1) and ends and (part.start or 0) >= 0 and left_out <= int(size):
+            return size + -left_out
         if part.step == -1 and part.start is None and part.stop is None:
             return size
         size.fix("a slice of it was taken whose ends were numbers when recorded")

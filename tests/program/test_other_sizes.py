@@ -135,6 +135,16 @@ def test_a_last_axis_that_is_reshaped_to_a_number_is_kept():
     assert "axis 2 of x is 3: it is reshaped to sizes that were numbers when recorded" in program.notes
 
 
+def test_a_slice_that_is_empty_when_recorded_keeps_its_size():
+    """x[1:-3] of three numbers is empty; of how many numbers it would hold the rest is not to be seen."""
+    x = Tensor(np.arange(3.0), "x", requires_grad=False)
+    loss = (x[1:-3] * Parameter(np.array(2.0), "w")).sum() + x.sum()
+    program = compile_graph(loss, [x], sizes="free")
+    assert program(x.data)[0] == 3.0
+    with pytest.raises(ValueError, match="axis 0 must be 3"):
+        program(np.arange(6.0))
+
+
 def test_a_batch_of_one_without_a_factor_of_one_is_as_good_as_any():
     """A 1 that something is subtracted from, or that is divided by something, is no size."""
 

@@ -62,7 +62,8 @@ def _change(norms: Mapping[int, float], way: str) -> str:
         middle = (math.log(first) + math.log(last)) / 2  # logarithms, as products of tiny norms may be 0
         turn = max(norms, key=lambda t: abs(math.log(norms[t]) - middle))
         return "goes up and down: " + ", ".join(f"{number(norms[t])} at t = {t}" for t in (start, turn, end))
-    factor = math.exp((math.log(last) - math.log(first)) / count)
+    growth = (math.log(last) - math.log(first)) / count
+    factor = math.exp(growth) if growth < 709 else math.inf  # e^710 is beyond what a float holds
     steady = max(a_step) - min(a_step) <= 0.02 * factor
     average = "" if steady else f" on average ({number(min(a_step))} to {number(max(a_step))})"
     if 0.98 <= factor <= 1.02:
