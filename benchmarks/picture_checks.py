@@ -9,6 +9,7 @@ import itertools
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -34,7 +35,7 @@ def faults(drawing: Drawing, every_use: bool) -> list[Fault]:
         every_use: whether every use of a node has an arrow of its own, so that contributions must sum.
     """
     source = drawing.svg()
-    placed = drawing.placed
+    placed = replace(drawing.placed, view=drawing.view)
     found = [*_names(placed.view), *_labels(placed), *_arrows(placed), *_scale(placed.view, source)]
     found += _marks(placed, marks(placed.view, drawing.look))
     found += [*_outputs(placed.view), *_weights(placed.view), *_inside(placed, source)]

@@ -20,7 +20,7 @@ from .skeleton import skeleton
 
 __all__ = ["Arranged", "Layout", "Point", "Room", "Run", "Sizes", "arrange", "arrange_in_time"]
 
-NARROW = 1100.0
+NARROW = 900.0
 """A picture no wider than that fits on a screen as it is, whatever its height."""
 
 FEW = 30
@@ -37,11 +37,13 @@ def arrange(
     Raises:
         RuntimeError: Graphviz refused, or all of it took longer than ``seconds`` (`LayoutTimeoutError`).
     """
-    if rankdir == "auto":
-        found = arrange(view, sizes, "LR", rooms, seconds)
-        too_wide = not view.steps and found.width > max(WIDEST * found.height, NARROW)
-        return arrange(view, sizes, "BT", rooms, seconds) if too_wide else found
-    roomy = Roomy(view, sizes, rooms or {}, runs(view, rankdir))
+    found = _arranged_in(view, sizes, "LR" if rankdir == "auto" else rankdir, rooms or {}, seconds)
+    too_wide = rankdir == "auto" and not view.steps and found.width > max(WIDEST * found.height, NARROW)
+    return _arranged_in(view, sizes, "BT", rooms or {}, seconds) if too_wide else found
+
+
+def _arranged_in(view: View, sizes: Sizes, rankdir: str, rooms: Mapping[int, Room], seconds: float) -> Layout:
+    roomy = Roomy(view, sizes, rooms, runs(view, rankdir))
     return roomy.joined(_arranged(roomy, rankdir, seconds))
 
 
