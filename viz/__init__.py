@@ -18,6 +18,7 @@ The verbs that people call stand in files of their own: `draw`, `thumbnails`, `p
   `viz.messages`: forward messages. `viz/assets`: the page's own files.
 """
 
+from .diagnose import Diagnosis, diagnose
 from .draw import Drawing, draw, draw_dot
 from .explain import Explanation, explain
 from .flow.grad_flow import Flow, grad_flow
@@ -29,12 +30,14 @@ from .step import step
 from .thumbnails import Thumbnails, thumbnails
 
 __all__ = [
+    "Diagnosis",
     "Drawing",
     "Explanation",
     "Flow",
     "LossBars",
     "Page",
     "Thumbnails",
+    "diagnose",
     "draw",
     "draw_dot",
     "explain",

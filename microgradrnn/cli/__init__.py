@@ -12,7 +12,7 @@ from microgradrnn.cli.common import app
 from microgradrnn.cli.expressions import draw, frames, page, step
 from microgradrnn.cli.messages import messages
 from microgradrnn.cli.program import program
-from microgradrnn.cli.runs import check, evaluate_, export, flow, sample
+from microgradrnn.cli.runs import check, diagnose, evaluate_, export, flow, sample
 from microgradrnn.cli.timing import bench
 from microgradrnn.cli.train import train
 
@@ -20,6 +20,7 @@ __all__ = [
     "app",
     "bench",
     "check",
+    "diagnose",
     "draw",
     "evaluate_",
     "export",

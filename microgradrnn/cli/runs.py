@@ -1,4 +1,4 @@
-"""What is done with a training: `sample`, `eval`, `export`, `flow`, `check`."""
+"""What is done with a training: `sample`, `eval`, `export`, `flow`, `diagnose`, `check`."""
 
 import math
 from itertools import islice
@@ -123,6 +123,28 @@ def flow(
         typer.echo(found.verdict)
         if out is not None:
             typer.echo(found.plot().save(out))
+
+
+@app.command(
+    epilog=examples('diagnose run --text "To be, or not"', 'diagnose run --text "To be, or not" -o diagnosis.png')
+)
+def diagnose(
+    run: RunFolder,
+    text: Annotated[
+        str,
+        typer.Option(callback=as_typed, help="What the network reads and is asked to predict.", show_default=False),
+    ],
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="A file to write: .svg, .png, .txt or .json.")] = None,
+) -> None:
+    """Where the gradient of a trained network is lost or blown up, why, and what to try."""
+    from viz import diagnose
+
+    loss = recorded(run, text)
+    with refusing():
+        found = diagnose(loss, history=trained(run).history)
+        typer.echo(found.text)
+        if out is not None:
+            typer.echo(found.save(out))
 
 
 @app.command(epilog=examples("check run", "check run --text abc"))

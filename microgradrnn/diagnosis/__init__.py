@@ -1,0 +1,13 @@
+"""Why a recurrent network does not learn: numbers, the limits that they are beyond, and the faults that follow.
+
+- `diagnose`: from a loss, as plain data. `viz.diagnose` says it in words and draws it.
+- `thresholds`: the limits. `layers`: where the recurrent layers are. `sources`: what reaches each state.
+  `measures`: the numbers of a layer. `training`: those of a run. `targets`: are they the inputs? `findings`: faults.
+"""
+
+from microgradrnn.diagnosis.diagnosing import Diagnosis, diagnose
+from microgradrnn.diagnosis.findings import FAULTS, Finding
+from microgradrnn.diagnosis.measures import Measured
+from microgradrnn.diagnosis.thresholds import Thresholds
+
+__all__ = ["FAULTS", "Diagnosis", "Finding", "Measured", "Thresholds", "diagnose"]

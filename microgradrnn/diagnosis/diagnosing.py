@@ -1,0 +1,165 @@
+"""`diagnose`: all that is measured of a loss, and the faults that follow from it, as data."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from microgradrnn.diagnosis.findings import FAULTS, Finding, of_layer, of_training
+from microgradrnn.diagnosis.layers import Layer, find_layers, is_cut_state
+from microgradrnn.diagnosis.measures import Measured, measure, spread
+from microgradrnn.diagnosis.sources import Grads, all_gradients, from_source
+from microgradrnn.diagnosis.targets import copied_share
+from microgradrnn.diagnosis.thresholds import Thresholds
+from microgradrnn.diagnosis.training import growth, losses_of, updates, where_not_finite
+from microgradrnn.engine import Node, ancestors
+from microgradrnn.errors import describe
+from microgradrnn.norms import joint_norm
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What was found.
+
+    Attributes:
+        loss: its value.
+        layers: the numbers of each recurrent layer and direction.
+        findings: the faults, that which spoils most first; none for a healthy network.
+        grad_norm: the norm of the gradients of all leaves together.
+        updates: for each parameter ‖next step‖ / ‖weight‖; None without an optimiser.
+        growth: what `microgradrnn.diagnosis.training.growth` says of the history; None without one.
+        copied: the share of targets that equal the input of the same step; None where that cannot be told.
+        unjudged: what could not be judged from what was given: "optimizer", "history", "targets", "reach".
+        thresholds: the limits.
+    """
+
+    loss: float
+    layers: list[Measured]
+    findings: list[Finding]
+    grad_norm: float
+    updates: dict[str, float] | None
+    growth: float | None
+    copied: float | None
+    unjudged: tuple[str, ...]
+    thresholds: Thresholds
+
+    @property
+    def healthy(self) -> bool:
+        """Whether no fault was found. What could not be judged is in `unjudged`."""
+        return not self.findings
+
+    @property
+    def faults(self) -> list[str]:
+        """The names of the faults, each once."""
+        return list(dict.fromkeys(finding.fault for finding in self.findings))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data: what is not finite as the words "nan", "inf" and "-inf", which JSON has no numbers for."""
+        return _plain(dataclasses.asdict(self) | {"healthy": self.healthy})  # type: ignore[no-any-return]
+
+    def to_json(self) -> str:
+        """The same as JSON that every reader takes."""
+        return json.dumps(self.to_dict(), allow_nan=False, indent=2)
+
+
+def _plain(data: Any) -> Any:
+    if isinstance(data, dict):
+        return {str(key): _plain(x) for key, x in data.items()}
+    if isinstance(data, (list, tuple)):
+        return [_plain(x) for x in data]
+    if isinstance(data, (float, np.floating)):
+        return float(data) if math.isfinite(data) else str(float(data))
+    return data
+
+
+def diagnose(loss: Node, optimizer: Any = None, history: Any = None, thresholds: Thresholds | None = None) -> Diagnosis:
+    """Measure a recurrent network through its loss; see `viz.diagnose`, which says it in words.
+
+    No ``grad`` is touched and nothing is changed.
+
+    Raises:
+        TypeError: loss is no node, or an optimiser or a history is of a kind that cannot be read.
+        ValueError: the loss has several entries or no gradient, or no recurrent layer of two steps lies behind it.
+
+    >>> from microgradrnn import nn
+    >>> rnn = nn.RNN(1, 1, nonlinearity="identity", seed=0)
+    >>> rnn.cells[0][0].W_hh.data = np.array([[0.5]])
+    >>> outputs, _ = rnn(np.ones((11, 1, 1)))
+    >>> found = diagnose(outputs[-1].sum())
+    >>> found.layers[0].share == 0.5**10, found.layers[0].factor, found.healthy
+    (True, 0.5, True)
+    """
+    limits = thresholds or Thresholds()
+    _check(loss)
+    layers = find_layers(loss)
+    if not layers:
+        raise ValueError(
+            "diagnose: no recurrent layer was found behind the loss: no weight multiplies a state that was computed "
+            "with that weight before. Record at least two steps, and do not detach every state between them"
+        )
+    if all(len(layer.uses) < 2 for layer in layers) and not any(_was_cut(layer) for layer in layers):
+        raise ValueError("diagnose: the network was recorded for one step only; record the loss over two or more")
+    nodes = ancestors(loss)
+    with np.errstate(all="ignore"):
+        grads, sources = all_gradients(loss, layers)
+        reach = _reach(layers, sources, limits)
+        measured = [measure(layer, grads, reach, limits) for layer in layers]
+        ratios = None if optimizer is None else updates(optimizer, grads)
+        grown = None if history is None else growth(losses_of(history))
+        copied = copied_share(nodes, layers)
+        broken = where_not_finite(nodes, grads)
+    findings = [f for m in measured for f in of_layer(m, limits)]
+    findings += of_training(ratios, grown, limits)
+    if broken is not None:
+        where, node = broken
+        numbers = {"pass": where, "node": f"{describe(node)}{node.place}", "t": node.t}
+        findings.append(Finding("not finite", "", numbers))
+    if copied is not None and copied == 1.0:
+        findings.append(Finding("copied targets", "", {"share": copied}))
+    findings.sort(key=lambda f: FAULTS.index(f.fault))
+    size, exponent = joint_norm([grad for node, grad in grads.items() if node.op is None])
+    missing = {
+        "optimizer": optimizer is None,
+        "history": history is None or grown is None,
+        "targets": copied is None,
+        "reach": any(m.share is None for m in measured),
+    }
+    return Diagnosis(
+        float(loss.item()),
+        measured,
+        findings,
+        math.ldexp(size, exponent) if math.isfinite(size) and exponent < 900 else float(size),
+        ratios,
+        grown,
+        copied,
+        tuple(name for name, is_missing in missing.items() if is_missing),
+        limits,
+    )
+
+
+def _check(loss: Any) -> None:
+    if not isinstance(loss, Node):
+        raise TypeError(f"diagnose takes a loss recorded by microgradrnn, not {type(loss).__name__}")
+    if loss.size != 1:
+        raise ValueError(f"diagnose: the loss has one entry, not shape {loss.shape}; take its sum or its mean")
+    if not loss.requires_grad:
+        raise ValueError(
+            "diagnose: the loss has no gradient: no parameter lies behind it. Was it computed under no_grad, detached, "
+            "or with every parameter frozen?"
+        )
+
+
+def _was_cut(layer: Layer) -> bool:
+    return any(is_cut_state(use.state) for use in layer.uses)
+
+
+def _reach(layers: Sequence[Layer], sources: dict[int, Grads], limits: Thresholds) -> dict[int, dict[Node, float]]:
+    states = {s for layer in layers for s in layer.states if s is not None}
+    chosen = spread(sources, limits.sources)
+    return {t: from_source(sources[t], states) for t in chosen}

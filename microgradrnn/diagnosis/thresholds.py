@@ -1,0 +1,52 @@
+"""From where on a measured number counts as a fault: one record, so that each can be changed."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """The limits of a diagnosis. They were chosen on the seeds 0 to 9 of ``benchmarks/diagnosis.py``.
+
+    Attributes:
+        tanh: a tanh unit is saturated where its size is above this; its slope there is below 1 - tanh².
+        gate: a gate is shut below this, and open above 1 less this.
+        saturated: the share of saturated tanh units that is a fault.
+        vanishing: the gradient vanishes where less than this share of it reaches the first step.
+        exploding: the gradient explodes where more than this many times as much reaches the first step.
+        dead: the share of dead relu units that is a fault.
+        frozen: a state stands still where its changes from step to step are below this share of its size, or where the
+            gate on what is new is below this in the mean.
+        update: the norm of a step of the optimiser over that of the weight, above which the rate is too large.
+        growth: the loss has grown where the last of the history is so many times as large as its least.
+        grad_norm: the norm of the gradient of all parameters above which clipping is suggested.
+        sources: of so many time steps' losses the way back is measured; they are spread evenly, the last among them.
+        jacobians: of so many steps the Jacobian is measured, spread evenly.
+        units: Jacobians are measured for states of at most so many units.
+
+    Raises:
+        ValueError: a limit is not positive.
+    """
+
+    tanh: float = 0.97
+    gate: float = 0.03
+    saturated: float = 0.7
+    vanishing: float = 1e-4
+    exploding: float = 1e3
+    dead: float = 0.5
+    frozen: float = 1e-3
+    update: float = 0.3
+    growth: float = 2.0
+    grad_norm: float = 100.0
+    sources: int = 8
+    jacobians: int = 6
+    units: int = 128
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            limit = getattr(self, field.name)
+            if isinstance(limit, bool) or not isinstance(limit, (int, float)) or not 0 < limit < math.inf:
+                raise ValueError(f"Thresholds: {field.name} is a positive number, not {limit!r}")

@@ -1,0 +1,224 @@
+"""Diagnoses of networks whose numbers and faults are known in closed form, and of PyTorch's numbers."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+import viz
+from benchmarks import diagnosis as benchmark
+from microgradrnn import Parameter, Tensor, nn, no_grad, optim
+from microgradrnn.diagnosis import Thresholds, diagnose
+from microgradrnn.diagnosis.layers import find_layers
+from microgradrnn.diagnosis.measures import half_life
+from microgradrnn.functional import concat, cross_entropy
+
+
+def linear(factor, steps=11, hidden=3, read="last", seed=0):
+    rnn = nn.RNN(2, hidden, nonlinearity="identity", seed=seed)
+    rnn.cells[0][0].W_hh.data = factor * np.eye(hidden)
+    outputs, _ = rnn(np.random.default_rng(seed).normal(size=(steps, 4, 2)))
+    return (outputs[-1] if read == "last" else outputs).sum()
+
+
+@pytest.mark.parametrize("factor", [0.25, 0.5, 1.0, 3.0])
+def test_a_linear_network_has_its_factor_at_every_step(factor):
+    found = diagnose(linear(factor))
+    [m] = found.layers
+    assert m.share == pytest.approx(factor**10, rel=1e-12)
+    assert m.factor == pytest.approx(factor)
+    assert (m.loss_at, m.distance, m.steepest[1]) == (11, 10, pytest.approx(factor))
+    assert m.radius == m.norms[0] == pytest.approx(factor)
+    assert m.jacobian_norm == pytest.approx(factor)
+    assert m.jacobian_radius == pytest.approx(factor)
+    assert found.faults == {0.25: ["vanishing"], 3.0: ["exploding"]}.get(factor, [])
+
+
+def test_a_source_is_followed_by_itself_where_every_step_has_a_loss():
+    [m] = diagnose(linear(0.5, steps=6, read="all")).layers
+    for k, norms in m.reach.items():
+        assert norms == pytest.approx({t: math.sqrt(12) * 0.5 ** (k - t) for t in range(1, k + 1)})
+    whole = {t: math.sqrt(12) * sum(0.5 ** (k - t) for k in range(t, 7)) for t in range(1, 7)}
+    assert m.grads == pytest.approx(whole)
+
+
+@pytest.mark.parametrize("keep", [0.1, 0.5, 0.9])
+def test_the_half_life_of_a_forget_gate_is_that_of_its_bias(keep):
+    lstm = nn.LSTM(2, 3, seed=0)
+    [cell] = lstm.cells[0]
+    cell.W_xh.data, cell.W_hh.data = np.zeros((2, 12)), np.zeros((3, 12))
+    cell.b_h.data = np.repeat([0.0, math.log(keep / (1 - keep)), 1.0, 0.0], 3)
+    outputs, _ = lstm(np.ones((8, 2, 2)))
+    [m] = diagnose(outputs[-1].sum()).layers
+    assert m.keep == pytest.approx(keep)
+    assert m.half_life == pytest.approx(math.log(0.5) / math.log(keep))
+    assert m.enter == pytest.approx(0.5)
+
+
+def test_half_lives_at_the_ends():
+    assert (half_life(0.0), half_life(1.0)) == (0.0, math.inf)
+
+
+def test_saturated_inputs_are_counted_and_blamed():
+    rnn = nn.RNN(1, 4, seed=0)
+    rnn.cells[0][0].W_xh.data = np.array([[9.0, 9.0, 9.0, 0.0]])
+    rnn.cells[0][0].W_hh.data = 0.01 * np.eye(4)
+    outputs, _ = rnn(np.ones((5, 2, 1)))
+    found = diagnose(outputs[-1].sum())
+    assert found.layers[0].saturated == {"tanh": 0.75}
+    [finding] = [f for f in found.findings if f.fault == "saturated"]
+    assert finding.causes == ("inputs",)
+
+
+def test_dead_relu_units_are_those_that_are_zero_everywhere():
+    rnn = nn.RNN(1, 4, nonlinearity="relu", seed=0)
+    rnn.cells[0][0].W_xh.data = np.zeros((1, 4))
+    rnn.cells[0][0].W_hh.data = np.zeros((4, 4))
+    rnn.cells[0][0].b_h.data = np.array([1.0, -1.0, -1.0, -1.0])
+    outputs, _ = rnn(np.ones((5, 2, 1)))
+    found = diagnose(outputs.sum())
+    assert found.layers[0].dead == 0.75
+    assert "dead" in found.faults
+
+
+def test_layers_are_found_without_labels_and_in_inputs_side_by_side():
+    W, h = Parameter(np.eye(5, 3) * 0.5), Tensor(np.zeros((2, 3)), requires_grad=False)
+    for row in np.ones((6, 2, 2)):
+        h = (concat([h, Tensor(row, requires_grad=False)], axis=-1) @ W).tanh()
+    [layer] = find_layers(h.sum())
+    assert layer.times == [1, 2, 3, 4, 5, 6]
+    np.testing.assert_array_equal(layer.matrix(), 0.5 * np.eye(3))
+
+
+def test_both_directions_of_all_layers_are_found_and_the_reverse_one_starts_at_the_end():
+    lstm = nn.LSTM(2, 3, num_layers=2, bidirectional=True, seed=0)
+    outputs, _ = lstm(np.ones((4, 1, 2)))
+    layers = find_layers(outputs.sum())
+    assert [layer.name for layer in layers] == ["h1", "h1r", "h2", "h2r"]
+    assert [layer.times[0] for layer in layers] == [1, 4, 1, 4]
+    assert all(len(part) == 1 for layer in layers for part in layer.carried)
+
+
+@pytest.mark.parametrize("kind", ["RNN", "LSTM", "GRU"])
+def test_gradients_at_states_are_those_of_pytorch(kind):
+    torch = pytest.importorskip("torch")
+    x = np.random.default_rng(0).normal(size=(5, 2, 3))
+    ours = getattr(nn, kind)(3, 4, seed=1)
+    [cell] = ours.cells[0]
+    outputs, _ = ours(x)
+    [m] = diagnose((outputs[-1] ** 2).sum()).layers
+    theirs = {"RNN": torch.nn.RNNCell, "LSTM": torch.nn.LSTMCell, "GRU": torch.nn.GRUCell}[kind](3, 4).double()
+    with torch.no_grad():
+        theirs.weight_ih.copy_(torch.tensor(cell.W_xh.data.T.copy()))
+        theirs.weight_hh.copy_(torch.tensor(cell.W_hh.data.T.copy()))
+        theirs.bias_ih.zero_()
+        theirs.bias_hh.zero_()
+    states, state = [], None
+    for row in torch.tensor(x):
+        state = theirs(row, state)
+        h = state[0] if kind == "LSTM" else state
+        h.retain_grad()
+        states.append(h)
+    (states[-1] ** 2).sum().backward()
+    norms = [float(h.grad.norm()) for h in states]
+    assert list(m.grads.values()) == pytest.approx(norms, rel=1e-10)
+    assert m.share == pytest.approx(norms[0] / norms[-1], rel=1e-10)
+
+
+def test_a_step_of_gradient_descent_over_its_weight():
+    loss = linear(0.5)
+    [W] = [n for n in _leaves(loss) if n.label == "W_hh"]
+    loss.backward()
+    found = diagnose(loss, optim.SGD([W], lr=0.1))
+    expected = 0.1 * np.linalg.norm(W.grad) / np.linalg.norm(W.data)
+    assert found.updates == {"W_hh": pytest.approx(expected)}
+    assert ("rate too large" in found.faults) == (expected > 0.3)
+
+
+def test_a_diagnosis_changes_nothing():
+    loss = linear(0.5)
+    leaves = _leaves(loss)
+    optimizer = optim.Adam(leaves, lr=0.1)
+    before = [n.data.copy() for n in leaves]
+    diagnose(loss, optimizer)
+    assert all(n.grad is None for n in leaves)
+    assert optimizer.memory == {}
+    assert all((n.data == data).all() for n, data in zip(leaves, before, strict=True))
+
+
+def test_histories_that_grow_and_that_break():
+    assert diagnose(linear(0.5), history=[4.0, 3.0, 2.0, 1.0]).faults == []
+    assert diagnose(linear(0.5), history=[1.0, 1.0, 1.0, 5.0]).growth == 5.0
+    assert diagnose(linear(0.5), history=[{"loss": x} for x in (1.0, 1.0, 1.0, math.nan)]).faults == ["rate too large"]
+
+
+def test_where_nan_came_up_is_named_and_json_stays_json():
+    rnn = nn.RNN(1, 2, seed=0)
+    outputs, _ = rnn(np.ones((4, 1, 1)))
+    with np.errstate(all="ignore"):
+        loss = (outputs[-1] - 5.0).log().sum()
+    found = viz.diagnose(loss)
+    assert found.findings[0].fault == "not finite"
+    assert "log" in found.findings[0].numbers["node"]
+    assert json.loads(found.to_json())["loss"] == "nan"
+    assert found.svg()
+
+
+def test_bad_input_says_what_to_do():
+    with pytest.raises(TypeError, match="takes a loss recorded by microgradrnn, not float"):
+        diagnose(1.0)
+    with pytest.raises(ValueError, match="take its sum or its mean"):
+        diagnose(Tensor([1.0, 2.0]))
+    with no_grad():
+        unrecorded = Tensor([1.0]) * 2
+    with pytest.raises(ValueError, match="no_grad, detached"):
+        diagnose(unrecorded)
+    with pytest.raises(ValueError, match="at least two steps"):
+        diagnose((Tensor([[1.0]]) @ Parameter([[2.0]])).sum())
+    with pytest.raises(ValueError, match="at least two steps"):
+        diagnose(linear(0.5, steps=1))
+    with pytest.raises(TypeError, match=r"one of microgradrnn\.optim, not str"):
+        diagnose(linear(0.5), optimizer="adam")
+    with pytest.raises(TypeError, match="a list of losses"):
+        diagnose(linear(0.5), history=3)
+    with pytest.raises(ValueError, match="tanh is a positive number"):
+        Thresholds(tanh=0)
+    with pytest.raises(ValueError, match="a diagnosis is saved as"):
+        viz.diagnose(linear(0.5)).save("x.gif")
+
+
+def test_the_targets_of_the_next_step_are_no_copies():
+    tokens = np.random.default_rng(0).integers(3, size=(7, 2))
+    rnn, readout = nn.RNN(3, 4, seed=0), nn.Linear(4, 3, seed=1)
+    outputs, _ = rnn(np.eye(3)[tokens[:-1]])
+    assert diagnose(cross_entropy(readout(outputs), tokens[1:])).copied < 1
+    assert "copied targets" in diagnose(cross_entropy(readout(outputs), tokens[:-1])).faults
+
+
+@pytest.mark.parametrize("fault", [*benchmark.EXPECTED])
+def test_faults_are_named(fault):
+    good, found = benchmark.named(benchmark.broken(0, fault))
+    assert good, found
+
+
+def test_a_trained_network_raises_no_alarm():
+    good, found = benchmark.named(benchmark.healthy(3))
+    assert good, found
+
+
+def test_the_report_fits_a_terminal_and_escapes_labels(tmp_path):
+    W, h = Parameter(np.array([[0.1]]), "<b>W_hh & more"), Tensor([[1.0]])
+    for _ in range(12):
+        h = (h @ W).tanh()
+    found = viz.diagnose(h.sum())
+    assert max(map(len, str(found).splitlines())) <= 80
+    assert "<b>" not in found.svg()
+    for ending in (".svg", ".png", ".txt", ".json"):
+        assert found.save(tmp_path / f"d{ending}").stat().st_size > 0
+
+
+def _leaves(loss):
+    from microgradrnn.engine import ancestors
+
+    return [n for n in ancestors(loss) if n.op is None and n.requires_grad]

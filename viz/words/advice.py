@@ -1,0 +1,123 @@
+"""What to try, for each fault and cause: ranked, each with its reason and where that comes from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from microgradrnn.diagnosis import Diagnosis, Finding, Measured
+
+from ..numbers import number
+
+
+@dataclass(frozen=True)
+class Advice:
+    """Something to try, why, and who says so."""
+
+    what: str
+    why: str
+    source: str
+
+
+ORTHOGONAL = Advice(
+    "Start W_hh as an orthogonal matrix; with relu, as the identity.",
+    "All singular values are then 1, so the linear part neither shrinks nor stretches a gradient.",
+    "Saxe et al., 2013; Le et al., 2015",
+)
+GATED = Advice(
+    "Use a gated cell, LSTM or GRU.",
+    "Its state is carried on by a sum and a gate, not through a matrix and a nonlinearity at every step.",
+    "Hochreiter and Schmidhuber, 1997",
+)
+FORGET = Advice(
+    "Start the bias of the gate that keeps the state at 1 or more (LSTM: forget gate; GRU: z).",
+    "The gate is then near 1 at first, so gradients last until the network has learnt what to forget.",
+    "Jozefowicz et al., 2015",
+)
+SHORTER = Advice(
+    "Lead the loss nearer to the first steps: shorter sequences at first, or a loss at more of the steps.",
+    "The factor of one step is applied at every step between, so fewer steps lose less.",
+    "Bengio et al., 1994",
+)
+LONGER = Advice(
+    "Detach the state less often: a longer interval of truncated backpropagation.",
+    "No gradient passes a detached state, so nothing beyond it can be learnt from.",
+    "Williams and Peng, 1990",
+)
+SCALE_INPUTS = Advice(
+    "Normalise the inputs to mean 0 and variance 1, or start W_xh smaller.",
+    "What enters tanh is then of size 1, where its slope is not near 0.",
+    "LeCun et al., 1998",
+)
+SCALE_WEIGHTS = Advice(
+    "Start weights and biases smaller: weights in ±1/sqrt(hidden).",
+    "What enters tanh and the gates is then of size 1, where their slope is not near 0.",
+    "Glorot and Bengio, 2010",
+)
+SMALLER_RATE = Advice(
+    "Take a rate that is ten times smaller.",
+    "Gradients hold near the weights that they were computed at; a step of the weight's own size leaves that place.",
+    "Bengio, 2012",
+)
+LEAKY = Advice(
+    "Use tanh or leaky relu, or a smaller rate.",
+    "A dead unit has slope 0 everywhere and gets no gradient to come back with.",
+    "Maas et al., 2013",
+)
+UNFREEZE = Advice(
+    "Set requires_grad of the recurrent weight, or check that it is meant to be fixed.",
+    "It gets no gradient, so what is carried over time is never learnt.",
+    "this graph",
+)
+SHIFT = Advice(
+    "Shift the targets by one step: the target of step t is the input of step t + 1.",
+    "Copying the input needs no state, so the loss falls and nothing about time is learnt.",
+    "this graph",
+)
+LOOK = Advice(
+    "Look at that node: run the forward and backward pass under microgradrnn.detect_nan().",
+    "It stops where NaN first comes up. Frequent causes are log of 0, 0/0, and a rate that is too large.",
+    "this graph",
+)
+
+
+def clip(found: Diagnosis) -> Advice:
+    """Clipping, with the norm that was measured."""
+    return Advice(
+        f"Clip the norm of the gradient. It is {number(found.grad_norm)} in this pass; take as threshold its usual "
+        "size over some hundred updates.",
+        "One step along an exploded gradient undoes many; clipping keeps its direction and bounds its length.",
+        "Pascanu et al., 2013",
+    )
+
+
+def advice(found: Diagnosis) -> list[Advice]:
+    """What to try, the most promising first, each once."""
+    layers = {m.name: m for m in found.layers}
+    tries = [one for finding in found.findings for one in _for(finding, layers.get(finding.layer), found)]
+    return list(dict.fromkeys(tries))
+
+
+def _for(finding: Finding, m: Measured | None, found: Diagnosis) -> list[Advice]:
+    gated = m is not None and m.kind == "gated"
+    match finding.fault:
+        case "vanishing":
+            if gated:
+                return [FORGET, SHORTER]
+            is_flat = "saturated" in finding.causes or "dead" in finding.causes
+            return [GATED, SHORTER] if is_flat else [ORTHOGONAL, GATED, SHORTER]
+        case "exploding":
+            return [clip(found), SCALE_WEIGHTS if gated else ORTHOGONAL, SMALLER_RATE]
+        case "saturated":
+            return [SCALE_INPUTS] if "inputs" in finding.causes else [SCALE_WEIGHTS, SMALLER_RATE]
+        case "rate too large":
+            return [SMALLER_RATE, clip(found)]
+        case fault:
+            table = {
+                "frozen state": [SCALE_WEIGHTS],
+                "dead": [LEAKY],
+                "cut": [LONGER],
+                "frozen weight": [UNFREEZE],
+                "copied targets": [SHIFT],
+                "not finite": [LOOK, SMALLER_RATE],
+            }
+            return table[fault]
