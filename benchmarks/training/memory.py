@@ -53,7 +53,9 @@ def settled(samples: list[Sample]) -> list[Sample]:
 
 
 def slope(samples: list[Sample]) -> float:
-    """Bytes a minute: of the line with the least squares."""
+    """Bytes a minute: of the line with the least squares; nan where the samples are all of one moment."""
+    if samples[0].seconds == samples[-1].seconds:
+        return float("nan")
     line = np.polynomial.Polynomial.fit([s.seconds / 60 for s in samples], [s.resident for s in samples], 1)
     return float(line.convert().coef[1])
 
