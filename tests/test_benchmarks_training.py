@@ -171,6 +171,7 @@ def test_no_slope_is_drawn_through_one_moment():
     """As where the first step alone takes all the time, on a machine that is busy."""
     assert np.isnan(memory.slope([memory.Sample(2.0, 1, 300), memory.Sample(2.0, 1, 300)]))
     assert memory.slope([memory.Sample(0.0, 0, 300), memory.Sample(60.0, 9, 400)]) == pytest.approx(100)
+    assert memory.slope([memory.Sample(0.0, 0, 300), memory.Sample(60.0, 9, 300)]) == pytest.approx(0)
 
 
 def test_the_command_memory_trains_and_says_what_it_holds():

@@ -56,8 +56,8 @@ def slope(samples: list[Sample]) -> float:
     """Bytes a minute: of the line with the least squares; nan where the samples are all of one moment."""
     if samples[0].seconds == samples[-1].seconds:
         return float("nan")
-    line = np.polynomial.Polynomial.fit([s.seconds / 60 for s in samples], [s.resident for s in samples], 1)
-    return float(line.convert().coef[1])
+    line = np.polynomial.polynomial.polyfit([s.seconds / 60 for s in samples], [s.resident for s in samples], 1)
+    return float(line[1])
 
 
 def run(minutes: Minutes = 10.0) -> None:
