@@ -315,6 +315,56 @@ def test_another_symbol_is_chosen_for_a_one_hot_input(show):
     assert field(tab, "symbol").is_hidden()
 
 
+def classes(ignore_index=None):
+    """Three rows of logits of four classes, with their targets."""
+    x = Parameter(np.random.default_rng(1).normal(size=(3, 4)), "x")
+    targets = Tensor(np.array([2, 0, 3]), "m", requires_grad=False)
+    return functional.cross_entropy(x * 2.0, targets, ignore_index=ignore_index), targets
+
+
+def test_another_class_is_chosen_for_a_target(show):
+    loss, targets = classes()
+    tab = show(loss)
+    field(tab, "leaf").select_option("m")
+    assert field(tab, "symbol").input_value() == "2"
+    assert not field(tab, "number").is_visible()
+    field(tab, "symbol").select_option("1")
+    assert value(tab, "m") == [1, 0, 3]
+    fresh = recorded_again(loss, {targets: np.array([1, 0, 3])})[-1]
+    assert value(tab, loss.label or "cross_entropy") == pytest.approx(fresh.item(), rel=1e-12)
+    fresh.backward()
+    leaf = next(node for node in ancestors(fresh) if node.label == "x")
+    np.testing.assert_allclose(grad(tab, "x"), leaf.grad, rtol=1e-12, atol=1e-15)
+    assert "classes 1, 0, 3" in tab.locator(".node", has_text="classes").first.text_content()
+    field(tab, "leaf").select_option("x")
+    assert field(tab, "number").is_visible()
+
+
+def test_a_target_out_of_range_is_an_error_that_says_what_fits(show):
+    tab = show(classes()[0])
+    for wrong in ("4", "-1", "0.5", "NaN"):
+        said = error_of(tab, f"{API}.set('m', [{wrong}, 0, 0])")
+        assert said == f"m takes classes, whole numbers from 0 to 3, not {wrong}"
+    assert value(tab, "m") == [2, 0, 3]
+    assert field(tab, "undo").is_disabled()
+
+
+def test_a_target_that_the_loss_ignores_stays(show):
+    loss, targets = classes(ignore_index=3)
+    tab = show(loss)
+    assert "takes no class 3" in error_of(tab, f"{API}.set('m', [3, 0, 3])")
+    assert "the loss ignores entry 2 of m: it stays 3" in error_of(tab, f"{API}.set('m', [0, 0, 0])")
+    put(tab, "m", [1, 1, 3])
+    fresh = recorded_again(loss, {targets: np.array([1, 1, 3])})[-1]
+    assert tab.evaluate(f"() => {MAIN}.live.loss()") == pytest.approx(fresh.item(), rel=1e-12)
+
+
+def test_integers_that_index_are_part_of_the_graph(show):
+    E, rows = Parameter(np.eye(3), "E"), Tensor(np.array([0, 2]), "rows", requires_grad=False)
+    tab = show((E[rows] * 2.0).sum())
+    assert "no node is called" in error_of(tab, f"{API}.set('rows', [1, 1])")
+
+
 def test_a_cell_of_a_strip_is_dragged_and_a_click_still_opens_it(show):
     loss = rnn_loss(2, hidden=2)
     tab, before = show(loss), next(node for node in ancestors(loss) if node.label == "x_1").data

@@ -35,20 +35,29 @@
     if (isOther) part("entry").replaceChildren(...node.slots.slice(0, 400).map((_, k) => option(place(node.shape, k), k)));
     part("entry").hidden = node.slots.length === 1;
     part("entry").value = i;
-    const symbols = row();
-    part("symbol").replaceChildren(...symbols.map((_, k) => option(`symbol ${k}`, k)));
+    const { classes } = node;
+    const options = classes ? choices().map((k) => option(`class ${k}`, k)) : row().map((_, k) => option(`symbol ${k}`, k));
+    part("symbol").replaceChildren(...options);
+    for (const name of ["number", "half", "more", "knob"]) part(name).hidden = Boolean(classes);
     reach();
     report();
   }
 
+  /** The classes that the chosen target may have: all but the one that the loss ignores, which stays. */
+  function choices() {
+    const { classes, ignored } = chosen.node;
+    if (live.recordedLeaves[slot()] === ignored) return [ignored];
+    return Array.from({ length: classes }, (_, k) => k).filter((k) => k !== ignored);
+  }
+
   /** The slots of the row of the chosen number where it was recorded as one-hot, as an input symbol is; else none. */
   function row() {
-    const { shape, slots, trained } = chosen.node;
+    const { shape, slots, trained, classes } = chosen.node;
     const count = shape.at(-1) ?? 1;
     const start = chosen.i - (chosen.i % count);
     const found = slots.slice(start, start + count);
     const recorded = found.map((slot) => live.recordedLeaves[slot]).sort();
-    return !trained && count > 1 && recorded.at(-1) === 1 && recorded.slice(0, -1).every((x) => x === 0) ? found : [];
+    return !trained && !classes && count > 1 && recorded.at(-1) === 1 && recorded.slice(0, -1).every((x) => x === 0) ? found : [];
   }
 
   /** The knob reaches from the recorded number to twice and more as far, on both sides of 0. */
@@ -68,14 +77,14 @@
       part("knob").value = now;
     }
     const symbols = row();
-    part("symbol").hidden = !symbols.length;
-    part("symbol").value = symbols.findIndex((slot) => live.leaves[slot] === 1);
+    part("symbol").hidden = !symbols.length && !chosen.node.classes;
+    part("symbol").value = chosen.node.classes ? now : symbols.findIndex((slot) => live.leaves[slot] === 1);
     part("knob").setAttribute("aria-valuetext", `${called()} = ${written.number(now)}`);
     const [loss, before] = [live.loss(), live.recordedLoss];
     const was = (x, y) => (Object.is(x, y) ? "" : ` (was ${written.number(y)})`);
     part("loss").textContent = `${live.rootName} = ${written.number(loss)}${was(loss, before)}`;
     const grad = chosen.node.grad ? ` · grad ${written.number(live.grads[slot()])}` : "";
-    part("nudge").textContent = `difference quotient ${written.number(live.nudge(slot()))}${grad}`;
+    part("nudge").textContent = chosen.node.classes ? "" : `difference quotient ${written.number(live.nudge(slot()))}${grad}`;
     part("undo").disabled = !live.canUndo();
     part("reset").disabled = part("compare").disabled = !live.isChanged();
     part("compare").hidden = !live.isChanged();
@@ -102,6 +111,7 @@
   part("entry").addEventListener("change", () => choose(chosen.node, Number(part("entry").value)));
   part("symbol").addEventListener("change", () => {
     const symbols = row();
+    if (chosen.node.classes) return set(Number(part("symbol").value));
     live.setSlots(symbols, symbols.map((_, k) => Number(k === Number(part("symbol").value))));
   });
   part("knob").addEventListener("pointerdown", () => live.hold());
@@ -210,6 +220,9 @@
 
   // ---- Dragging a number in the picture ----
 
+  /** The class that is nearest to a number. */
+  const nearest = (x) => choices().reduce((best, k) => (Math.abs(k - x) < Math.abs(best - x) ? k : best));
+
   let drag;
   let swallow = false; // whether the click that follows is the end of a drag, or the choice of a number
   page.addEventListener(
@@ -236,6 +249,7 @@
     drag.moved ||= Math.abs(by) > 2;
     if (!drag.moved) return;
     swallow = true;
+    if (chosen.node.classes) return set(nearest(drag.from + by / 24));
     const unit = (Math.max(Math.abs(drag.from), 0.2) / 100) * (event.shiftKey ? 0.1 : 1);
     set(Number((drag.from + by * unit).toPrecision(4)));
   });
@@ -243,7 +257,7 @@
     addEventListener(kind, () => {
       if (!drag) return;
       live.release();
-      if (!drag.moved && swallow) part("number").select();
+      if (!drag.moved && swallow) chosen.node.classes ? part("symbol").focus() : part("number").select();
       drag = undefined;
     });
   page.addEventListener("click", (event) => swallow && event.target.closest(".canvas, .sums") && event.stopPropagation(), true);

@@ -10,6 +10,7 @@
 
   // ---- The numbers ----
 
+  const sums = source.sums.map((parts) => (typeof parts === "number" ? [parts] : parts)); // of one cell, a copy
   const cells = new Float64Array(nodeCount + 2 * edgeCount + source.sums.length);
   const values = cells.subarray(0, nodeCount);
   const contributions = cells.subarray(nodeCount, nodeCount + edgeCount);
@@ -22,7 +23,7 @@
   function compute() {
     forwardBackward(leaves, values, grads, contributions, locals);
     let k = nodeCount + 2 * edgeCount;
-    for (const parts of source.sums) {
+    for (const parts of sums) {
       let sum = parts.length ? cells[parts[0]] : 0;
       for (let i = 1; i < parts.length; i++) sum += cells[parts[i]];
       cells[k++] = sum;
@@ -46,9 +47,9 @@
   // ---- The nodes ----
 
   const nodes = new Map(
-    source.nodes.map(([name, shape, value, grad, editable, trained]) => [
+    source.nodes.map(([name, shape, value, grad, editable, trained, classes, ignored]) => [
       name,
-      { name, shape, editable: Boolean(editable), trained: Boolean(trained), slots: indices(value), value, grad },
+      { name, shape, editable: Boolean(editable), trained: Boolean(trained), slots: indices(value), value, grad, classes, ignored },
     ]),
   );
   const editableSlots = new Map();
@@ -181,6 +182,36 @@
     page.classList.toggle("changed", isChanged());
   }
 
+  /** The answer to a question now, and the wrong answers that people come to, each with its place among those of its kind. */
+  function asked({ known, uses, cells: from, at: [edge, entry] }) {
+    const [answer, total, before, after, value] = from.map((cell) => (cell < 0 ? NaN : cells[cell]));
+    const [slot, , , read, node] = source.edges[edge];
+    const pairs = terms(edge, entry);
+    const [[upstream, local] = [NaN, NaN]] = pairs;
+    const products = pairs.map(([u, l]) => u * l);
+    const add = (numbers) => numbers.reduce((sum, x) => sum + x, 0);
+    const input = indices(read)[entry];
+    const output = slot >= 0 ? indices(node).find((n) => at[start[n] + slot] === input) : undefined;
+    // By their names in viz/words/mistakes.py.
+    const wrong = {
+      locals: () => [add(pairs.map(([, l]) => l))],
+      upstreams: () => [add(pairs.map(([u]) => u))],
+      "times x": () => [upstream * values[input]],
+      taken: () => [output === undefined ? NaN : upstream * forwardBackward.slope(values, output, values[input])],
+      plus: () => [upstream + local],
+      sizes: () => [add(products.map(Math.abs))],
+      products: () => products.sort((a, b) => Math.abs(b) - Math.abs(a)).slice(0, 4),
+      negative: () => [-total],
+      after: () => [after],
+      before: () => [before],
+      value: () => [value],
+      this: () => [total],
+      difference: () => [before - total],
+      mean: () => [after / uses],
+    };
+    return { answer, mistakes: known.flatMap((name, k) => wrong[name]().map((x) => [x, k])).filter(([x]) => x) };
+  }
+
   const isChanged = () => leaves.some((x, i) => !Object.is(x, recordedLeaves[i]));
 
   // ---- Changing a leaf ----
@@ -261,6 +292,18 @@
     return Array.from(given).flatMap((entry) => flattened(entry, shape.slice(1), name));
   }
 
+  /** Throws where a target takes no such classes. */
+  function checkClasses({ name, slots, classes, ignored }, numbers) {
+    numbers.forEach((k, i) => {
+      const isIgnored = recordedLeaves[slots[i]] === ignored;
+      if (isIgnored && k !== ignored) throw new Error(`the loss ignores entry ${i} of ${name}: it stays ${ignored}`);
+      if (isIgnored) return;
+      if (!Number.isInteger(k) || k < 0 || k >= classes)
+        throw new Error(`${name} takes classes, whole numbers from 0 to ${classes - 1}, not ${k}`);
+      if (k === ignored) throw new Error(`${name} takes no class ${k}: it is what the loss ignores`);
+    });
+  }
+
   page.microgradrnn = Object.freeze({
     /** Give a leaf a number, or nested arrays of its shape. */
     set(name, given) {
@@ -269,7 +312,9 @@
         const leaves = [...nodes.values()].filter(({ editable }) => editable).map(({ name }) => name);
         throw new Error(`${name} is no leaf that can be set; these are: ${leaves.join(", ")}`);
       }
-      setSlots(node.slots, flattened(given, node.shape, name));
+      const numbers = flattened(given, node.shape, name);
+      if (node.classes) checkClasses(node, numbers);
+      setSlots(node.slots, numbers);
     },
     /** What a node's value is: a number, or nested arrays. */
     value: (name) => nested(find(name).slots.map((slot) => values[slot]), find(name).shape),
@@ -297,7 +342,7 @@
   // ---- For the page's other scripts ----
 
   page.live = {
-    nodes, leaves, values, grads, cells, recorded, recordedLeaves, editableSlots, numbers, write, fill, setSlots, descend, nudge,
+    nodes, leaves, values, grads, cells, recorded, asked, recordedLeaves, editableSlots, numbers, write, fill, setSlots, descend, nudge,
     scale: times,
     recordedNumbers: (run) => indices(run).map((i) => recorded[i]),
     /** The norm of the gradient at the states of each time step, from numbers that a function gives for a run of cells. */
