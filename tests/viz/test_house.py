@@ -14,7 +14,7 @@ from microgradrnn.engine import ancestors
 from tests.viz.networks import rnn_loss
 from viz import draw, explain, frames, grad_flow, page, step
 
-HOME = Path(viz.__file__).parent
+HOME = Path(viz.__path__[0])
 FILES = sorted(HOME.rglob("*.py"))
 ROOMS = {
     "passes": {"names", "numbers"},
