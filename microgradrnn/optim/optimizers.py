@@ -49,7 +49,8 @@ class Optimizer:
         """What a parameter is moved along, times -lr, and its new memory.
 
         Args:
-            p, g: the parameter's numbers and its gradient.
+            p: the parameter's numbers.
+            g: its gradient.
             memory: what is remembered of it, changed here.
             corrections: see `corrections`.
             xp: the namespace of the arrays: NumPy, or ``jax.numpy`` while a function is traced.
