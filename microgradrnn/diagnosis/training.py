@@ -36,9 +36,10 @@ def updates(optimizer: Any, grads: Grads) -> dict[str, float]:
     for k, p in enumerate(optimizer.params):
         size = norm(p._data)
         if p in grads and size > 0:
-            g = grads[p] + optimizer.weight_decay * p._data if optimizer.weight_decay else grads[p]
+            memory = copy.deepcopy(optimizer.memory.get(p, {}))
+            corrections = optimizer.corrections(memory)
             with np.errstate(all="ignore"):
-                step = optimizer.lr * optimizer._direction(g, copy.deepcopy(optimizer.memory.get(p, {})))
+                step = optimizer.lr * optimizer.direction(p._data, grads[p], memory, corrections)
                 found[p.label or f"parameter {k}"] = norm(step) / size
     return found
 
