@@ -1,7 +1,7 @@
 """The pictures: the package `viz` under a name that nobody else has.
 
 The folder ``viz`` stands beside ``microgradrnn``. Where another module is called ``viz``, such as a ``viz.py`` of the
-user's, ``import viz`` gives that one, and ``microgradrnn.viz`` is still this package. Elsewhere both names give the same
+user, ``import viz`` gives that one, and ``microgradrnn.viz`` is still this package. Elsewhere both names give the same
 modules.
 
 This is the one file of `microgradrnn` that imports the pictures, and it is imported only by those who draw.
