@@ -6,6 +6,8 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE / "_ext"), str(HERE.parent)]
 
+(HERE / "made").mkdir(exist_ok=True)  # Sphinx looks for it before the code of the pages fills it
+
 project = "microgradrnn"
 author = "microgradrnn contributors"
 html_title = "microgradrnn"

@@ -7,12 +7,12 @@
 
 import hashlib
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
 from chapters import DOCS, pages, run
 from docutils import nodes
-from docutils.parsers.rst import directives
 from sphinx.application import Sphinx
 from sphinx.transforms import SphinxTransform
 from sphinx.util.docutils import SphinxDirective
@@ -27,7 +27,7 @@ def made_by(docname: str) -> Path:
 
 
 def run_pages(app: Sphinx) -> None:
-    """Run the code of each page that has changed since."""
+    """Run the code of each page that has changed since; add the pictures that pages name in HTML of their own."""
     for page in pages():
         folder = made_by(page.relative_to(DOCS).with_suffix("").as_posix())
         stamp, text = folder / "ran", hashlib.sha256(page.read_bytes()).hexdigest()
@@ -39,6 +39,7 @@ def run_pages(app: Sphinx) -> None:
         for picture in folder.glob("*.svg"):
             both_themes(picture)
         stamp.write_text(text)
+    shutil.copytree(DOCS / "pictures", MADE / "pictures", ignore=shutil.ignore_patterns("*.py"), dirs_exist_ok=True)
 
 
 def both_themes(picture: Path) -> None:
@@ -88,7 +89,6 @@ class LivePage(SphinxDirective):
     """A live page that the page's code wrote."""
 
     required_arguments = 1
-    option_spec = {"height": directives.nonnegative_int}  # noqa: RUF012 - as docutils has it
 
     def run(self) -> list[nodes.Node]:
         """A frame, and a link."""
@@ -96,18 +96,23 @@ class LivePage(SphinxDirective):
         if not (made_by(docname) / name).exists():
             raise self.error(f"the page's code wrote no {name}")
         address = f"{Path(docname).name}/{name}"
-        height = self.options.get("height", 640)
         html = (
-            f'<div class="live"><iframe src="{address}" style="height:{height}px" loading="lazy" '
-            f'title="Live page: {name}"></iframe>'
+            f'<div class="live"><iframe src="{address}" loading="lazy" title="Live page: {name}"></iframe>'
             f'<p><a href="{address}" target="_blank">Open the live page by itself</a></p></div>'
         )
-        return [nodes.raw("", html, format="html")]
+        return [nodes.raw("", html, format="html", classes=["live"])]
+
+
+def without_contents(app: Sphinx, doctree: nodes.document) -> None:
+    """A page that has live pages leaves the room at its right to them, and not to a list of its headings."""
+    if any("live" in raw.get("classes", ()) for raw in doctree.findall(nodes.raw)):
+        app.env.metadata[app.env.docname]["hide-toc"] = True
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """For Sphinx."""
     app.connect("builder-inited", run_pages)
+    app.connect("doctree-read", without_contents)
     app.add_transform(Pictures)
     app.add_directive("live", LivePage)
     return {"parallel_read_safe": True}

@@ -27,8 +27,10 @@ class Page(HTMLParser):
             self.links.add(found["href"])
         elif tag == "link" and found.get("rel") in ("stylesheet", "icon", "preload"):
             self.loads.add(found.get("href", ""))
-        elif tag in ("img", "script", "iframe", "source") and "src" in found:
+        elif tag in ("img", "script", "iframe") and "src" in found:
             self.loads.add(found["src"])
+        elif tag == "source" and "srcset" in found:
+            self.loads |= {one.split()[0] for one in found["srcset"].split(",")}
 
 
 def faults(folder: Path) -> list[str]:
