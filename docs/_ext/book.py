@@ -18,6 +18,8 @@ from sphinx.transforms import SphinxTransform
 from sphinx.util.docutils import SphinxDirective
 
 MADE = DOCS / "made"
+COLUMN = 800
+"""Pixels: a wider picture takes the room beside the text too."""
 _DARK = re.compile(r"@media \(prefers-color-scheme: dark\) \{\n(.*?)\n\}(?=</style>|\n)", re.DOTALL)
 
 
@@ -62,15 +64,17 @@ class Pictures(SphinxTransform):
             drawn = made / image["uri"]
             if "://" in image["uri"] or not drawn.exists():
                 continue
-            figure = nodes.figure("", *_shown(image, drawn))
+            figure = nodes.figure("", *_shown(image, drawn, Path(self.env.docname).name))
+            if _width(drawn) > COLUMN:
+                figure["classes"].append("wide")
             if image.get("alt"):
                 figure += nodes.caption("", image["alt"])
             alone = isinstance(image.parent, nodes.paragraph) and len(image.parent) == 1
             (image.parent if alone else image).replace_self(figure)
 
 
-def _shown(image: nodes.image, drawn: Path) -> list[nodes.image]:
-    """The image, pointed to what was drawn: once, or once for each theme."""
+def _shown(image: nodes.image, drawn: Path, page: str) -> list[nodes.reference]:
+    """The image, pointed to what was drawn: once, or once for each theme. Each is a link to the picture by itself."""
     found = []
     for kind, path in (
         ("only-light", drawn.with_suffix(".light.svg")),
@@ -80,9 +84,15 @@ def _shown(image: nodes.image, drawn: Path) -> list[nodes.image]:
         if path.exists() and not (kind == "on-white" and found):
             one = image.deepcopy()
             one["uri"] = f"/{path.relative_to(DOCS).as_posix()}"
-            one["classes"].append(kind)
-            found.append(one)
+            found.append(nodes.reference("", "", one, refuri=f"{page}/{path.name}", classes=[kind]))
     return found
+
+
+def _width(drawn: Path) -> float:
+    """How wide an SVG is, in pixels; 0 of other pictures."""
+    head = drawn.read_text(encoding="utf-8")[:1000] if drawn.suffix == ".svg" else ""
+    width = re.search(r'<svg[^>]* width="([\d.]+)(cm|pt|px)?"', head)
+    return float(width[1]) * {"cm": 96 / 2.54, "pt": 4 / 3}.get(width[2], 1.0) if width else 0.0
 
 
 class LivePage(SphinxDirective):

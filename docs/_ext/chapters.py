@@ -92,6 +92,7 @@ def written(page: Path, folder: Path) -> str:
 
 
 if __name__ == "__main__":  # python docs/_ext/chapters.py PAGE ...: write what the code prints into the pages
+    sys.path.insert(0, str(DOCS.parent))
     for name in sys.argv[1:]:
         given = Path(name).resolve()
         given.write_text(written(given, DOCS / "made" / "written"), encoding="utf-8")
