@@ -266,10 +266,8 @@ def test_bad_options_are_refused():
 def test_each_function_that_is_listed_computes_what_numpy_does(browser):
     """Ops of one function each: what a user's op may call."""
     for name in sorted(name for name, row in FUNCTIONS.items() if row.javascript and not name.startswith("bitwise")):
-        if not name.isidentifier() or name == "float":
-            continue
         ufunc = getattr(np, name, None)
-        if ufunc is None:
+        if not isinstance(ufunc, np.ufunc):
             continue
         one = Op(
             name=name,
