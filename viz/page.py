@@ -40,7 +40,10 @@ MOST_ENTRIES = 200
 """So many entries of a box can be opened."""
 
 SCRIPTS = ("arithmetic.js", "number.js", "judging.js", "quiz.js", "page.js")
-LIVE_SCRIPTS = ("arithmetic.js", "number.js", "written.js", "live.js", "learn.js", "judging.js", "quiz.js", "page.js")
+LIVE_SCRIPTS = (
+    *("arithmetic.js", "number.js", "written.js", "live.js", "learn.js", "descent.js", "radius.js", "copying.js"),
+    *("judging.js", "quiz.js", "page.js"),
+)
 """What a page consists of, and a live one, which has its program before them."""
 
 _HEIGHT = 760
@@ -133,6 +136,7 @@ def _html(film: Animation, quiz: bool, live: Live | None, why: str) -> str:
         drawn = list(told)
     said = [film.words.visit(turn) for turn in drawn]
     legend += [f"numbers cannot be changed here: {why.removeprefix('page: ')}"] if why else []
+    legend += live.program.notes if live else []
     root = xml(film.words.names[film.run.root])
     style = pen.style(live=True) + "\n" + _short(_asset("page.css"))
     script = "\n".join(_short(_asset(name)) for name in (LIVE_SCRIPTS if live else SCRIPTS))

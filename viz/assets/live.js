@@ -41,7 +41,9 @@
     return parsedRuns.get(run);
   }
 
-  let shown = cells; // or the recorded ones, while these are shown for comparison
+  let shown = cells; // or those of a ghost, while these are shown for comparison
+  // What the present numbers are compared with: the run as it was recorded, and the one that was pinned last.
+  const ghosts = { recorded: { leaves: recordedLeaves, cells: recorded, grads: grads.slice() } };
   const numbers = (run) => indices(run).map((i) => shown[i]);
 
   // ---- The nodes ----
@@ -264,6 +266,9 @@
     return (loss(leaves[slot] + epsilon) - loss(leaves[slot] - epsilon)) / (2 * epsilon);
   }
 
+  /** The length of the gradient of all that is trained. */
+  const slope = () => Math.hypot(...[...nodes.values()].filter(({ trained }) => trained).flatMap(({ slots }) => slots.map((slot) => grads[slot])));
+
   // ---- For a lecturer's own script, and for tests ----
 
   const known = () => [...nodes.keys()].slice(0, 40).join(", ");
@@ -304,7 +309,7 @@
     });
   }
 
-  page.microgradrnn = Object.freeze({
+  const script = {
     /** Give a leaf a number, or nested arrays of its shape. */
     set(name, given) {
       const node = find(name);
@@ -324,6 +329,8 @@
       if (!node.grad && name !== rootName) throw new Error(`${name} gets no gradient`);
       return nested(node.grad ? indices(node.grad).map((i) => cells[i]) : [1], node.shape);
     },
+    /** The numbers of all leaves that can be set, by their names. */
+    values: () => Object.fromEntries([...nodes.values()].filter(({ editable }) => editable).map(({ name }) => [name, script.value(name)])),
     /** Show a position of the pass: 0 is before the first. */
     go(position) {
       const last = Number(part("slider").max);
@@ -336,19 +343,27 @@
       keep();
       restore(recordedLeaves, "reset");
     },
-  });
+  };
+  page.microgradrnn = Object.freeze(script);
   const rootName = source.nodes.at(-1)[0];
 
   // ---- For the page's other scripts ----
 
   page.live = {
-    nodes, leaves, values, grads, cells, recorded, asked, recordedLeaves, editableSlots, numbers, write, fill, setSlots, descend, nudge,
+    nodes, leaves, values, grads, cells, asked, recordedLeaves, editableSlots, numbers, write, fill, setSlots, descend, nudge,
     scale: times,
-    recordedNumbers: (run) => indices(run).map((i) => recorded[i]),
-    /** The norm of the gradient at the states of each time step, from numbers that a function gives for a run of cells. */
-    flow: (numbersOf) => source.flow.map(([t, runs]) => [t, Math.hypot(...runs.flatMap(numbersOf))]),
-    loss: () => values[find(rootName).slots[0]],
-    recordedLoss: recorded[find(rootName).slots[0]],
+    ghosts,
+    slope,
+    /** Keep the present numbers to compare later ones with. */
+    pin() {
+      ghosts.pinned = { leaves: leaves.slice(), cells: cells.slice(), grads: grads.slice() };
+      update("pin");
+    },
+    /** The norm of the gradient at the states of each time step, of a run with these cells. */
+    flow: (of) => source.flow.map(([t, runs]) => [t, Math.hypot(...runs.flatMap(indices).map((i) => of[i]))]),
+    /** What there is to say of a loss that is no usual number. */
+    oddity: () => (Number.isFinite(page.live.loss()) ? "" : `: ${rootName} is ${written.number(page.live.loss())}`),
+    loss: (of = cells) => of[find(rootName).slots[0]],
     rootName,
     isChanged,
     slotUnder,
@@ -365,8 +380,9 @@
       if (held && past.at(-1).every((x, i) => Object.is(x, leaves[i]))) past.pop();
       held = false;
     },
-    compare(on) {
-      shown = on ? recorded : cells;
+    /** Show a ghost's numbers in place of the present ones, or, without one, these again. */
+    compare(ghost) {
+      shown = ghosts[ghost]?.cells ?? cells;
       rewrite();
     },
   };
