@@ -55,6 +55,8 @@ RunFolder = Annotated[
     Path, typer.Argument(metavar="RUN", help="The folder of a training, or a checkpoint file.", show_default=False)
 ]
 
+WHAT_IT_READS = "What the network reads and is asked to predict."
+
 
 def _show_version(wanted: bool) -> None:
     if wanted:
@@ -91,6 +93,9 @@ def as_typed(text: Typed) -> Typed:
     ('café', 'café')
     """
     return text and text.encode(errors="surrogateescape").decode(errors="replace")
+
+
+SaidText = Annotated[str, typer.Option(callback=as_typed, help=WHAT_IT_READS, show_default=False)]
 
 
 def refuse(error: Exception | str, code: int = 2) -> NoReturn:
