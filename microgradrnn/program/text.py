@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ import numpy as np
 from microgradrnn.program.expressions import REDUCTIONS, Expression, is_identity
 from microgradrnn.program.groups import Group
 from microgradrnn.program.names import Names
-from microgradrnn.program.rewrites import Rewriter
+from microgradrnn.program.scan import Scan
 from microgradrnn.program.sizes import Size
 
 SIGNS = {
@@ -48,10 +48,11 @@ class Text:
     """Expressions as Python.
 
     Args:
-        rewriter: whose expressions these are.
+        scans: the loops.
         names: the names that are taken.
 
     Attributes:
+        module: what the functions of arrays are called from.
         named: the name of each expression that has a line of its own.
         buffer: what a loop writes to, for each expression that is wanted of all its steps.
         carried: the variables that loops hand on.
@@ -59,8 +60,10 @@ class Text:
         helpers: the functions that the program has to define.
     """
 
-    def __init__(self, rewriter: Rewriter, names: Names) -> None:
-        self.rewriter, self.names = rewriter, names
+    module = "np"
+
+    def __init__(self, scans: Mapping[Group, Scan], names: Names) -> None:
+        self.scans, self.names = scans, names
         self.named: dict[Expression, str] = {}
         self.buffer: dict[tuple[Group, Expression], str] = {}
         self.carried: dict[Any, str] = {}
@@ -86,7 +89,7 @@ class Text:
             return f"{sign}{self.within(x.args[0], SIGN)}", SIGN
         if x.fn in REDUCTIONS:
             return self._reduction(x), ATOM
-        return f"np.{x.fn}({', '.join(self.text(arg)[0] for arg in x.args)})", ATOM
+        return f"{self.module}.{x.fn}({', '.join(self.text(arg)[0] for arg in x.args)})", ATOM
 
     def within(self, x: Any, level: int) -> str:
         """The text for a place that asks for a level, in brackets where this one is lower."""
@@ -113,8 +116,12 @@ class Text:
         carry = x.args[0]
         if carry in self.carried:
             return self.carried[carry]
-        group = next(g for g in self.rewriter.all if (g, carry.update) in self.buffer and carry in g.carries())
-        return f"{self.buffer[group, carry.update]}[{moved('t', int(group.loop.reverse))}]"
+        group, scan = next(
+            (group, scan)
+            for group, scan in self.scans.items()
+            if (group, carry.update) in self.buffer and any(handed.carry is carry for handed in scan.handed)
+        )
+        return f"{self.buffer[group, carry.update]}[{moved('t', int(scan.reverse))}]"
 
     def _saved(self, x: Expression) -> str:
         group, of = x.params["group"], x.params["of"]
@@ -122,14 +129,14 @@ class Text:
         name = self.buffer[group, update]
         if not self.has_first(group, update):
             return name
-        return f"{name}[{':-1' if (of.fn == 'carry') != group.loop.reverse else '1:'}]"
+        return f"{name}[{':-1' if (of.fn == 'carry') != self.scans[group].reverse else '1:'}]"
 
     def _step(self, x: Expression) -> str:
         rows, sign, first = x.args
         if rows.fn == "saved" and sign == 1:
             group, of = rows.params["group"], rows.params["of"]
             update = of.args[0].update if of.fn == "carry" else of
-            later = self.has_first(group, update) and (of.fn == "carry") == group.loop.reverse
+            later = self.has_first(group, update) and (of.fn == "carry") == self.scans[group].reverse
             return f"{self.buffer[group, update]}[{moved('t', first + int(later))}]"
         # What is read in reverse is counted from the end, whose place is known whatever the length is.
         place = moved("t", first) if sign == 1 else f"{first - int(rows.shape[0])} - t"
@@ -178,8 +185,8 @@ class Text:
     def _broadcast_to(self, x: Expression) -> str:
         text, shape = self.text(x.args[0])[0], shape_of(x.params["shape"])
         if x.args[0].ndim == 0 and x.dtype != np.float64:  # a number of Python would make it float64
-            return f"np.full({shape}, {text}{dtype_of(x.dtype)})"
-        return f"np.broadcast_to({text}, {shape})"
+            return f"{self.module}.full({shape}, {text}{dtype_of(x.dtype)})"
+        return f"{self.module}.broadcast_to({text}, {shape})"
 
     def _concatenate(self, x: Expression) -> str:
         return self.concatenated(x)
@@ -188,11 +195,11 @@ class Text:
         """Arrays joined, perhaps into another."""
         parts = ", ".join(self.text(arg)[0] for arg in x.args)
         axis = x.params["axis"]
-        return f"np.concatenate([{parts}], axis={axis if axis != x.ndim - 1 else -1}{out})"
+        return f"{self.module}.concatenate([{parts}], axis={axis if axis != x.ndim - 1 else -1}{out})"
 
     def _stack(self, x: Expression) -> str:
         axis = f", axis={x.params['axis']}" if x.params["axis"] else ""
-        return f"np.stack([{', '.join(self.text(arg)[0] for arg in x.args)}]{axis})"
+        return f"{self.module}.stack([{', '.join(self.text(arg)[0] for arg in x.args)}]{axis})"
 
     def _pick(self, x: Expression) -> str:
         self.helpers.add("pick")
@@ -205,6 +212,11 @@ class Text:
         if x not in self.keeps:
             self.keeps[x] = self.kept.new(word(x))
         return f'product("{self.keeps[x]}", {left}, {right})'
+
+    def _tensordot(self, x: Expression) -> str:
+        left, right = (self.text(arg)[0] for arg in x.args)
+        axes = list(range(x.params["axes"]))
+        return f"{self.module}.tensordot({left}, {right}, axes=({axes}, {axes}))"
 
     def _dot(self, x: Expression) -> str:
         return f"{self.within(x.args[0], ATOM)}.dot({self.text(x.args[1])[0]})"
@@ -237,8 +249,8 @@ class Text:
         if not shape:
             return number(value)[0]
         if value in (0, 1):
-            return f"np.{'ones' if value else 'zeros'}({shape_of(shape)}{dtype_of(x.dtype)})"
-        return f"np.full({shape_of(shape)}, {number(value)[0]}{dtype_of(x.dtype)})"
+            return f"{self.module}.{'ones' if value else 'zeros'}({shape_of(shape)}{dtype_of(x.dtype)})"
+        return f"{self.module}.full({shape_of(shape)}, {number(value)[0]}{dtype_of(x.dtype)})"
 
     def _typed(self, x: Expression) -> str:
         return f"{type_of(x.dtype)}({number(x.args[0])[0]})"
@@ -249,21 +261,22 @@ class Text:
             text, level = number(array.item())
             return text if level == ATOM else f"({text})"
         if array.size == 0:
-            return f"np.zeros({shape_of(array.shape)}{dtype_of(array.dtype)})"
+            return f"{self.module}.zeros({shape_of(array.shape)}{dtype_of(array.dtype)})"
         if array.ndim == 1 and array.dtype.kind in "iu" and np.array_equal(array, np.arange(len(array))):
-            return f"np.arange({len(array)})"
+            return f"{self.module}.arange({len(array)})"
         if len(array) > 1 and is_identity(x):
-            return f"np.eye({len(array)}{dtype_of(array.dtype)})"
+            return f"{self.module}.eye({len(array)}{dtype_of(array.dtype)})"
         literal = f"{array.tolist()}" if array.size <= LITERAL and np.isfinite(array).all() else ""
         if literal and len(literal) <= LITERAL_WIDTH:
-            return f"np.array({literal}{dtype_of(array.dtype) if array.dtype != int else ''})"
+            return f"{self.module}.array({literal}{dtype_of(array.dtype) if array.dtype != int else ''})"
         name = self.named[x] = self.names.new(x.name or "constant")
         self.constants[name] = array
         return name
 
     def has_first(self, group: Group, x: Expression) -> bool:
         """Whether what a loop saves of x has a row more, for what it starts from."""
-        return any(carry.update is x and carry not in self.carried for carry in group.carries())
+        handed = self.scans[group].handed
+        return any(each.carry.update is x and each.carry not in self.carried for each in handed)
 
 
 def number(x: Any) -> tuple[str, int]:
