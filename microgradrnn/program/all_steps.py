@@ -80,9 +80,11 @@ def products(rewriter: Rewriter, step: Step) -> Any:
 
 
 def stack_times(rewriter: Rewriter, stack: Expression, right: Expression, shape: Any, hint: str) -> Any:
-    """A stack of matrices times one matrix: one product of all their rows, or no more than some rows of it."""
+    """A stack of matrices times one matrix, or no more than some rows of that; "flatten" makes it one product."""
     if "lookup" in rewriter.rewrites and _are_rows_of_the_identity(stack) and stack.dtype == right.dtype:
         return rewriter.xp.index(right, stack.args[1])
+    if "flatten" not in rewriter.rewrites:
+        return rewriter.xp.matmul(stack, right)
     found = rewriter.xp.matmul(below(stack), right)
     if "buffers" in rewriter.rewrites and size_in_bytes(found) > CACHED:
         found = rewriter.xp.make("product", found.args)

@@ -167,6 +167,7 @@ _ENTRYWISE = (
 _OF_ARRAYS = (
     Function("dot", "", Memory.NEW, shapes.multiplied, None),
     Function("product", "", Memory.KEPT, shapes.multiplied, None),
+    Function("tensordot", "", Memory.OTHER, None, None),
     Function("sum", "", Memory.OTHER, shapes.reduced, all_steps.reduction, word="sums"),
     Function("prod", "", Memory.OTHER, shapes.reduced, all_steps.reduction),
     Function("max", "", Memory.OTHER, shapes.reduced, all_steps.reduction, word="largest"),
