@@ -118,7 +118,7 @@ def flow(
     out: Annotated[Path | None, typer.Option("--out", "-o", help="A chart to write: .svg, .png, .pdf or .txt.")] = None,
 ) -> None:
     """How much gradient arrives at each time step, of the whole loss and of the last step's alone."""
-    from viz import grad_flow
+    from microgradrnn.viz import grad_flow
 
     loss = recorded(run, text)
     with refusing():
@@ -150,7 +150,7 @@ def diagnose(
 
     Of one text; or, without --text, over the course of a training that was started with --watch.
     """
-    from viz import Watch, diagnose
+    from microgradrnn.viz import Watch, diagnose
 
     recording, checkpoint = Run(run).watch_file, trained(run)
     if text is None and not recording.exists():
