@@ -1,11 +1,13 @@
 // Python has laid everything out and worked everything out: this shows and hides it.
-// A position is how many visits of the list have been shown: 0 is the start of the pass.
+// A position is how many steps of the list have been shown: first forward steps, then visits; 0 is the start.
+// A moment is what steps are numbered by: forward steps end with 0, visits begin with 1.
 "use strict";
 (() => {
   const page = document.currentScript.closest(".page");
   const part = (name) => document.getElementById(page.dataset.prefix + name);
-  const { steps, visitOf, quiz, remarks, said, tolerance } = JSON.parse(part("data").textContent);
+  const { steps, momentsOf, quiz, remarks, said, tolerance } = JSON.parse(part("data").textContent);
   const last = steps.length;
+  const turn = steps.findIndex((step) => step.at > 0); // the position before the first visit
   const items = part("visits").children;
   const graph = page.querySelector(".graph");
   const told = page.querySelector(".told");
@@ -16,16 +18,16 @@
 
   // ---- What is known, and what lights up ----
 
-  // Every number that comes in stands there in all its states, each with the visit from which on it holds.
+  // Every number that comes in stands there in all its states, each with the moment from which on it holds.
   const changing = [...page.querySelectorAll(".changing")].map(({ children }) => {
     const states = [...children];
     return { states, since: states.map((state) => +state.dataset.from), on: 0 };
   });
 
-  function reveal(visit) {
+  function reveal(moment) {
     for (const number of changing) {
       let on = number.since.length - 1;
-      while (on > 0 && number.since[on] > visit) on--;
+      while (on > 0 && number.since[on] > moment) on--;
       if (on === number.on) continue;
       number.states[number.on].classList.remove("on");
       number.states[on].classList.add("on");
@@ -34,15 +36,32 @@
   }
 
   let lit = [];
+  let turned = []; // tips of arrows that point back, and how they were before
   function light(step) {
     for (const element of lit) element.classList.remove("lit");
-    const { boxes = [], sum, arrows = [] } = step ?? {};
-    lit = [...boxes.map((i) => part("b" + i)), ...arrows.flatMap((i) => [part("a" + i), part("n" + i)])];
+    for (const [tip, d] of turned) tip.setAttribute("d", d);
+    turned = [];
+    const { boxes = [], sum, arrows = [], at } = step ?? {};
+    const wires = arrows.map((i) => part("a" + i));
+    if (at > 0) wires.forEach(pointBack);
+    lit = [...boxes.map((i) => part("b" + i)), ...wires, ...arrows.map((i) => part("n" + i))];
     if (sum !== undefined) lit.push(part("s" + sum));
     lit = lit.filter(Boolean);
     for (const element of lit) element.classList.add("lit");
-    if (boxes.length === 1 || !step) bringIntoView(part("b" + (boxes[0] ?? steps[0].boxes[0])));
+    if (boxes.length === 1) bringIntoView(part("b" + boxes[0]));
     if (sum !== undefined) part("s" + sum).scrollIntoView({ block: "nearest" });
+  }
+
+  /** Put an arrow's tip where it starts: gradients go that way. */
+  function pointBack(arrow) {
+    const [wire, tip] = arrow.querySelectorAll("path");
+    turned.push([tip, tip.getAttribute("d")]);
+    const [x, y, ...rest] = wire.getAttribute("d").match(/-?[\d.]+/g).map(Number);
+    const k = rest.findIndex((far, i) => far !== (i % 2 ? y : x)) & ~1;
+    const length = Math.hypot(rest[k] - x, rest[k + 1] - y);
+    const [ux, uy] = [(rest[k] - x) / length, (rest[k + 1] - y) / length];
+    const corner = (side) => `${x + 8.5 * ux + side * uy},${y + 8.5 * uy - side * ux}`;
+    tip.setAttribute("d", `M${x},${y}L${corner(4)}L${corner(-4)}z`);
   }
 
   let aim; // where the picture is moving to
@@ -70,7 +89,7 @@
     graph.scrollTo({ ...to, behavior: far || calm.matches ? "instant" : "smooth" });
   }
 
-  // ---- Going from visit to visit ----
+  // ---- Going from step to step ----
 
   function show(position, typing = false) {
     items[now - 1]?.classList.remove("now");
@@ -80,8 +99,7 @@
     item?.classList.add("now");
     part("start").hidden = now > 0;
     const open = ask(typing);
-    const number = step ? step.visit : 0;
-    reveal(open ? number - 1 : number);
+    reveal(open ? step.at - 1 : step?.at ?? -Infinity);
     light(step);
     if (told.classList.contains("all")) (item ?? part("start")).scrollIntoView({ block: "nearest" });
     else told.scrollTop = 0;
@@ -89,13 +107,14 @@
     part("first").disabled = part("back").disabled = now === 0;
     part("next").disabled = now === last;
     part("time").disabled = timeStep(1) === now;
+    part("turn").disabled = now > turn;
     page.dispatchEvent(new Event("shown"));
     say(item, open);
   }
   page.addEventListener("go", (event) => show(event.detail));
 
   function say(item, open) {
-    if (!item) return void (part("live").textContent = "Before the first visit.");
+    if (!item) return void (part("live").textContent = "Before the first step.");
     const edges = open ? [] : [...item.querySelectorAll(".edge")].map(spoken);
     const where = item.querySelector(".where").textContent.trim();
     part("slider").setAttribute("aria-valuetext", where);
@@ -109,7 +128,7 @@
     return `${edge.querySelector("h3").textContent}: ${number}.`;
   }
 
-  /** Where the next visit in another time step is, or, backwards, where the time step before begins. */
+  /** Where the next step in another time step is, or, backwards, where the time step before begins. */
   function timeStep(way) {
     const time = (position) => steps[position - 1]?.t;
     let at = now + way;
@@ -121,7 +140,7 @@
 
   // ---- The quiz ----
 
-  const asked = quiz.map((questions) => ({
+  const asked = [...Array(turn).fill([]), ...quiz].map((questions) => ({
     questions: questions.map(([prompt, given, answer, mistakes, rule, cell]) => ({ prompt, given, answer, mistakes, rule, cell })),
     at: 0,
     tries: 0,
@@ -307,9 +326,9 @@
     dialog.querySelector("h2").textContent = title;
     dialog.querySelector("pre").textContent = about.join("\n");
     const step = steps[now - 1];
-    const visit = page.classList.contains("asking") ? step.visit - 1 : step?.visit ?? 0;
-    const known = box.grad?.findLast(([since]) => since <= visit);
-    const rows = [["value", box.value]];
+    const moment = page.classList.contains("asking") ? step.at - 1 : step?.at ?? -Infinity;
+    const known = box.grad?.findLast(([since]) => since <= moment) ?? box.grad?.[0];
+    const rows = [box.at > moment ? ["value: not known yet", null] : ["value", box.value]];
     if (known) rows.push([known[1] === null ? "gradient: not known yet" : "gradient" + (known[2] ? "" : " so far"), known[1]]);
     dialog.querySelector(".numbers").replaceChildren(...rows.flatMap(([head, entries]) => numbersOf(head, entries, box)));
     dialog.showModal();
@@ -344,14 +363,16 @@
 
   function search() {
     const wanted = find.value.trim().toLowerCase();
-    // The visit of that number, the node of that name, names that begin so, names that hold it.
-    const rank = ({ name, visit }) => {
-      const at = name.toLowerCase().indexOf(wanted);
-      if (String(visit) === wanted) return 0;
-      return at < 0 ? -1 : name.length === wanted.length ? 1 : at === 0 ? 2 : 3;
+    // The visit of that number, the node of that name, names that begin so, names that hold it; first of this pass.
+    const rank = ({ name, at }) => {
+      const place = name.toLowerCase().indexOf(wanted);
+      if (at > 0 && String(at) === wanted) return 0;
+      return place < 0 ? -1 : name.length === wanted.length ? 1 : place === 0 ? 2 : 3;
     };
     const ranks = steps.map((step) => (wanted ? rank(step) : -1));
-    matches = steps.flatMap((_, i) => (ranks[i] < 0 ? [] : [i])).sort((a, b) => ranks[a] - ranks[b] || a - b);
+    const other = (i) => i < turn !== now <= turn;
+    matches = steps.flatMap((_, i) => (ranks[i] < 0 ? [] : [i]));
+    matches.sort((a, b) => ranks[a] - ranks[b] || other(a) - other(b) || a - b);
     for (const element of graph.querySelectorAll(".found")) element.classList.remove("found");
     for (const i of matches) for (const box of steps[i].boxes ?? []) part("b" + box).classList.add("found");
     matches = matches.slice(0, 40);
@@ -362,9 +383,9 @@
     chosen = Math.min(Math.max(i, 0), Math.max(matches.length - 1, 0));
     found.replaceChildren(
       ...matches.map((at, k) => {
-        const { name, t, visit } = steps[at];
+        const { name, t, at: moment } = steps[at];
         const row = make("li", name + " ");
-        row.append(make("small", `visit ${visit}${t === undefined ? "" : `, t = ${t}`}`));
+        row.append(make("small", `${moment > 0 ? `visit ${moment}` : "forward"}${t === undefined ? "" : `, t = ${t}`}`));
         row.id = `${found.id}${k}`;
         row.setAttribute("role", "option");
         row.setAttribute("aria-selected", String(k === chosen));
@@ -455,7 +476,9 @@
     const thing = event.target.closest(".node, .sum");
     if (!thing || dragged) return;
     const name = thing.id.slice(page.dataset.prefix.length);
-    const at = steps.findIndex((step) => step.visit === visitOf[name]) + 1;
+    const [computed, visited] = momentsOf[name] ?? [];
+    const moment = now <= turn ? computed ?? visited : visited ?? computed;
+    const at = steps.findIndex((step) => step.at === moment) + 1;
     if (!at || at === now || event.target.closest(".cells")) open(name);
     else show(at);
   });
@@ -478,7 +501,7 @@
     asking = !asking;
     part("asks").setAttribute("aria-pressed", String(asking));
     keepScore();
-    show(now, true);
+    show(asking && now < turn ? turn + 1 : now, true);
   }
 
   const actions = {
@@ -487,6 +510,7 @@
     next: () => show(now + 1, true),
     end: () => show(last),
     time: () => show(timeStep(1)),
+    turn: () => show(turn + 1, true),
     timeBack: () => show(timeStep(-1)),
     asks: toggleQuiz,
     all: toggleAll,
@@ -501,7 +525,7 @@
     out: () => setZoom(zoom / 1.25),
     fit: () => setZoom(whole()),
   };
-  for (const name of ["first", "back", "next", "time", "asks", "all", "weights", "help", "in", "out", "fit"])
+  for (const name of ["first", "back", "next", "time", "turn", "asks", "all", "weights", "help", "in", "out", "fit"])
     part(name).addEventListener("click", actions[name]);
   part("slider").addEventListener("input", (event) => show(+event.target.value));
   part("quiz").addEventListener("submit", answer);
@@ -512,7 +536,7 @@
 
   const KEYS = {
     ArrowRight: "next", " ": "next", n: "next", ArrowLeft: "back", b: "back", Home: "first", End: "end",
-    t: "time", T: "timeBack", g: "find", "/": "find", o: "open", q: "asks", l: "all", w: "weights", "?": "help",
+    t: "time", T: "timeBack", v: "turn", g: "find", "/": "find", o: "open", q: "asks", l: "all", w: "weights", "?": "help",
     "+": "in", "=": "in", "-": "out", 0: "fit",
   };
   const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
@@ -547,5 +571,8 @@
   // All of it, if that can be read; else as large as its height allows, and each visit is brought into view.
   setZoom(whole() < 0.9 ? Math.max(whole(), Math.min(Math.max(graph.clientHeight / natural.height, 0.8), 1)) : whole());
   show(0);
-  if (page.dataset.quiz === "true") toggleQuiz();
+  if (page.dataset.quiz === "true") {
+    show(turn);
+    toggleQuiz();
+  }
 })();
