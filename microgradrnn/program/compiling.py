@@ -17,7 +17,8 @@ from microgradrnn.program.derive import Derivation
 from microgradrnn.program.expressions import Expression
 from microgradrnn.program.fixing import fix_numbers, fix_rows, fix_untied, least_sizes, reasons
 from microgradrnn.program.frozen import frozen
-from microgradrnn.program.functions import HELPERS, written_function
+from microgradrnn.program.functions import written_function
+from microgradrnn.program.helpers import HELPERS, helper_lines
 from microgradrnn.program.javascript import JavaScript, compile_javascript
 from microgradrnn.program.labels import not_rolled
 from microgradrnn.program.leaves import Leaves
@@ -27,6 +28,7 @@ from microgradrnn.program.namespace import Expressions
 from microgradrnn.program.program import Argument, Program
 from microgradrnn.program.rewrites import REWRITES, Rewriter
 from microgradrnn.program.scalars import compile_scalars
+from microgradrnn.program.scan import settled
 from microgradrnn.program.sizes import Size
 from microgradrnn.program.text import moved
 from microgradrnn.program.writing import Writer
@@ -170,7 +172,7 @@ class _Compiling:
     def program(self, free: bool) -> Program:
         """The program; its sizes are free, or as recorded."""
         sizes = self._name_sizes()
-        writer = Writer(self.rewriter, self.names)
+        writer = Writer(settled(self.rewriter), self.names, self.rewrites)
         results = [x for x in (self.value, *self.outputs, *self.grads.values()) if isinstance(x, Expression)]
         writer.reserve(results)
         writer.named |= {argument: argument.name for argument in (*self.leaves.inputs, *self.leaves.weights)}
@@ -194,7 +196,7 @@ class _Compiling:
         arguments = [x.name for x in (*self.leaves.inputs, *self.leaves.weights)] + list(writer.constants)
         lines = [*(["import math", ""] if "erf" in writer.helpers else []), "import numpy as np", "", ""]
         for helper in sorted(writer.helpers):
-            lines += HELPERS[helper]
+            lines += helper_lines(helper)
         for op, name in self.xp.functions.items():
             lines += written_function(op, name, self.rewrites)
         return [*lines, f"def forward_backward({', '.join(arguments)}):"]

@@ -284,10 +284,10 @@ def test_lit_arrows_point_back_on_the_way_back_and_forth_on_the_way_forth(show):
     root = rnn_loss(2)
     tab = show(root, forward=True)
     tips = """() => [...document.querySelectorAll(".arrow")].map((arrow) => {
-        const numbers = (path) => path.getAttribute("d").match(/-?[\\d.]+/g).map(Number);
-        const [wire, tip] = [...arrow.querySelectorAll("path")].map(numbers);
-        const far = (x, y) => Math.hypot(tip[0] - x, tip[1] - y);
-        return [arrow.classList.contains("lit"), far(wire[0], wire[1]) < far(wire.at(-2), wire.at(-1))];
+        const [wire, tip] = arrow.querySelectorAll("path");
+        const { x, y } = tip.getPointAtLength(0);
+        const far = (at) => Math.hypot(wire.getPointAtLength(at).x - x, wire.getPointAtLength(at).y - y);
+        return [arrow.classList.contains("lit"), far(0) < far(wire.getTotalLength())];
     })"""
     ways = set()
     for _ in range(len(Forward(root).order) + len(order(root))):

@@ -5,7 +5,7 @@
 (() => {
   const page = document.currentScript.closest(".page");
   const part = (name) => document.getElementById(page.dataset.prefix + name);
-  const { steps, momentsOf, quiz, remarks, said, tolerance } = JSON.parse(part("data").textContent);
+  const { steps, momentsOf } = JSON.parse(part("data").textContent);
   const last = steps.length;
   const turn = steps.findIndex((step) => step.at > 0); // the position before the first visit
   const items = part("visits").children;
@@ -56,10 +56,8 @@
   function pointBack(arrow) {
     const [wire, tip] = arrow.querySelectorAll("path");
     turned.push([tip, tip.getAttribute("d")]);
-    const [x, y, ...rest] = wire.getAttribute("d").match(/-?[\d.]+/g).map(Number);
-    const k = rest.findIndex((far, i) => far !== (i % 2 ? y : x)) & ~1;
-    const length = Math.hypot(rest[k] - x, rest[k + 1] - y);
-    const [ux, uy] = [(rest[k] - x) / length, (rest[k + 1] - y) / length];
+    const [{ x, y }, on] = [wire.getPointAtLength(0), wire.getPointAtLength(1)];
+    const [ux, uy] = [on.x - x, on.y - y];
     const corner = (side) => `${x + 8.5 * ux + side * uy},${y + 8.5 * uy - side * ux}`;
     tip.setAttribute("d", `M${x},${y}L${corner(4)}L${corner(-4)}z`);
   }
@@ -98,7 +96,7 @@
     const step = steps[now - 1];
     item?.classList.add("now");
     part("start").hidden = now > 0;
-    const open = ask(typing);
+    const open = page.quiz.ask(now - 1 - turn, typing);
     reveal(open ? step.at - 1 : step?.at ?? -Infinity);
     light(step);
     if (told.classList.contains("all")) (item ?? part("start")).scrollIntoView({ block: "nearest" });
@@ -112,6 +110,8 @@
     say(item, open);
   }
   page.addEventListener("go", (event) => show(event.detail));
+  page.showAgain = (typing) => show(now, typing);
+  page.toVisit = (visit, typing) => show(turn + visit + 1, typing);
 
   function say(item, open) {
     if (!item) return void (part("live").textContent = "Before the first step.");
@@ -138,182 +138,6 @@
     return at;
   }
 
-  // ---- The quiz ----
-
-  const asked = [...Array(turn).fill([]), ...quiz].map((questions) => ({
-    questions: questions.map(([prompt, given, answer, mistakes, rule, cell]) => ({ prompt, given, answer, mistakes, rule, cell })),
-    at: 0,
-    tries: 0,
-  }));
-  const score = { asked: 0, right: 0 };
-  let asking = false;
-
-  /** Put the next question of this visit, if one is open; says whether there is one. */
-  function ask(typing) {
-    const visit = asked[now - 1];
-    const question = asking && visit && visit.questions[visit.at] ? present(visit.questions[visit.at]) : undefined;
-    page.classList.toggle("asking", Boolean(question));
-    part("quiz").hidden = !question;
-    if (question) {
-      part("prompt").textContent = question.prompt;
-      part("given").textContent = question.given;
-      part("answer").value = "";
-      tell("", "");
-      if (typing) part("answer").focus();
-    }
-    return Boolean(question);
-  }
-
-  /** A question about the numbers as they are now; of changed ones nobody has worked out what mistakes lead to. */
-  function present(question) {
-    if (question.cell === undefined || !page.live.isChanged()) return question;
-    return { ...question, answer: page.live.cells[question.cell], mistakes: [], given: "" };
-  }
-
-  function tell(said, kind) {
-    part("said").textContent = said;
-    part("said").className = `said ${kind}`;
-  }
-
-  function answer(event) {
-    event.preventDefault();
-    const visit = asked[now - 1];
-    const verdict = judge(present(visit.questions[visit.at]), part("answer").value);
-    if (verdict.counts && visit.tries++ === 0) {
-      score.asked++;
-      if (verdict.right) score.right++;
-      keepScore();
-    }
-    if (verdict.right) pass(verdict.said);
-    else tell(verdict.said, "wrong");
-  }
-
-  /** On to the next question of the visit; after the last one its numbers are shown. */
-  function pass(said) {
-    const visit = asked[now - 1];
-    visit.at++;
-    visit.tries = 0;
-    const more = visit.at < visit.questions.length;
-    show(now, more);
-    if (more) tell(said, "right");
-    else {
-      part("live").textContent = said + ". " + part("live").textContent;
-      part("next").focus();
-    }
-  }
-
-  function keepScore() {
-    part("score").textContent = score.asked ? filled(said.score, score.right, score.asked) : "";
-  }
-
-  /** A sentence with its blanks filled in. */
-  const filled = (sentence, ...blanks) => blanks.reduce((text, blank) => text.replace("{}", () => blank), sentence);
-
-  function judge(question, text) {
-    let given;
-    try {
-      given = calculate(text);
-    } catch (error) {
-      if (!(error instanceof Unreadable)) throw error;
-      return { right: false, counts: false, said: filled(said.unread, error.message) };
-    }
-    const verdict = (right, words) => ({ right, counts: true, said: words });
-    if (close(given, question.answer)) return verdict(true, filled(said.right, written(question.answer)));
-    const mistake = question.mistakes.find(([wrong]) => close(given, wrong));
-    if (mistake) return verdict(false, remarks[mistake[1]]);
-    if (Math.abs(given - question.answer) < 0.1 * Math.abs(question.answer))
-      return verdict(false, filled(said.near, written(given)));
-    return verdict(false, filled(said.wrong, written(given), remarks[question.rule]));
-  }
-
-  /** 0 is no answer to a number that is not 0, and the other way round. */
-  const close = (given, right) => Math.abs(given - right) <= tolerance * Math.abs(right);
-
-  /** A number as the picture writes it: four digits and a true minus. */
-  function written(x) {
-    if (x === 0) return "0";
-    const [digits, power] = x.toExponential(3).split("e").map(Number);
-    const text = power < -4 || power >= 4 ? `${digits}e${power}` : String(Number(x.toPrecision(4)));
-    return text.replaceAll("-", "−");
-  }
-
-  // ---- Arithmetic ----
-
-  class Unreadable extends Error {}
-
-  const FUNCTIONS = {
-    exp: Math.exp, log: Math.log, sqrt: Math.sqrt, abs: Math.abs, tanh: Math.tanh, min: Math.min, max: Math.max,
-    sigmoid: (x) => 1 / (1 + Math.exp(-x)), relu: (x) => Math.max(0, x), sum: (...xs) => xs.reduce((a, b) => a + b),
-  };
-  const SUM = 0, PRODUCT = 1, SIGN = 2, POWER = 3;
-  const BINARY = {
-    "+": [SUM, (a, b) => a + b], "-": [SUM, (a, b) => a - b],
-    "*": [PRODUCT, (a, b) => a * b], "/": [PRODUCT, (a, b) => a / b], "^": [POWER, (a, b) => a ** b],
-  };
-
-  /** What arithmetic comes to: numbers, + - * / ^, brackets and a few functions. Nothing is ever evaluated as code. */
-  function calculate(text) {
-    const like = { "−": "-", "×": "*", "·": "*", "**": "^" };
-    const pattern = /(\d+\.?\d*(?:e[+-]?\d+)?|\.\d+(?:e[+-]?\d+)?)|([a-z]+)|(\*\*|[-+*/^(),²³−×·])|(\S)/gi;
-    const tokens = [...text.slice(0, 10000).matchAll(pattern)].map((found) => {
-      if (found[4]) throw new Unreadable(`${found[4]} is not understood`);
-      return { number: found[1], name: found[2], sign: like[found[3]] ?? found[3], text: found[0] };
-    });
-    let next = 0;
-    let depth = 0;
-    const take = (sign) => tokens[next]?.sign === sign && Boolean(++next);
-    const expect = (sign) => {
-      if (!take(sign)) throw new Unreadable(`${sign} is missing`);
-    };
-
-    function operators(level) {
-      if (++depth > 100) throw new Unreadable("nested too deep");
-      let left = operand();
-      for (;;) {
-        const { sign } = tokens[next] ?? {};
-        if (sign === "²" || sign === "³") {
-          next++;
-          left **= sign === "²" ? 2 : 3;
-          continue;
-        }
-        const [binds, apply] = BINARY[sign] ?? [-1];
-        if (binds < level) break;
-        next++;
-        left = apply(left, operators(binds === POWER ? SIGN : binds + 1));
-      }
-      depth--;
-      return left;
-    }
-
-    function operand() {
-      const token = tokens[next++];
-      if (token?.number) return Number(token.number);
-      if (token?.name) return call(token.name.toLowerCase());
-      if (token?.sign === "-") return -operators(SIGN);
-      if (token?.sign === "+") return operators(SIGN);
-      if (token?.sign === "(") {
-        const inside = operators(SUM);
-        expect(")");
-        return inside;
-      }
-      throw new Unreadable(token ? `a number is expected before ${token.text}` : "a number is missing");
-    }
-
-    function call(name) {
-      if (!Object.hasOwn(FUNCTIONS, name)) throw new Unreadable(`${name} has no value; only numbers can stand here`);
-      expect("(");
-      const given = [operators(SUM)];
-      while (take(",")) given.push(operators(SUM));
-      expect(")");
-      return FUNCTIONS[name](...given);
-    }
-
-    const result = operators(SUM);
-    if (next < tokens.length) throw new Unreadable(`an operator is expected before ${tokens[next].text}`);
-    if (!Number.isFinite(result)) throw new Unreadable("this comes to no number");
-    return result;
-  }
-
   // ---- Every entry of a box ----
 
   let boxes;
@@ -337,7 +161,7 @@
   function numbersOf(head, entries, { columns, more = 0 }) {
     const title = make("h3", head);
     if (entries === null || entries === undefined) return [title];
-    const listed = entries[0] === "=" ? page.live.numbers(entries.slice(1)).map(written) : entries.split(" ");
+    const listed = entries[0] === "=" ? page.live.numbers(entries.slice(1)).map(fourDigits) : entries.split(" ");
     const table = make("table");
     for (let i = 0; i < listed.length; i += columns) {
       const row = make("tr");
@@ -498,10 +322,8 @@
   }
 
   function toggleQuiz() {
-    asking = !asking;
-    part("asks").setAttribute("aria-pressed", String(asking));
-    keepScore();
-    show(asking && now < turn ? turn + 1 : now, true);
+    page.quiz.toggle();
+    if (now < turn && part("asks").getAttribute("aria-pressed") === "true") show(turn + 1, true);
   }
 
   const actions = {
@@ -528,8 +350,6 @@
   for (const name of ["first", "back", "next", "time", "turn", "asks", "all", "weights", "help", "in", "out", "fit"])
     part(name).addEventListener("click", actions[name]);
   part("slider").addEventListener("input", (event) => show(+event.target.value));
-  part("quiz").addEventListener("submit", answer);
-  part("show").addEventListener("click", () => pass("shown"));
   find.addEventListener("input", search);
   find.addEventListener("blur", () => (found.hidden = true));
   find.closest("form").addEventListener("submit", (event) => event.preventDefault());
