@@ -17,7 +17,7 @@ from microgradrnn.exercises import exercises
 from .animation import Animation, animate
 from .asking import Texts, arrays, questions_of
 from .csp import source_hash
-from .one_file import Page, asset, json_for_script, short
+from .one_file import Page, asset, json_for_script, short, tight
 from .paint import pen, svg
 from .words.as_html import visit
 from .words.quiz import HANDED_ON
@@ -82,7 +82,7 @@ def _html(films: list[tuple[str, Animation]]) -> str:
         asked = [_worth_while(rows, name) for rows in asked]
         lit = [_lit(film, k) for k in range(1, len(said) + 1)]
         data.append({"level": name, "lit": lit, "quiz": asked})
-    style = "\n".join([pen.style(live=True), *(short(asset(name)) for name in ("page.css", "practice.css"))])
+    style = tight("\n".join([pen.style(live=True), *(short(asset(name)) for name in ("page.css", "practice.css"))]))
     script = "\n".join(short(asset(name)) for name in SCRIPTS)
     return Template(asset("practice.html")).substitute(
         prefix=prefix,

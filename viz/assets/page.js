@@ -1,11 +1,13 @@
 // Python has laid everything out and worked everything out: this shows and hides it.
-// A position is how many visits of the list have been shown: 0 is the start of the pass.
+// A position is how many steps of the list have been shown: first forward steps, then visits; 0 is the start.
+// A moment is what steps are numbered by: forward steps end with 0, visits begin with 1.
 "use strict";
 (() => {
   const page = document.currentScript.closest(".page");
   const part = (name) => document.getElementById(page.dataset.prefix + name);
-  const { steps, visitOf } = JSON.parse(part("data").textContent);
+  const { steps, momentsOf } = JSON.parse(part("data").textContent);
   const last = steps.length;
+  const turn = steps.findIndex((step) => step.at > 0); // the position before the first visit
   const items = part("visits").children;
   const graph = page.querySelector(".graph");
   const told = page.querySelector(".told");
@@ -16,16 +18,16 @@
 
   // ---- What is known, and what lights up ----
 
-  // Every number that comes in stands there in all its states, each with the visit from which on it holds.
+  // Every number that comes in stands there in all its states, each with the moment from which on it holds.
   const changing = [...page.querySelectorAll(".changing")].map(({ children }) => {
     const states = [...children];
     return { states, since: states.map((state) => +state.dataset.from), on: 0 };
   });
 
-  function reveal(visit) {
+  function reveal(moment) {
     for (const number of changing) {
       let on = number.since.length - 1;
-      while (on > 0 && number.since[on] > visit) on--;
+      while (on > 0 && number.since[on] > moment) on--;
       if (on === number.on) continue;
       number.states[number.on].classList.remove("on");
       number.states[on].classList.add("on");
@@ -34,15 +36,30 @@
   }
 
   let lit = [];
+  let turned = []; // tips of arrows that point back, and how they were before
   function light(step) {
     for (const element of lit) element.classList.remove("lit");
-    const { boxes = [], sum, arrows = [] } = step ?? {};
-    lit = [...boxes.map((i) => part("b" + i)), ...arrows.flatMap((i) => [part("a" + i), part("n" + i)])];
+    for (const [tip, d] of turned) tip.setAttribute("d", d);
+    turned = [];
+    const { boxes = [], sum, arrows = [], at } = step ?? {};
+    const wires = arrows.map((i) => part("a" + i));
+    if (at > 0) wires.forEach(pointBack);
+    lit = [...boxes.map((i) => part("b" + i)), ...wires, ...arrows.map((i) => part("n" + i))];
     if (sum !== undefined) lit.push(part("s" + sum));
     lit = lit.filter(Boolean);
     for (const element of lit) element.classList.add("lit");
-    if (boxes.length === 1 || !step) bringIntoView(part("b" + (boxes[0] ?? steps[0].boxes[0])));
+    if (boxes.length === 1) bringIntoView(part("b" + boxes[0]));
     if (sum !== undefined) part("s" + sum).scrollIntoView({ block: "nearest" });
+  }
+
+  /** Put an arrow's tip where it starts: gradients go that way. */
+  function pointBack(arrow) {
+    const [wire, tip] = arrow.querySelectorAll("path");
+    turned.push([tip, tip.getAttribute("d")]);
+    const [{ x, y }, on] = [wire.getPointAtLength(0), wire.getPointAtLength(1)];
+    const [ux, uy] = [on.x - x, on.y - y];
+    const corner = (side) => `${x + 8.5 * ux + side * uy},${y + 8.5 * uy - side * ux}`;
+    tip.setAttribute("d", `M${x},${y}L${corner(4)}L${corner(-4)}z`);
   }
 
   let aim; // where the picture is moving to
@@ -70,7 +87,7 @@
     graph.scrollTo({ ...to, behavior: far || calm.matches ? "instant" : "smooth" });
   }
 
-  // ---- Going from visit to visit ----
+  // ---- Going from step to step ----
 
   function show(position, typing = false) {
     items[now - 1]?.classList.remove("now");
@@ -79,9 +96,8 @@
     const step = steps[now - 1];
     item?.classList.add("now");
     part("start").hidden = now > 0;
-    const open = page.quiz.ask(now - 1, typing);
-    const number = step ? step.visit : 0;
-    reveal(open ? number - 1 : number);
+    const open = page.quiz.ask(now - 1 - turn, typing);
+    reveal(open ? step.at - 1 : step?.at ?? -Infinity);
     light(step);
     if (told.classList.contains("all")) (item ?? part("start")).scrollIntoView({ block: "nearest" });
     else told.scrollTop = 0;
@@ -89,15 +105,16 @@
     part("first").disabled = part("back").disabled = now === 0;
     part("next").disabled = now === last;
     part("time").disabled = timeStep(1) === now;
+    part("turn").disabled = now > turn;
     page.dispatchEvent(new Event("shown"));
     say(item, open);
   }
   page.addEventListener("go", (event) => show(event.detail));
   page.showAgain = (typing) => show(now, typing);
-  page.toVisit = (visit, typing) => show(visit + 1, typing);
+  page.toVisit = (visit, typing) => show(turn + visit + 1, typing);
 
   function say(item, open) {
-    if (!item) return void (part("live").textContent = "Before the first visit.");
+    if (!item) return void (part("live").textContent = "Before the first step.");
     const edges = open ? [] : [...item.querySelectorAll(".edge")].map(spoken);
     const where = item.querySelector(".where").textContent.trim();
     part("slider").setAttribute("aria-valuetext", where);
@@ -111,7 +128,7 @@
     return `${edge.querySelector("h3").textContent}: ${number}.`;
   }
 
-  /** Where the next visit in another time step is, or, backwards, where the time step before begins. */
+  /** Where the next step in another time step is, or, backwards, where the time step before begins. */
   function timeStep(way) {
     const time = (position) => steps[position - 1]?.t;
     let at = now + way;
@@ -133,9 +150,9 @@
     dialog.querySelector("h2").textContent = title;
     dialog.querySelector("pre").textContent = about.join("\n");
     const step = steps[now - 1];
-    const visit = page.classList.contains("asking") ? step.visit - 1 : step?.visit ?? 0;
-    const known = box.grad?.findLast(([since]) => since <= visit);
-    const rows = [["value", box.value]];
+    const moment = page.classList.contains("asking") ? step.at - 1 : step?.at ?? -Infinity;
+    const known = box.grad?.findLast(([since]) => since <= moment) ?? box.grad?.[0];
+    const rows = [box.at > moment ? ["value: not known yet", null] : ["value", box.value]];
     if (known) rows.push([known[1] === null ? "gradient: not known yet" : "gradient" + (known[2] ? "" : " so far"), known[1]]);
     dialog.querySelector(".numbers").replaceChildren(...rows.flatMap(([head, entries]) => numbersOf(head, entries, box)));
     dialog.showModal();
@@ -170,14 +187,16 @@
 
   function search() {
     const wanted = find.value.trim().toLowerCase();
-    // The visit of that number, the node of that name, names that begin so, names that hold it.
-    const rank = ({ name, visit }) => {
-      const at = name.toLowerCase().indexOf(wanted);
-      if (String(visit) === wanted) return 0;
-      return at < 0 ? -1 : name.length === wanted.length ? 1 : at === 0 ? 2 : 3;
+    // The visit of that number, the node of that name, names that begin so, names that hold it; first of this pass.
+    const rank = ({ name, at }) => {
+      const place = name.toLowerCase().indexOf(wanted);
+      if (at > 0 && String(at) === wanted) return 0;
+      return place < 0 ? -1 : name.length === wanted.length ? 1 : place === 0 ? 2 : 3;
     };
     const ranks = steps.map((step) => (wanted ? rank(step) : -1));
-    matches = steps.flatMap((_, i) => (ranks[i] < 0 ? [] : [i])).sort((a, b) => ranks[a] - ranks[b] || a - b);
+    const other = (i) => i < turn !== now <= turn;
+    matches = steps.flatMap((_, i) => (ranks[i] < 0 ? [] : [i]));
+    matches.sort((a, b) => ranks[a] - ranks[b] || other(a) - other(b) || a - b);
     for (const element of graph.querySelectorAll(".found")) element.classList.remove("found");
     for (const i of matches) for (const box of steps[i].boxes ?? []) part("b" + box).classList.add("found");
     matches = matches.slice(0, 40);
@@ -188,9 +207,9 @@
     chosen = Math.min(Math.max(i, 0), Math.max(matches.length - 1, 0));
     found.replaceChildren(
       ...matches.map((at, k) => {
-        const { name, t, visit } = steps[at];
+        const { name, t, at: moment } = steps[at];
         const row = make("li", name + " ");
-        row.append(make("small", `visit ${visit}${t === undefined ? "" : `, t = ${t}`}`));
+        row.append(make("small", `${moment > 0 ? `visit ${moment}` : "forward"}${t === undefined ? "" : `, t = ${t}`}`));
         row.id = `${found.id}${k}`;
         row.setAttribute("role", "option");
         row.setAttribute("aria-selected", String(k === chosen));
@@ -281,7 +300,9 @@
     const thing = event.target.closest(".node, .sum");
     if (!thing || dragged) return;
     const name = thing.id.slice(page.dataset.prefix.length);
-    const at = steps.findIndex((step) => step.visit === visitOf[name]) + 1;
+    const [computed, visited] = momentsOf[name] ?? [];
+    const moment = now <= turn ? computed ?? visited : visited ?? computed;
+    const at = steps.findIndex((step) => step.at === moment) + 1;
     if (!at || at === now || event.target.closest(".cells")) open(name);
     else show(at);
   });
@@ -300,14 +321,20 @@
     part("weights").setAttribute("aria-pressed", String((part("sums").hidden = !part("sums").hidden) === false));
   }
 
+  function toggleQuiz() {
+    page.quiz.toggle();
+    if (now < turn && part("asks").getAttribute("aria-pressed") === "true") show(turn + 1, true);
+  }
+
   const actions = {
     first: () => show(0),
     back: () => show(now - 1),
     next: () => show(now + 1, true),
     end: () => show(last),
     time: () => show(timeStep(1)),
+    turn: () => show(turn + 1, true),
     timeBack: () => show(timeStep(-1)),
-    asks: page.quiz.toggle,
+    asks: toggleQuiz,
     all: toggleAll,
     weights: toggleWeights,
     help: () => part("keys").showModal(),
@@ -320,7 +347,7 @@
     out: () => setZoom(zoom / 1.25),
     fit: () => setZoom(whole()),
   };
-  for (const name of ["first", "back", "next", "time", "asks", "all", "weights", "help", "in", "out", "fit"])
+  for (const name of ["first", "back", "next", "time", "turn", "asks", "all", "weights", "help", "in", "out", "fit"])
     part(name).addEventListener("click", actions[name]);
   part("slider").addEventListener("input", (event) => show(+event.target.value));
   find.addEventListener("input", search);
@@ -329,7 +356,7 @@
 
   const KEYS = {
     ArrowRight: "next", " ": "next", n: "next", ArrowLeft: "back", b: "back", Home: "first", End: "end",
-    t: "time", T: "timeBack", g: "find", "/": "find", o: "open", q: "asks", l: "all", w: "weights", "?": "help",
+    t: "time", T: "timeBack", v: "turn", g: "find", "/": "find", o: "open", q: "asks", l: "all", w: "weights", "?": "help",
     "+": "in", "=": "in", "-": "out", 0: "fit",
   };
   const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
@@ -364,5 +391,8 @@
   // All of it, if that can be read; else as large as its height allows, and each visit is brought into view.
   setZoom(whole() < 0.9 ? Math.max(whole(), Math.min(Math.max(graph.clientHeight / natural.height, 0.8), 1)) : whole());
   show(0);
-  if (page.dataset.quiz === "true") page.quiz.toggle();
+  if (page.dataset.quiz === "true") {
+    show(turn);
+    toggleQuiz();
+  }
 })();

@@ -94,6 +94,7 @@
   function answer(event) {
     event.preventDefault();
     const [now] = open;
+    if (!now) return; // Enter in a field that is just being hidden
     const verdict = judge(now, part("answer").value);
     if (verdict.counts && first) count(verdict.right);
     say(verdict.said, verdict.right ? "right" : "wrong");
