@@ -6,7 +6,7 @@ import shutil
 import numpy as np
 import pytest
 
-from benchmarks.live import GRAPHS, check, differences, one_unit, recorded_again, tabs
+from benchmarks.live import GRAPHS, check, differences, language, one_unit, recorded_again, sizes, tabs
 from microgradrnn import Forward, Parameter, Tensor, Value, functional, nn, optim, record
 from microgradrnn.engine import ancestors
 from microgradrnn.errors import CannotFollow
@@ -566,6 +566,16 @@ def test_a_page_of_float32_says_that_it_computes_in_float64(show):
     exact = sum(float(entry) ** 2 for entry in x.data)
     assert tab.evaluate(f"() => {MAIN}.live.loss()") == exact != loss.item()
     assert "float64" not in page(unit(), live=True).html.split("<footer>")[1].split("</footer>")[0]
+
+
+# ---- Its size ----
+
+
+def test_a_page_of_nearly_5000_scalars_is_under_a_megabyte_and_a_half():
+    html = page(language("rnn", steps=25, hidden=5, symbols=9)(np.random.default_rng(0)), live=True).html
+    found = sizes(html)
+    assert found["all"] == len(html.encode()) < 1_500_000
+    assert 0.95 * found["all"] < sum(size for part, size in found.items() if part != "all") < found["all"]
 
 
 # ---- When a page is not live ----
