@@ -21,10 +21,11 @@ class Thresholds:
         horizon: where half of the steps or more have a loss of their own, the gradient vanishes only if, besides, 1 in
             100 of it is left after fewer steps back than this.
         exploding: the gradient explodes where more than this many times as much reaches the first step.
+        read: of the sequences that stand side by side the loss reads too few where it is less than this share.
         dead: the share of dead relu units that is a fault.
         frozen: a state stands still where its changes from step to step are below this share of its size, or where the
             gate on what is new is below this in the mean.
-        update: the norm of a step of the optimiser over that of the weight, above which the rate is too large.
+        update: the norm of a step of the optimiser over that of a weight matrix, above which the rate is too large.
         growth: the loss has grown where the last of the history is so many times as large as its least.
         grad_norm: the norm of the gradient of all parameters above which clipping is suggested.
         sources: of so many time steps' losses the way back is measured; they are spread evenly, the last among them.
@@ -37,10 +38,11 @@ class Thresholds:
 
     tanh: float = 0.97
     gate: float = 0.03
-    saturated: float = 0.7
+    saturated: float = 0.5
     vanishing: float = 1e-4
     horizon: float = 3.0
     exploding: float = 1e3
+    read: float = 0.5
     dead: float = 0.5
     frozen: float = 1e-3
     update: float = 0.3
