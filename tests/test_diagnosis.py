@@ -252,6 +252,9 @@ def test_the_report_fits_a_terminal_and_escapes_labels(tmp_path):
     found = viz.diagnose(h.sum())
     assert max(map(len, str(found).splitlines())) <= 80
     assert "<b>" not in found.svg()
+    shown = found._repr_mimebundle_()["text/html"]
+    assert "<b>" not in shown
+    assert "&lt;b&gt;W_hh &amp; more" in shown
     for ending in (".svg", ".png", ".txt", ".json"):
         assert found.save(tmp_path / f"d{ending}").stat().st_size > 0
 

@@ -219,4 +219,4 @@ def test_the_report_and_the_picture_of_many_layers_and_long_names(tmp_path):
         watch(rnn(np.ones((steps, 1, 1)))[0].sum())
     assert max(map(len, str(watch).splitlines())) <= 80
     assert watch.plot().save(tmp_path / "watch.png").stat().st_size > 0
-    assert set(watch._repr_mimebundle_()) == {"image/svg+xml", "text/plain"}
+    assert set(watch._repr_mimebundle_()) == {"text/html", "text/plain"}
