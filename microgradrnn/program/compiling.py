@@ -21,7 +21,7 @@ from microgradrnn.program.expressions import Expression
 from microgradrnn.program.fixing import fix_numbers, fix_rows, fix_untied, least_sizes, reasons
 from microgradrnn.program.frozen import frozen
 from microgradrnn.program.functions import written_function
-from microgradrnn.program.helpers import HELPERS, helper_lines
+from microgradrnn.program.helpers import helper_lines
 from microgradrnn.program.javascript import JavaScript, compile_javascript
 from microgradrnn.program.jax_program import JaxProgram, require_jax
 from microgradrnn.program.labels import not_rolled
@@ -190,7 +190,7 @@ class _Compiling:
         found = {name: self.derivation.gradient(leaf) for leaf, name in wanted.items()}
         for name, x in found.items():
             if isinstance(x, Expression) and x.fn not in ("argument", "constant"):
-                x.name = f"d{name}"
+                self.xp.note(x, name=f"d{name}")
         there = [(name, x) for name, x in found.items() if x is not None]
         return {
             name: self.rewriter.once(x) for name, x in sorted(there, key=lambda item: getattr(item[1], "serial", 0))
