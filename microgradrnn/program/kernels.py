@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
+from pathlib import Path
 from typing import Any
 
 from microgradrnn.errors import CannotFollow, reading
@@ -158,7 +158,7 @@ def _within(x: Any, level: int) -> str:
 
 def asset(name: str) -> str:
     """A file of JavaScript beside this one."""
-    return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
+    return Path(__file__).with_name(name).read_text(encoding="utf-8")
 
 
 @cache
