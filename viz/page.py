@@ -39,10 +39,10 @@ MOST_VISITS = 2000
 MOST_ENTRIES = 200
 """So many entries of a box can be opened."""
 
-SCRIPTS = ("arithmetic.js", "number.js", "judging.js", "quiz.js", "page.js")
+SCRIPTS = ("arithmetic.js", "number.js", "judging.js", "quiz.js", "camera.js", "page.js")
 LIVE_SCRIPTS = (
     *("arithmetic.js", "number.js", "written.js", "live.js", "learn.js", "descent.js", "radius.js", "copying.js"),
-    *("judging.js", "quiz.js", "page.js"),
+    *("judging.js", "quiz.js", "camera.js", "page.js"),
 )
 """What a page consists of, and a live one, which has its program before them."""
 

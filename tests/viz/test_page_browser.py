@@ -576,7 +576,7 @@ def test_who_wants_no_motion_gets_none(show):
 
 
 def test_the_picture_zooms_and_fits(show):
-    tab = show(rnn_loss(3))
+    tab = show(rnn_loss(3), reduced_motion="reduce")
     width = "() => document.querySelector('.canvas').getBoundingClientRect().width"
     before = tab.evaluate(width)
     press(tab, "+")
@@ -604,23 +604,72 @@ def test_the_picture_is_dragged_and_a_drag_is_no_click(show):
     assert where(tab) == 5
 
 
-@pytest.mark.parametrize("width", [1400, 900, 500])
-def test_the_visited_box_is_in_sight(show, width):
-    root = rnn_loss(8)
-    tab = show(root, width=width, reduced_motion="reduce")
-    for _ in range(len(order(root)) - 5):
+IN_SIGHT = """(selector) => {
+    const graph = document.querySelector(".graph").getBoundingClientRect();
+    return [...document.querySelectorAll(selector)].every((element) => {
+        const { left, right, top, bottom } = element.getBoundingClientRect();
+        return left > graph.left - 1 && right < graph.right + 1 && top > graph.top - 1 && bottom < graph.bottom + 1;
+    });
+}"""
+
+
+@pytest.mark.parametrize("width", [1920, 1280, 900, 390])
+def test_at_each_step_all_that_is_lit_is_in_sight_and_at_a_shared_weight_all_columns(show, width):
+    root = rnn_loss(4)
+    tab = show(root, width=width, forward=True, reduced_motion="reduce")
+    count = len(Forward(root).order) + len(order(root))
+    for _ in range(count):
         press(tab, "ArrowRight")
-        inside = tab.evaluate(
-            """() => {
-                const [a, b] = [".node.lit", ".graph"].map((s) => document.querySelector(s).getBoundingClientRect());
-                return a.left >= b.left && a.right <= b.right && a.top >= b.top && a.bottom <= b.bottom;
-            }"""
-        )
-        assert inside
+        assert tab.evaluate(IN_SIGHT, ".canvas .lit")
+        if tab.locator(".sum.lit").count():
+            assert tab.evaluate(IN_SIGHT, ".band")
+
+
+@pytest.mark.parametrize("width", [1920, 1280])
+@pytest.mark.parametrize("steps", [3, 4, 6])
+def test_it_opens_on_the_whole_picture_with_type_that_can_be_read(show, steps, width):
+    tab = show(rnn_loss(steps), width=width, forward=True)
+    assert tab.evaluate(IN_SIGHT, ".canvas .box, .canvas .wire, .canvas .band")
+    sizes = tab.evaluate(
+        """() => [...document.querySelectorAll(".canvas text")].flatMap((text) => {
+            const zoom = text.getScreenCTM().a;
+            return text.checkVisibility({ visibilityProperty: true }) && text.textContent.trim()
+                ? [parseFloat(getComputedStyle(text).fontSize) * zoom] : [];
+        })"""
+    )
+    assert len(sizes) > 12 * steps
+    assert min(sizes) >= 7.99
+
+
+def test_names_from_far_away_are_those_of_boxes_or_what_an_unnamed_one_does(show):
+    tab = show(rnn_loss(3), forward=True)
+    names = tab.locator(".names text").all_text_contents()
+    assert {"L", "L_1", "h_3", "z_2", "W_hh", "x_1", "@", "+"} <= set(names)
+    assert not [name for name in names if " " in name]
+
+
+def test_a_zoom_that_the_reader_chose_is_kept_where_what_is_lit_fits(show):
+    tab = show(rnn_loss(3), forward=True, reduced_motion="reduce")
+    press(tab, "ArrowRight", "+", "+")
+    width = "() => document.querySelector('.canvas').getBoundingClientRect().width"
+    before = tab.evaluate(width)
+    press(tab, "ArrowRight", "ArrowRight")
+    assert tab.evaluate(width) == pytest.approx(before, rel=0.01)
+
+
+def test_the_view_moves_smoothly_unless_motion_is_unwanted(show):
+    zoom = "() => document.querySelector('.canvas').getBoundingClientRect().width"
+    for wish in ("reduce", "no-preference"):
+        tab = show(rnn_loss(4), forward=True, reduced_motion=wish)
+        before = tab.evaluate(zoom)
+        at_once = tab.evaluate(f"() => {{ document.querySelector('[id$=-next]').click(); return ({zoom})(); }}")
+        assert (at_once == before) is (wish == "no-preference")
+        tab.wait_for_function(f"(before) => ({zoom})() > 1.1 * before", arg=before)
 
 
 def test_columns_out_of_sight_are_left_out_and_come_back(show):
-    tab = show(rnn_loss(30), max_nodes=1000, reduced_motion="reduce")
+    tab = show(rnn_loss(30), max_nodes=1000, forward=True, reduced_motion="reduce")
+    press(tab, "ArrowRight", "ArrowRight", "+", "+")
     shown = "() => [...document.querySelectorAll('.place[data-left]')].map((e) => e.checkVisibility())"
     assert 0 < sum(tab.evaluate(shown)) < 30
     press(tab, "/")

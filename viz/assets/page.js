@@ -11,9 +11,6 @@
   const items = part("visits").children;
   const graph = page.querySelector(".graph");
   const told = page.querySelector(".told");
-  const canvas = graph.firstElementChild;
-  const picture = canvas.firstElementChild;
-  const calm = matchMedia("(prefers-reduced-motion: reduce)");
   let now = 0;
 
   // ---- What is known, and what lights up ----
@@ -48,7 +45,8 @@
     if (sum !== undefined) lit.push(part("s" + sum));
     lit = lit.filter(Boolean);
     for (const element of lit) element.classList.add("lit");
-    if (boxes.length === 1) bringIntoView(part("b" + boxes[0]));
+    // Of a shared weight all columns are shown: it is used in each.
+    page.camera.follow(boxes.length > 1 ? [] : lit.filter((element) => !element.matches(".sum")));
     if (sum !== undefined) part("s" + sum).scrollIntoView({ block: "nearest" });
   }
 
@@ -60,31 +58,6 @@
     const [ux, uy] = [on.x - x, on.y - y];
     const corner = (side) => `${x + 8.5 * ux + side * uy},${y + 8.5 * uy - side * ux}`;
     tip.setAttribute("d", `M${x},${y}L${corner(4)}L${corner(-4)}z`);
-  }
-
-  let aim; // where the picture is moving to
-  graph.addEventListener("scrollend", () => (aim = undefined));
-  for (const event of ["wheel", "pointerdown"]) graph.addEventListener(event, () => (aim = undefined), { passive: true });
-
-  function bringIntoView(box) {
-    box.closest(".place").classList.add("near");
-    const seen = graph.getBoundingClientRect();
-    const { x, y, width, height } = box.getBoundingClientRect();
-    const from = aim ?? { left: graph.scrollLeft, top: graph.scrollTop };
-    const center = { left: x + width / 2 - seen.x + graph.scrollLeft, top: y + height / 2 - seen.y + graph.scrollTop };
-    const reach = { left: (graph.clientWidth - width) / 2 - 50, top: (graph.clientHeight - height) / 2 - 30 };
-    const middle = { left: graph.clientWidth / 2, top: graph.clientHeight / 2 };
-    const most = { left: graph.scrollWidth - graph.clientWidth, top: graph.scrollHeight - graph.clientHeight };
-    const to = {};
-    for (const side of ["left", "top"]) {
-      const off = center[side] - middle[side] - from[side];
-      const wanted = Math.abs(off) > Math.max(reach[side], 0) ? from[side] + off : from[side];
-      to[side] = Math.min(Math.max(wanted, 0), most[side]);
-    }
-    if (to.left === from.left && to.top === from.top) return;
-    aim = to;
-    const far = Math.hypot(to.left - from.left, to.top - from.top) > 2 * graph.clientWidth;
-    graph.scrollTo({ ...to, behavior: far || calm.matches ? "instant" : "smooth" });
   }
 
   // ---- Going from step to step ----
@@ -235,70 +208,11 @@
     find.blur();
   }
 
-  // ---- Moving and zooming the picture ----
-
-  const natural = { width: picture.width.baseVal.value, height: picture.height.baseVal.value };
-  let zoom = 1;
-
-  function setZoom(wanted, x = graph.clientWidth / 2, y = graph.clientHeight / 2) {
-    const before = zoom;
-    zoom = Math.min(Math.max(wanted, 0.1), 6);
-    const [left, top] = [graph.scrollLeft + x, graph.scrollTop + y];
-    Object.assign(canvas.style, { width: `${natural.width * zoom}px`, height: `${natural.height * zoom}px` });
-    picture.style.transform = `scale(${zoom})`; // texts need not be laid out anew
-    graph.scrollTo({ left: (left * zoom) / before - x, top: (top * zoom) / before - y, behavior: "instant" });
-    drawWhatIsNear();
-  }
-
-  // Columns that are a screen away are not drawn: a long network would be slow to paint.
-  const columns = [...picture.querySelectorAll(".place[data-left]")].map((element) => {
-    return { element, left: +element.dataset.left, right: +element.dataset.right };
-  });
-
-  function drawWhatIsNear() {
-    const from = (graph.scrollLeft - graph.clientWidth) / zoom;
-    const to = (graph.scrollLeft + 2 * graph.clientWidth) / zoom;
-    for (const { element, left, right } of columns) element.classList.toggle("near", right > from && left < to);
-  }
-  graph.addEventListener("scroll", drawWhatIsNear, { passive: true });
-  addEventListener("resize", drawWhatIsNear);
-
-  const whole = () => Math.min(graph.clientWidth / natural.width, graph.clientHeight / natural.height, 1.7);
-
-  let held;
-  let dragged = false;
-  graph.addEventListener("pointerdown", (event) => {
-    dragged = false;
-    if (event.button === 0 && event.pointerType === "mouse")
-      held = { x: event.clientX, y: event.clientY, left: graph.scrollLeft, top: graph.scrollTop };
-  });
-  addEventListener("pointermove", (event) => {
-    if (!held) return;
-    const [x, y] = [event.clientX - held.x, event.clientY - held.y];
-    dragged ||= Math.hypot(x, y) > 4;
-    graph.classList.toggle("dragged", dragged);
-    if (dragged) graph.scrollTo({ left: held.left - x, top: held.top - y, behavior: "instant" });
-  });
-  addEventListener("pointerup", () => {
-    held = undefined;
-    graph.classList.remove("dragged");
-  });
-  graph.addEventListener(
-    "wheel",
-    (event) => {
-      if (!event.ctrlKey && !event.metaKey) return;
-      event.preventDefault();
-      const { left, top } = graph.getBoundingClientRect();
-      setZoom(zoom * Math.exp(-event.deltaY / 300), event.clientX - left, event.clientY - top);
-    },
-    { passive: false },
-  );
-
   // ---- What the user does ----
 
   page.addEventListener("click", (event) => {
     const thing = event.target.closest(".node, .sum");
-    if (!thing || dragged) return;
+    if (!thing || page.camera.isDragged()) return;
     const name = thing.id.slice(page.dataset.prefix.length);
     const [computed, visited] = momentsOf[name] ?? [];
     const moment = now <= turn ? computed ?? visited : visited ?? computed;
@@ -319,6 +233,7 @@
 
   function toggleWeights() {
     part("weights").setAttribute("aria-pressed", String((part("sums").hidden = !part("sums").hidden) === false));
+    page.camera.again();
   }
 
   function toggleQuiz() {
@@ -343,9 +258,9 @@
       const { boxes: own = [], sum } = steps[now - 1] ?? {};
       open(sum === undefined ? "b" + own[0] : "s" + sum);
     },
-    in: () => setZoom(zoom * 1.25),
-    out: () => setZoom(zoom / 1.25),
-    fit: () => setZoom(whole()),
+    in: () => page.camera.zoomBy(1.25),
+    out: () => page.camera.zoomBy(0.8),
+    fit: page.camera.fit,
   };
   for (const name of ["first", "back", "next", "time", "turn", "asks", "all", "weights", "help", "in", "out", "fit"])
     part(name).addEventListener("click", actions[name]);
@@ -388,8 +303,6 @@
 
   if (!part("sums").children.length) part("weights").hidden = part("sums").hidden = true;
   else if (matchMedia("(max-width: 1199px)").matches) toggleWeights();
-  // All of it, if that can be read; else as large as its height allows, and each visit is brought into view.
-  setZoom(whole() < 0.9 ? Math.max(whole(), Math.min(Math.max(graph.clientHeight / natural.height, 0.8), 1)) : whole());
   show(0);
   if (page.dataset.quiz === "true") {
     show(turn);

@@ -342,7 +342,8 @@ class _Painter:
         w, h, lit = right - x, bottom - y, box.key in self.highlight.boxes
         rx = 10 if box.role in ("data", "leaf") else 3
         tooltip = box.tooltip.words if self.animated else box.tooltip.text
-        with self.pen.group(f'id="{self.prefix}b{box.key}" class="node {box.role}"', tooltip):
+        short_name = f' data-short="{xml(box.symbol)}"' if self.pen.live and box.symbol else ""
+        with self.pen.group(f'id="{self.prefix}b{box.key}" class="node {box.role}"{short_name}', tooltip):
             if box.role == "root":
                 self.pen.rectangle(x, y, w, h, "box rim", rx=5, lit=lit)
             x, y, w, h = x + _border(box), y + _border(box), w - 2 * _border(box), h - 2 * _border(box)
