@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 
 from microgradrnn.engine import Node
 
 from .graph.build import build
 from .graph.highlight import Highlight, forward_highlights, highlights
 from .graph.view import View
-from .layout.arrange import Arranged, Sizes, arrange_in_time
+from .layout.arrange import Arranged, arrange_in_time
 from .paint import svg
+from .paint.look import PLAIN, Look
+from .paint.marks import rooms
 from .passes import Pass, whole
 from .words.visits import Words
 
@@ -25,6 +28,7 @@ class Animation:
     placed: Arranged
     forward: tuple[Highlight, ...]
     highlights: tuple[Highlight, ...]
+    look: Look = PLAIN
 
     def lit(self, moment: int) -> Highlight:
         """What lights up at a moment: from 1 on a visit, and before that a forward step."""
@@ -42,21 +46,21 @@ def animate(
     steps: Iterable[int] | None,
     max_nodes: int,
     change: Callable[[Pass], Pass] = lambda run: run,
+    look: Callable[[View, Words], Look] = lambda view, words: PLAIN,
 ) -> Animation:
     """The pass from ``root``, whether or not it has been made; the other arguments are as for `viz.draw`.
 
-    ``who`` was called, and is named in errors. ``change`` gives the pass to show.
+    ``who`` was called, and is named in errors. ``change`` gives the pass to show, ``look`` what its arrows show.
     """
     if not isinstance(root, Node):
         raise TypeError(f"{who} takes a node, not {type(root).__name__}")
     if max_nodes < 1:
         raise ValueError(f"{who}: max_nodes must be at least 1, not {max_nodes}")
     run = change(whole(root))
-    placed = arrange_in_time(f"{who}(loss", build(run, steps, max_nodes), _animated, "auto")
-    lit = (tuple(found(placed.view, run)) for found in (forward_highlights, highlights))
-    return Animation(run, Words(run), placed, *lit)
-
-
-def _animated(view: View) -> Sizes:
-    """The sizes of boxes that have room for every number that comes and goes."""
-    return svg.sizes(view, animated=True)
+    words, view = Words(run), build(run, steps, max_nodes)
+    found = look(view, words)
+    # Boxes, and rooms on arrows, have room for every number that comes and goes.
+    sizes = partial(svg.sizes, animated=True, look=found)
+    placed = arrange_in_time(f"{who}(loss", view, sizes, "auto", partial(rooms, animated=True, look=found))
+    forward, backward = forward_highlights(placed.view, run), highlights(placed.view, run)
+    return Animation(run, words, placed, tuple(forward), tuple(backward), found)

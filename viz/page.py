@@ -7,10 +7,7 @@ it does stands in `viz/assets`.
 from __future__ import annotations
 
 import itertools
-import json
-import re
 from collections.abc import Iterable, Sequence
-from html import escape
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -27,6 +24,7 @@ from .graph.timeline import Known
 from .graph.view import Box, View
 from .live import Live, made_live
 from .numbers import brief, number
+from .one_file import Page, asset, json_for_script, short, tight, tight_script
 from .paint import pen, svg
 from .passes import Pass
 from .sources import as_elements, is_live
@@ -50,36 +48,7 @@ LIVE_SCRIPTS = (
 )
 """What a page consists of, and a live one, which has its program before them."""
 
-_HEIGHT = 760
 _next_page = itertools.count().__next__
-
-
-class Page:
-    """A pass as a page. Shows itself in a notebook.
-
-    Attributes:
-        html: the whole page.
-        path: where it was saved; None before.
-    """
-
-    def __init__(self, html: str) -> None:
-        self.html = html
-        self.path: Path | None = None
-
-    def save(self, path: str | Path) -> Path:
-        """Write the page; folders are made."""
-        self.path = Path(path)
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self.path.write_text(self.html, encoding="utf-8", newline="\n")
-        return self.path
-
-    def _repr_html_(self) -> str:
-        frame = f'sandbox="allow-scripts" width="100%" height="{_HEIGHT}" frameborder="0"'
-        return f'<iframe {frame} srcdoc="{escape(self.html)}"></iframe>'
-
-    def __repr__(self) -> str:
-        where = f" at {self.path}" if self.path else ""
-        return f"<Page of {len(self.html.encode()) / 1000:.0f} KB{where}>"
 
 
 def page(
@@ -140,13 +109,13 @@ def _html(film: Animation, quiz: bool, live: Live | None, why: str) -> str:
     legend += [f"numbers cannot be changed here: {why.removeprefix('page: ')}"] if why else []
     legend += live.program.notes if live else []
     root = xml(film.words.names[film.run.root])
-    style = pen.style(live=True) + "\n" + _short(_asset("page.css"))
-    script = "\n".join(_short(_asset(name)) for name in (LIVE_SCRIPTS if live else SCRIPTS))
+    style = pen.style(live=True) + "\n" + short(asset("page.css"))
+    script = "\n".join(short(asset(name)) for name in (LIVE_SCRIPTS if live else SCRIPTS))
     if live is not None:
-        style += "\n" + _short(_asset("live.css"))
-        script = f"{_short(live.program.source)}\n{script}"
-    style, script = _tight(style), _tight_script(script)
-    html = Template(_asset("page.html"))
+        style += "\n" + short(asset("live.css"))
+        script = f"{short(live.program.source)}\n{script}"
+    style, script = tight(style), tight_script(script)
+    html = Template(asset("page.html"))
     return html.substitute(
         prefix=prefix,
         style=style,
@@ -164,14 +133,12 @@ def _html(film: Animation, quiz: bool, live: Live | None, why: str) -> str:
             as_elements(item, "u")
             for item in [*map(forward, computed), *(visit(words, picture.strip) for words in said)]
         ),
-        live=Template(_asset("live.html")).substitute(prefix=prefix) if live else "",
-        live_data=f'<script type="application/json" id="{prefix}cells">{_json(live.data(picture.scaled))}</script>'
-        if live
-        else "",
+        live=Template(asset("live.html")).substitute(prefix=prefix) if live else "",
+        live_data=_cells(live, picture, prefix) if live else "",
         norms=NORMS,
         legend=as_elements(picture.scales, "tspan") + xml(" · ".join(legend)),
-        data=_json(_data(film, told, said)),
-        boxes=_json(_boxes(film.placed.view)),
+        data=json_for_script(_data(film, told, said)),
+        boxes=json_for_script(_boxes(film.placed.view)),
     )
 
 
@@ -184,39 +151,9 @@ def _told(film: Animation) -> tuple[list[int], int]:
     return drawn, len(moments) - len(drawn)
 
 
-def _asset(name: str) -> str:
-    return Path(__file__).with_name("assets").joinpath(name).read_text(encoding="utf-8")
-
-
-def _short(source: str) -> str:
-    """Style sheet or script without indents, empty lines, lines of comment and spaces in tables of numbers."""
-    lines = (line.strip() for line in source.splitlines())
-    lines = (line.replace(" ", "") if line.startswith(tuple("0123456789")) else line for line in lines)
-    return "\n".join(line for line in lines if line and not line.startswith(("//", "/*")))
-
-
-def _tight(style: str) -> str:
-    """A style sheet without the blanks that only please the eye."""
-    return re.sub(r"(?<=[,;:{}]) (?=[^:])| (?=\{)|;(?= ?\})", "", style)
-
-
-def _tight_script(script: str) -> str:
-    r"""The same of a script. Lines in which a blank may stand in a text or a pattern are left as they are.
-
-    >>> print(_tight_script("const f = (a, b) => a + b * -2;\nsay('a + b');"))
-    const f=(a,b)=>a+b*-2;
-    say('a + b');
-    """
-    return "\n".join(line if _MAY_QUOTE.search(line) else _BLANKS.sub(r"\1\2", line) for line in script.splitlines())
-
-
-_MAY_QUOTE = re.compile(r"[\"'`/]")
-_BLANKS = re.compile(r" ?(=>|[=<>!&|?:;,{}()*]+) ?|(?<=[\w)\]]) ([+-]) (?=[\w(])")
-
-
-def _json(data: Any) -> str:
-    """Data for a script element: nothing in it can end that."""
-    return json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
+def _cells(live: Live, picture: svg.Live, prefix: str) -> str:
+    data = json_for_script(live.data(picture.scaled))
+    return f'<script type="application/json" id="{prefix}cells">{data}</script>'
 
 
 # ---- The data of the page's script ----------------------------------------------------------------------------------

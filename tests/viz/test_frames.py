@@ -91,7 +91,7 @@ def test_each_shows_the_gradients_that_are_known_after_that_many_visits(tmp_path
 
 def test_a_contribution_shows_from_the_visit_on_that_brings_it(tmp_path):
     root = chain()
-    for k, path in enumerate(frames(root, tmp_path), start=1):
+    for k, path in enumerate(frames(root, tmp_path, edges="contribution"), start=1):
         drawn = ET.parse(path).getroot()
         groups = [g for g in drawn.iter(f"{SVG}g") if g.get("class") == "contribution"]
         known = [t.text for g in groups for t in g.iter(f"{SVG}text") if t.text != "–"]
