@@ -50,8 +50,8 @@ def asset(name: str) -> str:
 
 
 def short(source: str) -> str:
-    """Style sheet or script without indents, empty lines, lines of comment and spaces in tables of numbers."""
-    lines = (line.strip() for line in source.splitlines())
+    """Style sheet or script without indents, empty lines, comments and spaces in tables of numbers."""
+    lines = (re.sub(r" // .*", "", line).strip() for line in source.splitlines())
     lines = (line.replace(" ", "") if line.startswith(tuple("0123456789")) else line for line in lines)
     return "\n".join(line for line in lines if line and not line.startswith(("//", "/*")))
 
