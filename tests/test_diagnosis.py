@@ -8,6 +8,7 @@ import pytest
 
 import viz
 from benchmarks import diagnosis as benchmark
+from benchmarks import vanishing
 from microgradrnn import Parameter, Tensor, nn, no_grad, optim
 from microgradrnn.diagnosis import Thresholds, diagnose
 from microgradrnn.diagnosis.layers import find_layers
@@ -238,6 +239,27 @@ def test_the_targets_of_the_next_step_are_no_copies():
 def test_faults_are_named(fault):
     good, found = benchmark.named(benchmark.broken(0, fault))
     assert good, found
+
+
+def test_a_fault_counts_as_named_first_and_what_it_explains_is_not_wrong():
+    case = benchmark.Case("", "start too large", None, None, [])
+    assert benchmark.first_and_wrong(case, ["saturated", "vanishing"]) == (True, False)
+    assert benchmark.first_and_wrong(case, ["cut", "saturated"]) == (False, True)
+    assert benchmark.first_and_wrong(benchmark.Case("", None, None, None, []), ["cut"]) == (False, True)
+
+
+@pytest.mark.parametrize("fault", ["start too small", "long chain", "frozen state"])
+def test_mild_faults_are_named(fault):
+    good, found = benchmark.named(benchmark.broken(0, fault, "mild"))
+    assert good, found
+
+
+def test_what_vanishing_foretells_is_measured_of_every_cell():
+    rows = list(vanishing.measured(0, lags=(3, 12), updates=30))
+    assert len(rows) == 2 * len(vanishing.CELLS)
+    shares = {name: share for name, share, _ in rows}
+    assert shares["lstm, bias 3, lag 12"] > 100 * shares["lstm, bias 0, lag 12"]
+    assert {name: learnt for name, _, learnt in rows}["lstm, bias 3, lag 3"] is not None
 
 
 def test_a_trained_network_raises_no_alarm():

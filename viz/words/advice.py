@@ -70,6 +70,11 @@ UNFREEZE = Advice(
     "It gets no gradient, so what is carried over time is never learnt.",
     "this graph",
 )
+ZERO = Advice(
+    "Call optimizer.zero_grad() before each backward().",
+    "backward() adds to .grad, so without it each step repeats those before.",
+    "PyTorch's documentation of Optimizer.zero_grad",
+)
 AXES = Advice(
     "Check which axis is time, and which output the loss reads: with batch_first=True PyTorch takes (N, T, features) "
     "and the last step is output[:, -1]; without it, (T, N, features) and output[-1].",
@@ -157,5 +162,6 @@ def _for(finding: Finding, m: Measured | None, clipping: Advice) -> list[Advice]
                 "cut": [LONGER],
                 "copied targets": [SHIFT],
                 "unread sequences": [AXES],
+                "gradients added up": [ZERO],
             }
             return table[fault]

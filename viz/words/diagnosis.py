@@ -50,6 +50,11 @@ def sentence(finding: Finding, layers: Sequence[Measured]) -> str:
             return f"Tanh units are saturated{where}: {percent(numbers['share'])} of their values{why}."
         case "dead":
             return f"Relu units are dead{where}: {percent(numbers['share'])} of them are 0 at every step."
+        case "gradients added up":
+            return (
+                f"The gradients that the parameters hold are {number(numbers['held'])} times as large as this loss's: "
+                "they add up over updates."
+            )
         case "unread sequences":
             return f"The loss reads {numbers['read']} of the {numbers['of']} sequences that stand side by side."
         case "cut" if not numbers["times"]:
