@@ -231,7 +231,7 @@ def test_the_targets_of_the_next_step_are_no_copies():
     assert diagnose(cross_entropy(readout(outputs), tokens[1:])).copied < 1
     assert "copied targets" in diagnose(cross_entropy(readout(outputs), tokens[:-1])).faults
     swapped = viz.diagnose(cross_entropy(readout(rnn(np.eye(3)[tokens[1:]])[0]), tokens[:-1]))
-    assert (swapped.numbers.late, swapped.findings) == (1.0, [])
+    assert [(f.fault, f.numbers) for f in swapped.findings] == [("copied targets", {"lag": 1})]
     assert "inputs and targets are swapped" in " ".join(str(swapped).split())
 
 

@@ -139,8 +139,9 @@ def diagnose(
         numbers = {"pass": where, "node": f"{describe(node)}{node.place}", "t": node.t}
         is_weight = node.op is None and node.requires_grad and where == "forward"
         findings.append(Finding("not finite", "", numbers, ("weight",) if is_weight else ()))
-    if copied is not None and copied == 1.0:
-        findings.append(Finding("copied targets", "", {"share": copied}))
+    findings += [
+        Finding("copied targets", "", {"lag": lag}) for lag, share in enumerate((copied, late)) if share == 1.0
+    ]
     findings.sort(key=lambda f: FAULTS.index(f.fault))
     missing = {
         "optimizer": optimizer is None,

@@ -84,7 +84,7 @@ AXES = Advice(
 )
 SHIFT = Advice(
     "Shift the targets by one step: the target of step t is the input of step t + 1.",
-    "Copying the input needs no state, so the loss falls and nothing about time is learnt.",
+    "Copying an input needs no state, or one of a single step, so the loss falls and hardly anything is learnt.",
     "this graph",
 )
 LOOK = Advice(
@@ -148,6 +148,8 @@ def _for(finding: Finding, m: Measured | None, clipping: Advice) -> list[Advice]
         case "exploding":
             return [clipping, SCALE_WEIGHTS if gated else ORTHOGONAL, SMALLER_RATE]
         case "saturated":
+            if not finding.causes:
+                return [SCALE_INPUTS, SCALE_WEIGHTS, SMALLER_RATE]
             return [SCALE_INPUTS] if "inputs" in finding.causes else [SCALE_WEIGHTS, SMALLER_RATE]
         case "rate too large":
             return [SMALLER_RATE, clipping]
