@@ -1,4 +1,4 @@
-"""A whole backward pass, ready to be shown visit by visit: what a page and a series of frames have in common."""
+"""A whole pass, ready to be shown step by step: what a page and a series of frames have in common."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from microgradrnn.engine import Node
 
 from .graph.build import build
-from .graph.highlight import Highlight, highlights
+from .graph.highlight import Highlight, forward_highlights, highlights
 from .graph.view import View
 from .layout.arrange import Arranged, Sizes, arrange_in_time
 from .paint import svg
@@ -18,20 +18,21 @@ from .words.visits import Words
 
 @dataclass(frozen=True, eq=False)
 class Animation:
-    """One pass, one layout for all its visits, and, for each visit in order, what it lights up."""
+    """One pass, one layout for all of it, and what each forward step and each visit, in order, lights up."""
 
     run: Pass
     words: Words
     placed: Arranged
+    forward: tuple[Highlight, ...]
     highlights: tuple[Highlight, ...]
 
-    def lit(self, number: int) -> Highlight:
-        """What a visit, counted from 1, lights up."""
-        return self.highlights[number - 1]
+    def lit(self, moment: int) -> Highlight:
+        """What lights up at a moment: from 1 on a visit, and before that a forward step."""
+        return self.highlights[moment - 1] if moment > 0 else self.forward[moment - 1]
 
-    def is_drawn(self, number: int) -> bool:
-        """Whether the node of a visit is in the picture, not only in what stands for steps left out."""
-        lit, boxes = self.lit(number), self.placed.view.boxes
+    def is_drawn(self, moment: int) -> bool:
+        """Whether the node of a moment is in the picture, not only in what stands for steps left out."""
+        lit, boxes = self.lit(moment), self.placed.view.boxes
         return lit.sum is not None or any(boxes[key].role != "gap" for key in lit.boxes)
 
 
@@ -52,7 +53,8 @@ def animate(
         raise ValueError(f"{who}: max_nodes must be at least 1, not {max_nodes}")
     run = change(whole(root))
     placed = arrange_in_time(f"{who}(loss", build(run, steps, max_nodes), _animated, "auto")
-    return Animation(run, Words(run), placed, tuple(highlights(placed.view, run)))
+    lit = (tuple(found(placed.view, run)) for found in (forward_highlights, highlights))
+    return Animation(run, Words(run), placed, *lit)
 
 
 def _animated(view: View) -> Sizes:

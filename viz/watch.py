@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from microgradrnn import diagnosis
 from microgradrnn.diagnosis.watching import measured_of
 
 from .paint import over_time
-from .paint.picture import Picture, fitting
+from .paint.picture import Picture, report_and_picture, saved
 from .words.watching import largest_update, report
 
 MOST_COLUMNS, MOST_STEPS = 60, 12
@@ -62,13 +63,23 @@ class Watch(diagnosis.Watch):
         names = list(dict.fromkeys(m["name"] for row in rows for m in row["layers"]))
         ways = {name: [_way(row, name) for row in rows] for name in names}
         blocks = [
-            (f"{name}: ‖dL_k/dh‖, of the loss at the last step k, so many steps back from k", _steps(ways[name]))
+            (f"{name}: ‖dL_k/dh‖ so many steps back from k, the last step that has a loss", _steps(ways[name]))
             for name in names
         ]
         title = f"Gradient by layer and step over updates {rows[0]['update']} to {rows[-1]['update']}"
         curve = "loss", [float(row["loss"]) for row in rows]
         svg = over_time.paint(title, blocks, "update", [str(row["update"]) for row in rows], curve)
         return Picture(title, svg, str(self))
+
+    def save(self, path: str | Path) -> Path:
+        """Write the picture (.svg, .png, .pdf, .html), the report (.txt) or the history (.json). Folders are made.
+
+        Raises:
+            ValueError: another ending, or nothing has been measured yet.
+        """
+        if Path(path).suffix.lower() == ".json":
+            return saved(path, {".json": lambda: f"{self.to_json()}\n".encode()}, "a watch")
+        return self.plot().save(path)
 
     def to_tensorboard(self, writer: Any) -> None:
         """Write the history by a ``SummaryWriter`` of PyTorch or tensorboardX: scalars, and the report as a text."""
@@ -91,7 +102,7 @@ class Watch(diagnosis.Watch):
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         text = {"text/plain": str(self)}
-        return text | {"image/svg+xml": fitting(self.plot().source)} if self._measured() else text
+        return text | {"text/html": report_and_picture(str(self), self.plot().source)} if self._measured() else text
 
 
 def _spread(count: int, most: int) -> list[int]:

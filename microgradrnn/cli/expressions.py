@@ -255,6 +255,26 @@ def page(
 
 
 @app.command(
+    epilog=examples("practice", "practice --seed 7 --each 10 -o practice.html"),
+)
+def practice(
+    out: Annotated[Path, typer.Option("--out", "-o", help="The HTML file.")] = Path("practice.html"),
+    seed: Annotated[int, typer.Option(min=0, help="Another seed gives other graphs.")] = 0,
+    each: Annotated[int, typer.Option(min=1, max=50, help="How many graphs there are of each level.")] = 4,
+) -> None:
+    """Write a page of small random graphs whose gradients are to be worked out: one file, to open in any browser.
+
+    It goes from sums and products to softmax with cross-entropy and two steps of a recurrent network, keeps the
+    score, and says what kind of mistake a wrong answer was.
+    """
+    from microgradrnn.viz import practice
+
+    with refusing():
+        practice(path=out, seed=seed, each=each)
+    typer.echo(out)
+
+
+@app.command(
     cls=ExpressionCommand,
     context_settings=SETTINGS,
     epilog=examples(

@@ -9,7 +9,7 @@ import dataclasses
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from microgradrnn.checks import check_size
 from microgradrnn.diagnosis.diagnosing import Diagnosis, diagnose, plain
@@ -40,7 +40,7 @@ class Watch:
 
     Attributes:
         history: plain data, a row a measurement: "update" (how many were made before), "loss", "grad_norm" (of the
-            loss, unclipped), "updates" (‖next step‖ / ‖weight‖ of each parameter, or None), "faults", and "layers": the
+            loss, unclipped), "updates" (‖next step‖ / ‖weight‖ of each matrix, or None), "faults", and "layers": the
             numbers of `Measured`, and "way": ‖dL_k/dh‖ of the last step k that has a loss, at the steps from k back to
             the first. A row that could not be measured has "update" and "skipped", which says why.
         last: the last diagnosis, or None.
@@ -108,7 +108,7 @@ class Watch:
         return json.dumps({"every": self.every, "history": self.history}, allow_nan=False)
 
     @classmethod
-    def load(cls, path: str | Path) -> Watch:
+    def load(cls, path: str | Path) -> Self:
         """A watch with the history that `to_json` gave, to be read or to go on with.
 
         Raises:
