@@ -18,6 +18,7 @@ from microgradrnn.loops import Recording, Row
 from microgradrnn.program.derive import Derivation
 from microgradrnn.program.dialects import JAX, NUMPY, Dialect
 from microgradrnn.program.expressions import Expression
+from microgradrnn.program.factors import Factor, common_factor
 from microgradrnn.program.fixing import fix_numbers, fix_rows, fix_untied, least_sizes, reasons
 from microgradrnn.program.frozen import frozen
 from microgradrnn.program.functions import HELPERS, written_function
@@ -166,7 +167,7 @@ class _Compiling:
         self.leaves = Leaves(graph, inputs, self.xp)
         self.recording = Recording(graph, self.leaves.given, frozenset({loss, *outputs}))
         self.derivation = Derivation(self.recording, self.leaves.values, self.xp)
-        self.derivation.backward(loss)
+        self.derivation.backward(loss, self._factor(loss) if dialect.factors_last else None)
         fix_rows(self.recording, self.derivation.value)
         fix_numbers(graph, self.leaves.inputs, self.leaves.given)
         lengths = [forward.length for forward, _ in self.derivation.loops.values()]
@@ -179,6 +180,11 @@ class _Compiling:
         """What is handed out for a node."""
         found = self.rewriter.once(self.derivation.value(self.recording.source(node)))
         return found if isinstance(found, Expression) else self.xp.filled(found, (), node.dtype)
+
+    def _factor(self, loss: Node) -> Factor | None:
+        """See `microgradrnn.program.factors`; a loss that loops made is summed up in them."""
+        found = common_factor(loss, self.graph, lambda node: self.derivation.value(self.recording.source(node)))
+        return None if found.start in self.recording.member else found
 
     def _grads(self) -> dict[str, Any]:
         """The gradients that are wanted, in the order in which a backward pass has them."""
