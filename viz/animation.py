@@ -62,5 +62,5 @@ def animate(
     # Boxes, and rooms on arrows, have room for every number that comes and goes.
     sizes = partial(svg.sizes, animated=True, look=found)
     placed = arrange_in_time(f"{who}(loss", view, sizes, "auto", partial(rooms, animated=True, look=found))
-    lit = (tuple(lights(placed.view, run)) for lights in (forward_highlights, highlights))
-    return Animation(run, words, placed, *lit, found)
+    forward, backward = forward_highlights(placed.view, run), highlights(placed.view, run)
+    return Animation(run, words, placed, tuple(forward), tuple(backward), found)
