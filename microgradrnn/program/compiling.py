@@ -232,14 +232,17 @@ class _Compiling:
             lines += HELPERS[helper]
         for op, name in self.xp.functions.items():
             lines += written_function(op, name, self.rewrites, self.dialect.writer)
-        lines += [f"def forward_backward({', '.join(arguments)}):", *self._guard(writer)]
+        lines += [f"def forward_backward({', '.join(arguments)}):", *self._first_lines(writer)]
         imports = [*(["import math", ""] if "erf" in writer.helpers else []), *self.dialect.imports, "", ""]
         return [*imports, *lines]
 
-    def _guard(self, writer: Writer) -> Sequence[str]:
-        """The lines that raise where a program of float64 would compute in something else."""
+    def _first_lines(self, writer: Writer) -> list[str]:
+        """What raises where a program of float64 would compute in something else, and the constants in their place."""
         read = (*writer.uses, *self.leaves.inputs, *self.leaves.weights)
-        return self.dialect.guard if any(x.dtype == np.float64 for x in read) else ()
+        guard = self.dialect.guard if any(x.dtype == np.float64 for x in read) else ()
+        # A mask stays NumPy's: which entries it picks must be known before a run.
+        arrays = [name for name, array in writer.constants.items() if array.dtype.kind != "b"]
+        return [*guard, *(self.dialect.constant.format(name) for name in arrays if self.dialect.constant)]
 
     def _body(self, writer: Writer) -> list[str]:
         """Forward, backward, and what is returned."""
