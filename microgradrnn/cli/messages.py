@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from microgradrnn.cli.common import RunFolder, app, as_typed, examples, refuse, refusing, trained
+from microgradrnn.cli.common import RunFolder, SaidText, app, examples, refuse, refusing, trained
 from microgradrnn.cli.expressions import Steps
 from microgradrnn.messages import Chain, message_steps, synchronized
 from microgradrnn.messages.wording import letter
@@ -27,10 +27,7 @@ MOST_WEIGHTS, MOST_ENTRIES = 5_000, 2_000_000
 )
 def messages(
     run: RunFolder,
-    text: Annotated[
-        str,
-        typer.Option(callback=as_typed, help="What the network reads and is asked to predict.", show_default=False),
-    ],
+    text: SaidText,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="A picture: .svg, .png, .pdf, .html or .txt.")] = None,
     steps: Steps = None,
 ) -> None:
@@ -45,7 +42,7 @@ def messages(
     if steps is not None and not set(steps) <= set(range(1, len(text))):
         refuse(f"--steps names steps from 1 to {len(text) - 1}, one for each character that is read")
     if out is not None:
-        from viz import draw
+        from microgradrnn.viz import draw
 
         with refusing():
             typer.echo(draw(chain, steps=steps).save(out))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,13 +13,14 @@ from microgradrnn.diagnosis.thresholds import Thresholds
 FAULTS = (
     "not finite",
     "copied targets",
+    "unread sequences",
     "rate too large",
     "cut",
     "frozen weight",
+    "dead",
     "frozen state",
     "exploding",
     "saturated",
-    "dead",
     "vanishing",
 )
 """What can be found, that which spoils most first."""
@@ -32,7 +34,8 @@ class Finding:
         fault: one of `FAULTS`.
         layer: the name of the layer, or "" for what is about the whole.
         numbers: the numbers that it rests on.
-        causes: what explains it: "weight", "saturated", "gate", "dead", "inputs", "long"; the strongest first.
+        causes: what explains it: "weight", "saturated", "gate", "dead", "inputs", "long"; the strongest first. Of a
+            frozen weight "optimizer", where it is the optimiser that does not have it.
     """
 
     fault: str
@@ -44,13 +47,14 @@ class Finding:
 def of_layer(m: Measured, limits: Thresholds) -> list[Finding]:
     """The faults of one layer."""
     found = []
-    if m.cut:
+    if m.cut or (m.carried_in and len(m.times) == 1):
         found.append(Finding("cut", m.name, {"times": m.cut}))
-    if not m.trainable:
-        found.append(Finding("frozen weight", m.name))
+    if not m.trainable or m.moved is False:
+        found.append(Finding("frozen weight", m.name, causes=("optimizer",) if m.trainable else ()))
+    is_dead = m.dead is not None and m.dead > limits.dead
     if m.enter is not None and m.enter < limits.frozen:
         found.append(Finding("frozen state", m.name, {"enter": m.enter}, ("gate",)))
-    elif m.motion is not None and m.motion < limits.frozen and len(m.times) > 2:
+    elif m.motion is not None and m.motion < limits.frozen and len(m.times) > 2 and not is_dead:
         found.append(Finding("frozen state", m.name, {"motion": m.motion}))
     saturated = m.saturated.get("tanh", 0.0)
     if saturated > limits.saturated:
@@ -58,14 +62,24 @@ def of_layer(m: Measured, limits: Thresholds) -> list[Finding]:
         if m.read_size:
             causes = ("inputs",) if m.read_size[0] > m.read_size[1] else ("weight",)
         found.append(Finding("saturated", m.name, {"share": saturated}, causes))
-    if m.dead is not None and m.dead > limits.dead:
+    if is_dead:
         found.append(Finding("dead", m.name, {"share": m.dead}))
     if m.share is not None and not m.cut:
-        if m.share < limits.vanishing:
+        if _vanishes(m, m.share, limits):
             found.append(Finding("vanishing", m.name, {"share": m.share}, _of_vanishing(m, limits)))
         elif m.share > limits.exploding:
             found.append(Finding("exploding", m.name, {"share": m.share}, ("weight",)))
     return found
+
+
+def _vanishes(m: Measured, share: float, limits: Thresholds) -> bool:
+    """Whether too little reaches the first step; where most steps have a loss, whether too few of them are reached.
+
+    A loss at every step says nothing of how far back the network has to look, and many tasks look back a few steps.
+    """
+    if share >= limits.vanishing:
+        return False
+    return 2 * m.losses < len(m.times) or (m.horizon or 0) < limits.horizon
 
 
 def _of_vanishing(m: Measured, limits: Thresholds) -> tuple[str, ...]:
@@ -81,6 +95,12 @@ def _of_vanishing(m: Measured, limits: Thresholds) -> tuple[str, ...]:
     if not causes or (m.factor is not None and m.factor > 0.5):
         causes.append("long")
     return tuple(causes)
+
+
+def unread(measured: Sequence[Measured], limits: Thresholds) -> list[Finding]:
+    """That the loss reads only few of the sequences that stand side by side, as where batch and time are mixed up."""
+    counts = [m.read for m in measured if m.read is not None and m.read[0] < limits.read * m.read[1]]
+    return [Finding("unread sequences", "", {"read": counts[0][0], "of": counts[0][1]})] if counts else []
 
 
 def of_training(ratios: dict[str, float] | None, grown: float | None, limits: Thresholds) -> list[Finding]:

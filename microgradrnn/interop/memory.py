@@ -18,6 +18,7 @@ from torch.utils.weak import WeakTensorKeyDictionary
 from microgradrnn.engine import Node, Tensor, constant, record
 from microgradrnn.errors import CannotFollow
 from microgradrnn.interop.names import Names
+from microgradrnn.interop.origins import note
 from microgradrnn.interop.regions import Make, Region, Views
 from microgradrnn.nn.module import Parameter
 from microgradrnn.ops import ADD
@@ -107,7 +108,9 @@ class Memory:
 
     def _leaf(self, tensor: torch.Tensor) -> Node:
         kind = Parameter if isinstance(tensor, torch.nn.Parameter) else Tensor
-        return kind(numbers_of(tensor), self.names.of(tensor), requires_grad=tensor.requires_grad)
+        leaf = kind(numbers_of(tensor), self.names.of(tensor), requires_grad=tensor.requires_grad)
+        note(leaf, tensor)
+        return leaf
 
     def _constant(self, node: Node) -> Node:
         if node not in self._detached:
@@ -130,12 +133,15 @@ class Memory:
         self._new(tensor, node, users).recorded = node is not None
 
     def viewed(self, tensor: torch.Tensor, source: torch.Tensor, make: Make | None) -> bool:
-        """Note that a tensor is a view of another, and how its node is made from that one's; whether that has one."""
-        views = self._views_of(source)
+        """Note that a tensor is a view of another, and how its node is made from that one's; whether that has one.
+
+        A view of the whole, as PyTorch 2.6 takes one of x for x[:, 0], has no node of its own.
+        """
+        views, region, whole = self._views_of(source), region_of(tensor), region_of(source)
         if make is not None:
-            views.add_view(region_of(tensor), region_of(source), make)
+            views.add_view(region, whole, make)
         self._views[tensor] = views
-        return views.node is not None
+        return views.node is not None and region != whole
 
     def before_writing(self, tensor: torch.Tensor) -> None:
         """Keep what a write would lose: the user's own numbers, and those of a node that has not been read yet."""

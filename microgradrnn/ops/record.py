@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from microgradrnn.arrays import add_rows
+
 Function = Callable[..., Any]
 
 
@@ -57,6 +59,7 @@ class Op:
         push: structural ops: ``push(xp, v, z, *inputs, **params)`` -> how the output moves when this input moves by v;
             like a pull it may give a `Scattered`.
         formula: structural ops: each ``pull`` as a person would write it, or a function of the inputs that writes it.
+        contracts: of a product of the rows of x with a matrix y, the axis of y that is summed over.
         routes: elementwise ops: whether ``local`` says where upstream goes, so that nothing of it gets to where local
             is 0, also if it is infinite or nan (times 0 it would be nan).
         in_floats: whether it computes in floats only: then its first input comes as float64 if it holds integers or
@@ -91,6 +94,7 @@ class Op:
     pull: Functions | None = None
     push: Functions | None = None
     formula: Sequence[str | Callable[..., str]] = ()
+    contracts: int | None = None
     routes: bool = False
     in_floats: bool = False
     needs: str = "shapes that are equal or broadcast: counted from the right, each size equal or 1"
@@ -129,7 +133,7 @@ class Scattered:
         if not any(isinstance(part, np.ndarray) and part.dtype.kind != "b" for part in self.key):
             grad[self.key] += self.values  # slices, numbers and masks name no entry twice
         elif len(self.key) == 1 and self.key[0].size >= _MANY:
-            _add_rows(grad, self.key[0], self.values)
+            add_rows(grad, self.key[0], self.values)
         else:
             np.add.at(grad, self.key, self.values)
 
@@ -142,15 +146,6 @@ class Scattered:
 
 _MANY = 32
 """From so many rows on sorting them takes less than `numpy.add.at` does."""
-
-
-def _add_rows(grad: NDArray[Any], rows: NDArray[Any], values: NDArray[Any]) -> None:
-    """Add each of the values to its row of grad. Those of one row are added up first, side by side once sorted."""
-    rows = rows.reshape(-1) % len(grad)  # -1 and the last row are one
-    order = np.argsort(rows, kind="stable")  # each row's values in the order of reading, whatever is read in between
-    rows = rows[order]
-    starts = np.flatnonzero(np.diff(rows, prepend=-1))
-    grad[rows[starts]] += np.add.reduceat(values.reshape(-1, *grad.shape[1:])[order], starts)
 
 
 ONE = ((2, 3),)

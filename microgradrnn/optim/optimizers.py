@@ -22,6 +22,7 @@ class Optimizer:
     def __init__(self, params: Iterable[Any], lr: float, weight_decay: float = 0.0) -> None:
         check_not_negative(self, lr=lr, weight_decay=weight_decay)
         self.params, self.lr, self.weight_decay = _leaves(params, type(self).__name__), lr, weight_decay
+        self.decay = 0.0
         self.memory: dict[Node, dict[str, Any]] = {}
         if not self.params:
             raise ValueError(f"{type(self).__name__} was given no parameters")
@@ -32,11 +33,29 @@ class Optimizer:
             p.zero_grad()
 
     def step(self) -> None:
-        """Move every parameter that has a gradient."""
+        """Move every parameter that has a gradient; one whose weights decay apart from it is shrunk first."""
         for p in self.params:
             if p.grad is not None:
-                g = p.grad + self.weight_decay * p.data if self.weight_decay else p.grad
-                p.data -= self.lr * self._direction(g, self.memory.setdefault(p, {}))
+                if self.decay:
+                    p.data *= 1 - self.lr * self.decay
+                memory = self.memory.setdefault(p, {})
+                p.data -= self.lr * self.direction(p.data, p.grad, memory, self.corrections(memory))
+
+    def corrections(self, memory: dict[str, Any]) -> tuple[float, ...]:
+        """What of the next step depends on its count alone, which is raised in ``memory``; nothing for most."""
+        return ()
+
+    def direction(self, p: Any, g: Any, memory: dict[str, Any], corrections: tuple[float, ...], xp: Any = np) -> Any:
+        """What a parameter is moved along, times -lr, and its new memory.
+
+        Args:
+            p: the parameter's numbers.
+            g: its gradient.
+            memory: what is remembered of it, changed here.
+            corrections: see `corrections`.
+            xp: the namespace of the arrays: NumPy, or ``jax.numpy`` while a function is traced.
+        """
+        return self._direction(g + self.weight_decay * p if self.weight_decay else g, memory, corrections, xp)
 
     def state_dict(self) -> dict[str, NDArray[Any]]:
         """The memory as arrays: ``"0.v"`` is the first parameter's v. One that never had a gradient has none.
@@ -79,7 +98,7 @@ class Optimizer:
         """What is remembered of each parameter; ``k`` is a count, all else has the parameter's shape."""
         raise NotImplementedError
 
-    def _direction(self, g: Any, memory: dict[str, Any]) -> Any:
+    def _direction(self, g: Any, memory: dict[str, Any], corrections: tuple[float, ...], xp: Any) -> Any:
         raise NotImplementedError
 
 
@@ -113,7 +132,7 @@ class SGD(Optimizer):
     def _slots(self) -> tuple[str, ...]:
         return ("v",) if self.momentum else ()
 
-    def _direction(self, g: Any, memory: dict[str, Any]) -> Any:
+    def _direction(self, g: Any, memory: dict[str, Any], corrections: tuple[float, ...], xp: Any) -> Any:
         if self.momentum == 0:
             return g
         v = memory["v"] = self.momentum * memory["v"] + g if "v" in memory else g
@@ -141,9 +160,9 @@ class Adagrad(Optimizer):
     def _slots(self) -> tuple[str, ...]:
         return ("s",)
 
-    def _direction(self, g: Any, memory: dict[str, Any]) -> Any:
+    def _direction(self, g: Any, memory: dict[str, Any], corrections: tuple[float, ...], xp: Any) -> Any:
         s = memory["s"] = memory.get("s", 0.0) + g * g
-        return g / np.sqrt(s + self.eps) if self.eps_inside else g / (np.sqrt(s) + self.eps)
+        return g / xp.sqrt(s + self.eps) if self.eps_inside else g / (xp.sqrt(s) + self.eps)
 
 
 class RMSprop(Optimizer):
@@ -169,9 +188,9 @@ class RMSprop(Optimizer):
     def _slots(self) -> tuple[str, ...]:
         return ("s", "v") if self.momentum else ("s",)
 
-    def _direction(self, g: Any, memory: dict[str, Any]) -> Any:
+    def _direction(self, g: Any, memory: dict[str, Any], corrections: tuple[float, ...], xp: Any) -> Any:
         s = memory["s"] = self.alpha * memory.get("s", 0.0) + (1 - self.alpha) * g * g
-        scaled = g / (np.sqrt(s) + self.eps)
+        scaled = g / (xp.sqrt(s) + self.eps)
         if self.momentum == 0:
             return scaled
         v = memory["v"] = self.momentum * memory.get("v", 0.0) + scaled
@@ -202,12 +221,17 @@ class Adam(Optimizer):
     def _slots(self) -> tuple[str, ...]:
         return ("k", "m", "v")
 
-    def _direction(self, g: Any, memory: dict[str, Any]) -> Any:
-        b1, b2 = self.betas
+    def corrections(self, memory: dict[str, Any]) -> tuple[float, ...]:
+        """(1 - b1^k, 1 - b2^k): the weights that the running means have given so far."""
         k = memory["k"] = memory.get("k", 0) + 1
+        return 1 - self.betas[0] ** k, 1 - self.betas[1] ** k
+
+    def _direction(self, g: Any, memory: dict[str, Any], corrections: tuple[float, ...], xp: Any) -> Any:
+        b1, b2 = self.betas
         m = memory["m"] = b1 * memory.get("m", 0.0) + (1 - b1) * g
         v = memory["v"] = b2 * memory.get("v", 0.0) + (1 - b2) * g * g
-        return m / (1 - b1**k) / (np.sqrt(v / (1 - b2**k)) + self.eps)
+        unbiased_m, unbiased_v = corrections
+        return m / unbiased_m / (xp.sqrt(v / unbiased_v) + self.eps)
 
 
 class AdamW(Adam):
@@ -224,13 +248,6 @@ class AdamW(Adam):
         super().__init__(params, lr, betas, eps)
         check_not_negative(self, weight_decay=weight_decay)
         self.decay = weight_decay
-
-    def step(self) -> None:
-        """Shrink every parameter that has a gradient, then move it."""
-        for p in self.params:
-            if p.grad is not None:
-                p.data *= 1 - self.lr * self.decay
-        super().step()
 
 
 def clip_grad_norm_(params: Iterable[Any], max_norm: float) -> float:

@@ -186,14 +186,14 @@ class Forward:
             if (item, q) in self.carries:
                 carry = self.carries[item, q]
                 self.hand_on(carry, expression, q)
-                carry.value.name = expression.name
+                self.xp.note(carry.value, name=expression.name)
                 for one, other in zip(carry.initial.shape, expression.shape, strict=True):
                     unite(one, other, "it is the size of a state")
 
     def hand_on(self, carry: Carry, x: Expression, q: int) -> None:
         """What a step makes of a state. Two states that are computed alike, but start apart, are two."""
         taken = any(other.update is x for other in carry.loop.carries if other is not carry)
-        carry.update = self.xp.make("same", (x,), {"of": q}, x.shape, x.dtype) if taken else x
+        carry.update = self.xp.make("same", (x,), {"of": q}) if taken else x
 
     def _make_carries(self, item: Rolled, read: Any, loop: Loop) -> None:
         if isinstance(read, RowOf):

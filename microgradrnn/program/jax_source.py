@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 
 from microgradrnn.ops import Op
+from microgradrnn.precedence import ATOM
 from microgradrnn.program.expressions import Expression
 from microgradrnn.program.groups import Group
 from microgradrnn.program.lines import WIDTH, statement
 from microgradrnn.program.namespace import Expressions
 from microgradrnn.program.scan import Handed, Scan, Wanted
 from microgradrnn.program.shapes import same
-from microgradrnn.program.text import ATOM, dtype_of, number, shape_of, type_of, word
+from microgradrnn.program.text import dtype_of, number, shape_of, type_of, word
 from microgradrnn.program.writing import Writer
 
 
@@ -161,7 +162,7 @@ class JaxWriter(Writer):
 
     def _define(self, group: Group, scan: Scan, function: str, reads: Sequence[Expression]) -> None:
         """The function of a step. Its names are its own, as those of other steps are theirs."""
-        outside, self.names = self.names, self.names.inner()
+        outside, self.names = self.names, self.names.copy()
         self.carried |= {each.carry: self._handed(each) for each in scan.handed}
         handed = [self.carried[each.carry] for each in scan.handed]
         handed += [self.names.new(f"{after.name or word(after)}_before") for after in scan.totals.values()]

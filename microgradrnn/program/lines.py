@@ -8,14 +8,16 @@ Nothing here recurses, and no line nests deeply: a chain of 100,000 nodes is 100
 
 from __future__ import annotations
 
+import inspect
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from microgradrnn.program import float_helpers
+from microgradrnn.precedence import ATOM, LEVELS, PRODUCT, SIGN, bracketed, sides
 from microgradrnn.program.names import Names
-from microgradrnn.program.symbols import ATOM, CHOICE, COMPARE, LEVELS, POWER, PRODUCT, SIGN, Symbol
+from microgradrnn.program.symbols import Symbol
+from microgradrnn.program.table import Form, function
 
 SIZE = 60
 """How many operations a line holds: Python's compiler recurses into them, and people read them."""
@@ -23,25 +25,21 @@ WIDTH = 116
 """How long a line is before it is indented."""
 
 
-FROM_MATH = ("tanh", "erf")
-"""Functions of Python's `math` that raise for no number."""
-
-
 class SymbolWriter:
     """Symbols as lines of Python.
 
     What is read once stands where it is read. A line of its own has what is read more often, what has a label, the
-    gradient of what has a line, and what would be long or nest deeply.
+    gradient of what has a line, and what would be long or nest deeply. Without ``inline`` each has one.
 
     Attributes:
         lines: what has been written, not indented.
-        functions: the functions that the lines call, by NumPy's names.
+        helpers: the functions of ours that the lines call.
     """
 
-    def __init__(self, names: Names) -> None:
-        self.names = names
+    def __init__(self, names: Names, inline: bool = True) -> None:
+        self.names, self.inline = names, inline
         self.lines: list[str] = []
-        self.functions: set[str] = set()
+        self.helpers: set[Callable[..., Any]] = set()
         self._parts = 0
 
     def write(self, symbols: Sequence[Symbol]) -> None:
@@ -50,10 +48,20 @@ class SymbolWriter:
             if symbol.uses and symbol.fn != "argument":
                 symbol.text, symbol.level = self._composed(symbol)
                 symbol.size = 1 + sum([x.size for x in symbol.args if type(x) is Symbol])
-                if symbol.label or symbol.uses > 1 or symbol.size > SIZE or _has_name(symbol.grad_of):
+                if self._has_line(symbol):
                     name = self._name(symbol)
                     self.lines += statement(f"{name} = ", symbol.text, "", symbol.why)
                     symbol.text, symbol.level, symbol.size = name, ATOM, 0
+
+    def written(self, symbols: Sequence[Symbol]) -> list[str]:
+        """Write them; the lines."""
+        before = len(self.lines)
+        self.write(symbols)
+        return self.lines[before:]
+
+    def _has_line(self, symbol: Symbol) -> bool:
+        read_often = not self.inline or symbol.uses > 1
+        return bool(symbol.label) or read_often or symbol.size > SIZE or _has_name(symbol.grad_of)
 
     def _name(self, symbol: Symbol) -> str:
         if _has_name(symbol.grad_of):
@@ -68,23 +76,27 @@ class SymbolWriter:
             return _infix(fn, *args)
         if fn == "number":
             return text_of(args[0])
-        if fn == "negative":
-            return f"-{_within(args[0], SIGN)}", SIGN
-        if fn == "where":
-            condition, x, y = (_within(arg, COMPARE) for arg in args)
-            return f"{x} if {condition} else {y}", CHOICE
         if fn == "op":
             return f"{args[0]}({_listed(args[1:])})", ATOM
-        if fn in ("abs", "float"):
-            return f"{fn}({_listed(args)})", ATOM
-        self.functions.add(fn)
-        if fn in FROM_MATH:
-            return f"math.{fn}({_listed(args)})", ATOM
-        return f"{fn}({_listed(args)})" if fn in float_helpers.__all__ else f"float(np.{fn}({_listed(args)}))", ATOM
+        called = function(fn).python
+        if isinstance(called, Form):
+            return called.text.format(*(_within(x, called.least) for x in args)), called.level
+        if called is None:
+            return f"float(np.{fn}({_listed(args)}))", ATOM
+        if inspect.isfunction(called):
+            self.helpers.add(called)
+        return f"{'math.' if called.__module__ == 'math' else ''}{called.__name__}({_listed(args)})", ATOM
 
 
-def count_uses(symbols: Sequence[Symbol], roots: Sequence[Any]) -> None:
-    """Work out how often each symbol is read on the way to the roots. What is not read will not be written."""
+def count_uses(symbols: Sequence[Symbol], roots: Sequence[Any], unread: bool = False) -> None:
+    """Work out how often each symbol is read on the way to the roots. What is not read will not be written.
+
+    With ``unread`` all are taken to be read.
+    """
+    for symbol in symbols:
+        symbol.uses = int(unread)
+        if symbol.fn != "argument":
+            symbol.text = ""  # as another writer has left it
     for root in roots:
         if type(root) is Symbol:
             root.uses += 1
@@ -139,12 +151,10 @@ def _has_name(x: Any) -> bool:
 
 
 def _infix(sign: str, x: Any, y: Any) -> tuple[str, int]:
-    level = LEVELS[sign]
-    strict = level in (COMPARE, POWER)  # neither goes on to its left as the others do
-    left, right = _within(x, level + strict), _within(y, level + 1)
+    left, right = map(_within, (x, y), sides(sign))
     if sign == "+" and _is_negative(y):
-        return f"{left} - {right[1:]}", level
-    return f"{left} {sign} {right}", level
+        return f"{left} - {right[1:]}", LEVELS[sign]
+    return f"{left} {sign} {right}", LEVELS[sign]
 
 
 def _is_negative(x: Any) -> bool:
@@ -155,8 +165,7 @@ def _is_negative(x: Any) -> bool:
 
 
 def _within(x: Any, level: int) -> str:
-    text, own = text_of(x)
-    return text if own >= level else f"({text})"
+    return bracketed(*text_of(x), level)
 
 
 def _listed(args: Sequence[Any]) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -43,6 +43,8 @@ class Trainer:
         position: how far it has come.
         history: a row for each epoch that has been finished.
         improved: whether the last step ended an epoch with the lowest loss yet on what is held out.
+        callbacks: each is called with the trainer at every step, when its gradients are there (clipped, where they are)
+            and the optimiser is about to step, such as a `microgradrnn.diagnosis.Watch`.
 
     Raises:
         ValueError: the text is too short.
@@ -69,6 +71,8 @@ class Trainer:
         self.position = Position(smooth_loss=steps * math.log(len(self.vocabulary)))  # of a model that knows nothing
         self.history: list[dict[str, Any]] = []
         self.improved = False
+        self.callbacks: list[Callable[[Trainer], None]] = []
+        self._random = self.rng.bit_generator.state
 
     @classmethod
     def resumed(cls, checkpoint: Checkpoint, text: str, **changed: Any) -> Trainer:
@@ -145,9 +149,9 @@ class Trainer:
             rest = (self.inputs[start:], self.targets[start:])
             chunks = truncated_bptt(self._step_loss, rest, self.settings.seq_length, self.state)
             for _ in range(self.position.chunk, self.chunks):
-                began, random = time.perf_counter(), self.rng.bit_generator.state
+                began, self._random = time.perf_counter(), self.rng.bit_generator.state
                 with np.errstate(over="ignore", invalid="ignore"):  # `Diverged` says more
-                    self._step(chunks, random)
+                    self._step(chunks)
                 self.position.seconds += time.perf_counter() - began
                 self.improved = False
                 if self.position.chunk == self.chunks:
@@ -157,18 +161,20 @@ class Trainer:
     def _loss(self, inputs: Any, targets: Any, state: Any) -> tuple[Any, Any]:
         return self.model.loss(inputs, targets, state, reduction=self.settings.reduction)
 
-    def _step(self, chunks: Iterator[tuple[Any, Any]], random: Any) -> None:
+    def _step(self, chunks: Iterator[tuple[Any, Any]]) -> None:
         """One chunk: its loss, the backward pass, the optimiser's step."""
         loss, state = next(chunks)
         self.optimizer.zero_grad()
         loss.backward()
         parameters = self.model.parameters()
         if not (np.isfinite(loss.item()) and all(np.isfinite(p.grad).all() for p in parameters)):
-            raise Diverged(self._where(random, loss.item()))
+            raise Diverged(self._where(loss.item()))
         if self.settings.clip is not None:
             clip = clip_grad_norm_ if self.settings.clip_by == "norm" else clip_grad_value_
             clip(parameters, self.settings.clip)
         self.optimizer.lr = self.settings.lr_at(self.position.epoch)
+        for callback in self.callbacks:
+            callback(self)
         self.optimizer.step()
         for p in parameters:
             if not np.isfinite(p.data).all():
@@ -210,16 +216,26 @@ class Trainer:
         )
         place.chunk, place.epoch_loss, place.epoch_characters, self.state = 0, 0.0, 0, None
 
-    def _where(self, random: Any, loss: float) -> str:
+    def recorded_loss(self) -> Any:
+        """The loss of the chunk that is being learnt from, recorded operation by operation; for callbacks.
+
+        Dropout is as it was drawn for that chunk, and nothing that is drawn later changes.
+        """
+        start = self.position.chunk * self.settings.seq_length
+        chunk = slice(start, start + self.settings.seq_length)
+        now, self.rng.bit_generator.state = self.rng.bit_generator.state, self._random
+        try:
+            return self._loss(self.inputs[chunk], self.targets[chunk], self.state)[0]
+        finally:
+            self.rng.bit_generator.state = now
+
+    def _where(self, loss: float) -> str:
         """Go through the chunk once more, with a watch for NaN and then for inf, to say in which node it came up."""
-        place, length = self.position, self.settings.seq_length
-        start = place.chunk * length
-        inputs, targets = self.inputs[start : start + length], self.targets[start : start + length]
-        self.rng.bit_generator.state = random
+        place = self.position
         said = f"at step {place.step + 1} of the optimiser (epoch {place.epoch + 1}, chunk {place.chunk + 1})"
         try:
             with detect_nan():
-                root, _ = self._loss(inputs, targets, self.state)
+                root = self.recorded_loss()
                 for node in ancestors(root):  # oldest first
                     if not np.isfinite(node.data).all():
                         return f"{said}: inf came up in {describe(node)}{node.place}"

@@ -22,6 +22,9 @@ LOOP = 34.0
 STACK = 4.0
 """Between first states that stand one under the other."""
 
+HEAD = 12.0
+"""The room for an arrowhead, between a lane and the box at its right."""
+
 PADDING = 14.0
 """Between the columns of one block and what stands beside them, and between blocks."""
 
@@ -37,7 +40,7 @@ class Blocks:
         port: the height of an arrow's end, from the middle of a box: of the arrow, and whether it is its head.
         radius: of a box's corners.
         count: how many blocks of columns there are.
-        stretch: how many times as wide as they need be the gaps between columns are.
+        spacing: how many times as wide as they need be the gaps between columns are, and those between rows.
     """
 
     def __init__(
@@ -49,13 +52,13 @@ class Blocks:
         port: Callable[[Arrow, bool], float],
         radius: Callable[[int], float],
         count: int = 1,
-        stretch: float = 1.0,
+        spacing: tuple[float, float] = (1.0, 1.0),
     ) -> None:
         self.view, self.grid, self.sizes, self.port = view, grid, sizes, port
         self.radius = radius
         self.way = Tracks(grid, count)
         self.count, self.per_block = self.way.count, self.way.per_block
-        self.stretch = stretch
+        self.stretch, self.rise = spacing[0], RISE * spacing[1]
         self.straight: dict[int, bool] = {}
         self.tracks: dict[int, list[Track]] = {}
         self.lanes = Lanes()
@@ -102,7 +105,7 @@ class Blocks:
         )
 
     def _gaps(self, labels: Mapping[int, float]) -> list[float]:
-        """The room at the left of each column, all alike but for lanes."""
+        """The room at the left of each column, all alike but for lanes, which run at the right of what stands there."""
         needed = [GAP] * self.grid.columns
         for i, arrow in enumerate(self.view.arrows):
             if i in labels and self.way.is_direct(arrow) and arrow.head in self.grid.cells:
@@ -174,7 +177,7 @@ class Blocks:
     def _rise(self, block: int, row: int) -> float:
         """The room under a row."""
         lanes = self.lanes.count(Channel(block, row))
-        return RISE + max(0.0, LANE * (lanes - 1))
+        return self.rise + max(0.0, LANE * (lanes - 1))
 
     def _stand(self) -> None:
         grid, out = self.grid, self.out
@@ -225,7 +228,7 @@ class Blocks:
             for key in keys:
                 self.out.boxes[key] = (x + self.sizes[key][0] / 2, y + tall / 2)
                 x += self.sizes[key][0] + GAP
-            y += tall + RISE * (1.4 if level == 0 else 1.0)
+            y += tall + self.rise * (1.4 if level == 0 else 1.0)
         return y
 
     def _middle_of_read(self, keys: list[int]) -> float:
@@ -350,8 +353,10 @@ class Blocks:
         start, end = self.way.start(gutter.block), self.way.end(gutter.block)
         if gutter.column == end:
             return self._right(gutter.block) + share * (self._edge(gutter) or PADDING)
-        room = self._edge(gutter) if gutter.column == start else self.gaps[gutter.column]
-        return self.x[gutter.column] - room * (1 - share)
+        if gutter.column == start:
+            return self.x[gutter.column] - self._edge(gutter) * (1 - share)
+        count = self.lanes.count(gutter)
+        return self.x[gutter.column] - HEAD - LANE * (count - share * (count + 1))
 
     def _channel_y(self, channel: Channel, lane: int) -> float:
         count = self.lanes.count(channel)

@@ -15,8 +15,9 @@ from .positions import Layout, Point, Run, Sizes
 from .routes import Router, Site
 
 GUTTER, PADDING, HEAD, FOOT = 56.0, 16.0, 40.0, 16.0
-WIDEST = 2.5
-"""Columns go on in a further row where the picture would be more than so many times as wide as high."""
+WIDEST, WIDEST_ROW, AROUND = 2.5, 2.9, 90.0
+"""Columns go on in a further row where the picture would be more than so many times as wide as high. A single row may
+be wider, since margins and a legend stand around it."""
 
 
 def in_columns(
@@ -62,7 +63,10 @@ class _Columns:
         """The steps in as few rows as it takes for the picture not to be too wide."""
         steps = list(self.view.steps)
         widths = [self._width(step) + GUTTER for step in steps]
-        before = self.groups["before"].found.width + GUTTER
+        before = self._width("before") + GUTTER if self.groups["before"].boxes else 0.0
+        high = self.groups["after"].found.height + HEAD + FOOT + self._tallest(steps)
+        if before + sum(widths) - GUTTER <= WIDEST_ROW * (high + AROUND):
+            return [steps]
         for count in range(1, len(steps) + 1):
             rows = _split(steps, widths, count)
             width = before + max(sum(self._width(step) + GUTTER for step in row) for row in rows)
@@ -123,7 +127,9 @@ class _Columns:
     # -- the whole --
 
     def _lefts(self, gutters: Mapping[Site, float]) -> dict[Site, float]:
-        """Where each group begins; what comes after the steps stands over the middle of the first row."""
+        """Where each group begins. What comes after the steps stands over the middle of the first row, and, where what
+        comes before them is higher than they are, clear of that and of the arrows that run down from it.
+        """
         found: dict[Site, float] = {Site(0, -1): 0.0}
         for r, row in enumerate(self.rows):
             x = self._width("before") if r == 0 and self.groups["before"].boxes else 0.0
@@ -134,8 +140,14 @@ class _Columns:
         row = self.rows[0]
         start = found[Site(0, 0)]
         end = found[Site(0, len(row) - 1)] + self._width(row[-1])
-        found[Site(-1, 0)] = max((start + end - self.groups["after"].found.width) / 2, 0.0)
+        least = start if self._is_before_higher() else 0.0
+        found[Site(-1, 0)] = max((start + end - self.groups["after"].found.width) / 2, least)
         return found
+
+    def _is_before_higher(self) -> bool:
+        """Whether what comes before the steps reaches above the first row of them."""
+        tops = [y - self.sizes[key][1] / 2 for key, (_, y) in self.boxes["before"].items()]
+        return min(tops, default=0.0) < PADDING - self._tallest(self.rows[0])
 
     def _feet(self, channels: Sequence[float]) -> dict[int, float]:
         """Where the feet of each row's boxes stand."""

@@ -10,6 +10,7 @@ Labels are data, and escaped.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -19,11 +20,13 @@ from typing import Any
 from numpy.typing import NDArray
 
 from ..graph.timeline import Known, at
-from ..sources import as_elements, is_live
+from ..sources import as_content, is_live
 from ..words.escape import xml
 from . import fonts, heat
 from .figure_marks import Theme
 from .heat import Colours
+
+_QUOTED = re.compile(r'="([^\s"\'=<>`]+)"(/>)?')
 
 
 @dataclass(frozen=True)
@@ -152,6 +155,7 @@ def style(live: bool = False, theme: Theme = "auto") -> str:
     if live:
         rules += [_rule(f".{kind.name}", kind.look()) for kind in _KINDS]
         rules += [_rule(f".{name}", {"fill": colour}) for name, colour in _INKS.items()]
+        rules += [_rule(f".{anchor}", {"text-anchor": anchor}) for anchor in ("middle", "end")]
         rules += [_rule("." + name.replace(" ", "."), look) for name, look in _SHAPES.items()]
         faded = range(1, heat.LEVELS)
         rules += [_rule(f".{_fading(k)}", {"fill-opacity": f"{k / heat.LEVELS:g}"}) for k in faded]
@@ -171,16 +175,15 @@ class Pen:
 
     Args:
         visit: the visit whose state is painted; None paints the last one.
-        live: paint every state, each in a group that says from which visit on it holds, and the first one of class
-            ``on``. Which is seen is the style sheet's matter.
+        live: paint every state, each in a group that says from which moment on it holds, and the first one of class
+            ``on``. Which is seen is the style sheet's matter. Strips that a page's script paints are left to it.
 
     Attributes:
         out: what has been written.
-        bare: whether strips that a page's script paints anyway are left to it.
     """
 
     def __init__(self, visit: int | None = None, live: bool = False) -> None:
-        self.visit, self.live, self.bare = visit, live, False
+        self.visit, self.live = visit, live
         self.out: list[str] = []
 
     def changing(self, states: Sequence[Known], draw: Callable[[Known], None]) -> None:
@@ -191,10 +194,8 @@ class Pen:
         with self.group('class="changing"'):
             for state in states:
                 shown = ' class="on"' if state is states[0] else ""
-                self.bare = state is not states[-1]  # without scripts the last one is seen
                 with self.group(f'data-from="{state.since}"{shown}'):
                     draw(state)
-                self.bare = False
 
     @contextmanager
     def group(self, attributes: str, title: str = "", tag: str = "g") -> Iterator[None]:
@@ -221,10 +222,14 @@ class Pen:
         """A text; with anchor middle or end it stands around x or before it."""
         if not text:
             return
+        place = f'x="{short(x)}" y="{short(y)}"'
+        if self.live:
+            aligned = "" if anchor == "start" else f" {anchor}"
+            self.out.append(f'<text class="{ink} {kind.name}{aligned}" {place}{as_content(text, "tspan", xml)}</text>')
+            return
         aligned = "" if anchor == "start" else f' text-anchor="{anchor}"'
-        look = "" if self.live else _attributes({"fill": _INKS[ink]} | _family(kind) | kind.look())
-        place = f'x="{short(x)}" y="{short(y)}"{aligned}'
-        self.out.append(f'<text class="{ink} {kind.name}" {place}{look}>{as_elements(text, "tspan", xml)}</text>')
+        look = _attributes({"fill": _INKS[ink]} | _family(kind) | kind.look())
+        self.out.append(f'<text class="{ink} {kind.name}" {place}{aligned}{look}>{xml(text)}</text>')
 
     def cells(self, x: float, y: float, data: Any, wide: float, scale: float, colours: Colours) -> None:
         """An array as a heat strip, or a grid; a live one says from what, and where it stands."""
@@ -233,9 +238,7 @@ class Pen:
             return
         place = f"{x:.7g} {y:.7g} {wide:.7g}"
         source = f"{data.cells.run(data.index)} {data.shape[-1]} {colours.name[0]} {place}"
-        with self.group(f'data-heat="{source}"'):
-            if not self.bare:
-                self.grid(x, y, heat.grid(data), wide, scale, colours)
+        self.out.append(f'<g data-heat="{source}"></g>')
 
     def grid(
         self,
@@ -277,6 +280,15 @@ class Pen:
         if self.live:
             return ""
         return _attributes(_SHAPES[look] | (_LIT[look.split()[0]] if lit else {}))
+
+
+def unquoted(markup: str) -> str:
+    """SVG as it may stand in HTML: an attribute without a space or the like in it needs no quotes there.
+
+    >>> unquoted('<rect class="box op" x="3" rx="2"/>')
+    '<rect class="box op" x=3 rx=2 />'
+    """
+    return _QUOTED.sub(lambda found: f"={found[1]}{' />' if found[2] else ''}", markup)
 
 
 def _family(kind: Kind) -> dict[str, str]:

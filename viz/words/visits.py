@@ -1,4 +1,4 @@
-"""A pass in words: what there is to say about each visit. Text, page and terminal only lay it out.
+"""A pass in words: what there is to say about each forward step and visit. Text, page and terminal only lay it out.
 
 - `Words`: says it. `Detail`: how many entries of arrays it spells out.
 """
@@ -24,7 +24,7 @@ from ..numbers import MAX_ENTRIES, brief, chosen, number, signed
 from ..passes import Pass
 from ..sources import entry, is_live, mark_as
 from . import formula, products
-from .blocks import Ahead, Contribution, Definition, Equation, Part, Title, Upstream, VisitWords
+from .blocks import Ahead, Contribution, Definition, Equation, ForwardWords, Part, Title, Upstream, VisitWords
 from .products import Index, is_elementwise
 from .symbols import Symbol, lift, numeral
 
@@ -106,9 +106,20 @@ class Words:
             loss=self.loss,
         )
 
-    def equation(self, number: int) -> str:
-        """The node of a visit and what made it, as names are written: what a reader looks for."""
-        node = self.run.visits[number - 1].node
+    def forward(self, number: int, detail: Detail = BRIEF) -> ForwardWords:
+        """What there is to say about a forward step, counted from 1."""
+        computed = self.run.computed
+        node = computed[number - 1]
+        is_last = number == len(computed)
+        start = f"the backward pass: it starts at {self.names[self.run.root]} with {brief(self.run.visits[0].upstream)}"
+        return ForwardWords(
+            title=Title(number, len(computed), self.run.t(node), node.scope, "forward step"),
+            definition=self._definition(node, self._numbers(node), detail),
+            next=start if is_last else self.names[computed[number]],
+        )
+
+    def equation(self, node: Node) -> str:
+        """A node and what made it, as names are written: what a reader looks for."""
         return f"{self.names[node]} = {expression(node, self.names)}"
 
     # -- names and formulas --
@@ -181,8 +192,8 @@ class Words:
             xs = {x: numeral(float(a[place])) for x, a in zip(node.inputs, arrays, strict=True)}
             made = formula.output(node, xs)
             return made.text if made is not None else ""
-        if node.op.name == "matmul" and node.ndim == 2 and node.xs[1].ndim == 2:
-            row, column = node.xs[0][place[0]], node.xs[1][:, place[1]]
+        if node.op.contracts is not None and node.ndim == 2 and node.xs[1].ndim == 2:
+            row, column = node.xs[0][place[0]], np.take(node.xs[1], place[1], axis=1 - node.op.contracts)
             return products.written(list(zip(row.tolist(), column.tolist(), strict=True)))
         return ""
 
@@ -333,8 +344,11 @@ def _sum_at(edge: Edge) -> Equation | None:
 def _shapes(edge: Edge) -> str:
     """The shapes of the two factors of a matrix product: ``(8, 1) @ (1, 8)``."""
     node = edge.node
-    if node.op is None or node.op.name != "matmul" or node.ndim != 2:
+    if node.op is None or node.op.contracts is None or node.ndim != 2:
         return ""
     x, y = node.inputs
-    factors = (node.shape, y.shape[::-1]) if edge.slot == 0 else (x.shape[::-1], node.shape)
+    down = (node.shape, y.shape[::-1]), (x.shape[::-1], node.shape)  # upstream @ y.T, x.T @ upstream
+    if node.op.contracts == 1:
+        down = (node.shape, y.shape), (node.shape[::-1], x.shape)  # upstream @ y, upstream.T @ x
+    factors = down[edge.slot]
     return f"{factors[0]} @ {factors[1]}"
