@@ -196,9 +196,8 @@ def test_the_source_and_what_xla_compiles_are_as_long_for_fifty_steps_as_for_fiv
 
 
 def test_nothing_is_written_to_and_no_product_merges_steps_with_sequences():
-    for name in CASES:
-        loss, inputs = recorded(name)
-        body = compile_graph(loss, inputs, dialect="jax").source.split("def forward_backward")[1]
+    for name in CASES.keys() - {"fixed window"}:  # there the network itself puts windows side by side
+        body = compile_graph(*recorded(name), dialect="jax").source.split("def forward_backward")[1]
         assert not re.search(r"\w\] (=|\+=) |\+= |out=", body), name
         assert ".reshape(" not in body, name
 
@@ -235,7 +234,10 @@ def test_gradients_of_a_masked_mean_are_divided_when_they_are_complete(scale):
     targets = as_input(rng.integers(-1, 5, size=(4, 3)), "targets")
     loss = scale(functional.cross_entropy((x @ W).tanh(), targets, ignore_index=-1))
     program = compile_graph(loss, [x, targets], dialect="jax")
-    assert re.search(r"dW = .*tensordot\(.* / sums", program.source)
+    backward = program.source.split("# Backward")[1]
+    before, after = backward.split("jnp.tensordot(")
+    assert "/ sums_2" not in before
+    assert "/ sums_2" in after
     assert_agrees(program, loss, [x, targets])
 
 
