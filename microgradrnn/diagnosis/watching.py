@@ -104,7 +104,11 @@ class Watch:
         self.history.append(_row(update, found))
 
     def to_json(self) -> str:
-        """The history, and how often it was measured, as JSON; numbers that are not finite as "nan", "inf", "-inf"."""
+        """The history, and how often it was measured, as JSON; numbers that are not finite as "nan", "inf", "-inf".
+
+        >>> Watch(every=10).to_json()
+        '{"every": 10, "history": []}'
+        """
         return json.dumps({"every": self.every, "history": self.history}, allow_nan=False)
 
     @classmethod
@@ -114,6 +118,13 @@ class Watch:
         Raises:
             OSError: the file cannot be read.
             ValueError: it holds no such history.
+
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     file = Path(folder) / "watch.json"
+        ...     _ = file.write_text(Watch(every=10).to_json())
+        ...     Watch.load(file).every
+        10
         """
         try:
             found = json.loads(Path(path).read_text(encoding="utf-8"))
