@@ -35,7 +35,8 @@ class Watch:
 
     Args:
         every: so many updates lie between two measurements; the first is measured.
-        thresholds: see `Thresholds`.
+        thresholds: see `Thresholds`. Without them step Jacobians, which take most of the time of a diagnosis and decide
+            no fault, are measured of states of one unit only.
         history: rows of a `history` to go on from.
 
     Attributes:
@@ -67,7 +68,7 @@ class Watch:
         self, every: int = 50, thresholds: Thresholds | None = None, history: Iterable[Mapping[str, Any]] = ()
     ) -> None:
         check_size("Watch", every=every)
-        self.every, self.thresholds = every, thresholds
+        self.every, self.thresholds = every, thresholds or Thresholds(units=1)
         self.history: list[dict[str, Any]] = [dict(row) for row in history]
         self.last: Diagnosis | None = None
         self._update = self.history[-1]["update"] + 1 if self.history else 0
