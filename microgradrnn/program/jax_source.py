@@ -162,7 +162,7 @@ class JaxWriter(Writer):
 
     def _define(self, group: Group, scan: Scan, function: str, reads: Sequence[Expression]) -> None:
         """The function of a step. Its names are its own, as those of other steps are theirs."""
-        outside, self.names = self.names, self.names.copy()
+        outside, self.names = self.names, self.names.inner()
         self.carried |= {each.carry: self._handed(each) for each in scan.handed}
         handed = [self.carried[each.carry] for each in scan.handed]
         handed += [self.names.new(f"{after.name or word(after)}_before") for after in scan.totals.values()]
