@@ -300,7 +300,8 @@ class Rewriter:
             args = (args[0], self._laid_out(args[1]))
         params = {} if x.fn == "index" else x.params
         dot = x.fn == "matmul" and "dot" in self.rewrites and all(arg.ndim == 2 for arg in args)
-        return self._like(self.xp.make("dot" if dot else x.fn, args, params, x.shape, x.dtype, group.loop), x)
+        loop = group.loop if any(y.loop is not None for y in inputs_of(args)) else None  # what it reads may be hoisted
+        return self._like(self.xp.make("dot" if dot else x.fn, args, params, x.shape, x.dtype, loop), x)
 
     def _stays(self, x: Expression, group: Group) -> bool:
         """Whether an expression is computed in the steps of a loop that reads it."""
