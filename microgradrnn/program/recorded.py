@@ -20,10 +20,10 @@ from microgradrnn.program.labels import not_rolled
 from microgradrnn.program.leaves import Leaves
 from microgradrnn.program.limits import Limit, limits
 from microgradrnn.program.namespace import Expressions
+from microgradrnn.program.pieces import moved
 from microgradrnn.program.program import Argument
 from microgradrnn.program.scan import IR
 from microgradrnn.program.sizes import Size
-from microgradrnn.program.text import moved
 
 
 class Recorded:
