@@ -7,20 +7,20 @@ rounding, and each can be switched off:
   steps at once, before or after the loop. What is left in a loop is what hands on to itself, such as h_t from h_(t-1).
 - flatten: a stack of matrices times one matrix is one product of all their rows, which NumPy computes faster. It merges
   the axis of steps with that of sequences, so a program whose sequences lie on several devices does without it.
-- lookup (strength reduction): one-hot rows times a matrix are rows of the matrix, ``W[tokens]``. (Of a matrix that holds
-  inf or nan the product is nan in every row.)
+- lookup (strength reduction): one-hot rows times a matrix are rows of the matrix, ``W[tokens]``. (Of a matrix that
+  holds inf or nan the product is nan in every row.)
 - gather (batched weight gradients): one matrix product after the loop in place of a sum of one a step.
 - buffers (static allocation): what a loop makes in its steps goes into arrays that are kept from call to call, not into
   lists that are stacked; a transposed weight that every step multiplies by is laid out once.
 - in_place (liveness analysis): results are written where there is room: a step's into its row, and large ones over
-  arrays that nobody reads any more, or over arrays that are kept. The S - 1[m] of softmax with cross-entropy takes 1 off
-  one entry a row.
+  arrays that nobody reads any more, or over arrays that are kept. The S - 1[m] of softmax with cross-entropy takes 1
+  off one entry a row.
 - dot: a step's product is ``h.dot(W)``, which NumPy starts on sooner than on ``h @ W``.
 - tanh: sigmoid(x) is (1 + tanh(x / 2)) / 2, one function of NumPy's where there were two exponentials. Its error is as
   small beside 1; beside a sigmoid of 1e-9 it is not.
 
-Two more cannot be switched off, as they cost nothing to read. Equal expressions are one (common subexpressions): what the
-forward pass has computed the backward pass finds. What no output needs (dead code), such as the gradient of data,
+Two more cannot be switched off, as they cost nothing to read. Equal expressions are one (common subexpressions): what
+the forward pass has computed the backward pass finds. What no output needs (dead code), such as the gradient of data,
 is never asked for, and so never written.
 """
 
