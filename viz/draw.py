@@ -187,7 +187,7 @@ def draw(
         width: of a figure, on paper: a number and cm, mm, in or pt; "16cm" unless given.
         numbers: whether values and gradients stand in a figure; unless given, in one of single numbers without time.
         path: two nodes of a figure, or their labels: all ways from the first to the second are lit up, and the rest
-            is faded. From a loss to a state the arrows point back.
+            is faded. From a loss to a state the arrows point back. In a rolled figure what stands for them is lit up.
         panel: whether the sums of shared weights' gradients stand beside the picture; in a full picture, unless told.
         legend: whether it says what its colours mean; in a full picture, unless told.
         theme: "light", "dark", or "auto" for what the reader's system asks for. Unless given a full picture is
