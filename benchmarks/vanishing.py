@@ -9,7 +9,7 @@ that learn from those that do not: an LSTM whose forget gates begin at 1/2 vanis
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -51,9 +51,11 @@ def learnt_after(model: Model, lag: int, rng: np.random.Generator, updates: int)
     return None
 
 
-def measured(seed: int, lags: tuple[int, ...] = LAGS, updates: int = UPDATES) -> Iterator[tuple[str, float, Any]]:
+def measured(
+    seed: int, cells: Sequence[tuple[str, float]] = CELLS, lags: Sequence[int] = LAGS, updates: int = UPDATES
+) -> Iterator[tuple[str, float, Any]]:
     """For each network: what it is, the share that reaches the first step, and after how many updates it has learnt."""
-    for cell, bias in CELLS:
+    for cell, bias in cells:
         for lag in lags:
             rng = np.random.default_rng([seed, lag])
             model = network(cell, bias, seed)

@@ -27,6 +27,8 @@ class Thresholds:
         frozen: a state stands still where its changes from step to step are below this share of its size, or where the
             gate on what is new is below this in the mean.
         update: the norm of a step of the optimiser over that of a weight matrix, above which the rate is too large.
+        held: the gradients that parameters hold add up over updates where their norm is more than this many times that
+            of the loss that is watched.
         growth: the loss has grown where the last of the history is so many times as large as its least.
         grad_norm: the norm of the gradient of all parameters above which clipping is suggested.
         sources: of so many time steps' losses the way back is measured; they are spread evenly, the last among them.
@@ -47,6 +49,7 @@ class Thresholds:
     dead: float = 0.5
     frozen: float = 1e-3
     update: float = 0.3
+    held: float = 5.0
     growth: float = 2.0
     grad_norm: float = 100.0
     sources: int = 8
