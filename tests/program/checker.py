@@ -56,7 +56,9 @@ def check_expression(x: Expression) -> None:
     row = function(x.fn)
     assert x.fn in FUNCTIONS or isinstance(getattr(np, x.fn, None), np.ufunc), f"{x.fn} has no row"
     if row.result is not None:
-        shape, dtype = row.result(row, tuple(map(plain, x.args)), {key: plain(value) for key, value in x.params.items()})
+        shape, dtype = row.result(
+            row, tuple(map(plain, x.args)), {key: plain(value) for key, value in x.params.items()}
+        )
         assert tuple(map(int, shape)) == tuple(map(int, x.shape)), f"{x} should have shape {shape}"
         assert dtype == x.dtype, f"{x} is {x.dtype} and should be {dtype}"
     loops = {y.loop for y in read_by(x) if y.loop is not None}
