@@ -47,6 +47,7 @@ class Settings:
         seed: of all random numbers.
         dtype: "float32" or "float64".
         compiled: whether chunks are computed by programs; see `microgradrnn.compiled`.
+        engine: what computes them: "numpy", or "jax", where an update is one function that JAX has compiled.
 
     Raises:
         TypeError, ValueError: a setting makes no sense; names it.
@@ -77,6 +78,7 @@ class Settings:
     seed: int = 0
     dtype: str = "float32"
     compiled: bool = True
+    engine: str = "numpy"
 
     def __post_init__(self) -> None:
         sizes = {name: getattr(self, name) for name in ("hidden", "layers", "seq_length", "batch_size", "epochs")}
@@ -95,6 +97,7 @@ class Settings:
         check_choice(self, "optimizer", self.optimizer, tuple(OPTIMIZERS))
         check_choice(self, "clip_by", self.clip_by, ("norm", "value"))
         check_choice(self, "reduction", self.reduction, ("mean", "sum"))
+        check_choice(self, "engine", self.engine, ("numpy", "jax"))
         check_choice(self, "dtype", self.dtype, ("float32", "float64"))
 
     def model(self, characters: int, rng: np.random.Generator) -> RNNLM:
@@ -144,7 +147,7 @@ MIN_CHAR_RNN = Settings(
 )
 """The settings of min-char-rnn (Karpathy, 2015)."""
 
-FREE_TO_CHANGE = ("epochs", "lr", "lr_decay", "lr_decay_after", "clip", "patience", "compiled")
+FREE_TO_CHANGE = ("epochs", "lr", "lr_decay", "lr_decay_after", "clip", "patience", "compiled", "engine")
 """What may be told anew when a training goes on: all else decides what was trained so far."""
 
 NAMES = tuple(field.name for field in fields(Settings))

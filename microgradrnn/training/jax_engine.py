@@ -1,0 +1,266 @@
+"""Updates on JAX: a chunk's loss, gradient, clipping and the optimiser's step as one function that JAX compiles.
+
+Weights, the optimiser's memory and the carried state stay on the device; an update is asked for without waiting for the
+one before it, and what came of the last ones is fetched every `FETCHED` updates. An update whose loss or gradient is not
+finite changes nothing, and neither do those that were asked for after it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from microgradrnn.engine import Tensor, constant
+from microgradrnn.nn import RNNLM
+from microgradrnn.optim import Optimizer
+from microgradrnn.program import compile as compile_program
+from microgradrnn.text import Tokens, streams
+from microgradrnn.training.engine import Outcome, Parts, as_nodes
+from microgradrnn.training.evaluation import CHUNK
+from microgradrnn.training.settings import Settings
+
+FETCHED = 50
+"""What came of updates is fetched from the device after so many: until then nothing waits for it."""
+
+Arrays = tuple[Any, ...]
+
+
+class JAXEngine:
+    """See `microgradrnn.training.engine.Engine`.
+
+    Args:
+        settings: what is trained, and how.
+        model, optimizer: those of the trainer.
+        rng: draws the masks of dropout, as the model itself does when it is recorded.
+
+    Raises:
+        ImportError: JAX is not installed.
+    """
+
+    def __init__(self, settings: Settings, model: RNNLM, optimizer: Optimizer, rng: np.random.Generator) -> None:
+        self._jax = _jax()
+        self._settings, self._model, self._optimizer, self._rng = settings, model, optimizer, rng
+        self._functions: dict[tuple[str, int, int], Any] = {}
+        self._carried: Parts = []  # as the host knows it
+        self._device: _OnDevice | None = None  # what has gone beyond that
+        self._asked: list[tuple[Any, Any, Any]] = []
+
+    def _precise(self) -> AbstractContextManager[Any]:
+        """JAX's mode for float64, where that is wanted, in this thread and for as long as this lasts."""
+        return self._jax.enable_x64(True) if self._settings.dtype == "float64" else nullcontext()
+
+    def update(self, tokens: Tokens, targets: Tokens, lr: float) -> None:
+        """See `Engine`."""
+        with self._precise():
+            device = self._device or self._sent(tokens.shape[1])
+            corrections = [self._optimizer.corrections(counts) for counts in device.counts]
+            masks = self._masks(len(tokens), tokens.shape[1])
+            function = self._function("update", *tokens.shape)
+            *device.held, loss, finite, weights_are_finite = function(
+                *device.held, tokens, targets, masks, lr, corrections
+            )
+            self._device = device
+            self._asked.append((loss, finite, weights_are_finite))
+
+    def outcomes(self, wait: bool) -> Iterator[Outcome]:
+        """See `Engine`."""
+        if self._asked and (wait or len(self._asked) >= FETCHED):
+            asked, self._asked = self._jax.device_get(self._asked), []
+            for loss, finite, weights in asked:
+                yield Outcome(float(loss), bool(finite), tuple(map(bool, weights)))
+
+    def settle(self) -> None:
+        """See `Engine`. The device's copies are given up, so what is then changed here is learnt on from."""
+        if self._device is None:
+            return
+        weights, memories, state, _ = self._jax.device_get(self._device.held)
+        for p, array in zip(self._model.parameters(), weights, strict=True):
+            p.data = array
+        for p, counts, memory in zip(self._optimizer.params, self._device.counts, memories, strict=True):
+            held = {**counts, **{slot: np.array(array) for slot, array in memory.items()}}
+            if held:
+                self._optimizer.memory[p] = held
+        letters = len(self._model.rnn.letters)
+        layers = len(state) // letters
+        self._carried = [np.stack(state[k * layers : (k + 1) * layers]) for k in range(letters)]
+        self._device = None
+
+    def state(self) -> Parts:
+        """See `Engine`."""
+        self.settle()
+        return self._carried
+
+    def set_state(self, parts: Sequence[Any]) -> None:
+        """See `Engine`."""
+        self.settle()
+        self._carried = [np.asarray(part) for part in parts]
+
+    def evaluate(self, tokens: Tokens) -> float:
+        """See `Engine`."""
+        self.settle()
+        (inputs, targets), total = streams(tokens, self._settings.batch_size, CHUNK), 0.0
+        steps, batch = inputs.shape
+        with self._precise():
+            weights, state = tuple(p.data for p in self._model.parameters()), self._zeros(batch)
+            losses = []
+            for start in range(0, steps, CHUNK):
+                read, wanted = inputs[start : start + CHUNK], targets[start : start + CHUNK]
+                loss, state = self._function("evaluate", *read.shape)(weights, state, read, wanted)
+                losses.append(loss)
+            total = sum(float(loss) for loss in self._jax.device_get(losses))
+        return total / inputs.size
+
+    def _sent(self, batch: int) -> _OnDevice:
+        """What the device starts from: the weights, the optimiser's memory, the carried state."""
+        weights = tuple(np.array(p.data) for p in self._model.parameters())
+        counts, memories = [], []
+        for p in self._model.parameters():
+            held = self._optimizer.memory.get(p, {})
+            counts.append({slot: held[slot] for slot in held if slot == "k"})
+            slots = [slot for slot in self._optimizer.slots() if slot != "k"]
+            memories.append({slot: np.array(held.get(slot, np.zeros_like(p.data))) for slot in slots})
+        state = tuple(layer for part in self._carried for layer in part) or self._zeros(batch)
+        held = self._jax.device_put([weights, tuple(memories), state, np.bool_(True)])
+        return _OnDevice(held, counts)
+
+    def _zeros(self, batch: int) -> Arrays:
+        shape, count = (batch, self._settings.hidden), self._settings.layers * len(self._model.rnn.letters)
+        return tuple(np.zeros(shape, self._settings.dtype) for _ in range(count))
+
+    def _masks(self, steps: int, batch: int) -> Arrays:
+        """Dropout's masks, (steps, N, hidden) for each layer but the first, in the order in which a model draws them."""
+        layers, p = self._settings.layers - 1, self._settings.dropout
+        if not layers or not p:
+            return ()
+        kept = self._rng.random((steps, layers, batch, self._settings.hidden)) >= p
+        return tuple((kept[:, k] / (1 - p)).astype(self._settings.dtype) for k in range(layers))
+
+    def _function(self, name: str, steps: int, batch: int) -> Any:
+        """The compiled function of an update or of an evaluation of so many steps."""
+        key = (name, steps, batch)
+        if key not in self._functions:
+            pure = _loss_and_gradient(self._settings, self._model, steps, batch, training=name == "update")
+            if name == "update":
+                made = self._jax.jit(_update(self._jax, self._settings, self._optimizer, pure), donate_argnums=(0, 1, 2))
+            else:
+                made = self._jax.jit(lambda weights, state, *read: _without_gradient(pure, weights, state, *read))
+            self._functions[key] = made
+        return self._functions[key]
+
+
+class _OnDevice:
+    """What a training holds on the device: weights, memories, state, and whether all went well; counts are here."""
+
+    def __init__(self, held: list[Any], counts: list[dict[str, Any]]) -> None:
+        self.held, self.counts = held, counts
+
+
+def _update(jax: Any, settings: Settings, optimizer: Optimizer, loss_and_gradient: Any) -> Any:
+    """An update as a pure function of arrays."""
+    jnp = jax.numpy
+
+    def update(
+        weights: Arrays,
+        memories: tuple[dict[str, Any], ...],
+        state: Arrays,
+        going: Any,
+        tokens: Any,
+        targets: Any,
+        masks: Arrays,
+        lr: Any,
+        corrections: Any,
+    ) -> Any:
+        loss, grads, carried = loss_and_gradient(weights, state, tokens, targets, masks)
+        finite = jnp.isfinite(loss) & jnp.stack([jnp.isfinite(g).all() for g in grads]).all()
+        if settings.clip is not None:
+            grads = _clipped(jnp, grads, settings.clip, settings.clip_by)
+        moved, remembered = [], []
+        for p, g, memory, numbers in zip(weights, grads, memories, corrections, strict=True):
+            new = dict(memory)
+            direction = optimizer.direction(p, g, new, numbers, jnp)
+            moved.append((p * (1 - lr * optimizer.decay) if optimizer.decay else p) - lr * direction)
+            remembered.append(new)
+        weights_are_finite = jnp.stack([jnp.isfinite(p).all() for p in moved])
+        on = going & finite
+        after, before = (moved, remembered, carried), (weights, memories, state)
+        kept = [jnp.where(on, new, old) for new, old in zip(jax.tree.leaves(after), jax.tree.leaves(before), strict=True)]
+        weights, memories, state = jax.tree.unflatten(jax.tree.structure(before), kept)
+        return weights, memories, state, on & weights_are_finite.all(), loss, finite, weights_are_finite
+
+    return update
+
+
+def _clipped(jnp: Any, grads: Sequence[Any], limit: float, by: str) -> list[Any]:
+    """Gradients of a joint norm, or with entries, of at most ``limit``."""
+    if by == "value":
+        return [jnp.clip(g, -limit, limit) for g in grads]
+    norm = jnp.sqrt(sum(jnp.sum(g * g) for g in grads))
+    scale = jnp.where(norm > limit, limit / norm, 1.0)
+    return [g * scale for g in grads]
+
+
+def _without_gradient(loss_and_gradient: Any, weights: Arrays, state: Arrays, tokens: Any, targets: Any) -> Any:
+    """The loss and the state alone: what computes the gradient is not compiled, since nothing reads it."""
+    loss, _, state = loss_and_gradient(weights, state, tokens, targets, ())
+    return loss, state
+
+
+def _loss_and_gradient(settings: Settings, model: RNNLM, steps: int, batch: int, training: bool) -> Any:
+    """(weights, state, tokens, targets, masks) -> (loss, gradients, next state), from a recording of such a chunk."""
+    tokens, targets = (constant(np.zeros((steps, batch), np.intp), name) for name in ("tokens", "targets"))
+    shape, letters = (settings.layers, batch, settings.hidden), model.rnn.letters
+    given = as_nodes([np.zeros(shape, settings.dtype) for _ in letters])
+    parts = list(given) if len(letters) > 1 else [given]
+    dropped = _GivenMasks(settings, steps, batch, training)
+    before, model.rnn.dropout = model.rnn.dropout, dropped  # type: ignore[assignment]
+    try:
+        loss, state = model.loss(tokens, targets, given, reduction=settings.reduction if training else "sum")
+    finally:
+        model.rnn.dropout = before
+    outputs = [layer for part in (state if len(letters) > 1 else [state]) for layer in part]
+    inputs = [tokens, targets, *(layer for part in parts for layer in part), *dropped.leaves]
+    program = compile_program(loss, inputs, outputs, dialect="jax")
+    names = {leaf: name for name, leaf in program.parameters.items()}
+    order = [names[p] for p in model.parameters()]
+
+    def loss_and_gradient(weights: Arrays, state: Arrays, tokens: Any, targets: Any, masks: Arrays) -> Any:
+        by_name = dict(zip(order, weights, strict=True))
+        loss, grads, carried = program.function(
+            tokens, targets, *state, *masks, *(by_name[name] for name in program.parameters)
+        )
+        return loss, [grads[name] for name in order], tuple(carried)
+
+    return loss_and_gradient
+
+
+class _GivenMasks:
+    """Stands for dropout while a chunk is recorded: multiplies by masks that are handed in at each call."""
+
+    def __init__(self, settings: Settings, steps: int, batch: int, training: bool) -> None:
+        self._layers = settings.layers - 1 if training and settings.dropout else 0
+        self._number = 0
+        shape = (batch, settings.hidden)
+        self.leaves = [
+            [Tensor(np.ones(shape, settings.dtype), f"mask_{k + 2}_{t}", requires_grad=False) for t in range(steps)]
+            for k in range(self._layers)
+        ]
+
+    def __call__(self, h: Any) -> Any:
+        """The state of a layer, with the next mask."""
+        if not self._layers:
+            return h
+        step, layer = divmod(self._number, self._layers)
+        self._number += 1
+        return h * self.leaves[layer][step]
+
+
+def _jax() -> Any:
+    try:
+        import jax
+    except ImportError as error:
+        raise ImportError('the engine "jax" needs JAX, which is not installed: pip install "microgradrnn[jax]"') from error
+    return jax
