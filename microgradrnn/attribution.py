@@ -15,7 +15,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from microgradrnn import ops
 from microgradrnn.backprop import order
 from microgradrnn.engine import Node
 from microgradrnn.loops import time_steps
@@ -91,28 +90,33 @@ def _runs(parts: ByStep) -> Iterator[tuple[list[int | None], Array]]:
         yield steps[k:], sums[-1] - sums[k - 1]
 
 
-def rows_of(loss: Node, weight: Node) -> ByStep:
-    """What a weight W is multiplied with at each step: the rows of x_t in x_t W.
+def rows_of(loss: Node, weight: Node) -> tuple[ByStep, int]:
+    """What a weight W is multiplied with at each step: the rows of x_t in x_t W, or in x_t W^T.
 
     Empty where W is used in any other way, or outside the steps.
+
+    Returns:
+        The rows, and the axis of W that they run along: the first one in x_t W.
 
     >>> from microgradrnn import Tensor, scope
     >>> W = Tensor([[2.0]])
     >>> with scope("cell", t=1):
     ...     h = Tensor([[5.0]]) @ W
     >>> rows_of(h.sum(), W)
-    {1: array([[5.]])}
+    ({1: array([[5.]])}, 0)
     """
     times = time_steps(loss)
     rows: dict[int | None, list[Array]] = {}
+    axes: set[int] = set()
     for node in order(loss):
         for slot, x in enumerate(node.inputs):
             if x is weight:
-                t = times.of(node)
-                if node.op is not ops.MATMUL or slot != 1 or t is None or weight.ndim != 2:
-                    return {}
-                rows.setdefault(t, []).append(np.reshape(node.xs[0], (-1, weight.shape[0])))
-    return {t: np.concatenate(found) for t, found in rows.items()}
+                t, axis = times.of(node), node.op.contracts if node.op else None
+                axes |= set() if axis is None else {axis}
+                if axis is None or len(axes) > 1 or slot != 1 or t is None or weight.ndim != 2:
+                    return {}, 0
+                rows.setdefault(t, []).append(np.reshape(node.xs[0], (-1, weight.shape[axis])))
+    return {t: np.concatenate(found) for t, found in rows.items()}, max(axes, default=0)
 
 
 def by_its_rows(name: str, difference: Array, rows: ByStep) -> Place:
@@ -127,7 +131,7 @@ def by_its_rows(name: str, difference: Array, rows: ByStep) -> Place:
 
     Args:
         name: the weight's.
-        difference: mine less ours.
+        difference: mine less ours, with the axis first that the rows run along.
         rows: from `rows_of`.
 
     Returns:

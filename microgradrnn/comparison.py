@@ -178,7 +178,8 @@ def _compare_total(ours: _Ours, name: str, node: Node, mine: Array) -> Finding:
     if t is not None:
         return replace(finding, step=t, why=place.why if place else "")
     if place is None and in_steps(parts):
-        place = by_its_rows(name, mine - right, rows_of(ours.loss, node))
+        rows, axis = rows_of(ours.loss, node)
+        place = by_its_rows(name, mine - right if axis == 0 else (mine - right).T, rows)
     return replace(finding, step=place.step, why=place.why) if place else finding
 
 

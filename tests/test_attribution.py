@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from microgradrnn import Tensor, scope
+from microgradrnn import Tensor, ops, record, scope
 from microgradrnn.attribution import as_if, by_its_rows, rows_of
 
 RTOL = 1e-6
@@ -40,28 +40,49 @@ def loss_of(W, *uses):
 
 def test_the_rows_are_what_stands_on_the_left_of_the_weight():
     W = Tensor(np.eye(2))
-    assert rows_of(loss_of(W, "rows"), W)[1].tolist() == [[1.0, 2.0]]
+    assert rows_of(loss_of(W, "rows"), W)[0][1].tolist() == [[1.0, 2.0]]
 
 
 @pytest.mark.parametrize("other", ["columns", "entries"])
 def test_there_are_no_rows_where_the_weight_is_also_used_in_another_way(other):
     W = Tensor(np.eye(2))
-    assert rows_of(loss_of(W, other), W) == {}
-    assert rows_of(loss_of(W, "rows", other), W) == {}
+    assert rows_of(loss_of(W, other), W)[0] == {}
+    assert rows_of(loss_of(W, "rows", other), W)[0] == {}
+
+
+def test_a_weight_kept_transposed_has_the_same_rows_along_its_other_axis():
+    """A network in PyTorch's layout: W of shape (out, in), x W^T; x_2's row is the only one with a second feature."""
+    W, X = Tensor(np.ones((3, 2))), {2: [[1.0, 1.0]], 1: [[1.0, 0.0]]}
+    losses = []
+    for t, x in X.items():
+        with scope("cell", t=t):
+            losses.append(record(ops.LINEAR, Tensor(x), W).sum())
+    rows, axis = rows_of(losses[0] + losses[1], W)
+    assert axis == 1
+    assert {t: found.tolist() for t, found in rows.items()} == X
+    E = np.array([[2.0], [3.0], [5.0]])
+    assert [by_its_rows("W", (E @ X[t]).T, rows).step for t in (1, 2)] == [1, 2]
+
+
+def test_of_a_weight_read_both_ways_there_are_none():
+    W = Tensor(np.eye(2))
+    with scope("cell", t=1):
+        loss = (Tensor([[1.0, 2.0]]) @ W).sum() + record(ops.LINEAR, Tensor([[1.0, 2.0]]), W).sum()
+    assert rows_of(loss, W)[0] == {}
 
 
 def test_there_are_no_rows_outside_the_steps_or_of_a_vector():
     W, w, x = Tensor(np.eye(2)), Tensor([1.0, 2.0]), Tensor([[1.0, 2.0]])
-    assert rows_of((x @ W).sum(), W) == {}
+    assert rows_of((x @ W).sum(), W)[0] == {}
     with scope("cell", t=1):
-        assert rows_of((x @ w).sum(), w) == {}
+        assert rows_of((x @ w).sum(), w)[0] == {}
 
 
 def test_all_uses_in_one_step_give_their_rows():
     W = Tensor(np.eye(2))
     with scope("cell", t=1):
         loss = (Tensor([[1.0, 2.0]]) @ W).sum() + (Tensor([[3.0, 4.0], [5.0, 6.0]]) @ W).sum()
-    assert sorted(rows_of(loss, W)[1].tolist()) == [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]
+    assert sorted(rows_of(loss, W)[0][1].tolist()) == [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]
 
 
 X, ASIDE, E = np.array([[1.0, 0.0, 0.0]]), np.array([[0.0, 1.0, 0.0]]), np.array([[3.0, -1.0]])

@@ -17,10 +17,10 @@ from microgradrnn.engine import Node as Recorded
 
 from .graph.build import located
 from .graph.levels import Level, lowered
-from .graph.rolling import rolled
-from .graph.textbook import textbook
+from .graph.rolling import traced
+from .graph.textbook import Textbook, textbook
 from .graph.view import Arrow, View
-from .graph.ways import Ways, between
+from .graph.ways import Ways, between, ends, in_fewer, some
 from .layout.arrange import arrange
 from .layout.blocks import Blocks
 from .layout.cell_line import cell_line
@@ -83,10 +83,33 @@ def figure(run: Pass, options: FigureOptions) -> Figure:
 
 
 @dataclass(frozen=True)
-class _Drawn:
-    """A view with where things stand, in its own points."""
+class _Seen:
+    """What a figure shows.
+
+    Attributes:
+        view: the boxes and arrows that are drawn.
+        at: the box of each node that has one, in ``unrolled``.
+        unrolled: the view with all steps; ``view`` itself unless that is rolled.
+        keys: for each box of ``unrolled`` that of ``view``.
+    """
 
     view: View
+    at: Mapping[Recorded, int]
+    unrolled: View
+    keys: Mapping[int, int]
+
+    @classmethod
+    def of(cls, view: View, at: Mapping[Recorded, int], is_rolled: bool = False) -> _Seen:
+        """A view as it is, or rolled."""
+        shown, keys = traced(view) if is_rolled else (view, {box.key: box.key for box in view.boxes})
+        return cls(shown, at, view, keys)
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    """What is shown, with where things stand, in points of its own."""
+
+    seen: _Seen
     nodes: Mapping[int, Node]
     layout: Layout
 
@@ -104,10 +127,6 @@ class _Maker:
             raise ValueError(
                 "draw: nothing was recorded in time steps, and no loop was found, so there is nothing to roll"
             )
-        if self.is_rolled and options.path is not None:
-            raise ValueError(
-                "draw: path= goes with a figure that shows the steps: leave out rolled=True, level='network'"
-            )
         self.numbers = options.numbers if options.numbers is not None else self._are_all_scalars()
 
     @property
@@ -124,16 +143,16 @@ class _Maker:
             return self._of_operations()
         narrowest, spare = np.inf, None
         for steps in self._choices():
-            view, keys = self._view(steps)
-            nodes = self._nodes(view)
-            grid = Grid(view)
+            seen = self._seen(steps)
+            nodes = self._nodes(seen.view)
+            grid = Grid(seen.view)
             most = self._most_blocks(steps)
             for count in range(1, min(grid.columns, most) + 1):
-                layout = self._in_blocks(view, grid, nodes, count, 1.0)
+                layout = self._in_blocks(seen.view, grid, nodes, count, 1.0)
                 narrowest = min(narrowest, layout.width)
                 if self._scale(layout) < LEAST_SCALE:
                     continue
-                found = _Drawn(view, nodes, layout), keys, grid, count
+                found = _Drawn(seen, nodes, layout), grid, count
                 if self._is_compact(layout):
                     return self._finished(*found)
                 spare = spare or found
@@ -170,24 +189,23 @@ class _Maker:
         first = [list(every[:count]) for count in range(1, min(len(every), MOST_STEPS // 2) + 1)]
         found = None
         for steps in first if self.steps is None else [self.steps]:  # one more as long as they fit
-            view, keys = self._view(steps)
-            nodes = self._nodes(view, ops=True)
+            seen = self._seen(steps)
+            nodes = self._nodes(seen.view, ops=True)
             sizes = {key: node.size for key, node in nodes.items()}
-            layout = cell_line(view, sizes, _radius(nodes))
-            layout = layout or arrange(view, sizes, "LR")
+            layout = cell_line(seen.view, sizes, _radius(nodes))
+            layout = layout or arrange(seen.view, sizes, "LR")
             narrowest = min(narrowest, layout.width)
             if self._scale(layout) < LEAST_SCALE:
                 break
-            found = _Drawn(view, nodes, layout), keys
+            found = _Drawn(seen, nodes, layout)
         if found is not None:
-            return self._painted(*found)
+            return self._painted(found)
         raise self._too_narrow(narrowest)
 
-    def _view(self, steps: list[int] | None) -> tuple[View, dict[Recorded, tuple[int, int | None]]]:
+    def _seen(self, steps: list[int] | None) -> _Seen:
         view, keys = located(self.run, self.run.steps if steps is None else steps, 10**9)
         found = textbook(view, operations=self._has_operations)
-        at = {node: found.keys[key] for node, key in keys.items() if key in found.keys}
-        return (rolled(found.view), {}) if self.is_rolled else (found.view, at)
+        return _Seen.of(found.view, _at(keys, found), self.is_rolled)
 
     # -- how it fits --
 
@@ -219,29 +237,29 @@ class _Maker:
         height = (layout.height + 2 * MARGIN) * self._scale(layout)
         return self.room / LONGEST_SIDE <= height <= self.room * LONGEST_SIDE
 
-    def _finished(self, drawn: _Drawn, keys: Mapping[Recorded, Any], grid: Grid, count: int) -> Figure:
+    def _finished(self, drawn: _Drawn, grid: Grid, count: int) -> Figure:
         """The figure, with what room there is between its columns first."""
         wanted = self.room / MOST_SCALE - 2 * MARGIN
         stretch = 1.0
         while drawn.layout.width < 0.97 * wanted and stretch < 1.8:
             stretch += 0.1
-            layout = self._in_blocks(drawn.view, grid, drawn.nodes, count, stretch)
+            layout = self._in_blocks(drawn.seen.view, grid, drawn.nodes, count, stretch)
             if layout.width > wanted:
                 break
             drawn = replace(drawn, layout=layout)
-        return self._painted(drawn, keys)
+        return self._painted(drawn)
 
-    def _painted(self, drawn: _Drawn, keys: Mapping[Recorded, Any]) -> Figure:
-        scale, options = self._scale(drawn.layout), self.options
+    def _painted(self, drawn: _Drawn) -> Figure:
+        scale, options, view = self._scale(drawn.layout), self.options, drawn.seen.view
         room = self.room / scale - 2 * MARGIN
-        lines = foot.sums(drawn.view, room) if options.panel else []
-        lines += foot.legend(drawn.view, drawn.nodes, self.numbers, room) if options.legend else []
-        path = self._path(drawn.view, keys)
+        lines = foot.sums(view, room) if options.panel else []
+        lines += foot.legend(view, drawn.nodes, self.numbers, room) if options.legend else []
+        path = self._path(drawn.seen)
         look = Look(self.numbers, theme=options.theme, path=path, foot=tuple(lines))
         height = drawn.layout.height + 2 * MARGIN + foot_height(look)
         size = (self.room / scale, max(height, self.room / scale / LONGEST_SIDE))
-        title = f"Computational graph of {self._root(drawn.view)}"
-        return Figure(drawn.view, picture(drawn.view, drawn.layout, drawn.nodes, look, size, scale, title))
+        title = f"Computational graph of {self._root(view)}"
+        return Figure(view, picture(view, drawn.layout, drawn.nodes, look, size, scale, title))
 
     def _root(self, view: View) -> str:
         return next((box.title for box in view.boxes if box.role == "root"), "a node")[:200]
@@ -251,43 +269,22 @@ class _Maker:
     @cached_property
     def _ends(self) -> tuple[Recorded, Recorded] | None:
         """The two nodes that the path joins."""
-        path = self.options.path
-        if path is None:
-            return None
-        if not isinstance(path, (tuple, list)) or len(path) != 2:
-            raise TypeError("draw: path is two nodes or their labels, as in path=(loss, 'h_1')")
-        first, last = (self._end(end) for end in path)
-        return first, last
+        return None if self.options.path is None else ends(self.options.path, self.run.names)
 
-    def _end(self, wanted: Any) -> Recorded:
-        names = self.run.names
-        if isinstance(wanted, Recorded):
-            if wanted not in names:
-                raise ValueError(f"draw: path: {wanted.label or 'a node'!r} is not in the graph behind the root")
-            return wanted
-        if not isinstance(wanted, str):
-            raise TypeError(f"draw: path is two nodes or their labels, not {type(wanted).__name__}")
-        found = [node for node in names if wanted in (node.label, names[node])]
-        if len(found) == 1:
-            return found[0]
-        if found:
-            raise ValueError(f"draw: path: {len(found)} nodes are called {wanted!r}: give the node itself")
-        raise ValueError(f"draw: path: no node is called {wanted!r}; there are {_some(names.values())}")
-
-    def _path(self, view: View, keys: Mapping[Recorded, Any]) -> Ways | None:
+    def _path(self, seen: _Seen) -> Ways | None:
         if self._ends is None:
             return None
-        boxes = []
+        boxes, names = [], self.run.names
         for node in self._ends:
-            if node not in keys:
-                drawn = _some(self.run.names[other] for other in keys)
-                raise ValueError(f"draw: path: {self.run.names[node]!r} is not drawn in this figure; there are {drawn}")
-            boxes.append(keys[node][0])
-        found = between(view, *boxes)
+            if node not in seen.at:
+                drawn = some(names[other] for other in seen.at)
+                raise ValueError(f"draw: path: {names[node]!r} is not drawn in this figure; there are {drawn}")
+            boxes.append(seen.at[node])
+        found = between(seen.unrolled, *boxes)
         if found is None:
-            first, last = (self.run.names[node] for node in self._ends)
+            first, last = (names[node] for node in self._ends)
             raise ValueError(f"draw: path: no way leads from {first!r} to {last!r}: neither depends on the other")
-        return found
+        return in_fewer(found, seen.unrolled, seen.view, seen.keys)
 
     def _too_narrow(self, narrowest: float) -> ValueError:
         fewer = "fewer steps (steps=[…])" if self.run.steps else "fewer nodes (max_nodes=…)"
@@ -304,30 +301,30 @@ class _Maker:
         wanted = self.options.rankdir
         narrowest = np.inf
         for count in (self.options.max_nodes, *(few for few in FEWER_NODES if few < self.options.max_nodes)):
-            view, keys = self._boxes(count)
-            nodes = self._nodes(view, ops=True)
+            seen = self._nearest(count)
+            nodes = self._nodes(seen.view, ops=True)
             sizes = {key: node.size for key, node in nodes.items()}
             for rankdir in (wanted, "BT" if wanted in ("LR", "RL") else "LR"):
-                layout = arrange(view, sizes, rankdir)
+                layout = arrange(seen.view, sizes, rankdir)
                 narrowest = min(narrowest, layout.width)
                 too_high = layout.height * self._scale(layout) > LONGEST_SIDE * self.room
                 if self._scale(layout) >= LEAST_SCALE and not too_high:
-                    return self._painted(_Drawn(view, nodes, layout), keys)
+                    return self._painted(_Drawn(seen, nodes, layout))
         raise self._too_narrow(narrowest)
 
-    def _boxes(self, count: int) -> tuple[View, dict[Recorded, tuple[int, int | None]]]:
+    def _nearest(self, count: int) -> _Seen:
+        """So many boxes, the root and what is nearest to it."""
         view, keys = located(self.run, None, count)
-        if self.options.level == "cell":
-            found = textbook(view)
-            return found.view, {node: found.keys[key] for node, key in keys.items() if key in found.keys}
-        return view, {node: (key, None) for node, key in keys.items()}
+        if self.options.level != "cell":
+            return _Seen.of(view, keys)
+        found = textbook(view)
+        return _Seen.of(found.view, _at(keys, found))
+
+
+def _at(keys: Mapping[Recorded, int], found: Textbook) -> dict[Recorded, int]:
+    """The box of each node in a textbook's view."""
+    return {node: found.keys[key][0] for node, key in keys.items() if key in found.keys}
 
 
 def _radius(nodes: Mapping[int, Node]) -> Callable[[int], float]:
     return lambda key: nodes[key].radius
-
-
-def _some(names: Iterable[str]) -> str:
-    """A few names, for an error."""
-    found = sorted({name for name in names if len(name) < 20 and name[:1].isalpha()})
-    return ", ".join(found[:8]) + (" …" if len(found) > 8 else "")

@@ -19,8 +19,6 @@ import numpy as np
 from microgradrnn.engine import Node, ancestors, serial
 from microgradrnn.loops import time_steps
 
-PRODUCTS = ("matmul", "linear")
-"""Ops that multiply with a weight; `linear` multiplies with its transpose."""
 _MOVES = ("transpose", "reshape", "copy", "astype")
 
 
@@ -113,7 +111,7 @@ def _chains(nodes: Sequence[Node]) -> list[list[Use]]:
     """For each recurrent weight its products in turn, and for one whose state is cut, those that it has."""
     products: dict[Node, list[tuple[Node, Node, bool]]] = defaultdict(list)
     for node in nodes:
-        if node.op is not None and node.op.name in PRODUCTS and (found := leaf_of(node.inputs[1])):
+        if node.op is not None and node.op.contracts is not None and (found := leaf_of(node.inputs[1])):
             leaf, turned = found
             products[leaf].append((node, node.inputs[0], turned ^ (node.op.name == "linear")))
     found_chains = []

@@ -81,6 +81,7 @@ MATMUL = Op(
         lambda xp, v, z, x, y: xp.matmul(x, v),
     ),
     formula=(_matmul_formula_x, _matmul_formula_y),
+    contracts=0,
     needs="the last axis of x as long as the second last of y (the only one, if y is a vector); perhaps transpose one",
     example=(((2, 3), (3, 4)), {}),
 )
@@ -118,6 +119,7 @@ LINEAR = Op(
         lambda xp, v, z, x, y: xp.matmul(x, v.T),
     ),
     formula=("upstream @ y", _linear_formula_y),
+    contracts=1,
     needs="the last axis of x as long as the last one of y, a matrix",
     example=(((2, 3), (4, 3)), {}),
 )

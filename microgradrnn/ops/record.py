@@ -57,6 +57,7 @@ class Op:
         push: structural ops: ``push(xp, v, z, *inputs, **params)`` -> how the output moves when this input moves by v;
             like a pull it may give a `Scattered`.
         formula: structural ops: each ``pull`` as a person would write it, or a function of the inputs that writes it.
+        contracts: of a product of the rows of x with a matrix y, the axis of y that is summed over.
         routes: elementwise ops: whether ``local`` says where upstream goes, so that nothing of it gets to where local
             is 0, also if it is infinite or nan (times 0 it would be nan).
         in_floats: whether it computes in floats only: then its first input comes as float64 if it holds integers or
@@ -91,6 +92,7 @@ class Op:
     pull: Functions | None = None
     push: Functions | None = None
     formula: Sequence[str | Callable[..., str]] = ()
+    contracts: int | None = None
     routes: bool = False
     in_floats: bool = False
     needs: str = "shapes that are equal or broadcast: counted from the right, each size equal or 1"

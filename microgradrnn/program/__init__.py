@@ -4,6 +4,7 @@
 - `function`: `compiled`. `reads`: what no graph shows. `proof`: whether a program computes what was recorded.
 - `derive`: both passes, from the op table, as `expressions`.
 - `rewrites`: what is done for all steps at once. `in_place`: what is written over what.
+- `scan`: the loops that are left, settled, before anything is written.
 - `text`, `statements`, `writing`: expressions, their lines, and loops.
 - `scalars`: graphs of `microgradrnn.Value`, as Python on floats. `javascript`, `kernels`: any graph, in JavaScript.
 """

@@ -27,6 +27,7 @@ from microgradrnn.program.namespace import Expressions
 from microgradrnn.program.program import Argument, Program
 from microgradrnn.program.rewrites import REWRITES, Rewriter
 from microgradrnn.program.scalars import compile_scalars
+from microgradrnn.program.scan import settled
 from microgradrnn.program.sizes import Size
 from microgradrnn.program.text import moved
 from microgradrnn.program.writing import Writer
@@ -170,7 +171,7 @@ class _Compiling:
     def program(self, free: bool) -> Program:
         """The program; its sizes are free, or as recorded."""
         sizes = self._name_sizes()
-        writer = Writer(self.rewriter, self.names)
+        writer = Writer(settled(self.rewriter), self.names, self.rewrites)
         results = [x for x in (self.value, *self.outputs, *self.grads.values()) if isinstance(x, Expression)]
         writer.reserve(results)
         writer.named |= {argument: argument.name for argument in (*self.leaves.inputs, *self.leaves.weights)}

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from microgradrnn.program.all_steps import is_ufunc, size_in_bytes
 from microgradrnn.program.expressions import OPERATORS, Expression, read_by
 from microgradrnn.program.groups import Group
 from microgradrnn.program.names import Names
-from microgradrnn.program.rewrites import Rewriter
+from microgradrnn.program.scan import Scan
 from microgradrnn.program.shapes import same
 from microgradrnn.program.text import SIGNS, Text
 
@@ -74,8 +74,8 @@ class Liveness:
 class InPlace(Text):
     """The text of operations that write into an array; arguments as of `Text`."""
 
-    def __init__(self, rewriter: Rewriter, names: Names) -> None:
-        super().__init__(rewriter, names)
+    def __init__(self, scans: Mapping[Group, Scan], names: Names) -> None:
+        super().__init__(scans, names)
         self.live = Liveness()
 
     def chain(self, x: Expression) -> list[Expression]:

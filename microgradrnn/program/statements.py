@@ -6,16 +6,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from microgradrnn.program.expressions import Expression, read_by
+from microgradrnn.program.groups import Group
 from microgradrnn.program.in_place import InPlace, is_elementwise, is_large, one_hot
 from microgradrnn.program.names import Names
-from microgradrnn.program.rewrites import Rewriter
+from microgradrnn.program.scan import Scan
 from microgradrnn.program.text import dtype_of, shape_of, word
 
 WIDTH = 96
@@ -27,7 +28,7 @@ _PLAIN = ("argument", "carry", "saved", "after", "constant", "step", "filled", "
 
 
 class Statements(InPlace):
-    """The lines of a function but for its loops; arguments as of `Text`.
+    """The lines of a function but for its loops; arguments as of `Text`, and the rewrites that are done.
 
     Attributes:
         lines: what has been written.
@@ -36,9 +37,9 @@ class Statements(InPlace):
         uses, across: how often each expression is read, and which are read in a loop that they don't belong to.
     """
 
-    def __init__(self, rewriter: Rewriter, names: Names) -> None:
-        super().__init__(rewriter, names)
-        self.buffers, self.in_place = ("buffers" in rewriter.rewrites), ("in_place" in rewriter.rewrites)
+    def __init__(self, scans: Mapping[Group, Scan], names: Names, rewrites: Collection[str]) -> None:
+        super().__init__(scans, names)
+        self.buffers, self.in_place = ("buffers" in rewrites), ("in_place" in rewrites)
         self.lines: list[str] = []
         self.indent = 1
         self.uses: Counter[Expression] = Counter()

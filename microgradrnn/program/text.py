@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ import numpy as np
 from microgradrnn.program.expressions import REDUCTIONS, Expression, is_identity
 from microgradrnn.program.groups import Group
 from microgradrnn.program.names import Names
-from microgradrnn.program.rewrites import Rewriter
+from microgradrnn.program.scan import Scan
 from microgradrnn.program.sizes import Size
 
 SIGNS = {
@@ -48,7 +48,7 @@ class Text:
     """Expressions as Python.
 
     Args:
-        rewriter: whose expressions these are.
+        scans: the loops.
         names: the names that are taken.
 
     Attributes:
@@ -59,8 +59,8 @@ class Text:
         helpers: the functions that the program has to define.
     """
 
-    def __init__(self, rewriter: Rewriter, names: Names) -> None:
-        self.rewriter, self.names = rewriter, names
+    def __init__(self, scans: Mapping[Group, Scan], names: Names) -> None:
+        self.scans, self.names = scans, names
         self.named: dict[Expression, str] = {}
         self.buffer: dict[tuple[Group, Expression], str] = {}
         self.carried: dict[Any, str] = {}
@@ -113,8 +113,12 @@ class Text:
         carry = x.args[0]
         if carry in self.carried:
             return self.carried[carry]
-        group = next(g for g in self.rewriter.all if (g, carry.update) in self.buffer and carry in g.carries())
-        return f"{self.buffer[group, carry.update]}[{moved('t', int(group.loop.reverse))}]"
+        group, scan = next(
+            (group, scan)
+            for group, scan in self.scans.items()
+            if (group, carry.update) in self.buffer and any(handed.carry is carry for handed in scan.handed)
+        )
+        return f"{self.buffer[group, carry.update]}[{moved('t', int(scan.reverse))}]"
 
     def _saved(self, x: Expression) -> str:
         group, of = x.params["group"], x.params["of"]
@@ -122,14 +126,14 @@ class Text:
         name = self.buffer[group, update]
         if not self.has_first(group, update):
             return name
-        return f"{name}[{':-1' if (of.fn == 'carry') != group.loop.reverse else '1:'}]"
+        return f"{name}[{':-1' if (of.fn == 'carry') != self.scans[group].reverse else '1:'}]"
 
     def _step(self, x: Expression) -> str:
         rows, sign, first = x.args
         if rows.fn == "saved" and sign == 1:
             group, of = rows.params["group"], rows.params["of"]
             update = of.args[0].update if of.fn == "carry" else of
-            later = self.has_first(group, update) and (of.fn == "carry") == group.loop.reverse
+            later = self.has_first(group, update) and (of.fn == "carry") == self.scans[group].reverse
             return f"{self.buffer[group, update]}[{moved('t', first + int(later))}]"
         # What is read in reverse is counted from the end, whose place is known whatever the length is.
         place = moved("t", first) if sign == 1 else f"{first - int(rows.shape[0])} - t"
@@ -263,7 +267,8 @@ class Text:
 
     def has_first(self, group: Group, x: Expression) -> bool:
         """Whether what a loop saves of x has a row more, for what it starts from."""
-        return any(carry.update is x and carry not in self.carried for carry in group.carries())
+        handed = self.scans[group].handed
+        return any(each.carry.update is x and each.carry not in self.carried for each in handed)
 
 
 def number(x: Any) -> tuple[str, int]:

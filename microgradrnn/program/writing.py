@@ -5,30 +5,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from microgradrnn.program.expressions import Expression, read_by
 from microgradrnn.program.groups import Group
 from microgradrnn.program.in_place import is_written_into_its_row
 from microgradrnn.program.names import Names
-from microgradrnn.program.rewrites import Rewriter
+from microgradrnn.program.scan import Handed, Scan, Wanted
 from microgradrnn.program.statements import Statements
 from microgradrnn.program.text import moved, word, words, zeros
 
 
 class Writer(Statements):
-    """The lines of a function; arguments as of `Text`."""
+    """The lines of a function; arguments as of `Statements`."""
 
-    def __init__(self, rewriter: Rewriter, names: Names) -> None:
-        super().__init__(rewriter, names)
+    def __init__(self, scans: Mapping[Group, Scan], names: Names, rewrites: Collection[str]) -> None:
+        super().__init__(scans, names, rewrites)
         self.written: set[Any] = set()
 
     # ---- What there is to write -------------------------------------------------------------------------------------
 
     def count(self, roots: Iterable[Expression]) -> None:
         """How often each expression is read, and which are read in a loop that they don't belong to."""
-        self._settle()
         seen: set[Any] = set()
         todo: list[tuple[Any, Any]] = [(root, None) for root in roots]
         self.live.live_out.update(x for x, _ in todo)
@@ -37,10 +36,10 @@ class Writer(Statements):
             if isinstance(x, Group):
                 if x not in seen:
                     seen.add(x)
-                    initials, inside = self._initials(x), self._inside(x)
-                    self.live.live_out.update(initials, inside)
-                    self.live.loops[x] = self._of_steps(x, inside)
-                    todo += [*((y, None) for y in initials), *((y, x) for y in inside)]
+                    scan = self.scans[x]
+                    self.live.live_out.update(scan.initials(), scan.inside())
+                    self.live.loops[x] = scan.computed()
+                    todo += [*((y, None) for y in scan.initials()), *((y, x) for y in scan.inside())]
                 continue
             self.uses[x] += 1
             if place is not None and x.loop is None:
@@ -52,33 +51,6 @@ class Writer(Statements):
             if "group" in x.params:
                 todo.append((x.params["group"], None))
             todo += [(y, place if x.loop is not None else None) for y in read_by(x)]
-
-    def _settle(self) -> None:
-        """Work out what is left to each loop: what one reads of another that one must save, until no more is asked."""
-        asked: list[int] = []
-        while asked != (now := [len(group.wanted()) for group in self.rewriter.all]):
-            asked = now
-            for group in list(self.rewriter.all):
-                self._initials(group)
-                self._inside(group)
-
-    def _initials(self, group: Group) -> list[Expression]:
-        found = [self.rewriter.once(carry.initial) for carry in group.carries()]
-        return [x for x in found if isinstance(x, Expression)]
-
-    def _inside(self, group: Group) -> list[Expression]:
-        return [self.rewriter.inside(x, group) for x in group.wanted()]
-
-    def _of_steps(self, group: Group, inside: Iterable[Expression]) -> set[Expression]:
-        """All that a step of a loop computes."""
-        found: set[Expression] = set()
-        todo = list(inside)
-        while todo:
-            x = todo.pop()
-            if x not in found and x.loop is group.loop:
-                found.add(x)
-                todo += read_by(x)
-        return found
 
     # ---- In which order ---------------------------------------------------------------------------------------------
 
@@ -103,7 +75,7 @@ class Writer(Statements):
 
     def _needs(self, x: Any) -> list[Any]:
         if isinstance(x, Group):
-            return [*self._initials(x), *self._outside_of(x)]
+            return [*self.scans[x].initials(), *self._outside_of(x)]
         groups = [x.params["group"]] if "group" in x.params else []
         return groups + [y for y in read_by(x) if y.loop is None]
 
@@ -111,7 +83,7 @@ class Writer(Statements):
         """What the steps of a loop read that was made outside."""
         found: dict[Expression, None] = {}
         seen: set[Expression] = set()
-        todo = list(reversed(self._inside(group)))
+        todo = list(reversed(self.scans[group].inside()))
         while todo:
             x = todo.pop()
             if x in seen or ("group" in x.params and x.params["group"] is group):
@@ -126,28 +98,31 @@ class Writer(Statements):
     # ---- Loops ------------------------------------------------------------------------------------------------------
 
     def _loop(self, group: Group) -> None:
-        loop, length = group.loop, str(group.loop.length)
-        carries, wanted = group.carries(), group.wanted()
+        scan = self.scans[group]
+        length = str(scan.length)
         first: set[Expression] = set()
-        for carry in carries:
-            self._before(group, carry, first)
-        for x in wanted:
-            if x in group.saved and x not in first:
-                self._make_buffer(group, x, length)
-        for after in group.totals.values():
-            self.named[after] = self._name(after)
-            self.line(f"{self.named[after]} = {zeros(after.shape, after.dtype)}")
-        self.line(f"for t in {f'reversed(range({length}))' if loop.reverse else f'range({length})'}:")
+        for handed in scan.handed:
+            self._before(group, handed, first)
+        for wanted in scan.wanted:
+            if wanted.saved and wanted.of not in first:
+                self._make_buffer(group, wanted.of, length)
+        for wanted in scan.wanted:
+            if wanted.total is not None:
+                self.named[wanted.total] = self._name(wanted.total)
+                self.line(f"{self.named[wanted.total]} = {zeros(wanted.total.shape, wanted.total.dtype)}")
+        self.line(f"for t in {f'reversed(range({length}))' if scan.reverse else f'range({length})'}:")
         self.indent += 1
-        self._steps(group, wanted, carries)
+        self._steps(group, scan)
         self.indent -= 1
         self._forget(group)
-        for carry, after in group.finals.items():
-            self.named[after] = self._at_end(group, carry)
+        for handed in scan.handed:
+            if handed.final is not None:
+                self.named[handed.final] = self._at_end(group, handed.carry)
         if not self.buffers:
-            for x in group.saved:
-                name = self.buffer[group, x]
-                self.line(f"{name} = np.stack({name})")
+            for wanted in scan.wanted:
+                if wanted.saved:
+                    name = self.buffer[group, wanted.of]
+                    self.line(f"{name} = np.stack({name})")
 
     def _forget(self, group: Group) -> None:
         """What a loop's last step has left in variables is no other loop's; rows of arrays are."""
@@ -155,14 +130,13 @@ class Writer(Statements):
         for x in [x for x, name in self.named.items() if x.loop is group.loop and name.isidentifier()]:
             del self.named[x]
 
-    def _before(self, group: Group, carry: Any, first: set[Expression]) -> None:
+    def _before(self, group: Group, handed: Handed, first: set[Expression]) -> None:
         """What the first step finds: in the row before its own, or in a variable."""
-        update, initial = carry.update, self.text(self.rewriter.once(carry.initial))[0]
-        if update in group.saved and update not in first:
-            first.add(update)
-            length = str(group.loop.length + 1)
-            name = self._make_buffer(group, update, length)
-            self.line(f"{name}[{-1 if group.loop.reverse else 0}] = {initial}")
+        scan, carry, initial = self.scans[group], handed.carry, self.text(handed.initial)[0]
+        if scan.saves(carry.update) and carry.update not in first:
+            first.add(carry.update)
+            name = self._make_buffer(group, carry.update, str(scan.length + 1))
+            self.line(f"{name}[{-1 if scan.reverse else 0}] = {initial}")
         else:
             self.carried[carry] = self.names.new(carry.value.name or "state")
             self.line(f"{self.carried[carry]} = {initial}")
@@ -175,8 +149,8 @@ class Writer(Statements):
             self.line(f"{name} = [None] * {length if length.isidentifier() or length.isdigit() else f'({length})'}")
         return name
 
-    def _steps(self, group: Group, wanted: Sequence[Expression], carries: Sequence[Any]) -> None:
-        inside = {self.rewriter.inside(x, group): x for x in wanted}
+    def _steps(self, group: Group, scan: Scan) -> None:
+        inside = {wanted.inside: wanted for wanted in scan.wanted}
         done: set[Expression] = set()
         for target in inside:
             todo = [target]
@@ -190,18 +164,17 @@ class Writer(Statements):
                 if x not in done:
                     done.add(x)
                     self._step_line(group, x, inside.get(x))
-        self._hand_on(group, carries)
+        self._hand_on(scan.handed)
 
-    def _step_line(self, group: Group, x: Expression, original: Expression | None) -> None:
-        if original is not None and original in group.saved:
-            self._save(group, x, original)
+    def _step_line(self, group: Group, x: Expression, wanted: Wanted | None) -> None:
+        if wanted is not None and wanted.saved:
+            self._save(group, x, wanted.of)
         elif self._has_line(x) or self._is_deep(x):
             self._assign(x)
-        if original is not None and original in group.totals:
-            after = group.totals[original]
+        if wanted is not None and wanted.total is not None:
             if x.fn == "scattered" and x not in self.named:
                 self._assign(x)
-            self.line(f"{self.named[after]} += {self._fitting(x)}", x.why or after.why)
+            self.line(f"{self.named[wanted.total]} += {self._fitting(x)}", x.why or wanted.total.why)
 
     def _save(self, group: Group, x: Expression, original: Expression) -> None:
         """Write x into its row of the array that has a row for each step."""
@@ -221,15 +194,14 @@ class Writer(Statements):
             text = f"{place} = {text}"
         self.line(text, x.why)
 
-    def _hand_on(self, group: Group, carries: Sequence[Any]) -> None:
+    def _hand_on(self, handed: Sequence[Handed]) -> None:
         """What the next step finds; all at once where one needs what another replaces."""
         left, right, whys = [], [], []
-        for carry in carries:
-            if carry in self.carried:
-                x = self.rewriter.inside(carry.update, group)
-                left.append(self.carried[carry])
-                right.append(self._fitting(x))
-                whys.append(x.why)
+        for each in handed:
+            if each.carry in self.carried:
+                left.append(self.carried[each.carry])
+                right.append(self._fitting(each.update))
+                whys.append(each.update.why)
         if any(name in words(text) for i, text in enumerate(right) for name in left[:i]):
             self.line(f"{', '.join(left)} = {', '.join(right)}")
             return
@@ -239,9 +211,9 @@ class Writer(Statements):
 
     def _offset(self, group: Group, x: Expression) -> int:
         """How far from row t a loop writes its row t: one further where row 0 holds what it started from."""
-        return int(not group.loop.reverse and self.has_first(group, x))
+        return int(not self.scans[group].reverse and self.has_first(group, x))
 
     def _at_end(self, group: Group, carry: Any) -> str:
         if carry in self.carried:
             return self.carried[carry]
-        return f"{self.buffer[group, carry.update]}[{0 if group.loop.reverse else -1}]"
+        return f"{self.buffer[group, carry.update]}[{0 if self.scans[group].reverse else -1}]"

@@ -426,9 +426,18 @@ def test_what_has_no_steps_is_not_rolled(options, said):
         draw(expression(), style="figure", **options)
 
 
-def test_a_path_needs_the_steps():
-    with pytest.raises(ValueError, match="leave out rolled=True"):
-        draw(many_to_many(2), style="figure", rolled=True, path=("L_2", "h_1"))
+@pytest.mark.parametrize(("path", "loops"), [(("L_4", "h_1"), 1), (("L_1", "h_1"), 0), (("x_1", "L_3"), 1)])
+def test_a_path_in_a_rolled_figure_goes_round_the_loop_where_it_leads_through_several_steps(path, loops):
+    """Lit up is what stands for the boxes and arrows that the path has in the figure of all steps."""
+    root = many_to_many(4)
+    picture = made(root, rolled=True, path=path).picture
+    every = made(root, steps=(1, 2, 3, 4), path=path).picture
+    assert lit(picture) == {re.sub(r"_\d", "_t", name) for name in lit(every)}
+    lines = [mark for mark in picture.marks if isinstance(mark, Line) and mark.stroke == "lit"]
+    h = next(mark for mark in picture.marks if isinstance(mark, Shape) and mark.title == "h_t")
+    ends = [(line.path[0], line.path[-1]) for line in lines]
+    assert sum(all(np.hypot(x - h.x, y - h.y) <= h.width for x, y in both) for both in ends) == loops
+    assert len(lines) == len(lit(picture)) - 1 + loops
 
 
 @pytest.mark.parametrize("style", ["full", "figure"])

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from microgradrnn import Parameter
+from microgradrnn import Parameter, ops
 from microgradrnn.engine import Node
 
 from ..passes import Pass
@@ -21,9 +21,6 @@ from .view import DETACHED, Arrow, Box, Place, Role, Sum, Tooltip, View
 
 MOST_SUMS = 12
 """So many shared weights are added up beside a picture."""
-
-_BY_A_WEIGHT = {"matmul", "linear", "mul", "index"}
-"""Ops that read one thing by another one: weights among them stand on the arrows of a rolled picture."""
 
 
 def build(run: Pass, steps: Iterable[int] | None = None, max_nodes: int = 100) -> View:
@@ -284,7 +281,9 @@ class _Builder:
     def _weight(self, node: Node, slot: int) -> str:
         """The name of the weight that a node multiplies one of its inputs by, or looks it up in; else empty."""
         others = [x for k, x in enumerate(node.inputs) if k != slot]
-        if node.op is None or node.op.name not in _BY_A_WEIGHT or len(others) != 1 or node.inputs[slot] in self.shared:
+        if node.op is None or len(others) != 1 or node.inputs[slot] in self.shared:
+            return ""
+        if node.op.contracts is None and node.op not in (ops.MUL, ops.INDEX):
             return ""
         is_weight = others[0] in self.shared and others[0].requires_grad
         return self.titles[others[0]] if is_weight else ""

@@ -8,7 +8,7 @@ are multiplied by stand on their arrows.
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from dataclasses import replace
 
 from ..numbers import brief
@@ -25,6 +25,11 @@ def rolled(view: View) -> View:
 
     Boxes of different steps that are alike are one.
     """
+    return traced(view)[0]
+
+
+def traced(view: View) -> tuple[View, Mapping[int, int]]:
+    """As `rolled`, with the key of the box that stands for each one. A weight on arrows has none."""
     columns = _columns(view)
     arrows = tuple(replace(arrow, back=_goes_back(view, arrow, columns)) for arrow in view.arrows)
     view = replace(view, arrows=arrows)
@@ -34,7 +39,8 @@ def rolled(view: View) -> View:
         slots[arrow.tail, arrow.head] = slot = slots.get((arrow.tail, arrow.head), 0) + 1
         return slot, arrow.back
 
-    found = gathered(view, _groups(view, columns), lambda _, boxes: _any_step_of(boxes), same, _over_time)
+    groups = _groups(view, columns)
+    found = gathered(view, groups, lambda _, boxes: _any_step_of(boxes), same, _over_time)
     steps = tuple(sorted(set(columns.values())))
     place = {box.key: _place(box, columns) for box in found.boxes}
     captions = {}
@@ -42,15 +48,17 @@ def rolled(view: View) -> View:
         times = [t for t in view.steps if columns[t] == first]
         captions[first] = f"t = {times[0]} … {times[-1]}  ×{len(times)}" if len(times) > 1 else f"t = {first}"
     note = f"rolled: {len(view.steps)} time steps in {len(steps)} column{'s' * (len(steps) > 1)}; weights on arrows"
-    return _without_weights_on_arrows(
-        replace(
-            found,
-            boxes=tuple(replace(box, place=place[box.key]) for box in found.boxes),
-            steps=steps,
-            notes=(*view.notes, note),
-            captions=captions,
-        )
+    in_columns = replace(
+        found,
+        boxes=tuple(replace(box, place=place[box.key]) for box in found.boxes),
+        steps=steps,
+        notes=(*view.notes, note),
+        captions=captions,
     )
+    key = _without_weights_on_arrows(in_columns)
+    number = {group: i for i, group in enumerate(dict.fromkeys(groups))}
+    keys = {box.key: key[number[groups[box.key]]] for box in view.boxes if number[groups[box.key]] in key}
+    return _only(in_columns, key), keys
 
 
 def _columns(view: View) -> dict[Place, int]:
@@ -162,19 +170,23 @@ def _over_time(arrows: list[Arrow], _: Hashable) -> Arrow:
     return replace(first, label=first.weight, edge=None)
 
 
-def _without_weights_on_arrows(view: View) -> View:
-    """Without the boxes of weights whose name stands on an arrow; states have no gradients here, nor have arrows."""
+def _without_weights_on_arrows(view: View) -> dict[int, int]:
+    """New keys for all boxes but those of weights whose name stands on an arrow."""
     named = {(arrow.head, arrow.label) for arrow in view.arrows if arrow.label}
     reader = {arrow.tail: arrow.head for arrow in view.arrows}
     gone = {box.key for box in view.boxes if box.role == "alias" and (reader.get(box.key), box.title) in named}
-    kept = [box for box in view.boxes if box.key not in gone]
-    key = {box.key: i for i, box in enumerate(kept)}
+    return {box.key: i for i, box in enumerate(box for box in view.boxes if box.key not in gone)}
+
+
+def _only(view: View, key: Mapping[int, int]) -> View:
+    """The view of the boxes that have a new key; states have no gradients here, nor have arrows."""
 
     def means_something(arrow: Arrow) -> bool:
         """Whether what the arrow carries is a part of one gradient: of a weight's, or of a node outside time."""
         tail = view.boxes[arrow.tail]
         return tail.role == "alias" or not isinstance(tail.place, int)
 
+    boxes = tuple(replace(box, key=key[box.key]) for box in view.boxes if box.key in key)
     moved = (
         replace(a, tail=key[a.tail], head=key[a.head])
         if means_something(a)
@@ -182,4 +194,4 @@ def _without_weights_on_arrows(view: View) -> View:
         for a in view.arrows
         if a.tail in key
     )
-    return replace(view, boxes=tuple(replace(box, key=i) for i, box in enumerate(kept)), arrows=tuple(moved))
+    return replace(view, boxes=boxes, arrows=tuple(moved))

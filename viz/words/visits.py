@@ -181,8 +181,8 @@ class Words:
             xs = {x: numeral(float(a[place])) for x, a in zip(node.inputs, arrays, strict=True)}
             made = formula.output(node, xs)
             return made.text if made is not None else ""
-        if node.op.name == "matmul" and node.ndim == 2 and node.xs[1].ndim == 2:
-            row, column = node.xs[0][place[0]], node.xs[1][:, place[1]]
+        if node.op.contracts is not None and node.ndim == 2 and node.xs[1].ndim == 2:
+            row, column = node.xs[0][place[0]], np.take(node.xs[1], place[1], axis=1 - node.op.contracts)
             return products.written(list(zip(row.tolist(), column.tolist(), strict=True)))
         return ""
 
@@ -333,8 +333,11 @@ def _sum_at(edge: Edge) -> Equation | None:
 def _shapes(edge: Edge) -> str:
     """The shapes of the two factors of a matrix product: ``(8, 1) @ (1, 8)``."""
     node = edge.node
-    if node.op is None or node.op.name != "matmul" or node.ndim != 2:
+    if node.op is None or node.op.contracts is None or node.ndim != 2:
         return ""
     x, y = node.inputs
-    factors = (node.shape, y.shape[::-1]) if edge.slot == 0 else (x.shape[::-1], node.shape)
+    down = (node.shape, y.shape[::-1]), (x.shape[::-1], node.shape)  # upstream @ y.T, x.T @ upstream
+    if node.op.contracts == 1:
+        down = (node.shape, y.shape), (node.shape[::-1], x.shape)  # upstream @ y, upstream.T @ x
+    factors = down[edge.slot]
     return f"{factors[0]} @ {factors[1]}"

@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 
-from microgradrnn import Value, functional
+from microgradrnn import Tensor, Value, functional, ops, record
 from microgradrnn.engine import Node
 from tests.viz.networks import rnn_loss
 from viz.passes import whole
@@ -125,3 +125,16 @@ def test_of_many_that_wait_twelve_are_named_and_the_others_counted():
     assert len(ahead.waits) == 12
     assert ahead.waiting[-1] == "and 8 more"
     assert ahead.waiting[0] == "x_0: 1 of 3 uses in"
+
+
+@pytest.mark.parametrize("transposed", [False, True], ids=["x @ W", "x @ W.T"])
+def test_a_product_is_spelled_out_whichever_way_the_weight_is_kept(transposed):
+    x, W = Tensor([[1.0, 2.0]], "x"), np.array([[3.0, 5.0, 7.0], [4.0, 6.0, 8.0]])
+    product = record(ops.LINEAR, x, Tensor(W.T, "W")) if transposed else x @ Tensor(W, "W")
+    said = Words(whole(product.sum())).visit(2, Detail(inside=True))
+    assert [str(equation) for equation in said.definition.put_in] == [
+        *("1 × 3 + 2 × 4 = 11", "1 × 5 + 2 × 6 = 17", "1 × 7 + 2 × 8 = 23")
+    ]
+    for to in said.contributions:
+        (a, b), (c, d) = (map(int, part.strip(" ()").split(",")) for part in to.shapes.split("@"))
+        assert (b, (a, d)) == (c, np.shape(to.value))

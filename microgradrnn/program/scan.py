@@ -1,0 +1,106 @@
+"""Loops as they are written: all that a printer needs to know of them, once no rewrite will change them any more.
+
+- `Scan`: a loop: what its steps read, compute and hand on. `settled`: all loops of a rewriter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from microgradrnn.program.expressions import Carry, Expression, read_by
+from microgradrnn.program.groups import Group
+from microgradrnn.program.rewrites import Rewriter
+
+
+@dataclass(frozen=True, eq=False)
+class Handed:
+    """What a loop hands on from step to step.
+
+    Attributes:
+        carry: its value as a step reads it, and what the step made of it when it was derived.
+        initial: what the first step reads: an expression, or a number.
+        update: what a step hands to the next one.
+        final: what stands for the last step's update outside the loop; None where nobody reads it.
+    """
+
+    carry: Carry
+    initial: Any
+    update: Expression
+    final: Expression | None
+
+
+@dataclass(frozen=True, eq=False)
+class Wanted:
+    """What the steps of a loop compute for others.
+
+    Attributes:
+        of: the expression of the derivation.
+        inside: the expression as a step computes it.
+        saved: whether its values of all steps are kept, one below the other.
+        total: what stands outside the loop for its sum over all steps; None where it is not added up.
+    """
+
+    of: Expression
+    inside: Expression
+    saved: bool
+    total: Expression | None
+
+
+@dataclass(frozen=True, eq=False)
+class Scan:
+    """A loop of ``length`` steps, forward or in reverse."""
+
+    length: Any
+    reverse: bool
+    handed: tuple[Handed, ...]
+    wanted: tuple[Wanted, ...]
+
+    def initials(self) -> list[Expression]:
+        """The expressions that the first step reads as what was handed on."""
+        return [handed.initial for handed in self.handed if isinstance(handed.initial, Expression)]
+
+    def inside(self) -> list[Expression]:
+        """What a step computes for others, in the order of the derivation."""
+        return [wanted.inside for wanted in self.wanted]
+
+    def saves(self, of: Expression) -> bool:
+        """Whether the values of all steps are kept of an expression of the derivation."""
+        return any(wanted.saved and wanted.of is of for wanted in self.wanted)
+
+    def computed(self) -> set[Expression]:
+        """All that a step computes."""
+        found: set[Expression] = set()
+        todo = self.inside()
+        while todo:
+            x = todo.pop()
+            if x not in found and x.loop is not None:
+                found.add(x)
+                todo += read_by(x)
+        return found
+
+
+def settled(rewriter: Rewriter) -> Mapping[Group, Scan]:
+    """What is left to each loop. What one reads of another the other must save, and so on until no more is asked."""
+    asked: list[int] = []
+    while asked != (now := [len(group.wanted()) for group in rewriter.all]):
+        asked = now
+        for group in list(rewriter.all):
+            _scan(group, rewriter)
+    return {group: _scan(group, rewriter) for group in rewriter.all}
+
+
+def _scan(group: Group, rewriter: Rewriter) -> Scan:
+    carries: Iterable[Carry] = group.carries()
+    initials = [(carry, rewriter.once(carry.initial)) for carry in carries]
+    wanted = [(x, rewriter.inside(x, group)) for x in group.wanted()]
+    return Scan(
+        group.loop.length,
+        group.loop.reverse,
+        tuple(
+            Handed(carry, initial, rewriter.inside(carry.update, group), group.finals.get(carry))
+            for carry, initial in initials
+        ),
+        tuple(Wanted(x, inside, x in group.saved, group.totals.get(x)) for x, inside in wanted),
+    )
