@@ -41,6 +41,7 @@ def _limit(told: str) -> float:
         "train zen.txt --out run --resume --epochs 60 --patience 0",
         "train zen.txt --out small --cell gru --hidden 64 --layers 1 --epochs 10",
         "train zen.txt --out classic --preset min-char-rnn",
+        "train zen.txt --out fast --engine jax",
     )
 )
 def train(
@@ -74,6 +75,13 @@ def train(
         bool | None,
         typer.Option("--compiled/--recorded", help="Run programs, or record every step.", show_default="compiled"),
     ] = None,
+    engine: Annotated[
+        Literal["numpy", "jax"] | None, _option("engine", "What computes the updates: jax needs the extra [jax].")
+    ] = None,
+    mesh: Annotated[
+        str | None,
+        typer.Option(help="With jax, devices that share the work.", show_default="data=all", metavar="data=N,model=M"),
+    ] = None,
     save_every: Annotated[int, typer.Option(min=1, help="Save after so many steps, and each epoch.")] = SAVE_EVERY,
 ) -> None:
     """Train a character model on a text by truncated backpropagation through time.
@@ -100,7 +108,7 @@ def train(
                 _check_empty(run)
         except InUse as error:
             refuse(error, code=1)
-        except (OSError, ValueError) as error:
+        except (ImportError, OSError, ValueError) as error:
             refuse(error)
         _train(run, trainer, text, save_every)
 
@@ -191,11 +199,12 @@ def _longer(trainer: Trainer) -> str:
 def _described(trainer: Trainer, text: Path) -> str:
     settings, count = trainer.settings, sum(p.size for p in trainer.model.parameters())
     steps, batch = trainer.inputs.shape
+    by = f", on JAX{' with ' * bool(settings.mesh)}{settings.mesh}" if settings.engine == "jax" else ""
     held_out = f", {len(trainer.held_out):,} held out" if len(trainer.held_out) else ""
     return (
         f"{text}: {steps * batch:,} characters to learn in {batch} {'stream' if batch == 1 else 'streams'}{held_out}; "
         f"{len(trainer.vocabulary)} different\n"
-        f"{settings.cell}, {settings.layers} x {settings.hidden} units, {count:,} parameters, {settings.dtype}; "
+        f"{settings.cell}, {settings.layers} x {settings.hidden} units, {count:,} parameters, {settings.dtype}{by}; "
         f"from epoch {trainer.position.epoch + 1} of {settings.epochs}, step {trainer.position.step}"
     )
 

@@ -130,6 +130,7 @@ class SGD(Optimizer):
         self.momentum, self.nesterov = momentum, nesterov
 
     def slots(self) -> tuple[str, ...]:
+        """See `Optimizer.slots`."""
         return ("v",) if self.momentum else ()
 
     def _direction(self, g: Any, memory: dict[str, Any], corrections: tuple[float, ...], xp: Any) -> Any:
@@ -158,6 +159,7 @@ class Adagrad(Optimizer):
         self.eps, self.eps_inside = eps, eps_inside
 
     def slots(self) -> tuple[str, ...]:
+        """See `Optimizer.slots`."""
         return ("s",)
 
     def _direction(self, g: Any, memory: dict[str, Any], corrections: tuple[float, ...], xp: Any) -> Any:
@@ -186,6 +188,7 @@ class RMSprop(Optimizer):
         self.alpha, self.eps, self.momentum = alpha, eps, momentum
 
     def slots(self) -> tuple[str, ...]:
+        """See `Optimizer.slots`."""
         return ("s", "v") if self.momentum else ("s",)
 
     def _direction(self, g: Any, memory: dict[str, Any], corrections: tuple[float, ...], xp: Any) -> Any:
@@ -219,6 +222,7 @@ class Adam(Optimizer):
         self.betas, self.eps = betas, eps
 
     def slots(self) -> tuple[str, ...]:
+        """See `Optimizer.slots`."""
         return ("k", "m", "v")
 
     def corrections(self, memory: dict[str, Any]) -> tuple[float, ...]:

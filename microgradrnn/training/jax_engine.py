@@ -1,8 +1,8 @@
 """Updates on JAX: a chunk's loss, gradient, clipping and the optimiser's step as one function that JAX compiles.
 
-Weights, the optimiser's memory and the carried state stay on the device; an update is asked for without waiting for the
-one before it, and what came of the last ones is fetched every `FETCHED` updates. An update whose loss or gradient is not
-finite changes nothing, and neither do those that were asked for after it.
+Weights, the optimiser's memory and the carried state stay on the device. An update is asked for without waiting for the
+one before it, and what came of the last ones is fetched every `FETCHED` updates. An update whose loss or gradient is
+not finite changes nothing, and neither do those that were asked for after it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from microgradrnn.engine import Tensor, constant
 from microgradrnn.nn import RNNLM
@@ -21,6 +20,7 @@ from microgradrnn.program import compile as compile_program
 from microgradrnn.text import Tokens, streams
 from microgradrnn.training.engine import Outcome, Parts, as_nodes
 from microgradrnn.training.evaluation import CHUNK
+from microgradrnn.training.mesh import Placement
 from microgradrnn.training.settings import Settings
 
 FETCHED = 50
@@ -43,10 +43,12 @@ class JAXEngine:
 
     def __init__(self, settings: Settings, model: RNNLM, optimizer: Optimizer, rng: np.random.Generator) -> None:
         self._jax = _jax()
+        self._placement: Placement | None = None  # known with the batch
         self._settings, self._model, self._optimizer, self._rng = settings, model, optimizer, rng
         self._functions: dict[tuple[str, int, int], Any] = {}
         self._carried: Parts = []  # as the host knows it
         self._device: _OnDevice | None = None  # what has gone beyond that
+        self._stay: list[Any] = []  # the shardings of what stays on the devices
         self._asked: list[tuple[Any, Any, Any]] = []
 
     def _precise(self) -> AbstractContextManager[Any]:
@@ -58,13 +60,18 @@ class JAXEngine:
         with self._precise():
             device = self._device or self._sent(tokens.shape[1])
             corrections = [self._optimizer.corrections(counts) for counts in device.counts]
-            masks = self._masks(len(tokens), tokens.shape[1])
+            read = (tokens, targets, self._masks(len(tokens), tokens.shape[1]))
+            read = self._jax.device_put(read, self._placed(tokens.shape[1]).steps())
             function = self._function("update", *tokens.shape)
-            *device.held, loss, finite, weights_are_finite = function(
-                *device.held, tokens, targets, masks, lr, corrections
-            )
+            *device.held, loss, finite, weights_are_finite = function(*device.held, *read, lr, corrections)
             self._device = device
             self._asked.append((loss, finite, weights_are_finite))
+
+    def _placed(self, batch: int) -> Placement:
+        """Where which array lives, of a training on so many streams."""
+        if self._placement is None:
+            self._placement = Placement(self._jax, self._settings.mesh, batch)
+        return self._placement
 
     def outcomes(self, wait: bool) -> Iterator[Outcome]:
         """See `Engine`."""
@@ -124,15 +131,23 @@ class JAXEngine:
             slots = [slot for slot in self._optimizer.slots() if slot != "k"]
             memories.append({slot: np.array(held.get(slot, np.zeros_like(p.data))) for slot in slots})
         state = tuple(layer for part in self._carried for layer in part) or self._zeros(batch)
-        held = self._jax.device_put([weights, tuple(memories), state, np.bool_(True)])
-        return _OnDevice(held, counts)
+        on_device: list[Any] = [weights, tuple(memories), state, np.bool_(True)]
+        self._stay = self._shardings(on_device)
+        return _OnDevice(self._jax.device_put(on_device, self._stay), counts)
+
+    def _shardings(self, held: Sequence[Any]) -> list[Any]:
+        """The sharding of each array that stays on the devices."""
+        weights, memories, state, _ = held
+        place = self._placed(state[0].shape[0])
+        by_weight, everywhere = self._jax.tree.map(place.weight, (weights, memories)), place.everywhere()
+        return [*by_weight, tuple(place.state() for _ in state), everywhere]
 
     def _zeros(self, batch: int) -> Arrays:
         shape, count = (batch, self._settings.hidden), self._settings.layers * len(self._model.rnn.letters)
         return tuple(np.zeros(shape, self._settings.dtype) for _ in range(count))
 
     def _masks(self, steps: int, batch: int) -> Arrays:
-        """Dropout's masks, (steps, N, hidden) for each layer but the first, in the order in which a model draws them."""
+        """Dropout's masks, (steps, N, hidden) for each layer but the first, drawn in the order in which a model does."""
         layers, p = self._settings.layers - 1, self._settings.dropout
         if not layers or not p:
             return ()
@@ -145,7 +160,9 @@ class JAXEngine:
         if key not in self._functions:
             pure = _loss_and_gradient(self._settings, self._model, steps, batch, training=name == "update")
             if name == "update":
-                made = self._jax.jit(_update(self._jax, self._settings, self._optimizer, pure), donate_argnums=(0, 1, 2))
+                stay, seen = self._stay, self._placed(batch).everywhere()
+                update = _update(self._jax, self._settings, self._optimizer, pure)
+                made = self._jax.jit(update, donate_argnums=(0, 1, 2), out_shardings=(*stay, seen, seen, seen))
             else:
                 made = self._jax.jit(lambda weights, state, *read: _without_gradient(pure, weights, state, *read))
             self._functions[key] = made
@@ -186,8 +203,10 @@ def _update(jax: Any, settings: Settings, optimizer: Optimizer, loss_and_gradien
             remembered.append(new)
         weights_are_finite = jnp.stack([jnp.isfinite(p).all() for p in moved])
         on = going & finite
-        after, before = (moved, remembered, carried), (weights, memories, state)
-        kept = [jnp.where(on, new, old) for new, old in zip(jax.tree.leaves(after), jax.tree.leaves(before), strict=True)]
+        after, before = (tuple(moved), tuple(remembered), carried), (weights, memories, state)
+        kept = [
+            jnp.where(on, new, old) for new, old in zip(jax.tree.leaves(after), jax.tree.leaves(before), strict=True)
+        ]
         weights, memories, state = jax.tree.unflatten(jax.tree.structure(before), kept)
         return weights, memories, state, on & weights_are_finite.all(), loss, finite, weights_are_finite
 
@@ -262,5 +281,7 @@ def _jax() -> Any:
     try:
         import jax
     except ImportError as error:
-        raise ImportError('the engine "jax" needs JAX, which is not installed: pip install "microgradrnn[jax]"') from error
+        raise ImportError(
+            'the engine "jax" needs JAX, which is not installed: pip install "microgradrnn[jax]"'
+        ) from error
     return jax
