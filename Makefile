@@ -9,8 +9,9 @@ BIN := $(VENV)/bin
 endif
 INSTALLED := $(VENV)/installed
 BENCH_INSTALLED := $(VENV)/bench-installed
+DOCS_INSTALLED := $(VENV)/docs-installed
 
-.PHONY: demo test format bench clean
+.PHONY: demo test format bench docs clean
 
 demo: $(INSTALLED)  ## train on real text, draw a backward pass; TEXT=path for a text of your own
 	$(BIN)/python demos/04_character_rnn.py $(if $(TEXT),--text "$(TEXT)")
@@ -28,8 +29,14 @@ format: $(INSTALLED)
 bench: $(BENCH_INSTALLED)
 	$(BIN)/python -m benchmarks
 
+docs: $(DOCS_INSTALLED)  ## the book and the reference: open out/docs/index.html, no server needed
+	rm -rf docs/made out/docs
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet docs out/docs
+	$(BIN)/python docs/_ext/links.py out/docs
+	@echo "Written: out/docs/index.html"
+
 clean:
-	rm -rf $(VENV) out
+	rm -rf $(VENV) out docs/made
 
 $(INSTALLED): pyproject.toml
 	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11))" \
@@ -42,3 +49,7 @@ $(INSTALLED): pyproject.toml
 $(BENCH_INSTALLED): $(INSTALLED) benchmarks/requirements.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r benchmarks/requirements.txt
 	@$(BIN)/python -c "open('$(BENCH_INSTALLED)', 'w').close()"
+
+$(DOCS_INSTALLED): $(INSTALLED) pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[docs]"
+	@$(BIN)/python -c "open('$(DOCS_INSTALLED)', 'w').close()"

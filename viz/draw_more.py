@@ -11,6 +11,7 @@ import numpy as np
 from microgradrnn.analysis import Spectrum
 from microgradrnn.messages import Chain, Messages, Step
 
+from .flow.installed import check_that_charts_can_be_drawn
 from .messages.painting import paint
 from .messages.reading import read
 from .paint.picture import Picture
@@ -64,6 +65,7 @@ def _chain(chain: Chain, *args: Any, steps: Iterable[int] | None = None, **optio
 def _spectrum(spectrum: Spectrum, *args: Any, **options: Any) -> Chart:
     if args or options:
         raise TypeError(f"draw: a spectrum has no options, such as {', '.join(options) or args}")
+    check_that_charts_can_be_drawn()
     from .flow.spectrum_chart import figure
 
     return figure(spectrum)

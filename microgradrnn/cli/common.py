@@ -10,6 +10,7 @@ import shlex
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar
 
@@ -56,9 +57,20 @@ RunFolder = Annotated[
 ]
 
 
+def other_viz() -> str | None:
+    """The file or folder that ``import viz`` gives, where it is not the one beside this package."""
+    found = find_spec("viz")
+    home = Path(microgradrnn.__file__).parents[1] / "viz"
+    if found is None or (found.origin and Path(found.origin) == home / "__init__.py"):
+        return None
+    return found.origin or str(next(iter(found.submodule_search_locations or ()), "something else"))
+
+
 def _show_version(wanted: bool) -> None:
     if wanted:
         typer.echo(f"microgradrnn {microgradrnn.__version__}")
+        if stranger := other_viz():
+            typer.echo(f"'import viz' gives {stranger}, which is not microgradrnn's: import microgradrnn.viz")
         raise typer.Exit
 
 

@@ -102,7 +102,7 @@ def step(expression: ExpressionOrRun, values: Values = None, text: Text = None, 
     of lists softmax and cross_entropy(scores, class); y[2] is an entry. Both count from 0.
     With --text, of a trained network's loss: step RUN --text hello.
     """
-    from viz.step import step
+    from microgradrnn.viz import step
 
     root = root_of(expression, values or [], text)
     with np.errstate(all="ignore"):
@@ -181,7 +181,7 @@ def draw(
     root = root_of(expression, values or [], text)
     with np.errstate(all="ignore"):
         root.backward()
-    from viz import draw
+    from microgradrnn.viz import draw
 
     _check_time(root, {"--rolled": rolled, "--steps": steps is not None})
     ends = _path(path)
@@ -246,7 +246,7 @@ def page(
     With --text, of a trained network's loss: page RUN --text hello.
     """
     root = root_of(expression, values or [], text)
-    from viz.page import page
+    from microgradrnn.viz import page
 
     _check_time(root, {"--steps": steps is not None})
     with refusing(), np.errstate(all="ignore"):
@@ -283,7 +283,7 @@ def frames(
     With --text, of a trained network's loss: frames RUN --text hello.
     """
     root = root_of(expression, values or [], text)
-    from viz.frames import frames
+    from microgradrnn.viz import frames
 
     _check_time(root, {"--steps": steps is not None})
     with refusing(), np.errstate(all="ignore"):
@@ -299,7 +299,7 @@ def frames(
 
 def _check_time(root: Node, asked: Mapping[str, bool]) -> None:
     """Refuse options that are about time steps where there are none."""
-    from viz.passes import forward
+    from microgradrnn.viz.passes import forward
 
     wanted = [option for option, given in asked.items() if given]
     if wanted and not forward(root).steps:

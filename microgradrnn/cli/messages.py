@@ -45,7 +45,7 @@ def messages(
     if steps is not None and not set(steps) <= set(range(1, len(text))):
         refuse(f"--steps names steps from 1 to {len(text) - 1}, one for each character that is read")
     if out is not None:
-        from viz import draw
+        from microgradrnn.viz import draw
 
         with refusing():
             typer.echo(draw(chain, steps=steps).save(out))

@@ -111,7 +111,7 @@ def flow(
     out: Annotated[Path | None, typer.Option("--out", "-o", help="A chart to write: .svg, .png, .pdf or .txt.")] = None,
 ) -> None:
     """How much gradient arrives at each time step, of the whole loss and of the last step's alone."""
-    from viz import grad_flow
+    from microgradrnn.viz import grad_flow
 
     loss = recorded(run, text)
     with refusing():
@@ -137,7 +137,7 @@ def diagnose(
     out: Annotated[Path | None, typer.Option("--out", "-o", help="A file to write: .svg, .png, .txt or .json.")] = None,
 ) -> None:
     """Where the gradient of a trained network is lost or blown up, why, and what to try."""
-    from viz import diagnose
+    from microgradrnn.viz import diagnose
 
     loss = recorded(run, text)
     with refusing():

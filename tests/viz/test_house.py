@@ -14,7 +14,7 @@ from microgradrnn.engine import ancestors
 from tests.viz.networks import rnn_loss
 from viz import draw, explain, frames, grad_flow, page, step
 
-HOME = Path(viz.__file__).parent
+HOME = Path(viz.__path__[0])
 FILES = sorted(HOME.rglob("*.py"))
 ROOMS = {
     "passes": {"names", "numbers"},
@@ -108,7 +108,7 @@ def test_a_leafs_array_stays_the_graphs_own():
 def test_matplotlib_draws_only_where_a_chart_is_asked_for():
     program = (
         "import sys, viz; from microgradrnn import Tensor; h = Tensor([1.0], 'h_1') * 2; h.label = 'h_2';"
-        "str(viz.grad_flow(h)); assert 'matplotlib.figure' not in sys.modules;"
+        "str(viz.grad_flow(h)); assert 'matplotlib' not in sys.modules;"
         "viz.grad_flow(h).plot(); assert 'matplotlib.pyplot' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", program], check=True)

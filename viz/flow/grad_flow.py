@@ -15,6 +15,7 @@ from microgradrnn.backprop import gradients
 from microgradrnn.engine import Node, serial
 
 from ..numbers import number
+from .installed import check_that_charts_can_be_drawn
 from .verdict import ratios, verdict
 
 if TYPE_CHECKING:
@@ -135,6 +136,7 @@ class Flow:
         Returns:
             A matplotlib figure, with ``save`` for files.
         """
+        check_that_charts_can_be_drawn()
         from .chart import figure
 
         return figure(self, *others)

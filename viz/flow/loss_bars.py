@@ -11,6 +11,7 @@ from microgradrnn.analysis import grad_by_loss, state_names
 from microgradrnn.engine import Node
 
 from ..numbers import number
+from .installed import check_that_charts_can_be_drawn
 
 if TYPE_CHECKING:
     from .canvas import Chart
@@ -72,6 +73,7 @@ class LossBars:
             scale: "linear" for bars, a part upon another; "log" for a line for each loss, since lengths of bars say
                 nothing on a log scale. By default the one that it was made with.
         """
+        check_that_charts_can_be_drawn()
         from .loss_bars_chart import figure
 
         return figure(self, _checked(scale or self.scale))

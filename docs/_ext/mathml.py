@@ -1,0 +1,24 @@
+"""Sphinx: formulas as MathML, which browsers show by themselves: no script, no font, no picture."""
+
+from docutils import nodes
+from latex2mathml.converter import convert
+from sphinx.application import Sphinx
+from sphinx.writers.html5 import HTML5Translator
+
+
+def in_line(self: HTML5Translator, node: nodes.math) -> None:
+    """A formula in a sentence."""
+    self.body.append(convert(node.astext()))
+    raise nodes.SkipNode
+
+
+def block(self: HTML5Translator, node: nodes.math_block) -> None:
+    """A formula by itself."""
+    self.body.append(f'<div class="math">{convert(node.astext(), display="block")}</div>\n')
+    raise nodes.SkipNode
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """For Sphinx."""
+    app.add_html_math_renderer("mathml", (in_line, None), (block, None))
+    return {"parallel_read_safe": True}
