@@ -58,14 +58,24 @@ class JAXEngine:
     def update(self, tokens: Tokens, targets: Tokens, lr: float) -> None:
         """See `Engine`."""
         with self._precise():
-            device = self._device or self._sent(tokens.shape[1])
-            corrections = [self._optimizer.corrections(counts) for counts in device.counts]
-            read = (tokens, targets, self._masks(len(tokens), tokens.shape[1]))
-            read = self._jax.device_put(read, self._placed(tokens.shape[1]).steps())
-            function = self._function("update", *tokens.shape)
-            *device.held, loss, finite, weights_are_finite = function(*device.held, *read, lr, corrections)
+            function, device, read = self._call(tokens, targets, lr)
+            *device.held, loss, finite, weights_are_finite = function(*device.held, *read)
             self._device = device
             self._asked.append((loss, finite, weights_are_finite))
+
+    def lowered(self, tokens: Tokens, targets: Tokens, lr: float) -> Any:
+        """The next update as JAX lowers it: of `.compile().as_text()` one reads what the devices tell one another."""
+        with self._precise():
+            function, device, read = self._call(tokens, targets, lr)
+            return function.lower(*device.held, *read)
+
+    def _call(self, tokens: Tokens, targets: Tokens, lr: float) -> tuple[Any, _OnDevice, Sequence[Any]]:
+        """The function of an update, what stays on the devices, and what else the function takes."""
+        device = self._device or self._sent(tokens.shape[1])
+        corrections = [self._optimizer.corrections(counts) for counts in device.counts]
+        read = (tokens, targets, self._masks(len(tokens), tokens.shape[1]))
+        read = self._jax.device_put(read, self._placed(tokens.shape[1]).steps())
+        return self._function("update", *tokens.shape), device, (*read, lr, corrections)
 
     def _placed(self, batch: int) -> Placement:
         """Where which array lives, of a training on so many streams."""
@@ -147,7 +157,7 @@ class JAXEngine:
         return tuple(np.zeros(shape, self._settings.dtype) for _ in range(count))
 
     def _masks(self, steps: int, batch: int) -> Arrays:
-        """Dropout's masks, (steps, N, hidden) for each layer but the first, drawn in the order in which a model does."""
+        """Dropout's masks, (steps, N, hidden) for each layer but the first, drawn in the model's order."""
         layers, p = self._settings.layers - 1, self._settings.dropout
         if not layers or not p:
             return ()
