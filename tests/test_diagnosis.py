@@ -178,7 +178,7 @@ def test_bad_input_says_what_to_do():
         diagnose((Tensor([[1.0]]) @ Parameter([[2.0]])).sum())
     with pytest.raises(ValueError, match="at least two steps"):
         diagnose(linear(0.5, steps=1))
-    with pytest.raises(TypeError, match=r"one of microgradrnn\.optim, not str"):
+    with pytest.raises(TypeError, match=r"one of microgradrnn\.optim or torch\.optim, not str"):
         diagnose(linear(0.5), optimizer="adam")
     with pytest.raises(TypeError, match="a list of losses"):
         diagnose(linear(0.5), history=3)

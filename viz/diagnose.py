@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
@@ -14,10 +13,9 @@ from microgradrnn.engine import Node
 
 from .numbers import number
 from .paint import over_time
+from .paint.picture import fitting, saved
 from .paint.png import png
 from .words.diagnosis import report
-
-_next = itertools.count().__next__
 
 
 class Diagnosis:
@@ -77,7 +75,7 @@ class Diagnosis:
             rows = [(m.name, [m.reach[k].get(t) for t in times]) for m in self.layers]
             blocks.append((f"‖dL_{k}/dh_t‖ of the loss at step {k} alone", rows))
         title = f"Gradient by layer and time step, at a loss of {number(self.numbers.loss)}"
-        return over_time.paint(title, blocks, [str(t) for t in times], f"g{_next()}-")
+        return over_time.paint(title, blocks, "step", [str(t) for t in times])
 
     def save(self, path: str | Path) -> Path:
         """Write the picture (.svg, .png), the report (.txt) or the numbers (.json). Folders are made.
@@ -85,19 +83,13 @@ class Diagnosis:
         Raises:
             ValueError: another ending.
         """
-        path = Path(path)
         writers: dict[str, Callable[[], bytes]] = {
             ".svg": lambda: self.svg().encode(),
             ".png": self.png,
             ".txt": lambda: f"{self.text}\n".encode(errors="replace"),
             ".json": lambda: f"{self.to_json()}\n".encode(),
         }
-        if path.suffix.lower() not in writers:
-            raise ValueError(f"a diagnosis is saved as {', '.join(writers)}, not as {path.suffix or path.name!r}")
-        data = writers[path.suffix.lower()]()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
-        return path
+        return saved(path, writers, "a diagnosis")
 
     def __str__(self) -> str:
         return self.text
@@ -106,7 +98,7 @@ class Diagnosis:
         return f"<Diagnosis: {', '.join(self.numbers.faults) or 'healthy'}>"
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        return {"image/svg+xml": self.svg(), "text/plain": self.text}
+        return {"image/svg+xml": fitting(self.svg()), "text/plain": self.text}
 
 
 def diagnose(loss: Node, optimizer: Any = None, history: Any = None, thresholds: Thresholds | None = None) -> Diagnosis:
@@ -117,8 +109,10 @@ def diagnose(loss: Node, optimizer: Any = None, history: Any = None, thresholds:
 
     Args:
         loss: a node with one entry, recorded over at least two steps. A backward pass is not needed before.
-        optimizer: one of `microgradrnn.optim`, to judge the size of its next step.
-        history: the losses so far, as numbers or as rows with a "loss", such as ``Trainer.history``.
+        optimizer: of PyTorch, where the loss was captured, or of `microgradrnn.optim`: to judge the size of its next
+            step with the gradient of this loss, unclipped.
+        history: the losses so far, as numbers or as rows with a "loss", such as ``Trainer.history`` or
+            ``Watch.history``; with the latter a threshold for clipping is measured.
         thresholds: from where on a number counts as a fault; see `microgradrnn.diagnosis.Thresholds`.
 
     Raises:

@@ -7,7 +7,8 @@
 >>> draw(y).save("square.svg")  # doctest: +SKIP
 
 The verbs that people call stand in files of their own: `draw`, `thumbnails`, `page`, `frames`, `step`, `explain`,
-`heat_matrix`. What happens, and in which order, the rooms say, each of which knows only those above it:
+`diagnose`, `watch`, `heat_matrix`. What happens, and in which order, the rooms say, each of which knows only those
+above it:
 
 - `viz.passes`: one run of forward and backward as data that never changes, with `viz.names` and `viz.numbers`.
 - `viz.words`: a pass -> what there is to say about each visit, as blocks -> text, HTML, LaTeX, lines for a terminal.
@@ -28,6 +29,7 @@ from .heat_matrix import heat_matrix
 from .page import Page, page
 from .step import step
 from .thumbnails import Thumbnails, thumbnails
+from .watch import Watch
 
 __all__ = [
     "Diagnosis",
@@ -37,6 +39,7 @@ __all__ = [
     "LossBars",
     "Page",
     "Thumbnails",
+    "Watch",
     "diagnose",
     "draw",
     "draw_dot",

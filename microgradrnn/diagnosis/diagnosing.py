@@ -15,9 +15,10 @@ from microgradrnn.diagnosis.findings import FAULTS, Finding, of_layer, of_traini
 from microgradrnn.diagnosis.layers import Layer, find_layers, is_cut_state
 from microgradrnn.diagnosis.measures import Measured, measure, spread
 from microgradrnn.diagnosis.sources import Grads, all_gradients, from_source
+from microgradrnn.diagnosis.steps import nodes_of, updates
 from microgradrnn.diagnosis.targets import copied_share
 from microgradrnn.diagnosis.thresholds import Thresholds
-from microgradrnn.diagnosis.training import growth, losses_of, updates, where_not_finite
+from microgradrnn.diagnosis.training import clip_at, growth, losses_of, norms_of, where_not_finite
 from microgradrnn.engine import Node, ancestors
 from microgradrnn.errors import describe
 from microgradrnn.norms import joint_norm
@@ -34,6 +35,7 @@ class Diagnosis:
         grad_norm: the norm of the gradients of all leaves together.
         updates: for each parameter ‖next step‖ / ‖weight‖; None without an optimiser.
         growth: what `microgradrnn.diagnosis.training.growth` says of the history; None without one.
+        clip_at: what `microgradrnn.diagnosis.training.clip_at` says of it.
         copied: the share of targets that equal the input of the same step; None where that cannot be told.
         unjudged: what could not be judged from what was given: "optimizer", "history", "targets", "reach".
         thresholds: the limits.
@@ -45,6 +47,7 @@ class Diagnosis:
     grad_norm: float
     updates: dict[str, float] | None
     growth: float | None
+    clip_at: float | None
     copied: float | None
     unjudged: tuple[str, ...]
     thresholds: Thresholds
@@ -61,27 +64,35 @@ class Diagnosis:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data: what is not finite as the words "nan", "inf" and "-inf", which JSON has no numbers for."""
-        return _plain(dataclasses.asdict(self) | {"healthy": self.healthy})  # type: ignore[no-any-return]
+        return plain(dataclasses.asdict(self) | {"healthy": self.healthy})  # type: ignore[no-any-return]
 
     def to_json(self) -> str:
         """The same as JSON that every reader takes."""
         return json.dumps(self.to_dict(), allow_nan=False, indent=2)
 
 
-def _plain(data: Any) -> Any:
+def plain(data: Any) -> Any:
+    """As JSON has it: keys as text, tuples as lists, and what is not finite as a word.
+
+    >>> plain({1: (0.5, float("inf"))})
+    {'1': [0.5, 'inf']}
+    """
     if isinstance(data, dict):
-        return {str(key): _plain(x) for key, x in data.items()}
+        return {str(key): plain(x) for key, x in data.items()}
     if isinstance(data, (list, tuple)):
-        return [_plain(x) for x in data]
+        return [plain(x) for x in data]
     if isinstance(data, (float, np.floating)):
         return float(data) if math.isfinite(data) else str(float(data))
     return data
 
 
-def diagnose(loss: Node, optimizer: Any = None, history: Any = None, thresholds: Thresholds | None = None) -> Diagnosis:
+def diagnose(
+    loss: Node, optimizer: Any = None, history: Any = None, thresholds: Thresholds | None = None, held: bool = False
+) -> Diagnosis:
     """Measure a recurrent network through its loss; see `viz.diagnose`, which says it in words.
 
-    No ``grad`` is touched and nothing is changed.
+    No ``grad`` is touched and nothing is changed. With ``held`` the optimiser's next step is that of the gradients that
+    its parameters hold, where they do; see `microgradrnn.diagnosis.steps.updates`.
 
     Raises:
         TypeError: loss is no node, or an optimiser or a history is of a kind that cannot be read.
@@ -97,23 +108,21 @@ def diagnose(loss: Node, optimizer: Any = None, history: Any = None, thresholds:
     """
     limits = thresholds or Thresholds()
     _check(loss)
-    layers = find_layers(loss)
-    if not layers:
-        raise ValueError(
-            "diagnose: no recurrent layer was found behind the loss: no weight multiplies a state that was computed "
-            "with that weight before. Record at least two steps, and do not detach every state between them"
-        )
-    if all(len(layer.uses) < 2 for layer in layers) and not any(_was_cut(layer) for layer in layers):
-        raise ValueError("diagnose: the network was recorded for one step only; record the loss over two or more")
+    layers = _layers_of(loss)
     nodes = ancestors(loss)
+    losses, norms = (losses_of(history), norms_of(history)) if history is not None else ([], [])
     with np.errstate(all="ignore"):
         grads, sources = all_gradients(loss, layers)
         reach = _reach(layers, sources, limits)
-        measured = [measure(layer, grads, reach, limits) for layer in layers]
-        ratios = None if optimizer is None else updates(optimizer, grads)
-        grown = None if history is None else growth(losses_of(history))
+        measured = [measure(layer, grads, reach, len(sources), limits) for layer in layers]
+        ratios = None if optimizer is None else updates(optimizer, grads, held)
+        grown = growth(losses)
         copied = copied_share(nodes, layers)
         broken = where_not_finite(nodes, grads)
+    if optimizer is not None:
+        moved = set(nodes_of(optimizer, (node for node in grads if node.op is None)).values())
+        for layer, m in zip(layers, measured, strict=True):
+            m.moved = layer.weight in moved
     findings = [f for m in measured for f in of_layer(m, limits)]
     findings += of_training(ratios, grown, limits)
     if broken is not None:
@@ -123,10 +132,9 @@ def diagnose(loss: Node, optimizer: Any = None, history: Any = None, thresholds:
     if copied is not None and copied == 1.0:
         findings.append(Finding("copied targets", "", {"share": copied}))
     findings.sort(key=lambda f: FAULTS.index(f.fault))
-    size, exponent = joint_norm([grad for node, grad in grads.items() if node.op is None])
     missing = {
         "optimizer": optimizer is None,
-        "history": history is None or grown is None,
+        "history": grown is None,
         "targets": copied is None,
         "reach": any(m.share is None for m in measured),
     }
@@ -134,13 +142,31 @@ def diagnose(loss: Node, optimizer: Any = None, history: Any = None, thresholds:
         float(loss.item()),
         measured,
         findings,
-        math.ldexp(size, exponent) if math.isfinite(size) and exponent < 900 else float(size),
+        _joint([grad for node, grad in grads.items() if node.op is None]),
         ratios,
         grown,
+        clip_at(norms),
         copied,
         tuple(name for name, is_missing in missing.items() if is_missing),
         limits,
     )
+
+
+def _layers_of(loss: Node) -> list[Layer]:
+    layers = find_layers(loss)
+    if not layers:
+        raise ValueError(
+            "diagnose: no recurrent layer was found behind the loss: no weight multiplies a state that was computed "
+            "with that weight before. Record at least two steps, and do not detach every state between them"
+        )
+    if all(len(layer.uses) < 2 for layer in layers) and not any(_was_cut(layer) for layer in layers):
+        raise ValueError("diagnose: the network was recorded for one step only; record the loss over two or more")
+    return layers
+
+
+def _joint(gradients: list[Any]) -> float:
+    size, exponent = joint_norm(gradients)
+    return math.ldexp(size, exponent) if math.isfinite(size) and exponent < 900 else float(size)
 
 
 def _check(loss: Any) -> None:

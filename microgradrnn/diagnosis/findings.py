@@ -32,7 +32,8 @@ class Finding:
         fault: one of `FAULTS`.
         layer: the name of the layer, or "" for what is about the whole.
         numbers: the numbers that it rests on.
-        causes: what explains it: "weight", "saturated", "gate", "dead", "inputs", "long"; the strongest first.
+        causes: what explains it: "weight", "saturated", "gate", "dead", "inputs", "long"; the strongest first. Of a
+            frozen weight "optimizer", where it is the optimiser that does not have it.
     """
 
     fault: str
@@ -46,8 +47,8 @@ def of_layer(m: Measured, limits: Thresholds) -> list[Finding]:
     found = []
     if m.cut:
         found.append(Finding("cut", m.name, {"times": m.cut}))
-    if not m.trainable:
-        found.append(Finding("frozen weight", m.name))
+    if not m.trainable or m.moved is False:
+        found.append(Finding("frozen weight", m.name, causes=("optimizer",) if m.trainable else ()))
     if m.enter is not None and m.enter < limits.frozen:
         found.append(Finding("frozen state", m.name, {"enter": m.enter}, ("gate",)))
     elif m.motion is not None and m.motion < limits.frozen and len(m.times) > 2:
@@ -61,11 +62,21 @@ def of_layer(m: Measured, limits: Thresholds) -> list[Finding]:
     if m.dead is not None and m.dead > limits.dead:
         found.append(Finding("dead", m.name, {"share": m.dead}))
     if m.share is not None and not m.cut:
-        if m.share < limits.vanishing:
+        if _vanishes(m, m.share, limits):
             found.append(Finding("vanishing", m.name, {"share": m.share}, _of_vanishing(m, limits)))
         elif m.share > limits.exploding:
             found.append(Finding("exploding", m.name, {"share": m.share}, ("weight",)))
     return found
+
+
+def _vanishes(m: Measured, share: float, limits: Thresholds) -> bool:
+    """Whether too little reaches the first step; where most steps have a loss, whether too few of them are reached.
+
+    A loss at every step says nothing of how far back the network has to look, and many tasks look back a few steps.
+    """
+    if share >= limits.vanishing:
+        return False
+    return 2 * m.losses < len(m.times) or (m.horizon or 0) < limits.horizon
 
 
 def _of_vanishing(m: Measured, limits: Thresholds) -> tuple[str, ...]:

@@ -37,6 +37,8 @@ class Measured:
         share: the largest, over sources, of ‖dL_k/dh‖ at the first step over that at the source's own step k. The
             sources that are at least half as far from the first step as the furthest one count.
         factor: share ** (1 / steps between): the mean factor of one step back.
+        horizon: after so many steps back 1 in 100 of a gradient is left at that factor; inf where it does not shrink.
+        losses: at so many time steps something is read that the loss depends on.
         loss_at: the time step of that source; distance: so many steps lie between it and the first.
         steepest: the time step into which the factor of one step back is the furthest from 1, and that factor.
         saturated: the share of entries beyond the limit over units, sequences and steps, for "tanh" and for "gates". In
@@ -51,7 +53,7 @@ class Measured:
         motion: the mean over t of ‖h_t - h_(t-1)‖ / ‖h_t‖.
         cut: the time steps whose state before was cut off; carried_in: whether the first state is data that is not 0.
         zeros: time steps at which the gradient of the whole loss is exactly 0.
-        trainable: whether W_hh gets a gradient.
+        trainable: whether W_hh gets a gradient; moved: whether the optimiser has it, None without one.
     """
 
     name: str
@@ -63,6 +65,8 @@ class Measured:
     reach: dict[int, dict[int, float]] = field(default_factory=dict)
     share: float | None = None
     factor: float | None = None
+    horizon: float | None = None
+    losses: int = 0
     loss_at: int | None = None
     distance: int | None = None
     steepest: tuple[int, float] | None = None
@@ -81,15 +85,19 @@ class Measured:
     carried_in: bool = False
     zeros: list[int] = field(default_factory=list)
     trainable: bool = True
+    moved: bool | None = None
 
 
-def measure(layer: Layer, grads: Grads, reach: dict[int, dict[Node, float]], limits: Thresholds) -> Measured:
+def measure(
+    layer: Layer, grads: Grads, reach: dict[int, dict[Node, float]], losses: int, limits: Thresholds
+) -> Measured:
     """All numbers of a layer.
 
     Args:
         layer: from `find_layers`.
         grads: the gradients of the whole loss.
         reach: for each source step the norms of what it sends to states.
+        losses: how many source steps there are in all.
         limits: what counts as saturated, and how much is measured.
     """
     state = layer.uses[-1].state
@@ -100,6 +108,7 @@ def measure(layer: Layer, grads: Grads, reach: dict[int, dict[Node, float]], lim
         state.shape[-1] if state.ndim else 1,
         "gated" if gates else "rnn",
         list(layer.times),
+        losses=losses,
         trainable=layer.weight.requires_grad,
     )
     recorded = [(t, s) for t, s in zip(layer.times, layer.states, strict=True) if s is not None]
@@ -125,9 +134,13 @@ def half_life(keep: float) -> float:
     >>> half_life(0.5), round(half_life(0.9), 2)
     (1.0, 6.58)
     """
-    if keep <= 0:
+    return _steps_until(0.5, keep)
+
+
+def _steps_until(left: float, factor: float) -> float:
+    if factor <= 0:
         return 0.0
-    return math.inf if keep >= 1 else math.log(0.5) / math.log(keep)
+    return math.inf if factor >= 1 else math.log(left) / math.log(factor)
 
 
 def _reach_of(found: Measured) -> None:
@@ -144,6 +157,7 @@ def _reach_of(found: Measured) -> None:
     at = max(shares, key=lambda k: (shares[k], place[k]))
     found.share, found.loss_at, found.distance = shares[at], at, place[at]
     found.factor = shares[at] ** (1 / place[at])
+    found.horizon = _steps_until(0.01, found.factor)
     norms = found.reach[at]
     ways = [(t, norms[t] / norms[u]) for t, u in _neighbours(found.times) if norms.get(t) and norms.get(u)]
     if ways:

@@ -15,7 +15,11 @@ class Thresholds:
         tanh: a tanh unit is saturated where its size is above this; its slope there is below 1 - tanh².
         gate: a gate is shut below this, and open above 1 less this.
         saturated: the share of saturated tanh units that is a fault.
-        vanishing: the gradient vanishes where less than this share of it reaches the first step.
+        vanishing: the gradient vanishes where less than this share of it reaches the first step. Of 40 fresh networks
+            (LSTM with forget bias 0 to 3, GRU, RNN; 10 to 45 steps) those below it hardly ever learnt to recall the
+            first step in 1,500 updates, and those above it nearly always: ``python -m benchmarks.vanishing``.
+        horizon: where half of the steps or more have a loss of their own, the gradient vanishes only if, besides, 1 in
+            100 of it is left after fewer steps back than this.
         exploding: the gradient explodes where more than this many times as much reaches the first step.
         dead: the share of dead relu units that is a fault.
         frozen: a state stands still where its changes from step to step are below this share of its size, or where the
@@ -35,6 +39,7 @@ class Thresholds:
     gate: float = 0.03
     saturated: float = 0.7
     vanishing: float = 1e-4
+    horizon: float = 3.0
     exploding: float = 1e3
     dead: float = 0.5
     frozen: float = 1e-3

@@ -1,11 +1,10 @@
-"""What a diagnosis can tell of a training: the step that the optimiser is about to make, and the losses so far.
+"""What a history of a training tells: whether the loss has grown, and how large gradients usually are.
 
-- `updates`: the norm of the next step against that of the weight. `losses_of`: the losses of a history.
+- `losses_of`, `norms_of`: read a history. `growth`, `clip_at`: what follows. `where_not_finite`: in a single pass.
 """
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -14,34 +13,6 @@ import numpy as np
 
 from microgradrnn.diagnosis.sources import Grads
 from microgradrnn.engine import Node
-from microgradrnn.norms import norm
-from microgradrnn.optim import Optimizer
-
-
-def updates(optimizer: Any, grads: Grads) -> dict[str, float]:
-    """For each parameter ‖step‖ / ‖weight‖, of the step that the optimiser would make with these gradients.
-
-    Nothing is changed: the step is computed from a copy of the optimiser's memory. A weight of zeros, as biases are at
-    the start, has no such ratio and is left out.
-
-    Raises:
-        TypeError: it is no optimiser of `microgradrnn.optim`.
-    """
-    if not isinstance(optimizer, Optimizer):
-        raise TypeError(
-            f"diagnose: optimizer is one of microgradrnn.optim, not {type(optimizer).__name__}; of another one hand in "
-            "the losses as history instead"
-        )
-    found = {}
-    for k, p in enumerate(optimizer.params):
-        size = norm(p._data)
-        if p in grads and size > 0:
-            memory = copy.deepcopy(optimizer.memory.get(p, {}))
-            corrections = optimizer.corrections(memory)
-            with np.errstate(all="ignore"):
-                step = optimizer.lr * optimizer.direction(p._data, grads[p], memory, corrections)
-                found[p.label or f"parameter {k}"] = norm(step) / size
-    return found
 
 
 def losses_of(history: Any) -> list[float]:
@@ -62,14 +33,46 @@ def losses_of(history: Any) -> list[float]:
         ) from error
 
 
+def norms_of(history: Any) -> list[float]:
+    """The norms of the gradient in a history: of rows that have a "grad_norm", as those of `Watch.history`.
+
+    >>> norms_of([{"loss": 2.0, "grad_norm": 0.5}, {"loss": 1.0}, 3.0])
+    [0.5]
+    """
+    rows = [row["grad_norm"] for row in history if isinstance(row, Mapping) and "grad_norm" in row]
+    return [float(norm) for norm in rows]
+
+
+def clip_at(norms: list[float]) -> float | None:
+    """A threshold to clip at: the median of the norms that were measured over updates, in two digits.
+
+    Pascanu, Mikolov and Bengio (2013, section 3.2) take the average over many updates, and saw that half of it to ten
+    times as much do. The median is not moved by the few exploded gradients that clipping is for.
+
+    Returns:
+        None where fewer than ten finite norms were measured.
+
+    >>> clip_at([1.0, 1.2, 900.0] * 4), clip_at([1.0])
+    (1.2, None)
+    """
+    finite = [norm for norm in norms if math.isfinite(norm) and norm > 0]
+    return float(f"{np.median(finite):.2g}") if len(finite) >= 10 else None
+
+
 def growth(losses: list[float]) -> float | None:
-    """The mean of the last quarter of the losses over the least mean of a quarter before: above 1 it has grown."""
+    """The mean of the last quarter of the losses over the least mean of a quarter before: above 1 it has grown.
+
+    That least mean counts as no less than a tenth of the first quarter's: a loss that has come near 0 only flickers.
+
+    >>> growth([4.0, 1.0, 2.0, 3.0]), growth([4.0, 1.0, 0.001, 0.004])
+    (3.0, 0.01)
+    """
     if len(losses) < 4:
         return None
     if not all(map(math.isfinite, losses)):
         return math.inf
     quarters = [float(np.mean(part)) for part in np.array_split(losses, 4)]
-    least = min(quarters[:-1])
+    least = max(min(quarters[:-1]), quarters[0] / 10)
     return quarters[-1] / least if least > 0 else None
 
 

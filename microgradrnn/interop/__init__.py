@@ -2,7 +2,7 @@
 
 - `capture`: runs a PyTorch module or function once and gives our graph of it. `table`: how its operations are said in
   ours; `register` adds one. `aten`: the rows. `recorder`: hears of each operation. `names`: what tensors and modules
-  are called. `memory`, `regions`: views, and writes in place.
+  are called. `origins`: which of them a leaf was. `memory`, `regions`: views, and writes in place.
 - `weights`: `to_torch`, `from_torch`.
 
 PyTorch is imported by `capture` alone, when it is called.

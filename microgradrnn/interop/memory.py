@@ -18,6 +18,7 @@ from torch.utils.weak import WeakTensorKeyDictionary
 from microgradrnn.engine import Node, Tensor, constant, record
 from microgradrnn.errors import CannotFollow
 from microgradrnn.interop.names import Names
+from microgradrnn.interop.origins import note
 from microgradrnn.interop.regions import Make, Region, Views
 from microgradrnn.nn.module import Parameter
 from microgradrnn.ops import ADD
@@ -107,7 +108,9 @@ class Memory:
 
     def _leaf(self, tensor: torch.Tensor) -> Node:
         kind = Parameter if isinstance(tensor, torch.nn.Parameter) else Tensor
-        return kind(numbers_of(tensor), self.names.of(tensor), requires_grad=tensor.requires_grad)
+        leaf = kind(numbers_of(tensor), self.names.of(tensor), requires_grad=tensor.requires_grad)
+        note(leaf, tensor)
+        return leaf
 
     def _constant(self, node: Node) -> Node:
         if node not in self._detached:

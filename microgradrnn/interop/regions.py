@@ -9,6 +9,7 @@ tensors that share what was written new nodes, which are made when they are read
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -61,6 +62,7 @@ class Region(NamedTuple):
             step *= size
         return True
 
+    @lru_cache(maxsize=4096)  # noqa: B019 - a tuple of numbers; gates of all steps overlap alike
     def overlaps(self, other: Region) -> bool:
         """Whether they share a place.
 

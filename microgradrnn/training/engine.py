@@ -5,7 +5,7 @@ An update is a chunk's loss, its gradient, clipping and the optimiser's step. Th
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -48,8 +48,11 @@ class Outcome:
 class Engine(Protocol):
     """What a `Trainer` asks for its updates. The model and the optimiser that it was made with are the trainer's."""
 
-    def update(self, tokens: Tokens, targets: Tokens, lr: float) -> None:
-        """Learn from a chunk, (steps, N) each, and carry the state on. May go on with the next before this is done."""
+    def update(self, tokens: Tokens, targets: Tokens, lr: float, before_step: Callable[[], None]) -> None:
+        """Learn from a chunk, (steps, N) each, and carry the state on; what came of it `outcomes` says.
+
+        ``before_step`` is called before the optimiser's step, with gradients in the parameters if they are held there.
+        """
 
     def outcomes(self, wait: bool) -> Iterator[Outcome]:
         """What came of the updates, oldest first, each once: of all if told to wait, else of those that are known."""
@@ -76,7 +79,7 @@ class NumPyEngine:
         self._carried: Any = None
         self._outcomes: list[Outcome] = []
 
-    def update(self, tokens: Tokens, targets: Tokens, lr: float) -> None:
+    def update(self, tokens: Tokens, targets: Tokens, lr: float, before_step: Callable[[], None]) -> None:
         """See `Engine`."""
         loss, state = self._loss(tokens, targets, self._carried)
         self._optimizer.zero_grad()
@@ -89,6 +92,7 @@ class NumPyEngine:
             clip = clip_grad_norm_ if self._settings.clip_by == "norm" else clip_grad_value_
             clip(parameters, self._settings.clip)
         self._optimizer.lr = lr
+        before_step()
         self._optimizer.step()
         self._carried = detach(state)
         finite = tuple(bool(np.isfinite(p.data).all()) for p in parameters)

@@ -7,7 +7,7 @@ not finite changes nothing, and neither do those that were asked for after it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -55,8 +55,10 @@ class JAXEngine:
         """JAX's mode for float64, where that is wanted, in this thread and for as long as this lasts."""
         return self._jax.enable_x64(True) if self._settings.dtype == "float64" else nullcontext()
 
-    def update(self, tokens: Tokens, targets: Tokens, lr: float) -> None:
-        """See `Engine`."""
+    def update(self, tokens: Tokens, targets: Tokens, lr: float, before_step: Callable[[], None]) -> None:
+        """See `Engine`. No gradient is held where ``before_step`` could read it."""
+        self._optimizer.lr = lr
+        before_step()
         with self._precise():
             function, device, read = self._call(tokens, targets, lr)
             *device.held, loss, finite, weights_are_finite = function(*device.held, *read)

@@ -9,7 +9,7 @@ import hashlib
 import math
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -43,6 +43,8 @@ class Trainer:
         position: how far it has come.
         history: a row for each epoch that has been finished.
         improved: whether the last step ended an epoch with the lowest loss yet on what is held out.
+        callbacks: each is called with the trainer at every step, when its gradients are there (clipped, where they are)
+            and the optimiser is about to step, such as a `microgradrnn.diagnosis.Watch`.
 
     Raises:
         ValueError: the text is too short.
@@ -68,6 +70,7 @@ class Trainer:
         self.position = Position(smooth_loss=steps * math.log(len(self.vocabulary)))  # of a model that knows nothing
         self.history: list[dict[str, Any]] = []
         self.improved = False
+        self.callbacks: list[Callable[[Trainer], None]] = []
         self._pending: deque[_Pending] = deque()
 
     @property
@@ -158,22 +161,27 @@ class Trainer:
             for _ in range(self.position.chunk, self.chunks):
                 began = time.perf_counter()
                 self._learn()
-                self.improved = False
-                if self.position.chunk == self.chunks:
-                    self._end_epoch()
+                ends = self.position.chunk == self.chunks
+                self._count(wait=ends)
                 self.position.seconds += time.perf_counter() - began
+                self.improved = False
+                if ends:
+                    self._end_epoch()
                 yield self.position
 
     def _learn(self) -> None:
-        """One chunk: its loss, the backward pass, the optimiser's step; and what is known of those before it."""
+        """One chunk: its loss, the backward pass, the optimiser's step."""
         place = self.position
         tokens, targets = self._chunk(place.chunk)
         random = self.rng.bit_generator.state
         self._pending.append(_Pending(place.step, place.epoch, place.chunk, tokens.size, random))
         with np.errstate(over="ignore", invalid="ignore"):  # `Diverged` says more
-            self._engine.update(tokens, targets, self.settings.lr_at(place.epoch))
+            self._engine.update(tokens, targets, self.settings.lr_at(place.epoch), self._call_back)
         place.chunk, place.step = place.chunk + 1, place.step + 1
-        self._count(wait=False)
+
+    def _call_back(self) -> None:
+        for callback in self.callbacks:
+            callback(self)
 
     def _chunk(self, number: int) -> tuple[Tokens, Tokens]:
         start, length = number * self.settings.seq_length, self.settings.seq_length
@@ -197,7 +205,6 @@ class Trainer:
 
     def _end_epoch(self) -> None:
         """Judge by what is held out, write a row of history, and go to the front of the text."""
-        self._count(wait=True)
         place, settings = self.position, self.settings
         loss = None
         if len(self.held_out):
@@ -223,20 +230,33 @@ class Trainer:
         place.chunk, place.epoch_loss, place.epoch_characters = 0, 0.0, 0
         self._engine.set_state([])
 
+    def recorded_loss(self) -> Any:
+        """The loss of the chunk that is being learnt from, recorded operation by operation; for callbacks.
+
+        Dropout is as it was drawn for that chunk, and nothing that is drawn later changes.
+        """
+        return self._record(self._pending[-1])
+
+    def _record(self, pending: _Pending) -> Any:
+        tokens, targets = self._chunk(pending.chunk)
+        parts = self._engine.state()
+        now, self.rng.bit_generator.state = self.rng.bit_generator.state, pending.random
+        try:
+            state = as_nodes(parts) if parts else None
+            return self._model.loss(tokens, targets, state, reduction=self.settings.reduction)[0]
+        finally:
+            self.rng.bit_generator.state = now
+
     def _where(self, pending: _Pending, outcome: Outcome) -> str:
         """Go through the chunk once more, with a watch for NaN and then for inf, to say in which node it came up."""
         self._engine.settle()
         if outcome.gradient_is_finite:
             p = self._model.parameters()[outcome.weights_are_finite.index(False)]
             return f"after step {pending.step + 1} of the optimiser {p.label} is not finite"
-        tokens, targets = self._chunk(pending.chunk)
-        self.rng.bit_generator.state = pending.random
-        parts = self._engine.state()
-        state = as_nodes(parts) if parts else None
         said = f"at step {pending.step + 1} of the optimiser (epoch {pending.epoch + 1}, chunk {pending.chunk + 1})"
         try:
             with detect_nan(), np.errstate(over="ignore", invalid="ignore"):
-                root, _ = self._model.loss(tokens, targets, state, reduction=self.settings.reduction)
+                root = self._record(pending)
                 for node in ancestors(root):  # oldest first
                     if not np.isfinite(node.data).all():
                         return f"{said}: inf came up in {describe(node)}{node.place}"

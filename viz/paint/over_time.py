@@ -8,33 +8,41 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..numbers import number
-from ..words.escape import xml
 from . import heat
-from .pen import SMALL, TITLE, Pen, short, style
+from .pen import SMALL, TITLE, Pen, short
+from .picture import element
 
 DECADES = 10
 """So many powers of ten there are between the full colour and none."""
-_TALL, _GAP, _MARGIN = 9.0, 4.0, 12.0
+_TALL, _GAP, _MARGIN, _CURVE = 9.0, 4.0, 12.0, 44.0
 Block = tuple[str, Sequence[tuple[str, Sequence[float | None]]]]
 """A title, and rows: a name and a size at each step; None where there is none."""
 
 
-def paint(title: str, blocks: Sequence[Block], columns: Sequence[str], prefix: str) -> str:
+Curve = tuple[str, Sequence[float]]
+"""A title, and a number at each column."""
+
+
+def paint(title: str, blocks: Sequence[Block], axis: str, columns: Sequence[str], curve: Curve | None = None) -> str:
     """The map as one SVG element.
 
     Args:
         title: of the whole.
         blocks: what to paint, one below the other, all on one scale.
-        columns: what each column is called.
-        prefix: of ids.
+        axis: what the columns are.
+        columns: what each of them is called.
+        curve: a line above the blocks, over the same columns.
     """
     sizes = [x for _, rows in blocks for _, row in rows for x in row if x is not None and math.isfinite(x) and x > 0]
     top = max(sizes, default=1.0)
     wide = min(22.0, max(3.0, 560.0 / max(len(columns), 1)))
-    left = _MARGIN + max(SMALL.width(_name(name)) for _, rows in blocks for name, _ in rows) + 8
-    width = max(left + wide * len(columns) + _MARGIN, 460.0, _MARGIN * 2 + TITLE.width(title))
+    left = _MARGIN + max(SMALL.width(axis), *(SMALL.width(_name(name)) for _, rows in blocks for name, _ in rows)) + 8
+    words = [TITLE.width(title), *(SMALL.width(heading) for heading, _ in blocks)]
+    width = max(left + wide * len(columns) + _MARGIN, 460.0, _MARGIN * 2 + max(words))
     pen, y = Pen(), 24.0
     pen.text(_MARGIN, y, title, "ink", TITLE)
+    if curve is not None:
+        y = _curve(pen, left, y + 24, curve, wide)
     for heading, rows in blocks:
         y += 24
         pen.text(_MARGIN, y, heading, "ink", SMALL)
@@ -43,22 +51,28 @@ def paint(title: str, blocks: Sequence[Block], columns: Sequence[str], prefix: s
             pen.text(left - 6, y + _TALL - 1.5, _name(name), "ink", SMALL, "end")
             _row(pen, left, y, row, wide, top)
             y += _TALL + _GAP
+    pen.text(left - 6, y + 8, axis, "faint", SMALL, "end")
     _ticks(pen, left, y + 8, columns, wide)
     y += 28
     _bar(pen, _MARGIN, y, top)
-    height = y + 32
-    ground = Pen()
-    ground.rectangle(0, 0, width, height, "ground")
-    return "\n".join(
-        [
-            f'<svg xmlns="http://www.w3.org/2000/svg" class="microgradrnn" width="{width:.0f}" height="{height:.0f}" '
-            f'viewBox="0 0 {width:.1f} {height:.1f}" role="img" aria-labelledby="{prefix}title">'
-            f'<title id="{prefix}title">{xml(title)}</title><style>{style()}</style>',
-            *ground.out,
-            *pen.out,
-            "</svg>\n",
-        ]
-    )
+    return element(pen, width, y + 32, title)
+
+
+def _curve(pen: Pen, left: float, y: float, curve: Curve, wide: float) -> float:
+    """A line through the middles of the columns, with its largest and its last number; gives where it ends below."""
+    name, sizes = curve
+    finite = [x for x in sizes if math.isfinite(x)]
+    low, high = (min(finite), max(finite)) if finite else (0.0, 1.0)
+    last = number(sizes[-1])
+    pen.text(_MARGIN, y, f"{name}: from {number(low)} (below) to {number(high)} (above), at last {last}", "ink", SMALL)
+    y, move, d = y + 8, "M", ""
+    for k, x in enumerate(sizes):
+        if math.isfinite(x):
+            share = (high - x) / (high - low) if high > low else 0.5
+            d += f"{move}{short(left + (k + 0.5) * wide)},{short(y + share * _CURVE)}"
+        move = "L" if math.isfinite(x) else "M"
+    pen.path(d, "minus")
+    return y + _CURVE
 
 
 def _name(name: str) -> str:

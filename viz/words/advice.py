@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from microgradrnn.diagnosis import Diagnosis, Finding, Measured
+from microgradrnn.diagnosis import Finding, Measured
 
 from ..numbers import number
 
@@ -27,11 +29,6 @@ GATED = Advice(
     "Use a gated cell, LSTM or GRU.",
     "Its state is carried on by a sum and a gate, not through a matrix and a nonlinearity at every step.",
     "Hochreiter and Schmidhuber, 1997",
-)
-FORGET = Advice(
-    "Start the bias of the gate that keeps the state at 1 or more (LSTM: forget gate; GRU: z).",
-    "The gate is then near 1 at first, so gradients last until the network has learnt what to forget.",
-    "Jozefowicz et al., 2015",
 )
 SHORTER = Advice(
     "Lead the loss nearer to the first steps: shorter sequences at first, or a loss at more of the steps.",
@@ -63,6 +60,11 @@ LEAKY = Advice(
     "A dead unit has slope 0 everywhere and gets no gradient to come back with.",
     "Maas et al., 2013",
 )
+HAND_OVER = Advice(
+    "Give the recurrent weight to the optimiser, or check that it is meant to be fixed.",
+    "Frequent cause: the optimiser was made before the module's weights were replaced by others.",
+    "this optimiser",
+)
 UNFREEZE = Advice(
     "Set requires_grad of the recurrent weight, or check that it is meant to be fixed.",
     "It gets no gradient, so what is carried over time is never learnt.",
@@ -80,43 +82,70 @@ LOOK = Advice(
 )
 
 
-def clip(found: Diagnosis) -> Advice:
-    """Clipping, with the norm that was measured."""
+def clip(grad_norm: float, at: float | None) -> Advice:
+    """Clipping, with the norms that were measured."""
+    told = (
+        f"Clip the norm of the gradient. It is {number(grad_norm)} in this pass; take as threshold its usual size over "
+        "some hundred updates (history= of a Watch measures it)."
+        if at is None
+        else f"Clip the norm of the gradient at {number(at)}, the median over the updates in the history; it is "
+        f"{number(grad_norm)} in this pass."
+    )
+    why = "One step along an exploded gradient undoes many; clipping keeps its direction and bounds its length."
+    return Advice(told, why, "Pascanu et al., 2013, section 3.2: half to ten times the average served")
+
+
+def keep(m: Measured) -> Advice:
+    """The bias of the gate that keeps the state, for as many steps as lie between loss and first step."""
+    bias = max(1.0, round(math.log(max(m.distance or 1, 1)), 1))
+    name, rows = m.weight.replace("weight_hh", "bias_hh"), f"[{m.hidden}:{2 * m.hidden}]"
+    where = f": {name}{rows} in PyTorch" if name != m.weight else f": b_h{rows}, where an LSTM or GRU is one of nn"
     return Advice(
-        f"Clip the norm of the gradient. It is {number(found.grad_norm)} in this pass; take as threshold its usual "
-        "size over some hundred updates.",
-        "One step along an exploded gradient undoes many; clipping keeps its direction and bounds its length.",
-        "Pascanu et al., 2013",
+        f"Start the bias of the gate that keeps the state (LSTM: forget gate; GRU: z) at {number(bias)}{where}.",
+        "The gate is then near 1 at first, so gradients last until the network has learnt what to forget. At least 1; "
+        f"ln T for a gradient that is to last T steps, here {m.distance}.",
+        "Jozefowicz et al., 2015; Tallec and Ollivier, 2018",
     )
 
 
-def advice(found: Diagnosis) -> list[Advice]:
-    """What to try, the most promising first, each once."""
-    layers = {m.name: m for m in found.layers}
-    tries = [one for finding in found.findings for one in _for(finding, layers.get(finding.layer), found)]
+def advice(
+    findings: Sequence[Finding], layers: Sequence[Measured], grad_norm: float, clip_at: float | None
+) -> list[Advice]:
+    """What to try against some faults, the most promising first, each once.
+
+    Args:
+        findings: the faults, that which spoils most first.
+        layers: what was measured of the layers in which they are.
+        grad_norm: the norm of the gradient.
+        clip_at: a threshold for it, measured over updates; None for none.
+    """
+    named = {m.name: m for m in layers}
+    clipping = clip(grad_norm, clip_at)
+    tries = [one for finding in findings for one in _for(finding, named.get(finding.layer), clipping)]
     return list(dict.fromkeys(tries))
 
 
-def _for(finding: Finding, m: Measured | None, found: Diagnosis) -> list[Advice]:
+def _for(finding: Finding, m: Measured | None, clipping: Advice) -> list[Advice]:
     gated = m is not None and m.kind == "gated"
     match finding.fault:
         case "vanishing":
-            if gated:
-                return [FORGET, SHORTER]
+            if m is not None and gated:
+                return [keep(m), SHORTER]
             is_flat = "saturated" in finding.causes or "dead" in finding.causes
             return [GATED, SHORTER] if is_flat else [ORTHOGONAL, GATED, SHORTER]
         case "exploding":
-            return [clip(found), SCALE_WEIGHTS if gated else ORTHOGONAL, SMALLER_RATE]
+            return [clipping, SCALE_WEIGHTS if gated else ORTHOGONAL, SMALLER_RATE]
         case "saturated":
             return [SCALE_INPUTS] if "inputs" in finding.causes else [SCALE_WEIGHTS, SMALLER_RATE]
         case "rate too large":
-            return [SMALLER_RATE, clip(found)]
+            return [SMALLER_RATE, clipping]
+        case "frozen weight":
+            return [HAND_OVER if "optimizer" in finding.causes else UNFREEZE]
         case fault:
             table = {
                 "frozen state": [SCALE_WEIGHTS],
                 "dead": [LEAKY],
                 "cut": [LONGER],
-                "frozen weight": [UNFREEZE],
                 "copied targets": [SHIFT],
                 "not finite": [LOOK, SMALLER_RATE],
             }

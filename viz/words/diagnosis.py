@@ -4,15 +4,13 @@ numbers are computed. `report` is all of it in lines of at most 80 columns.
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator, Sequence
 
 from microgradrnn.diagnosis import Diagnosis, Finding, Measured
 
 from ..numbers import number
 from .advice import advice
-
-WIDTH = 80
+from .lines import filled, percent, section, short, table, tries
 
 
 def report(found: Diagnosis) -> str:
@@ -20,26 +18,26 @@ def report(found: Diagnosis) -> str:
     parts = [
         _findings(found),
         _way_back(found),
-        _section("Measured in each layer", [line for m in found.layers for line in _layer(m, found)]),
-        _section("Measured in the whole", list(_whole(found))),
-        _section("What the numbers imply, and what not", list(_implied(found))),
-        _section("What to try, the most promising first", _tries(found)),
-        _section("Not judged", list(_not_judged(found))),
-        _section("How the numbers are computed", list(_how(found))),
+        section("Measured in each layer", [line for m in found.layers for line in _layer(m, found)]),
+        section("Measured in the whole", list(_whole(found))),
+        section("What the numbers imply, and what not", list(_implied(found))),
+        section("What to try, the most promising first", _tries(found)),
+        section("Not judged", list(_not_judged(found))),
+        section("How the numbers are computed", list(_how(found))),
     ]
     return "\n\n".join(part for part in parts if part)
 
 
-def sentence(finding: Finding, found: Diagnosis) -> str:
+def sentence(finding: Finding, layers: Sequence[Measured]) -> str:
     """A fault in one sentence."""
     numbers = finding.numbers
     where = f" in {finding.layer}" if finding.layer else ""
-    m = next((m for m in found.layers if m.name == finding.layer), None)
+    m = next((m for m in layers if m.name == finding.layer), None)
     match finding.fault:
         case "vanishing" if m is not None:
             return (
                 f"The gradient vanishes{where}: of what the loss at step {m.loss_at} sends back, "
-                f"{_percent(numbers['share'])} reaches step {m.times[0]}{_because(finding, m)}."
+                f"{percent(numbers['share'])} reaches step {m.times[0]}{_because(finding, m)}."
             )
         case "exploding" if m is not None:
             return (
@@ -49,18 +47,19 @@ def sentence(finding: Finding, found: Diagnosis) -> str:
         case "saturated":
             causes = {"inputs": ": the inputs drive them", "weight": ": the state before drives them"}
             why = causes.get(next(iter(finding.causes), ""), "")
-            return f"Tanh units are saturated{where}: {_percent(numbers['share'])} of their values{why}."
+            return f"Tanh units are saturated{where}: {percent(numbers['share'])} of their values{why}."
         case "dead":
-            return f"Relu units are dead{where}: {_percent(numbers['share'])} of them are 0 at every step."
+            return f"Relu units are dead{where}: {percent(numbers['share'])} of them are 0 at every step."
         case "cut":
             at = _steps(numbers["times"])
             return f"The chain is cut{where}: the state that is read at {at} was detached from its past."
         case "frozen weight":
-            return f"The recurrent weight is frozen{where}: {m.weight if m else ''} gets no gradient."
+            why = "was not given to the optimiser" if "optimizer" in finding.causes else "gets no gradient"
+            return f"The recurrent weight is frozen{where}: {m.weight if m else ''} {why}."
         case "frozen state" if "enter" in numbers:
             return f"The state stands still{where}: the gate on what is new is {number(numbers['enter'])} in the mean."
         case "frozen state":
-            return f"The state stands still{where}: it changes by {_percent(numbers['motion'])} of its size a step."
+            return f"The state stands still{where}: it changes by {percent(numbers['motion'])} of its size a step."
         case "rate too large":
             said = []
             if "update" in numbers:
@@ -76,8 +75,8 @@ def sentence(finding: Finding, found: Diagnosis) -> str:
 
 def _because(finding: Finding, m: Measured) -> str:
     said = {
-        "dead": lambda: f"{_percent(m.dead or 0)} of the units are dead",
-        "saturated": lambda: f"{_percent(m.saturated.get('tanh', 0))} of the tanh values are saturated",
+        "dead": lambda: f"{percent(m.dead or 0)} of the units are dead",
+        "saturated": lambda: f"{percent(m.saturated.get('tanh', 0))} of the tanh values are saturated",
         "gate": lambda: f"the gate that keeps the state is {number(m.keep or 0)} in the mean",
         "weight": lambda: f"the largest singular value of {m.weight} is {number(max(m.norms))}",
         "long": lambda: f"{m.distance} steps back at a factor of {number(m.factor or 0)} each",
@@ -89,10 +88,10 @@ def _because(finding: Finding, m: Measured) -> str:
 def _findings(found: Diagnosis) -> str:
     name = f"Diagnosis at a loss of {number(found.loss)}"
     if found.healthy:
-        return _filled(f"{name}: healthy. No measured number is beyond its limit.")
+        return filled(f"{name}: healthy. No measured number is beyond its limit.")
     count = len(found.findings)
     lines = [f"{name}: {count} fault{'s' if count > 1 else ''}"]
-    lines += [_filled(sentence(f, found), f"  {k}. ") for k, f in enumerate(found.findings, start=1)]
+    lines += [filled(sentence(f, found.layers), f"  {k}. ") for k, f in enumerate(found.findings, start=1)]
     return "\n".join(lines)
 
 
@@ -100,12 +99,12 @@ def _way_back(found: Diagnosis) -> str:
     rows = [("layer", "loss at", "first", "share left", "a step", "largest change of one step")]
     for m in found.layers:
         if m.share is None:
-            rows.append((_short(m.name), "–", str(m.times[0]), "–", "–", "no loss is read at a later step"))
+            rows.append((short(m.name), "–", str(m.times[0]), "–", "–", "no loss is read at a later step"))
             continue
         into = f"into step {m.steepest[0]}: × {number(m.steepest[1])}" if m.steepest else "–"
         factor = f"× {number(m.factor or 0)}"
-        rows.append((_short(m.name), str(m.loss_at), str(m.times[0]), _percent(m.share), factor, into))
-    return _section("The gradient on its way back to the first step", _table(rows))
+        rows.append((short(m.name), str(m.loss_at), str(m.times[0]), percent(m.share), factor, into))
+    return section("The gradient on its way back to the first step", table(rows))
 
 
 def _layer(m: Measured, found: Diagnosis) -> Iterator[str]:
@@ -113,7 +112,7 @@ def _layer(m: Measured, found: Diagnosis) -> Iterator[str]:
     if m.saturated:
         gate = found.thresholds.gate
         limits = {"tanh": f"|tanh| > {found.thresholds.tanh:g}", "gates": f"gates < {gate:g} or > {1 - gate:g}"}
-        yield "  saturated: " + ", ".join(f"{_percent(x)} ({limits[name]})" for name, x in m.saturated.items())
+        yield "  saturated: " + ", ".join(f"{percent(x)} ({limits[name]})" for name, x in m.saturated.items())
     if m.read_size:
         yield f"  before the nonlinearity: inputs {number(m.read_size[0])}, state {number(m.read_size[1])} (r.m.s.)"
     if m.norms:
@@ -128,9 +127,9 @@ def _layer(m: Measured, found: Diagnosis) -> Iterator[str]:
         yield f"  gate that keeps the state: mean {number(m.keep)}, half-life {number(m.half_life)} steps"
         yield f"  gate on what is new: mean {number(m.enter)}"
     if m.dead is not None:
-        yield f"  dead relu units: {_percent(m.dead)}"
+        yield f"  dead relu units: {percent(m.dead)}"
     if m.motion is not None:
-        yield f"  the state changes from step to step by {_percent(m.motion)} of its size"
+        yield f"  the state changes from step to step by {percent(m.motion)} of its size"
     if m.zeros:
         yield f"  the gradient is exactly 0 at {_steps(m.zeros)}"
 
@@ -143,7 +142,7 @@ def _whole(found: Diagnosis) -> Iterator[str]:
     if found.growth is not None:
         yield f"mean loss of the last quarter over the least of a quarter before: {number(found.growth)}"
     if found.copied is not None:
-        yield f"targets that equal the input of their step: {_percent(found.copied)}"
+        yield f"targets that equal the input of their step: {percent(found.copied)}"
 
 
 def _implied(found: Diagnosis) -> Iterator[str]:
@@ -184,12 +183,12 @@ def _of_jacobian(m: Measured, size: float) -> str:
 
 
 def _tries(found: Diagnosis) -> list[str]:
-    return [f"{k}. {one.what}\n   Why: {one.why} ({one.source})" for k, one in enumerate(advice(found), start=1)]
+    return tries(advice(found.findings, found.layers, found.grad_norm, found.clip_at))
 
 
 def _not_judged(found: Diagnosis) -> Iterator[str]:
     said = {
-        "optimizer": "The rate against the weights: hand in optimizer=, one of microgradrnn.optim.",
+        "optimizer": "The rate against the weights: hand in optimizer=, of PyTorch or microgradrnn.",
         "history": "Whether the loss falls: hand in history=, at least 4 losses or rows with a 'loss'.",
         "targets": "Whether targets are copies of the inputs: none of the inputs' form stand in the graph.",
         "reach": "How much reaches the first step, in layers where no loss is read at a later step.",
@@ -214,46 +213,16 @@ def _how(found: Diagnosis) -> Iterator[str]:
         "Share left: a backward pass that starts from what the loss reads at one step k alone; ‖dL_k/dh‖ at the first "
         f"step over that at step k, the norm over all units and sequences. Of up to {limits.sources} steps k; of those "
         "in the farther half the largest share counts. "
-        f"Below {_percent(limits.vanishing)} it vanishes, above × {limits.exploding:g} it explodes."
+        f"Below {percent(limits.vanishing)} it vanishes, above × {limits.exploding:g} it explodes."
     )
     yield (
         f"Jacobians: d(state)/d(state before), the whole state, of up to {limits.jacobians} steps and 4 sequences; "
         "geometric means. Half-life: ln 0.5 / ln(mean gate). "
-        f"Saturated is a fault above {_percent(limits.saturated)} of tanh values, dead above {_percent(limits.dead)}. "
+        f"Saturated is a fault above {percent(limits.saturated)} of tanh values, dead above {percent(limits.dead)}. "
         f"A rate is too large where a step is above {limits.update:g} times the weight's norm, or the mean of the last "
         f"quarter of losses above {limits.growth:g} times the least of a quarter before."
     )
     yield "All limits can be set: thresholds=Thresholds(...), from microgradrnn.diagnosis."
-
-
-def _section(title: str, lines: list[str]) -> str:
-    return "\n".join([title, *(_filled(line, "  ") for line in lines)]) if lines else ""
-
-
-def _filled(text: str, indent: str = "") -> str:
-    """Lines of at most 80 columns; what was indented stays so."""
-    lines = []
-    for k, line in enumerate(text.split("\n")):
-        body = line.lstrip()
-        first = (indent if k == 0 else " " * len(indent)) + " " * (len(line) - len(body))
-        hanging = "   " if body[:2].rstrip(".").isdigit() else "" if indent.strip() else "  "
-        rest = " " * len(first) + hanging
-        fits = len(first + body) <= WIDTH
-        lines += [first + body] if fits else textwrap.wrap(body, WIDTH, initial_indent=first, subsequent_indent=rest)
-    return "\n".join(lines)
-
-
-def _table(rows: Sequence[tuple[str, ...]]) -> list[str]:
-    widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= 22 else "…" + name[-21:]
-
-
-def _percent(share: float) -> str:
-    return f"{number(float(f'{100 * share:.3g}'))}%"
 
 
 def _steps(times: list[int]) -> str:

@@ -1,0 +1,100 @@
+"""The step that an optimiser is about to make, against the weights: of one of `microgradrnn.optim` or of PyTorch's.
+
+- `updates`: for each parameter ‖step‖ / ‖weight‖. `parameters`: the optimiser's own, and the nodes that stand for them.
+
+The step is made on copies, by the optimiser's own code: so it is right for every rule, memory and weight decay.
+"""
+
+from __future__ import annotations
+
+import copy
+import sys
+from collections.abc import Iterable
+from contextlib import nullcontext
+from typing import Any
+
+import numpy as np
+
+from microgradrnn.diagnosis.sources import Grads
+from microgradrnn.engine import Node
+from microgradrnn.interop.origins import origin
+from microgradrnn.norms import norm
+from microgradrnn.optim import Optimizer
+
+
+def parameters(optimizer: Any) -> list[Any]:
+    """The parameters that an optimiser moves: nodes, or PyTorch's tensors.
+
+    Raises:
+        TypeError: it is no optimiser of `microgradrnn.optim` or PyTorch.
+    """
+    if isinstance(optimizer, Optimizer):
+        return list(optimizer.params)
+    torch = sys.modules.get("torch")  # what is not loaded has made no optimiser
+    if torch is not None and isinstance(optimizer, torch.optim.Optimizer):
+        return [p for group in optimizer.param_groups for p in group["params"]]
+    raise TypeError(
+        f"diagnose: optimizer is one of microgradrnn.optim or torch.optim, not {type(optimizer).__name__}; of another "
+        "one hand in the losses as history instead"
+    )
+
+
+def nodes_of(optimizer: Any, leaves: Iterable[Node]) -> dict[int, Node]:
+    """For each parameter of an optimiser that stands in the graph, by its place: its leaf."""
+    known = {id(leaf if (tensor := origin(leaf)) is None else tensor): leaf for leaf in leaves}
+    return {k: known[id(p)] for k, p in enumerate(parameters(optimizer)) if id(p) in known}
+
+
+def updates(optimizer: Any, grads: Grads, held: bool = False) -> dict[str, float]:
+    """For each parameter ‖step‖ / ‖weight‖, of the step that the optimiser would make with these gradients.
+
+    Nothing is changed: a copy of the optimiser steps on copies of its parameters. A weight of zeros, as biases are at
+    the start, has no such ratio and is left out; so is one that the loss does not depend on.
+
+    Args:
+        optimizer: see `parameters`.
+        grads: of the nodes of a graph.
+        held: take the gradient that a parameter holds in its ``.grad`` instead, where it holds one: it may be clipped,
+            or summed over several batches.
+
+    Raises:
+        TypeError: see `parameters`; or the optimiser needs more than gradients to step, such as a closure.
+
+    >>> from microgradrnn import Parameter, optim
+    >>> W = Parameter([3.0, 4.0], "W")
+    >>> updates(optim.SGD([W], lr=0.1), {W: np.array([0.0, 5.0])})
+    {'W': 0.1}
+    """
+    params = parameters(optimizer)
+    nodes = nodes_of(optimizer, (node for node in grads if node.op is None))
+    torch = None if isinstance(optimizer, Optimizer) else sys.modules["torch"]
+    with nullcontext() if torch is None else torch.random.fork_rng(devices=[]):
+        twin = copy.deepcopy(optimizer)
+        twins = parameters(twin)
+        for k, p in enumerate(params):
+            own = p.grad if held else None
+            given = grads[nodes[k]] if own is None and k in nodes else own
+            if given is not None and torch is not None:
+                given = torch.as_tensor(given, dtype=p.dtype, device=p.device).clone()
+            twins[k].grad = given
+        try:
+            with np.errstate(all="ignore"):
+                twin.step()
+        except (TypeError, RuntimeError, ValueError) as error:
+            raise TypeError(
+                f"diagnose: a {type(optimizer).__name__} cannot step on gradients alone: {error}"
+            ) from error
+    found = {}
+    for k, node in nodes.items():
+        before, after = _numbers(params[k]), _numbers(twins[k])
+        size = norm(before)
+        if size > 0:
+            with np.errstate(all="ignore"):
+                found[node.label or f"parameter {k}"] = norm(after - before) / size
+    return found
+
+
+def _numbers(parameter: Any) -> Any:
+    if isinstance(parameter, Node):
+        return np.asarray(parameter._data, dtype=np.float64)
+    return parameter.detach().double().cpu().numpy()
