@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
 from types import ModuleType
+from typing import Any
 
 
 def also_called(alias: str, name: str) -> None:
@@ -34,7 +34,7 @@ def also_called(alias: str, name: str) -> None:
         sys.meta_path.insert(0, _Finder(alias, name))
 
 
-class _Finder(MetaPathFinder):
+class _Finder:
     """Finds parts that nobody had imported when the alias was made."""
 
     def __init__(self, alias: str, name: str) -> None:
@@ -48,12 +48,13 @@ class _Finder(MetaPathFinder):
         own = find_spec(self.name + fullname.removeprefix(self.alias))
         if own is None:
             return None
-        spec = ModuleSpec(fullname, _Loader(own.name), origin=own.origin)
+        loader: Any = _Loader(own.name)  # no subclass: importlib.abc takes long to import
+        spec = ModuleSpec(fullname, loader, origin=own.origin)
         spec.submodule_search_locations = own.submodule_search_locations
         return spec
 
 
-class _Loader(Loader):
+class _Loader:
     """Gives a module that is loaded by its own name."""
 
     def __init__(self, name: str) -> None:

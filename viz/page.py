@@ -10,7 +10,6 @@ import itertools
 import json
 from collections.abc import Iterable, Sequence
 from html import escape
-from importlib import resources
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -167,7 +166,7 @@ def _html(film: Animation, quiz: bool, live: Live | None, why: str) -> str:
 
 
 def _asset(name: str) -> str:
-    return resources.files(__package__).joinpath("assets", name).read_text(encoding="utf-8")
+    return Path(__file__).with_name("assets").joinpath(name).read_text(encoding="utf-8")
 
 
 def _short(source: str) -> str:

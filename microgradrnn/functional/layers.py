@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from microgradrnn.functional.joining import concat, pad
 from microgradrnn.ops import ARRAY, INDEX
 from microgradrnn.wording import UNSET, one_axis
 
-Seed = int | np.random.Generator | None
+Seed: TypeAlias = "int | np.random.Generator | None"  # as text: numpy.random is imported by who needs it
 
 
 def linear(x: Any, weight: Any, bias: Any = None) -> Any:

@@ -1,13 +1,15 @@
 """Where weights start."""
 
+from __future__ import annotations
+
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+from microgradrnn.functional.layers import Seed as Seed
 from microgradrnn.nn.module import Parameter
 
-Seed = int | np.random.Generator | None
+if TYPE_CHECKING:
+    import numpy as np
 
 
 def uniform(rng: np.random.Generator, fan: int, shape: tuple[int, ...], label: str, dtype: Any) -> Parameter:

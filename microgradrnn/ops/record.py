@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from microgradrnn.arrays import add_rows
+
 Function = Callable[..., Any]
 
 
@@ -131,7 +133,7 @@ class Scattered:
         if not any(isinstance(part, np.ndarray) and part.dtype.kind != "b" for part in self.key):
             grad[self.key] += self.values  # slices, numbers and masks name no entry twice
         elif len(self.key) == 1 and self.key[0].size >= _MANY:
-            _add_rows(grad, self.key[0], self.values)
+            add_rows(grad, self.key[0], self.values)
         else:
             np.add.at(grad, self.key, self.values)
 
@@ -144,15 +146,6 @@ class Scattered:
 
 _MANY = 32
 """From so many rows on sorting them takes less than `numpy.add.at` does."""
-
-
-def _add_rows(grad: NDArray[Any], rows: NDArray[Any], values: NDArray[Any]) -> None:
-    """Add each of the values to its row of grad. Those of one row are added up first, side by side once sorted."""
-    rows = rows.reshape(-1) % len(grad)  # -1 and the last row are one
-    order = np.argsort(rows, kind="stable")  # each row's values in the order of reading, whatever is read in between
-    rows = rows[order]
-    starts = np.flatnonzero(np.diff(rows, prepend=-1))
-    grad[rows[starts]] += np.add.reduceat(values.reshape(-1, *grad.shape[1:])[order], starts)
 
 
 ONE = ((2, 3),)

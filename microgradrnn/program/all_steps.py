@@ -100,9 +100,11 @@ class AllSteps:
         return self.xp.matmul(*args) if right.ndim == 2 and left.ndim <= 2 else None
 
     def stack_times(self, stack: Expression, right: Expression, shape: Any, hint: str) -> Any:
-        """A stack of matrices times one matrix: one product of all their rows, or no more than some rows of it."""
+        """A stack of matrices times one matrix, or no more than some rows of that; "flatten" makes it one product."""
         if "lookup" in self.rewrites and _are_rows_of_the_identity(stack) and stack.dtype == right.dtype:
             return self.xp.index(right, stack.args[1])
+        if "flatten" not in self.rewrites:
+            return self.xp.matmul(stack, right)
         found = self.xp.matmul(self.below(stack), right)
         if "buffers" in self.rewrites and size_in_bytes(found) > CACHED:
             found = self.xp.make("product", found.args, {}, found.shape, found.dtype)

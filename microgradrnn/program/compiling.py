@@ -17,7 +17,8 @@ from microgradrnn.program.derive import Derivation
 from microgradrnn.program.expressions import Expression
 from microgradrnn.program.fixing import fix_numbers, fix_rows, fix_untied, least_sizes, reasons
 from microgradrnn.program.frozen import frozen
-from microgradrnn.program.functions import HELPERS, written_function
+from microgradrnn.program.functions import written_function
+from microgradrnn.program.helpers import HELPERS, helper_lines
 from microgradrnn.program.javascript import JavaScript, compile_javascript
 from microgradrnn.program.labels import not_rolled
 from microgradrnn.program.leaves import Leaves
@@ -195,7 +196,7 @@ class _Compiling:
         arguments = [x.name for x in (*self.leaves.inputs, *self.leaves.weights)] + list(writer.constants)
         lines = [*(["import math", ""] if "erf" in writer.helpers else []), "import numpy as np", "", ""]
         for helper in sorted(writer.helpers):
-            lines += HELPERS[helper]
+            lines += helper_lines(helper)
         for op, name in self.xp.functions.items():
             lines += written_function(op, name, self.rewrites)
         return [*lines, f"def forward_backward({', '.join(arguments)}):"]

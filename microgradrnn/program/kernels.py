@@ -8,66 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
+from pathlib import Path
 from typing import Any
 
 from microgradrnn.errors import CannotFollow, reading
 from microgradrnn.ops import Op, downstream_of
+from microgradrnn.precedence import ATOM, EQUAL, JAVASCRIPT, OR, SIGN, bracketed, sides
 from microgradrnn.program.symbols import Symbol, Symbols, as_number
-
-# How tightly an operator of JavaScript holds together. Unlike Python's, | ^ & hold less tightly than comparisons.
-CHOICE, OR, XOR, AND, EQUAL, ORDER, SUM, PRODUCT, SIGN, ATOM = range(10)
-
-INFIX = {
-    **{"|": OR, "^": XOR, "&": AND, "==": EQUAL, "!=": EQUAL},
-    **dict.fromkeys(("<", ">", "<=", ">="), ORDER),
-    **{"+": SUM, "-": SUM, "*": PRODUCT, "/": PRODUCT},
-}
-
-CALLS = {
-    **{
-        "//": "floorDivide",
-        "floor_divide": "floorDivide",
-        "%": "remainder",
-        "remainder": "remainder",
-        "mod": "remainder",
-    },
-    **{"**": "power", "power": "power", "float_power": "power", "pow": "power", "float": "Number"},
-    **dict.fromkeys(("erf", "maximum", "minimum", "rint", "sign")),
-    **dict.fromkeys(("abs", "exp", "expm1", "log", "log1p", "log2", "log10", "sqrt", "cbrt", "floor", "ceil"), "Math."),
-    **dict.fromkeys(("trunc", "sin", "cos", "tan", "sinh", "cosh", "tanh", "hypot"), "Math."),
-    **{"fabs": "Math.abs", "absolute": "Math.abs"},
-    **{f"arc{name}": f"Math.a{name}" for name in ("sin", "cos", "tan", "tan2", "sinh", "cosh", "tanh")},
-    **{f"a{name}": f"Math.a{name}" for name in ("sin", "cos", "tan", "tan2", "sinh", "cosh", "tanh")},
-}
-"""What a function of the namespace ``xp``, or an operator of Python's, is called in JavaScript; None: as in Python."""
-
-PATTERNS: Mapping[str, tuple[str, int]] = {
-    "divide": ("{} / {}", PRODUCT),
-    "true_divide": ("{} / {}", PRODUCT),
-    "add": ("{} + {}", SUM),
-    "subtract": ("{} - {}", SUM),
-    "multiply": ("{} * {}", PRODUCT),
-    "negative": ("-{}", SIGN),
-    "positive": ("+{}", SIGN),
-    "square": ("Math.pow({}, 2)", ATOM),
-    "reciprocal": ("1 / {}", PRODUCT),
-    "exp2": ("Math.pow(2, {})", ATOM),
-    "fmod": ("{} % {}", PRODUCT),
-    "isnan": ("Number(Number.isNaN({}))", ATOM),
-    "isfinite": ("Number(Number.isFinite({}))", ATOM),
-    "isinf": ("Number(Math.abs({}) === Infinity)", ATOM),
-    "greater": ("Number({} > {})", ATOM),
-    "greater_equal": ("Number({} >= {})", ATOM),
-    "less": ("Number({} < {})", ATOM),
-    "less_equal": ("Number({} <= {})", ATOM),
-    "equal": ("Number({} == {})", ATOM),
-    "not_equal": ("Number({} != {})", ATOM),
-    "logical_and": ("Number({} != 0 & {} != 0)", ATOM),
-    "logical_or": ("Number({} != 0 | {} != 0)", ATOM),
-    "logical_not": ("Number({} == 0)", ATOM),
-}
-"""Functions of ``xp`` that are more than a call, and how tightly what is written holds together."""
+from microgradrnn.program.table import Form, function
 
 _LONGEST = 60
 """How many operations a line holds."""
@@ -171,26 +119,23 @@ class _Lines:
         return [line]
 
     def _composed(self, symbol: Symbol) -> tuple[str, int]:
-        fn, args = symbol.fn, symbol.args
-        if fn in INFIX:
-            level = INFIX[fn]
-            return f"{_within(args[0], level)} {fn} {_within(args[1], level + 1)}", level
-        if fn == "where":
-            return f"{_condition(args[0])} ? {_within(args[1], OR)} : {_within(args[2], OR)}", CHOICE
-        if fn in PATTERNS:
-            pattern, level = PATTERNS[fn]
-            return pattern.format(*(_within(x, SIGN if level < ATOM else SUM) for x in args)), level
-        if fn not in CALLS:
+        args, written = symbol.args, function(symbol.fn).javascript
+        if not written:
             raise CannotFollow(
-                f"compile: op {self.op.name!r} cannot be written in JavaScript: it uses xp.{fn}, for which there is no "
-                "JavaScript here; write it with other functions of xp"
+                f"compile: op {self.op.name!r} cannot be written in JavaScript: it uses xp.{symbol.fn}, for which "
+                "there is no JavaScript here; write it with other functions of xp"
             )
-        found = CALLS[fn] or fn
-        if found == "Math.":
-            found += fn
-        elif found in _helpers():
-            self.helpers.add(found)
-        return f"{found}({', '.join(_text(x)[0] for x in args)})", ATOM
+        if isinstance(written, Form):
+            texts = [_within(x, written.least) for x in args]
+            if symbol.fn == "where":
+                texts[0] = _condition(args[0])
+            return written.text.format(*texts), written.level
+        if written in JAVASCRIPT:
+            left, right = map(_within, args, sides(written, JAVASCRIPT))
+            return f"{left} {written} {right}", JAVASCRIPT[written]
+        if written in _helpers():
+            self.helpers.add(written)
+        return f"{written}({', '.join(_text(x)[0] for x in args)})", ATOM
 
 
 def _condition(x: Any) -> str:
@@ -208,13 +153,12 @@ def _text(x: Any) -> tuple[str, int]:
 
 
 def _within(x: Any, level: int) -> str:
-    text, own = _text(x)
-    return text if own > level or own == level != SIGN else f"({text})"
+    return bracketed(*_text(x), level)
 
 
 def asset(name: str) -> str:
     """A file of JavaScript beside this one."""
-    return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
+    return Path(__file__).with_name(name).read_text(encoding="utf-8")
 
 
 @cache

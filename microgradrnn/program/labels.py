@@ -41,8 +41,9 @@ def says(node: Node) -> str:
     verb = re.match(r"[A-Za-z ]*", node.op.rule)
     does = f"{identifier(node.op.name)} {verb[0] if verb else ''}".strip()
     read = [identifier(base(x)) for x in node.inputs if base(x)]
-    sign = _SIGNS.get(node.op.name)
-    known = identifier(base(node)) or (f" {sign} ".join(read) if sign and len(read) == len(node.inputs) else "")
+    sign = "" if node.op.any_number or len(read) < len(node.inputs) else node.op.operator
+    written = f" {sign} ".join(read) if len(read) > 1 else f"{sign}{read[0]}" if sign else ""
+    known = identifier(base(node)) or (written if sign else "")
     return f"{known}: {does}" if known else does
 
 
@@ -63,5 +64,4 @@ def gradient_name(node: Node) -> str:
     return f"d{base(node)}" if base(node) else f"d{_WORDS.get(node.op.name, node.op.name)}~"
 
 
-_SIGNS = {"add": "+", "sub": "-", "mul": "*", "div": "/", "matmul": "@"}
 _WORDS = {"add": "sum", "add_n": "sum", "sub": "difference", "mul": "product", "matmul": "product", "index": "part"}

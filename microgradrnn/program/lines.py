@@ -8,23 +8,21 @@ Nothing here recurses, and no line nests deeply: a chain of 100,000 nodes is 100
 
 from __future__ import annotations
 
+import inspect
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from microgradrnn.program import float_helpers
+from microgradrnn.precedence import ATOM, LEVELS, PRODUCT, SIGN, bracketed, sides
 from microgradrnn.program.names import Names
-from microgradrnn.program.symbols import ATOM, CHOICE, COMPARE, LEVELS, POWER, PRODUCT, SIGN, Symbol
+from microgradrnn.program.symbols import Symbol
+from microgradrnn.program.table import Form, function
 
 SIZE = 60
 """How many operations a line holds: Python's compiler recurses into them, and people read them."""
 WIDTH = 116
 """How long a line is before it is indented."""
-
-
-FROM_MATH = ("tanh", "erf")
-"""Functions of Python's `math` that raise for no number."""
 
 
 class SymbolWriter:
@@ -35,13 +33,13 @@ class SymbolWriter:
 
     Attributes:
         lines: what has been written, not indented.
-        functions: the functions that the lines call, by NumPy's names.
+        helpers: the functions of ours that the lines call.
     """
 
     def __init__(self, names: Names) -> None:
         self.names = names
         self.lines: list[str] = []
-        self.functions: set[str] = set()
+        self.helpers: set[Callable[..., Any]] = set()
         self._parts = 0
 
     def write(self, symbols: Sequence[Symbol]) -> None:
@@ -68,19 +66,16 @@ class SymbolWriter:
             return _infix(fn, *args)
         if fn == "number":
             return text_of(args[0])
-        if fn == "negative":
-            return f"-{_within(args[0], SIGN)}", SIGN
-        if fn == "where":
-            condition, x, y = (_within(arg, COMPARE) for arg in args)
-            return f"{x} if {condition} else {y}", CHOICE
         if fn == "op":
             return f"{args[0]}({_listed(args[1:])})", ATOM
-        if fn in ("abs", "float"):
-            return f"{fn}({_listed(args)})", ATOM
-        self.functions.add(fn)
-        if fn in FROM_MATH:
-            return f"math.{fn}({_listed(args)})", ATOM
-        return f"{fn}({_listed(args)})" if fn in float_helpers.__all__ else f"float(np.{fn}({_listed(args)}))", ATOM
+        called = function(fn).python
+        if isinstance(called, Form):
+            return called.text.format(*(_within(x, called.least) for x in args)), called.level
+        if called is None:
+            return f"float(np.{fn}({_listed(args)}))", ATOM
+        if inspect.isfunction(called):
+            self.helpers.add(called)
+        return f"{'math.' if called.__module__ == 'math' else ''}{called.__name__}({_listed(args)})", ATOM
 
 
 def count_uses(symbols: Sequence[Symbol], roots: Sequence[Any]) -> None:
@@ -139,12 +134,10 @@ def _has_name(x: Any) -> bool:
 
 
 def _infix(sign: str, x: Any, y: Any) -> tuple[str, int]:
-    level = LEVELS[sign]
-    strict = level in (COMPARE, POWER)  # neither goes on to its left as the others do
-    left, right = _within(x, level + strict), _within(y, level + 1)
+    left, right = map(_within, (x, y), sides(sign))
     if sign == "+" and _is_negative(y):
-        return f"{left} - {right[1:]}", level
-    return f"{left} {sign} {right}", level
+        return f"{left} - {right[1:]}", LEVELS[sign]
+    return f"{left} {sign} {right}", LEVELS[sign]
 
 
 def _is_negative(x: Any) -> bool:
@@ -155,8 +148,7 @@ def _is_negative(x: Any) -> bool:
 
 
 def _within(x: Any, level: int) -> str:
-    text, own = text_of(x)
-    return text if own >= level else f"({text})"
+    return bracketed(*text_of(x), level)
 
 
 def _listed(args: Sequence[Any]) -> str:

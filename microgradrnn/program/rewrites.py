@@ -4,8 +4,9 @@
 rounding, and each can be switched off:
 
 - together: what does not wait for the step before is computed for all steps at once, before or after the loop. What
-  is left in a loop is what hands on to itself, such as h_t from h_(t-1). A stack of matrices times one matrix is one
-  product of all their rows.
+  is left in a loop is what hands on to itself, such as h_t from h_(t-1).
+- flatten: a stack of matrices times one matrix is one product of all their rows, which NumPy computes faster. It merges
+  the axis of steps with that of sequences, so a program whose sequences lie on several devices does without it.
 - lookup: one-hot rows times a matrix are rows of the matrix, ``W[tokens]``. (Of a matrix that holds inf or nan the
   product is nan in every row.)
 - gather: a weight's gradient is one matrix product after the loop in place of a sum of one a step.
@@ -32,7 +33,7 @@ from microgradrnn.program.expressions import OPERATORS, Carry, Expression, Loop,
 from microgradrnn.program.groups import Group, cycles, reaches, unturned
 from microgradrnn.program.namespace import Expressions
 
-REWRITES = ("together", "lookup", "gather", "buffers", "in_place", "dot", "tanh")
+REWRITES = ("together", "flatten", "lookup", "gather", "buffers", "in_place", "dot", "tanh")
 _CHEAP = ("add", "subtract", "multiply", "negative")
 
 
@@ -148,7 +149,7 @@ class Rewriter(AllSteps):
         if x.fn == "matmul" and all(isinstance(arg, Expression) and arg.ndim == 2 for arg in x.args):
             left, right = x.args
             if left.fn == "transpose" and self.stepped(left) and self.stepped(right):
-                return self.below(self.every(left.args[0], loop)).T @ self.below(self.every(right, loop))
+                return self._summed_products(self.every(left.args[0], loop), self.every(right, loop))
             if not self.stepped(left):
                 return self.once(left) @ self._total(right, loop)
             if not self.stepped(right):
@@ -162,6 +163,14 @@ class Rewriter(AllSteps):
         if x.fn == "reshape":
             return self.xp.reshape(self._total(x.args[0], loop), x.shape)
         return None
+
+    def _summed_products(self, left: Expression, right: Expression) -> Any:
+        """The sum over all steps of left.T @ right, where both have a matrix for each step."""
+        if "flatten" in self.rewrites:
+            return self.below(left).T @ self.below(right)
+        shape = (left.shape[-1], right.shape[-1])
+        dtype = np.result_type(left.dtype, right.dtype)
+        return self.xp.make("tensordot", (left, right), {"axes": 2}, shape, dtype)
 
     # ---- For every step at once -------------------------------------------------------------------------------------
 

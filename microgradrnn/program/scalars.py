@@ -23,7 +23,7 @@ from microgradrnn.errors import reading
 from microgradrnn.ops import Op, downstream_of
 from microgradrnn.program import float_helpers
 from microgradrnn.program.frozen import frozen
-from microgradrnn.program.lines import FROM_MATH, SymbolWriter, count_uses, statement, text_of
+from microgradrnn.program.lines import SymbolWriter, count_uses, statement, text_of
 from microgradrnn.program.names import Names
 from microgradrnn.program.program import Program, Sizes
 from microgradrnn.program.symbols import Symbol, Symbols, as_number
@@ -241,15 +241,15 @@ class _Compiling:
 
     def _source(self, body: Sequence[str]) -> str:
         """The file: imports, the functions that are called, and the one that is it all for."""
-        called = [name for name in float_helpers.__all__ if name in self.writer.functions]
-        functions = [inspect.getsource(getattr(float_helpers, name)).strip() for name in called] + self.defined
+        helpers = sorted(self.writer.helpers, key=lambda helper: helper.__name__)
+        functions = [*(inspect.getsource(helper).strip() for helper in helpers), *self.defined]
         names = ", ".join([*(argument.name for argument in self.arguments), *self.parameters])
         head = statement("def forward_backward(", names, "):")
         functions.append("\n".join([*head, *(line and f"    {line}" for line in body)]))
         start = [_TITLE]
         if any("math." in function for function in functions):
             start += ["", "import math"]
-        if self.writer.functions - {*float_helpers.__all__, *FROM_MATH}:
+        if any("float(np." in function for function in functions):
             start += ["", "import numpy as np"]
         return "\n\n\n".join(["\n".join(start), *functions]) + "\n"
 
@@ -272,7 +272,7 @@ class _Compiling:
         count_uses(xp.made, [found])
         writer = SymbolWriter(names)
         writer.write(xp.made)
-        self.writer.functions |= writer.functions
+        self.writer.helpers |= writer.helpers
         name = self.names.new(op.name)
         head = f"def {name}({', '.join(text_of(x)[0] for x in arguments)}):"
         self.defined.append("\n    ".join([head, *writer.lines, f"return {text_of(found)[0]}"]))

@@ -38,36 +38,37 @@ class Wanted:
     Attributes:
         of: the expression of the derivation.
         inside: the expression as a step computes it.
-        saved: whether its values of all steps are kept, one below the other.
-        total: what stands outside the loop for its sum over all steps; None where it is not added up.
     """
 
     of: Expression
     inside: Expression
-    saved: bool
-    total: Expression | None
 
 
 @dataclass(frozen=True, eq=False)
 class Scan:
-    """A loop of ``length`` steps, forward or in reverse."""
+    """A loop of ``length`` steps, forward or in reverse.
+
+    Attributes:
+        handed: what its steps hand on.
+        wanted: what they compute for others, in the order of the derivation.
+        saved: of what is wanted, what is kept of all steps, one below the other, and what stands for that outside.
+        totals: of what is wanted, what is added up over the steps, and what stands for the sum outside.
+    """
 
     length: Any
     reverse: bool
     handed: tuple[Handed, ...]
     wanted: tuple[Wanted, ...]
+    saved: Mapping[Expression, Expression]
+    totals: Mapping[Expression, Expression]
 
     def initials(self) -> list[Expression]:
         """The expressions that the first step reads as what was handed on."""
         return [handed.initial for handed in self.handed if isinstance(handed.initial, Expression)]
 
     def inside(self) -> list[Expression]:
-        """What a step computes for others, in the order of the derivation."""
+        """What a step computes for others."""
         return [wanted.inside for wanted in self.wanted]
-
-    def saves(self, of: Expression) -> bool:
-        """Whether the values of all steps are kept of an expression of the derivation."""
-        return any(wanted.saved and wanted.of is of for wanted in self.wanted)
 
     def computed(self) -> set[Expression]:
         """All that a step computes."""
@@ -102,5 +103,7 @@ def _scan(group: Group, rewriter: Rewriter) -> Scan:
             Handed(carry, initial, rewriter.inside(carry.update, group), group.finals.get(carry))
             for carry, initial in initials
         ),
-        tuple(Wanted(x, inside, x in group.saved, group.totals.get(x)) for x, inside in wanted),
+        tuple(Wanted(x, inside) for x, inside in wanted),
+        dict(group.saved),
+        dict(group.totals),
     )

@@ -13,12 +13,11 @@ from typing import Any
 import numpy as np
 
 from microgradrnn import floats
+from microgradrnn.precedence import AND, ATOM, LEVELS
+from microgradrnn.program.table import Form, function
 
-CHOICE, COMPARE, OR, XOR, AND, SUM, PRODUCT, SIGN, POWER, ATOM = range(10)
-"""How tightly an expression holds together: one that holds less tightly than its place asks for gets brackets."""
-
-LEVELS = {"+": SUM, "-": SUM, "*": PRODUCT, "/": PRODUCT, "//": PRODUCT, "%": PRODUCT, "**": POWER}
-LEVELS |= {"&": AND, "^": XOR, "|": OR} | dict.fromkeys(("<", ">", "<=", ">=", "==", "!="), COMPARE)
+_GIVEN = ("argument", "number")
+"""What no function computes."""
 
 
 class Symbol:
@@ -89,12 +88,12 @@ class Symbol:
     @property
     def dtype(self) -> np.dtype[Any]:
         """Booleans are what comparisons give."""
-        return np.dtype(bool if COMPARE <= LEVELS.get(self.fn, ATOM) <= AND else float)
+        return np.dtype(bool if LEVELS.get(self.fn, ATOM) <= AND else float)
 
     @property
     def is_call(self) -> bool:
         """Whether it takes a function to compute it."""
-        return self.fn.isidentifier() and self.fn not in ("negative", "where", "argument", "number")
+        return not (self.fn in LEVELS or self.fn in _GIVEN or isinstance(function(self.fn).python, Form))
 
 
 class Symbols:
@@ -180,6 +179,8 @@ class Symbols:
     def __getattr__(self, name: str) -> Callable[..., Any]:
         """Any other function that floats has."""
         getattr(floats, name)  # it raises an error of its own where there is none
+        if function(name).is_comparison:  # a number here, as floats says
+            return lambda *args: self._call("float", self._call(function(name).operator, *args))
         return lambda *args: self._call(name, *args)
 
     def _call(self, name: str, *args: Any) -> Any:
@@ -204,6 +205,4 @@ def _known_float(x: Any) -> bool:
 def _is_float(fn: str, args: Sequence[Any]) -> bool:
     if fn in LEVELS:
         return LEVELS[fn] > AND and (fn == "/" or any(map(_known_float, args)))
-    if fn in ("where", "maximum", "minimum"):
-        return all(map(_known_float, args[-2:]))
-    return fn not in ("negative", "abs") or _known_float(args[0])
+    return not function(fn).keeps_type or all(map(_known_float, args[-2:]))

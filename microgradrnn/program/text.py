@@ -52,12 +52,15 @@ class Text:
         names: the names that are taken.
 
     Attributes:
+        module: what the functions of arrays are called from.
         named: the name of each expression that has a line of its own.
         buffer: what a loop writes to, for each expression that is wanted of all its steps.
         carried: the variables that loops hand on.
         constants: arrays that are handed in, by name.
         helpers: the functions that the program has to define.
     """
+
+    module = "np"
 
     def __init__(self, scans: Mapping[Group, Scan], names: Names) -> None:
         self.scans, self.names = scans, names
@@ -86,7 +89,7 @@ class Text:
             return f"{sign}{self.within(x.args[0], SIGN)}", SIGN
         if x.fn in REDUCTIONS:
             return self._reduction(x), ATOM
-        return f"np.{x.fn}({', '.join(self.text(arg)[0] for arg in x.args)})", ATOM
+        return f"{self.module}.{x.fn}({', '.join(self.text(arg)[0] for arg in x.args)})", ATOM
 
     def within(self, x: Any, level: int) -> str:
         """The text for a place that asks for a level, in brackets where this one is lower."""
@@ -182,8 +185,8 @@ class Text:
     def _broadcast_to(self, x: Expression) -> str:
         text, shape = self.text(x.args[0])[0], shape_of(x.params["shape"])
         if x.args[0].ndim == 0 and x.dtype != np.float64:  # a number of Python would make it float64
-            return f"np.full({shape}, {text}{dtype_of(x.dtype)})"
-        return f"np.broadcast_to({text}, {shape})"
+            return f"{self.module}.full({shape}, {text}{dtype_of(x.dtype)})"
+        return f"{self.module}.broadcast_to({text}, {shape})"
 
     def _concatenate(self, x: Expression) -> str:
         return self.concatenated(x)
@@ -192,11 +195,11 @@ class Text:
         """Arrays joined, perhaps into another."""
         parts = ", ".join(self.text(arg)[0] for arg in x.args)
         axis = x.params["axis"]
-        return f"np.concatenate([{parts}], axis={axis if axis != x.ndim - 1 else -1}{out})"
+        return f"{self.module}.concatenate([{parts}], axis={axis if axis != x.ndim - 1 else -1}{out})"
 
     def _stack(self, x: Expression) -> str:
         axis = f", axis={x.params['axis']}" if x.params["axis"] else ""
-        return f"np.stack([{', '.join(self.text(arg)[0] for arg in x.args)}]{axis})"
+        return f"{self.module}.stack([{', '.join(self.text(arg)[0] for arg in x.args)}]{axis})"
 
     def _pick(self, x: Expression) -> str:
         self.helpers.add("pick")
@@ -209,6 +212,11 @@ class Text:
         if x not in self.keeps:
             self.keeps[x] = self.kept.new(word(x))
         return f'product("{self.keeps[x]}", {left}, {right})'
+
+    def _tensordot(self, x: Expression) -> str:
+        left, right = (self.text(arg)[0] for arg in x.args)
+        axes = list(range(x.params["axes"]))
+        return f"{self.module}.tensordot({left}, {right}, axes=({axes}, {axes}))"
 
     def _dot(self, x: Expression) -> str:
         return f"{self.within(x.args[0], ATOM)}.dot({self.text(x.args[1])[0]})"
@@ -241,8 +249,8 @@ class Text:
         if not shape:
             return number(value)[0]
         if value in (0, 1):
-            return f"np.{'ones' if value else 'zeros'}({shape_of(shape)}{dtype_of(x.dtype)})"
-        return f"np.full({shape_of(shape)}, {number(value)[0]}{dtype_of(x.dtype)})"
+            return f"{self.module}.{'ones' if value else 'zeros'}({shape_of(shape)}{dtype_of(x.dtype)})"
+        return f"{self.module}.full({shape_of(shape)}, {number(value)[0]}{dtype_of(x.dtype)})"
 
     def _typed(self, x: Expression) -> str:
         return f"{type_of(x.dtype)}({number(x.args[0])[0]})"
@@ -253,14 +261,14 @@ class Text:
             text, level = number(array.item())
             return text if level == ATOM else f"({text})"
         if array.size == 0:
-            return f"np.zeros({shape_of(array.shape)}{dtype_of(array.dtype)})"
+            return f"{self.module}.zeros({shape_of(array.shape)}{dtype_of(array.dtype)})"
         if array.ndim == 1 and array.dtype.kind in "iu" and np.array_equal(array, np.arange(len(array))):
-            return f"np.arange({len(array)})"
+            return f"{self.module}.arange({len(array)})"
         if len(array) > 1 and is_identity(x):
-            return f"np.eye({len(array)}{dtype_of(array.dtype)})"
+            return f"{self.module}.eye({len(array)}{dtype_of(array.dtype)})"
         literal = f"{array.tolist()}" if array.size <= LITERAL and np.isfinite(array).all() else ""
         if literal and len(literal) <= LITERAL_WIDTH:
-            return f"np.array({literal}{dtype_of(array.dtype) if array.dtype != int else ''})"
+            return f"{self.module}.array({literal}{dtype_of(array.dtype) if array.dtype != int else ''})"
         name = self.named[x] = self.names.new(x.name or "constant")
         self.constants[name] = array
         return name

@@ -104,12 +104,11 @@ class Writer(Statements):
         for handed in scan.handed:
             self._before(group, handed, first)
         for wanted in scan.wanted:
-            if wanted.saved and wanted.of not in first:
+            if wanted.of in scan.saved and wanted.of not in first:
                 self._make_buffer(group, wanted.of, length)
-        for wanted in scan.wanted:
-            if wanted.total is not None:
-                self.named[wanted.total] = self._name(wanted.total)
-                self.line(f"{self.named[wanted.total]} = {zeros(wanted.total.shape, wanted.total.dtype)}")
+        for after in scan.totals.values():
+            self.named[after] = self._name(after)
+            self.line(f"{self.named[after]} = {zeros(after.shape, after.dtype)}")
         self.line(f"for t in {f'reversed(range({length}))' if scan.reverse else f'range({length})'}:")
         self.indent += 1
         self._steps(group, scan)
@@ -119,10 +118,9 @@ class Writer(Statements):
             if handed.final is not None:
                 self.named[handed.final] = self._at_end(group, handed.carry)
         if not self.buffers:
-            for wanted in scan.wanted:
-                if wanted.saved:
-                    name = self.buffer[group, wanted.of]
-                    self.line(f"{name} = np.stack({name})")
+            for x in scan.saved:
+                name = self.buffer[group, x]
+                self.line(f"{name} = np.stack({name})")
 
     def _forget(self, group: Group) -> None:
         """What a loop's last step has left in variables is no other loop's; rows of arrays are."""
@@ -133,7 +131,7 @@ class Writer(Statements):
     def _before(self, group: Group, handed: Handed, first: set[Expression]) -> None:
         """What the first step finds: in the row before its own, or in a variable."""
         scan, carry, initial = self.scans[group], handed.carry, self.text(handed.initial)[0]
-        if scan.saves(carry.update) and carry.update not in first:
+        if carry.update in scan.saved and carry.update not in first:
             first.add(carry.update)
             name = self._make_buffer(group, carry.update, str(scan.length + 1))
             self.line(f"{name}[{-1 if scan.reverse else 0}] = {initial}")
@@ -167,14 +165,15 @@ class Writer(Statements):
         self._hand_on(scan.handed)
 
     def _step_line(self, group: Group, x: Expression, wanted: Wanted | None) -> None:
-        if wanted is not None and wanted.saved:
+        if wanted is not None and wanted.of in self.scans[group].saved:
             self._save(group, x, wanted.of)
         elif self._has_line(x) or self._is_deep(x):
             self._assign(x)
-        if wanted is not None and wanted.total is not None:
+        after = self.scans[group].totals.get(wanted.of) if wanted is not None else None
+        if after is not None:
             if x.fn == "scattered" and x not in self.named:
                 self._assign(x)
-            self.line(f"{self.named[wanted.total]} += {self._fitting(x)}", x.why or wanted.total.why)
+            self.line(f"{self.named[after]} += {self._fitting(x)}", x.why or after.why)
 
     def _save(self, group: Group, x: Expression, original: Expression) -> None:
         """Write x into its row of the array that has a row for each step."""

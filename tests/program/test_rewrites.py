@@ -83,6 +83,15 @@ def test_together_leaves_in_the_forward_loop_only_the_product_with_the_state(nam
 
 
 @every_network
+def test_flattened_all_steps_products_are_one_product_of_matrices(name):
+    (stacks, flat), _ = programs(name, ("together", "gather"), ("together", "gather", "flatten"))
+    assert "np.tensordot(" in stacks.source
+    assert ".reshape(" not in stacks.source.split("def forward_backward")[1]
+    assert "np.tensordot(" not in flat.source
+    assert ".reshape(-1, 4).T @ " in flat.source
+
+
+@every_network
 def test_buffers_take_the_place_of_lists_that_are_stacked(name):
     (plain, buffered), _ = programs(name, (), ("buffers",))
     assert "np.stack(" in plain.source
@@ -94,8 +103,8 @@ def test_buffers_take_the_place_of_lists_that_are_stacked(name):
 @pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
 def test_lookup_takes_the_place_of_the_product_with_one_hot_rows(cell):
     (product, lookup), arrays = programs(f"{cell}: language model", ("together",), ("together", "lookup"))
-    assert " @ W_xh)" in product.source
-    assert " @ W_xh)" not in lookup.source
+    assert " @ W_xh " in product.source
+    assert " @ W_xh " not in lookup.source
     assert "W_xh[tokens]" in lookup.source
     (value, grads), (again, same) = product(*arrays), lookup(*arrays)
     close(again, value)
@@ -159,5 +168,7 @@ def test_a_gradient_of_data_that_is_asked_for_is_there():
 
 def test_an_unknown_rewrite_is_named_beside_those_that_there_are():
     W = Parameter(np.ones(2), "W")
-    with pytest.raises(ValueError, match=r"together, lookup, gather, buffers, in_place, dot, tanh, not \['fast'\]"):
+    with pytest.raises(
+        ValueError, match=r"together, flatten, lookup, gather, buffers, in_place, dot, tanh, not \['fast'\]"
+    ):
         compile_graph(W.sum(), rewrites=("gather", "fast"))

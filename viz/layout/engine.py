@@ -14,13 +14,15 @@ import json
 import os
 import queue
 import signal
-import subprocess
 import sys
 import threading
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import worker
+
+if TYPE_CHECKING:
+    import subprocess
 
 WORKER = Path(worker.__file__)
 START = 60.0
@@ -104,6 +106,8 @@ class _Worker:
         return self.process
 
     def _started(self) -> subprocess.Popen[str]:
+        import subprocess
+
         return subprocess.Popen(
             [sys.executable, "-P", str(WORKER)],  # -P: its folder's modules are not to hide those of Python
             stdin=subprocess.PIPE,

@@ -5,7 +5,6 @@ process can be started, `viz.layout.engine` takes `from_pip` and `answer` alone.
 """
 
 import json
-import shutil
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +12,9 @@ from typing import Any
 
 def engine() -> Callable[[str], str]:
     """The system's ``dot`` where there is one, else the Graphviz that comes with pip: DOT -> the "plain" format."""
-    if shutil.which("dot"):
+    from shutil import which
+
+    if which("dot"):
         import graphviz
 
         return lambda dot: bytes(graphviz.pipe("dot", "plain", dot.encode(), quiet=True)).decode()

@@ -3,8 +3,6 @@
 import struct
 import zlib
 
-import resvg_py
-
 from . import fonts, typeset
 
 _FILES = (fonts.SANS, fonts.BOLD, fonts.MONO, fonts.MONO_BOLD, *typeset.FILES.values())
@@ -27,6 +25,8 @@ def on_paper(svg: str) -> bytes:
 
 
 def _rendered(svg: str, zoom: int, density: int) -> bytes:
+    import resvg_py
+
     files = [str(fonts.path(name)) for name in dict.fromkeys(_FILES)]
     made = resvg_py.svg_to_bytes(svg_string=svg, zoom=zoom, dpi=density, font_files=files, font_family="DejaVu Sans")
     return bytes(made)

@@ -7,12 +7,13 @@ after, and what it writes is read again: only presentation MathML passes.
 from __future__ import annotations
 
 import re
-import xml.etree.ElementTree as ET
 from functools import lru_cache
-
-from latex2mathml.converter import convert
+from typing import TYPE_CHECKING
 
 from .escape import xml
+
+if TYPE_CHECKING:
+    import xml.etree.ElementTree as ET
 
 MOST, LONGEST = 40, 40
 """So many names stand in an equation, and so many characters of each."""
@@ -64,8 +65,12 @@ def _name(found: re.Match[str]) -> str:
 @lru_cache(maxsize=4096)
 def _typeset(latex: str) -> str:
     """The inside of the MathML element. Time steps that are alike differ in names only, and are typeset once."""
+    from xml.etree.ElementTree import fromstring
+
+    from latex2mathml.converter import convert
+
     try:
-        root = ET.fromstring(convert(latex))
+        root = fromstring(convert(latex))
     except Exception:  # whatever goes wrong in there: the page has the same as text
         return ""
     elements = list(root.iter())

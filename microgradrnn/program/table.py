@@ -1,0 +1,163 @@
+"""What programs know of each function: one row a function, in which every stage looks up what it needs.
+
+- `Function`: a row. `function`: that of a name, or of an operator of Python's. NumPy's other functions are all alike.
+- `Memory`: what array a function's result lies in.
+- `Form`: how a dialect writes something that is more than a call.
+"""
+
+from __future__ import annotations
+
+import enum
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, NamedTuple
+
+from microgradrnn.precedence import ATOM, CHOICE, COMPARE, LEVELS, OR, POWER, PRODUCT, SIGN, SUM
+from microgradrnn.program import float_helpers
+
+
+class Memory(enum.Enum):
+    """What array a result lies in."""
+
+    ENTRYWISE = "a new one, or that of an operand whose entries nobody reads any more"
+    NEW = "a new one, which an entrywise function may write into next"
+    OTHER = "a new one, which is left as it is"
+    KEPT = "one that is kept from call to call"
+    VIEW = "that of what it reads"
+    NAME = "one that has a name already: no line is needed for it"
+
+
+class Form(NamedTuple):
+    """A text with a place for each argument, how tightly it holds together, and how tightly its arguments have to."""
+
+    text: str
+    level: int = ATOM
+    least: int = SUM
+
+
+@dataclass(frozen=True)
+class Function:
+    """A function of arrays or floats.
+
+    Attributes:
+        name: NumPy's, or a word of this package.
+        operator: Python's, if it is written with one: between two arguments, or before a single one.
+        memory: what array its result lies in.
+        word: what a result is called that has no name.
+        cheap: whether it costs less to compute again than to keep.
+        keeps_type: whether integers of Python stay integers.
+        python: what computes it of floats: a function of `math` or of ours, a builtin, or a `Form`. None: NumPy's.
+        javascript: what computes it there: a function of ``Math`` or of ``helpers.js``, an operator, or a `Form`; empty
+            where nothing does.
+    """
+
+    name: str
+    operator: str = ""
+    memory: Memory = Memory.ENTRYWISE
+    word: str = ""
+    cheap: bool = False
+    keeps_type: bool = False
+    python: Callable[..., Any] | Form | None = None
+    javascript: str | Form = ""
+
+    @property
+    def is_comparison(self) -> bool:
+        """Whether its result is a condition."""
+        return LEVELS.get(self.operator) == COMPARE
+
+
+_INVERTED = ("sin", "cos", "tan", "tan2", "sinh", "cosh", "tanh")
+_OPERATORS = (
+    Function("add", "+", word="total", cheap=True, javascript="+"),
+    Function("subtract", "-", word="difference", cheap=True, javascript="-"),
+    Function("multiply", "*", word="product", cheap=True, javascript="*"),
+    Function("divide", "/", word="quotient", python=float_helpers.divide, javascript="/"),
+    Function("power", "**", Memory.NEW, python=float_helpers.power, javascript="power"),
+    Function("matmul", "@", Memory.NEW, word="product"),
+    Function("floor_divide", "//", javascript="floorDivide"),
+    Function("remainder", "%", javascript="remainder"),
+    Function(
+        "negative",
+        "-",
+        word="minus",
+        cheap=True,
+        keeps_type=True,
+        python=Form("-{}", SIGN, SIGN),
+        javascript=Form("-{}", SIGN, POWER),
+    ),
+    Function("invert", "~"),
+    Function("greater", ">", javascript=">"),
+    Function("less", "<", javascript="<"),
+    Function("greater_equal", ">=", javascript=">="),
+    Function("less_equal", "<=", javascript="<="),
+    Function("equal", "==", javascript="=="),
+    Function("not_equal", "!=", javascript="!="),
+    Function("bitwise_and", "&", javascript="&"),
+    Function("bitwise_or", "|", javascript="|"),
+)
+_ENTRYWISE = (
+    Function("abs", keeps_type=True, python=abs, javascript="Math.abs"),
+    Function("absolute", javascript="Math.abs"),
+    Function("fabs", javascript="Math.abs"),
+    Function("float", python=float, javascript="Number"),
+    Function("positive", javascript=Form("+{}", SIGN, POWER)),
+    Function("exp", python=float_helpers.exp, javascript="Math.exp"),
+    Function("expm1", python=float_helpers.expm1, javascript="Math.expm1"),
+    Function("exp2", javascript=Form("Math.pow(2, {})")),
+    Function("log", python=float_helpers.log, javascript="Math.log"),
+    Function("log1p", python=float_helpers.log1p, javascript="Math.log1p"),
+    Function("log2", javascript="Math.log2"),
+    Function("log10", javascript="Math.log10"),
+    Function("sqrt", python=float_helpers.sqrt, javascript="Math.sqrt"),
+    Function("cbrt", javascript="Math.cbrt"),
+    Function("square", javascript=Form("Math.pow({}, 2)")),
+    Function("reciprocal", javascript=Form("1 / {}", PRODUCT, POWER)),
+    Function("float_power", javascript="power"),
+    Function("pow", javascript="power"),
+    Function("hypot", javascript="Math.hypot"),
+    Function("erf", memory=Memory.NEW, python=math.erf, javascript="erf"),
+    Function("true_divide", javascript="/"),
+    Function("mod", javascript="remainder"),
+    Function("fmod", javascript="%"),
+    Function("sin", python=float_helpers.sin, javascript="Math.sin"),
+    Function("cos", python=float_helpers.cos, javascript="Math.cos"),
+    Function("tan", javascript="Math.tan"),
+    Function("sinh", javascript="Math.sinh"),
+    Function("cosh", javascript="Math.cosh"),
+    Function("tanh", python=math.tanh, javascript="Math.tanh"),
+    *(Function(f"{arc}{name}", javascript=f"Math.a{name}") for arc in ("arc", "a") for name in _INVERTED),
+    Function("sign", python=float_helpers.sign, javascript="sign"),
+    Function("maximum", keeps_type=True, python=float_helpers.maximum, javascript="maximum"),
+    Function("minimum", keeps_type=True, python=float_helpers.minimum, javascript="minimum"),
+    Function("floor", javascript="Math.floor"),
+    Function("ceil", javascript="Math.ceil"),
+    Function("trunc", javascript="Math.trunc"),
+    Function("rint", javascript="rint"),
+    Function("isnan", javascript=Form("Number(Number.isNaN({}))")),
+    Function("isfinite", word="finite", javascript=Form("Number(Number.isFinite({}))")),
+    Function("isinf", javascript=Form("Number(Math.abs({}) === Infinity)")),
+    Function("logical_and", javascript=Form("Number({} != 0 & {} != 0)")),
+    Function("logical_or", javascript=Form("Number({} != 0 | {} != 0)")),
+    Function("logical_not", javascript=Form("Number({} == 0)")),
+    Function(
+        "where",
+        memory=Memory.NEW,
+        keeps_type=True,
+        python=Form("{1} if {0} else {2}", CHOICE, COMPARE),
+        javascript=Form("{} ? {} : {}", CHOICE, OR),
+    ),
+)
+FUNCTIONS = {each.name: each for each in (*_OPERATORS, *_ENTRYWISE)}
+_BY_OPERATOR = {each.operator: each for each in reversed(_OPERATORS)}  # a minus between two comes before a sign
+
+
+@cache
+def function(name: str) -> Function:
+    """The row of a function, or of an operator between two arguments.
+
+    >>> function("tanh").javascript, function("-").name
+    ('Math.tanh', 'subtract')
+    """
+    return FUNCTIONS.get(name) or _BY_OPERATOR.get(name) or Function(name)
