@@ -36,7 +36,7 @@ def on_every_process(count, what):
 
     def run(index):
         try:
-            found[index] = what(Threads(index, count, barrier, table))
+            found[index] = what(Threads(index, count, count, barrier, table))
         except ValueError as error:
             found[index] = error
 

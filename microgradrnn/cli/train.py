@@ -198,9 +198,9 @@ def _longer(trainer: Trainer) -> str:
 
 def _described(trainer: Trainer, text: Path) -> str:
     settings, count = trainer.settings, sum(p.size for p in trainer.model.parameters())
-    steps, batch = trainer.inputs.shape
+    steps, batch = len(trainer.inputs), trainer.corpus.learnt.batch
     by = f", on JAX{' with ' * bool(settings.mesh)}{settings.mesh}" if settings.engine == "jax" else ""
-    held_out = f", {len(trainer.held_out):,} held out" if len(trainer.held_out) else ""
+    held_out = f", {trainer.corpus.held_out_size:,} held out" if trainer.corpus.held_out else ""
     return (
         f"{text}: {steps * batch:,} characters to learn in {batch} {'stream' if batch == 1 else 'streams'}{held_out}; "
         f"{len(trainer.vocabulary)} different\n"
@@ -211,7 +211,7 @@ def _described(trainer: Trainer, text: Path) -> str:
 
 def _follow(run: Run, trainer: Trainer, save_every: int, asked: list[int]) -> None:
     """Train, with a bar on a terminal and a line an epoch, until finished or asked to stop."""
-    size, place = trainer.inputs.size, trainer.position
+    size, place = trainer.corpus.learnt.size, trainer.position
     done = place.epoch * size + place.epoch_characters
     with tqdm(
         total=trainer.settings.epochs * size,

@@ -141,7 +141,7 @@ def _streams(read: Read, start: int, stop: int, count: int, chunk: int, hosts: H
     pairs = stop - start - 1
     count = max(1, min(count, pairs // chunk))
     length = pairs // count
-    columns = _share(count, hosts) if count % hosts.count == 0 else slice(0, count)
+    columns = _share(count, hosts) if count % hosts.shards == 0 else slice(0, count)
     tokens = read(start + columns.start * length, start + columns.stop * length + 1)
     rows = columns.stop - columns.start
     inputs, targets = (part.reshape(rows, length).T.copy() for part in (tokens[:-1], tokens[1:]))

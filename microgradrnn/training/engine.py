@@ -18,7 +18,8 @@ from microgradrnn.nn.unrolled import detach
 from microgradrnn.optim import Optimizer, clip_grad_norm_, clip_grad_value_
 from microgradrnn.program import compiled
 from microgradrnn.text import Tokens
-from microgradrnn.training.evaluation import evaluate
+from microgradrnn.training.corpus import Streams
+from microgradrnn.training.evaluation import mean_loss
 from microgradrnn.training.settings import Settings
 
 Parts = list[NDArray[Any]]
@@ -66,8 +67,8 @@ class Engine(Protocol):
     def set_state(self, parts: Sequence[Any]) -> None:
         """Start the next chunk from these; from zeros, where there are none."""
 
-    def evaluate(self, tokens: Tokens) -> float:
-        """The loss on a text; see `microgradrnn.training.evaluate`."""
+    def evaluate(self, text: Streams) -> float:
+        """The mean loss on a text, nats a character; see `microgradrnn.training.evaluate`."""
 
 
 class NumPyEngine:
@@ -120,9 +121,9 @@ class NumPyEngine:
         """See `Engine`."""
         self._carried = as_nodes(parts) if len(parts) else None
 
-    def evaluate(self, tokens: Tokens) -> float:
+    def evaluate(self, text: Streams) -> float:
         """See `Engine`."""
-        return evaluate(self._model, tokens, self._settings.batch_size)
+        return mean_loss(self._model, text.inputs, text.targets)
 
 
 def as_nodes(parts: Sequence[Any]) -> Any:

@@ -12,6 +12,8 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from microgradrnn.training.mesh import axes_of
+
 HEARTBEAT = 10
 """Seconds without a sign of life after which a process counts as lost, and all others end."""
 
@@ -25,10 +27,12 @@ class Hosts:
     Attributes:
         index: of this process, from 0.
         count: of all of them.
+        shards: into how many parts the batch is divided, a multiple of their count.
     """
 
     index: int = 0
     count: int = 1
+    shards: int = 1
 
     def gather(self, array: NDArray[Any]) -> list[NDArray[Any]]:
         """What each process has handed in, in order: all call this, with arrays of one shape and type."""
@@ -78,7 +82,7 @@ class Hosts:
             raise ValueError(f"{name} differs from process to process: {each}")
 
 
-def connected(coordinator: str | None, index: int | None, count: int | None, start_timeout: int) -> Hosts:
+def connected(coordinator: str | None, index: int | None, count: int | None, start_timeout: int, mesh: str) -> Hosts:
     """Wait for the other processes of a training; what is not told is what JAX finds in SLURM, Open MPI or Kubernetes.
 
     Args:
@@ -86,6 +90,7 @@ def connected(coordinator: str | None, index: int | None, count: int | None, sta
         index: of this process.
         count: of all of them.
         start_timeout: seconds to wait for the others.
+        mesh: see `microgradrnn.training.Settings`.
 
     Raises:
         ImportError: JAX is not installed.
@@ -103,4 +108,9 @@ def connected(coordinator: str | None, index: int | None, count: int | None, sta
         )
     except (RuntimeError, ValueError) as error:
         raise ValueError(f"the processes of this training have not found one another: {error}") from error
-    return Hosts(jax.process_index(), jax.process_count())
+    shards = axes_of(mesh).get("data", jax.device_count())
+    if shards % jax.process_count():
+        raise ValueError(
+            f"the mesh {mesh!r} divides the batch into {shards} parts, over {jax.process_count()} processes"
+        )
+    return Hosts(jax.process_index(), jax.process_count(), shards)

@@ -9,15 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from microgradrnn.engine import Tensor, constant
 from microgradrnn.nn import RNNLM
 from microgradrnn.optim import Optimizer
 from microgradrnn.program import compile as compile_program
-from microgradrnn.text import Tokens, streams
+from microgradrnn.text import Tokens
+from microgradrnn.training.corpus import Streams
 from microgradrnn.training.engine import Outcome, Parts, as_nodes
 from microgradrnn.training.evaluation import CHUNK
 from microgradrnn.training.mesh import Placement
@@ -35,20 +38,23 @@ class JAXEngine:
     Args:
         settings: what is trained, and how.
         model, optimizer: those of the trainer.
-        rng: draws the masks of dropout, as the model itself does when it is recorded.
+        rng: draws the masks of dropout, as the model itself does when it is recorded; on every process the same.
+        learnt: the streams to learn from.
 
     Raises:
         ImportError: JAX is not installed.
+        ValueError: the devices cannot share the batch as the settings say.
     """
 
-    def __init__(self, settings: Settings, model: RNNLM, optimizer: Optimizer, rng: np.random.Generator) -> None:
+    def __init__(
+        self, settings: Settings, model: RNNLM, optimizer: Optimizer, rng: np.random.Generator, learnt: Streams
+    ) -> None:
         self._jax = _jax()
-        self._placement: Placement | None = None  # known with the batch
-        self._settings, self._model, self._optimizer, self._rng = settings, model, optimizer, rng
+        self._place = Placement(self._jax, settings.mesh, learnt)
+        self._settings, self._model, self._optimizer, self._rng, self._learnt = settings, model, optimizer, rng, learnt
         self._functions: dict[tuple[str, int, int], Any] = {}
         self._carried: Parts = []  # as the host knows it
         self._device: _OnDevice | None = None  # what has gone beyond that
-        self._stay: list[Any] = []  # the shardings of what stays on the devices
         self._asked: list[tuple[Any, Any, Any]] = []
 
     def _precise(self) -> AbstractContextManager[Any]:
@@ -73,17 +79,14 @@ class JAXEngine:
 
     def _call(self, tokens: Tokens, targets: Tokens, lr: float) -> tuple[Any, _OnDevice, Sequence[Any]]:
         """The function of an update, what stays on the devices, and what else the function takes."""
-        device = self._device or self._sent(tokens.shape[1])
+        device = self._device or self._sent()
         corrections = [self._optimizer.corrections(counts) for counts in device.counts]
-        read = (tokens, targets, self._masks(len(tokens), tokens.shape[1]))
-        read = self._jax.device_put(read, self._placed(tokens.shape[1]).steps())
-        return self._function("update", *tokens.shape), device, (*read, lr, corrections)
-
-    def _placed(self, batch: int) -> Placement:
-        """Where which array lives, of a training on so many streams."""
-        if self._placement is None:
-            self._placement = Placement(self._jax, self._settings.mesh, batch)
-        return self._placement
+        tokens, targets, *masks = self._place.put_streams(self._learnt, [tokens, targets, *self._masks(len(tokens))])
+        return (
+            self._function("update", len(tokens), self._learnt.batch),
+            device,
+            (tokens, targets, tuple(masks), lr, corrections),
+        )
 
     def outcomes(self, wait: bool) -> Iterator[Outcome]:
         """See `Engine`."""
@@ -96,7 +99,7 @@ class JAXEngine:
         """See `Engine`. The device's copies are given up, so what is then changed here is learnt on from."""
         if self._device is None:
             return
-        weights, memories, state, _ = self._jax.device_get(self._device.held)
+        weights, memories, state, _ = self._jax.tree.map(self._place.get, self._device.held)
         for p, array in zip(self._model.parameters(), weights, strict=True):
             p.data = array
         for p, counts, memory in zip(self._optimizer.params, self._device.counts, memories, strict=True):
@@ -118,23 +121,21 @@ class JAXEngine:
         self.settle()
         self._carried = [np.asarray(part) for part in parts]
 
-    def evaluate(self, tokens: Tokens) -> float:
+    def evaluate(self, text: Streams) -> float:
         """See `Engine`."""
         self.settle()
-        (inputs, targets), total = streams(tokens, self._settings.batch_size, CHUNK), 0.0
-        steps, batch = inputs.shape
         with self._precise():
-            weights, state = tuple(p.data for p in self._model.parameters()), self._zeros(batch)
-            losses = []
-            for start in range(0, steps, CHUNK):
-                read, wanted = inputs[start : start + CHUNK], targets[start : start + CHUNK]
-                loss, state = self._function("evaluate", *read.shape)(weights, state, read, wanted)
+            weights = tuple(self._place.put(p.data, self._place.weight(p.data)) for p in self._model.parameters())
+            state, losses = tuple(self._place.put_state(text, self._zeros(text.batch))), []
+            for start in range(0, len(text.inputs), CHUNK):
+                read = [part[start : start + CHUNK] for part in (text.inputs, text.targets)]
+                function = self._function("evaluate", len(read[0]), text.batch)
+                loss, state = function(weights, state, *self._place.put_streams(text, read))
                 losses.append(loss)
-            total = sum(float(loss) for loss in self._jax.device_get(losses))
-        return total / inputs.size
+            return sum(float(loss) for loss in self._jax.device_get(losses)) / text.size
 
-    def _sent(self, batch: int) -> _OnDevice:
-        """What the device starts from: the weights, the optimiser's memory, the carried state."""
+    def _sent(self) -> _OnDevice:
+        """What the devices start from: the weights, the optimiser's memory, the carried state."""
         weights = tuple(np.array(p.data) for p in self._model.parameters())
         counts, memories = [], []
         for p in self._model.parameters():
@@ -142,43 +143,43 @@ class JAXEngine:
             counts.append({slot: held[slot] for slot in held if slot == "k"})
             slots = [slot for slot in self._optimizer.slots() if slot != "k"]
             memories.append({slot: np.array(held.get(slot, np.zeros_like(p.data))) for slot in slots})
-        state = tuple(layer for part in self._carried for layer in part) or self._zeros(batch)
-        on_device: list[Any] = [weights, tuple(memories), state, np.bool_(True)]
-        self._stay = self._shardings(on_device)
-        return _OnDevice(self._jax.device_put(on_device, self._stay), counts)
+        place = self._place
+        on_devices = self._jax.tree.map(lambda array: place.put(array, place.weight(array)), (weights, tuple(memories)))
+        state = [layer for part in self._carried for layer in part] or self._zeros(self._learnt.batch)
+        state = tuple(place.put_state(self._learnt, state))
+        return _OnDevice([*on_devices, state, place.put(np.bool_(True), place.everywhere())], counts)
 
-    def _shardings(self, held: Sequence[Any]) -> list[Any]:
-        """The sharding of each array that stays on the devices."""
-        weights, memories, state, _ = held
-        place = self._placed(state[0].shape[0])
-        by_weight, everywhere = self._jax.tree.map(place.weight, (weights, memories)), place.everywhere()
-        return [*by_weight, tuple(place.state() for _ in state), everywhere]
-
-    def _zeros(self, batch: int) -> Arrays:
+    def _zeros(self, batch: int) -> list[NDArray[Any]]:
         shape, count = (batch, self._settings.hidden), self._settings.layers * len(self._model.rnn.letters)
-        return tuple(np.zeros(shape, self._settings.dtype) for _ in range(count))
+        return [np.zeros(shape, self._settings.dtype) for _ in range(count)]
 
-    def _masks(self, steps: int, batch: int) -> Arrays:
+    def _masks(self, steps: int) -> list[NDArray[Any]]:
         """Dropout's masks, (steps, N, hidden) for each layer but the first, drawn in the model's order."""
         layers, p = self._settings.layers - 1, self._settings.dropout
         if not layers or not p:
-            return ()
-        kept = self._rng.random((steps, layers, batch, self._settings.hidden)) >= p
-        return tuple((kept[:, k] / (1 - p)).astype(self._settings.dtype) for k in range(layers))
+            return []
+        kept = self._rng.random((steps, layers, self._learnt.batch, self._settings.hidden)) >= p
+        own = (kept[:, :, self._learnt.columns] / (1 - p)).astype(self._settings.dtype)
+        return [own[:, k] for k in range(layers)]
 
     def _function(self, name: str, steps: int, batch: int) -> Any:
         """The compiled function of an update or of an evaluation of so many steps."""
         key = (name, steps, batch)
         if key not in self._functions:
             pure = _loss_and_gradient(self._settings, self._model, steps, batch, training=name == "update")
-            if name == "update":
-                stay, seen = self._stay, self._placed(batch).everywhere()
-                update = _update(self._jax, self._settings, self._optimizer, pure)
-                made = self._jax.jit(update, donate_argnums=(0, 1, 2), out_shardings=(*stay, seen, seen, seen))
-            else:
-                made = self._jax.jit(lambda weights, state, *read: _without_gradient(pure, weights, state, *read))
+            made = self._update(pure) if name == "update" else self._jax.jit(partial(_without_gradient, pure))
             self._functions[key] = made
         return self._functions[key]
+
+    def _update(self, pure: Any) -> Any:
+        place, jax = self._place, self._jax
+        weights = tuple(place.weight(p.data) for p in self._model.parameters())
+        slots = [slot for slot in self._optimizer.slots() if slot != "k"]
+        memories = tuple(dict.fromkeys(slots, sharding) for sharding in weights)
+        states = (place.state(),) * len(self._zeros(1))
+        stays, seen = (weights, memories, states), (place.everywhere(),) * 4
+        update = _update(jax, self._settings, self._optimizer, pure)
+        return jax.jit(update, donate_argnums=(0, 1, 2), out_shardings=(*stays, *seen))
 
 
 class _OnDevice:

@@ -6,9 +6,14 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from microgradrnn.training.corpus import Streams  # which reads settings, and these read a mesh
 
 AXES = ("data", "model")
 
@@ -42,22 +47,22 @@ class Placement:
     Args:
         jax: the module.
         told: see `axes_of`.
-        batch: how many streams are read side by side.
+        learnt: the streams that are read side by side, of which this process has some.
 
     Raises:
         ValueError: there are other devices than the mesh has, or the batch cannot be divided over them.
     """
 
-    def __init__(self, jax: Any, told: str, batch: int) -> None:
+    def __init__(self, jax: Any, told: str, learnt: Streams) -> None:
         devices = jax.devices()
         sizes = axes_of(told) or {"data": len(devices), "model": 1}
         count = sizes["data"] * sizes["model"]
         if count > len(devices) or (count != len(devices) and jax.process_count() > 1):
             raise ValueError(f"the mesh {told!r} has {count} devices, and there are {len(devices)}")
-        if batch % sizes["data"]:
+        if learnt.batch % sizes["data"]:
             raise ValueError(
-                f"{batch} streams of text cannot be divided over {sizes['data']} devices: use a batch size that is a "
-                f"multiple of {sizes['data']} (a short text has fewer streams), or --mesh data=N with another N"
+                f"{learnt.batch} streams of text cannot be divided over {sizes['data']} devices: use a batch size that "
+                f"is a multiple of {sizes['data']} (a short text has fewer streams), or --mesh data=N with another N"
             )
         self._jax, self._sizes = jax, sizes
         shape = (sizes["data"], sizes["model"])
@@ -81,6 +86,32 @@ class Placement:
         """A carried state, (N, hidden)."""
         return self._sharding("data", None)
 
-    def steps(self) -> Any:
-        """What is read a step at a time: tokens and targets, (steps, N), and masks, (steps, N, hidden)."""
-        return self._sharding(None, "data")
+    def shares(self, text: Streams) -> bool:
+        """Whether the devices share these streams; else each reads them all."""
+        return text.batch % self._sizes["data"] == 0
+
+    def put_streams(self, text: Streams, arrays: Sequence[Any]) -> list[Any]:
+        """Tokens, targets or masks of this process's streams, (steps, N, ...), on the devices that read them."""
+        return self._put(text, arrays, (None, "data"))
+
+    def put_state(self, text: Streams, arrays: Sequence[Any]) -> list[Any]:
+        """Carried states of all streams, (N, hidden), each row on the device that reads its stream."""
+        return self._put(text, [array[text.columns] for array in arrays], ("data", None))
+
+    def _put(self, text: Streams, arrays: Sequence[Any], axes: Sequence[Any]) -> list[Any]:
+        if not self.shares(text):
+            return [self.put(array, self.everywhere()) for array in arrays]
+        sharding = self._sharding(*axes)
+        return [self._jax.make_array_from_process_local_data(sharding, array) for array in arrays]
+
+    def put(self, array: Any, sharding: Any) -> Any:
+        """An array that every process has, on the devices."""
+        return self._jax.device_put(array, sharding)
+
+    def get(self, array: Any) -> NDArray[Any]:
+        """An array as a whole, on every process: all ask for it."""
+        if array.is_fully_addressable or array.is_fully_replicated:
+            return np.asarray(array)
+        from jax.experimental import multihost_utils
+
+        return np.asarray(multihost_utils.process_allgather(array, tiled=True))

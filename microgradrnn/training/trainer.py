@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import time
 from collections import deque
@@ -21,9 +20,11 @@ from microgradrnn.engine import ancestors
 from microgradrnn.errors import describe
 from microgradrnn.nn import RNNLM
 from microgradrnn.optim import Optimizer
-from microgradrnn.text import Tokens, Vocabulary, split, streams
+from microgradrnn.text import Tokens
 from microgradrnn.training.checkpoint import Checkpoint, CheckpointError, Position
+from microgradrnn.training.corpus import Corpus, of_text
 from microgradrnn.training.engine import Engine, NumPyEngine, Outcome, as_nodes
+from microgradrnn.training.hosts import Hosts
 from microgradrnn.training.settings import Settings
 
 
@@ -36,10 +37,12 @@ class Trainer:
 
     Args:
         settings: what to train, and how.
-        text: what to learn from; at least two characters.
+        text: what to learn from, at least two characters; or a corpus, of which several processes have a part each.
+        hosts: those processes.
 
     Attributes:
-        model, optimizer, vocabulary: as they stand.
+        model, optimizer: as they stand.
+        corpus, vocabulary, text_digest: the text as this process has it, and of the whole its characters and hash.
         position: how far it has come.
         history: a row for each epoch that has been finished.
         improved: whether the last step ended an epoch with the lowest loss yet on what is held out.
@@ -54,18 +57,16 @@ class Trainer:
     (18, True, 3)
     """
 
-    def __init__(self, settings: Settings, text: str) -> None:
-        if len(text) < 2:
-            raise ValueError(f"Trainer: a text has at least 2 characters, one to predict the other, not {len(text)}")
-        self.settings, self.vocabulary = settings, Vocabulary.of(text)
-        self.text_digest = hashlib.sha256(text.encode()).hexdigest()
-        tokens, self.held_out = split(self.vocabulary.encode(text), settings.validation)
-        self.inputs, self.targets = streams(tokens, settings.batch_size, settings.seq_length)
+    def __init__(self, settings: Settings, text: str | Corpus, hosts: Hosts | None = None) -> None:
+        self.settings, self.hosts = settings, hosts or Hosts()
+        self.corpus = of_text(text, settings) if isinstance(text, str) else text
+        self.vocabulary, self.text_digest = self.corpus.vocabulary, self.corpus.digest
+        self.inputs, self.targets = self.corpus.learnt.inputs, self.corpus.learnt.targets
         self.chunks = math.ceil(len(self.inputs) / settings.seq_length)
         self.rng = np.random.default_rng(settings.seed)
         self._model = settings.model(len(self.vocabulary), self.rng)
         self._optimizer = settings.optimizer_of(self._model)
-        self._engine = _engine(settings, self._model, self._optimizer, self.rng)
+        self._engine = _engine(self, self._model, self._optimizer)
         steps = settings.seq_length if settings.reduction == "sum" else 1
         self.position = Position(smooth_loss=steps * math.log(len(self.vocabulary)))  # of a model that knows nothing
         self.history: list[dict[str, Any]] = []
@@ -86,12 +87,13 @@ class Trainer:
         return self._optimizer
 
     @classmethod
-    def resumed(cls, checkpoint: Checkpoint, text: str, **changed: Any) -> Trainer:
+    def resumed(cls, checkpoint: Checkpoint, text: str | Corpus, hosts: Hosts | None = None, **changed: Any) -> Trainer:
         """The training as it stood at a checkpoint: it goes on bit for bit as if it had never stopped.
 
         Args:
             checkpoint: from `Trainer.checkpoint`, or a file.
             text: the same as before.
+            hosts: see the class.
             changed: settings to go on with, of `microgradrnn.training.settings.FREE_TO_CHANGE`.
 
         Raises:
@@ -100,7 +102,7 @@ class Trainer:
         """
         if changed.get("engine") == "numpy":
             changed = {"mesh": "", **changed}  # the mesh of the engine before
-        trainer = cls(replace(checkpoint.settings, **changed), text)
+        trainer = cls(replace(checkpoint.settings, **changed), text, hosts)
         if trainer.text_digest != checkpoint.text_digest:
             raise ValueError("the text is not the one that this training began with")
         if trainer.vocabulary != checkpoint.vocabulary:
@@ -174,7 +176,8 @@ class Trainer:
         place = self.position
         tokens, targets = self._chunk(place.chunk)
         random = self.rng.bit_generator.state
-        self._pending.append(_Pending(place.step, place.epoch, place.chunk, tokens.size, random))
+        characters = len(tokens) * self.corpus.learnt.batch
+        self._pending.append(_Pending(place.step, place.epoch, place.chunk, characters, random))
         with np.errstate(over="ignore", invalid="ignore"):  # `Diverged` says more
             self._engine.update(tokens, targets, self.settings.lr_at(place.epoch), self._call_back)
         place.chunk, place.step = place.chunk + 1, place.step + 1
@@ -207,8 +210,8 @@ class Trainer:
         """Judge by what is held out, write a row of history, and go to the front of the text."""
         place, settings = self.position, self.settings
         loss = None
-        if len(self.held_out):
-            loss = self._engine.evaluate(self.held_out)
+        if self.corpus.held_out is not None:
+            loss = self._engine.evaluate(self.corpus.held_out)
             if not np.isfinite(loss):
                 raise Diverged(f"after epoch {place.epoch + 1} the loss on what is held out is {loss}")
             self.improved = place.best_loss is None or loss < place.best_loss
@@ -270,7 +273,7 @@ class Trainer:
         letters = self._model.rnn.letters
         if self.position.chunk == 0 and not arrays:
             return []
-        shape = (self.settings.layers, self.inputs.shape[1], self.settings.hidden)
+        shape = (self.settings.layers, self.corpus.learnt.batch, self.settings.hidden)
         right = {str(k): (shape, self.settings.dtype) for k in range(len(letters))}
         if {name: (array.shape, array.dtype.name) for name, array in arrays.items()} != right:
             raise ValueError(f"there are {len(letters)} carried states of {self.settings.dtype} and shape {shape}")
@@ -287,9 +290,9 @@ class _Pending(NamedTuple):
     random: Any
 
 
-def _engine(settings: Settings, model: RNNLM, optimizer: Optimizer, rng: np.random.Generator) -> Engine:
-    if settings.engine == "jax":
+def _engine(trainer: Trainer, model: RNNLM, optimizer: Optimizer) -> Engine:
+    if trainer.settings.engine == "jax":
         from microgradrnn.training.jax_engine import JAXEngine  # JAX is loaded where it is asked for
 
-        return JAXEngine(settings, model, optimizer, rng)
-    return NumPyEngine(settings, model, optimizer)
+        return JAXEngine(trainer.settings, model, optimizer, trainer.rng, trainer.corpus.learnt)
+    return NumPyEngine(trainer.settings, model, optimizer)
