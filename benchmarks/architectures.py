@@ -76,6 +76,24 @@ def dense_rnn_dense(T: int) -> Any:
     return sequence_loss(nn.DenseRNNDense(FEATURES, 2, HIDDEN, CLASSES, seed=0).unroll(_inputs(T)), _targets(T), "sum")
 
 
+def projected_first(T: int) -> Any:
+    """A network as PyTorch computes one: all inputs times W_xh at once, and all states stacked at the end."""
+    rng = np.random.default_rng(0)
+
+    def weight(name: str, *shape: int) -> Parameter:
+        return Parameter(rng.normal(size=shape), name)
+
+    x = Tensor(_inputs(T), "x", requires_grad=False)
+    projected = x @ weight("W_xh", FEATURES, HIDDEN) + weight("b_h", HIDDEN)
+    h, W_hh, states = Tensor(np.zeros((1, HIDDEN)), "h_0", requires_grad=False), weight("W_hh", HIDDEN, HIDDEN), []
+    for t in range(T):
+        with scope("cell", t=t + 1):
+            h = label_step("h", (projected[t] + h @ W_hh).tanh())
+            states.append(h)
+    scores = functional.stack(states) @ weight("W_hy", HIDDEN, CLASSES) + weight("b_y", CLASSES)
+    return functional.cross_entropy(scores, _targets(T), "sum")
+
+
 def mlp(T: int) -> Any:
     """micrograd's network of scalars, without time; T is the size of its first layer."""
     output = nn.MLP(2, [min(T, 8), 1], seed=0)([1.0, -2.0])
@@ -144,6 +162,7 @@ ARCHITECTURES: dict[str, Callable[[int], Any]] = {
     "fixed window": fixed_window,
     "language model": language_model,
     "dense-RNN-dense": dense_rnn_dense,
+    "projected first": projected_first,
     "MLP": mlp,
     "attention": attention,
     "truncated": truncated,

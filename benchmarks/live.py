@@ -138,7 +138,7 @@ def recorded_again(loss: Node, changed: Mapping[Node, Any]) -> list[Node]:
             data = changed.get(node, node._data)
             found[node] = type(node)(data, label=node.label, requires_grad=node.requires_grad)  # type: ignore[call-arg]
         else:
-            found[node] = node
+            found[node] = Tensor(changed[node], node.label, requires_grad=False) if node in changed else node
     return list(found.values())
 
 
@@ -172,13 +172,13 @@ def check(open_page: Callable[[str], Any], kind: str, edits: int, seed: int) -> 
     made, _ = made_live(whole(loss), wanted=True)
     assert made is not None
     tab = open_page(page(loss, live=True).html)
-    leaves = {name: node for node, name in made.named() if node.op is None and (node.label or node.requires_grad)}
+    leaves = {name: node for node, name in made.named() if is_live(made.run.values[node]) and node.op is None}
     changed: dict[Node, Any] = {}
     wrong = []
     for number in range(edits):
         name = str(rng.choice(list(leaves)))
         leaf = leaves[name]
-        changed[leaf] = rng.normal(size=leaf.shape) * rng.choice([0.3, 1.0, 3.0]) if leaf.ndim else float(rng.normal())
+        changed[leaf] = _other(leaf, rng)
         given = np.asarray(changed[leaf]).tolist()
         tab.evaluate("([name, given]) => document.querySelector('main').microgradrnn.set(name, given)", [name, given])
         cells = np.array(tab.evaluate("() => [...document.querySelector('main').live.cells]"))
@@ -187,6 +187,13 @@ def check(open_page: Callable[[str], Any], kind: str, edits: int, seed: int) -> 
         wrong += [f"{kind}, edit {number} of {name}: {said}" for said in found]
     tab.close()
     return wrong
+
+
+def _other(leaf: Node, rng: Rng) -> Any:
+    """Other numbers for a leaf; for a target other classes, of the four that all graphs here have."""
+    if leaf.dtype.kind != "f":
+        return rng.integers(4, size=leaf.shape)
+    return rng.normal(size=leaf.shape) * rng.choice([0.3, 1.0, 3.0]) if leaf.ndim else float(rng.normal())
 
 
 def main() -> None:

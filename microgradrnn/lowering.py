@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import math
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -89,8 +89,9 @@ def _apply(node: Node, op: Op, lowered: dict[Node, Nodes], live: bool) -> Nodes:
     if live and len(set(node.inputs)) < len(node.inputs):  # x @ x: what each slot carries is known apart
         xs = [_copied(x) if x.dtype == object else x for x in xs]
     newest = next_serial()
+    choices = [(data, lowered[x]) for x, data in zip(node.inputs, node.xs, strict=True) if x.dtype.kind in "iu"]
     with reading(op, "lower"):
-        entries = _array(op.forward(LiveScalarNodes if live else ScalarNodes, *xs, **node.params))
+        entries = _array(op.forward(_live_nodes(choices) if live else ScalarNodes, *xs, **node.params))
     if node.dtype.kind != "f":
         return _leaf(node, entries)
     return _own(entries, newest) if live else entries
@@ -254,6 +255,28 @@ class ScalarNodes:
         return np.squeeze(sums, axis=(-2,) * (x.ndim == 1) + (-1,) * (y.ndim == 1))
 
 
+def _option(slot: int) -> Any:
+    return (lambda xp, z, xs: xs[0] == slot - 1) if slot else 0.0
+
+
+def _choose(xp: Any, m: Any, *xs: Any) -> Any:
+    *first, last = xs
+    return functools.reduce(lambda found, k: xp.where(m == k, first[k], found), reversed(range(len(first))), last)
+
+
+CHOOSE = ops.Op(
+    name="choose",
+    symbol="choose",
+    latex="x_m",
+    rule="routes: the input of that number gets upstream",
+    forward=_choose,
+    local=ops.EachInput(_option),
+    routes=True,
+    domain=("index", "real"),
+)
+"""Of numbers the one of that number: the first input, counted from 0. It is in graphs for numbers that change only."""
+
+
 class LiveScalarNodes(ScalarNodes):
     """The same for numbers that change: nothing in it is settled by the numbers that were recorded."""
 
@@ -271,3 +294,20 @@ class LiveScalarNodes(ScalarNodes):
     def first_min(array: Nodes, axis: Any = None, keepdims: bool = False) -> Nodes:
         """Refused: which entry is the first of the smallest is not known as nodes."""
         raise TypeError("of ties the first wins, which can be told of recorded numbers only; min(axis=...) shares ties")
+
+
+def _live_nodes(choices: Sequence[tuple[NDArray[Any], Nodes]]) -> type[LiveScalarNodes]:
+    """`LiveScalarNodes` for an op that reads integers, given as they were recorded and as nodes."""
+
+    class Choosing(LiveScalarNodes):
+        @staticmethod
+        def pick(array: Nodes, classes: NDArray[Any]) -> Nodes:
+            """The entry of each row that its class names; the class is a node, so that another one may be chosen."""
+            found = np.empty(np.shape(classes), dtype=object)
+            for recorded, nodes in choices:
+                for index, k in np.ndenumerate(np.asarray(classes)):
+                    row = array[index]
+                    found[index] = record(CHOOSE, nodes[index], *row) if k == recorded[index] else row[k]
+            return found
+
+    return Choosing

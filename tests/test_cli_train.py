@@ -4,6 +4,7 @@ import csv
 import importlib.util
 import inspect
 import itertools
+import json
 import math
 import random
 import re
@@ -25,7 +26,7 @@ from microgradrnn.training import Checkpoint, Run, Settings, evaluate
 from tests.plain import every_kind, randomised, states, weights
 
 TEXT = "she sells sea shells by the sea shore.\n" * 20
-OF_A_RUN = ("train", "sample", "eval", "flow", "messages", "check", "export")
+OF_A_RUN = ("train", "sample", "eval", "flow", "diagnose", "messages", "check", "export")
 SMALL = ["--hidden", "6", "--layers", "1", "--seq-length", "8", "--batch-size", "4", "--epochs", "2"]
 
 
@@ -335,7 +336,7 @@ def test_help_has_examples_that_run_one_after_the_other_on_the_text_that_it_name
     for command in (*OF_A_RUN, "step", "draw", "page", "frames", "program"):
         told = run(command, "--help").stdout
         examples = [line.strip() for line in told.splitlines() if line.strip().startswith(f"microgradrnn {command} ")]
-        examples = [example for example in examples if {"run", "train"} & {*example.split()}]
+        examples = [example for example in examples if {"run", "train", "watched"} & {*example.split()}]
         assert examples, command
         for example in examples:
             arguments = shlex.split(example)
@@ -347,6 +348,7 @@ def test_help_has_examples_that_run_one_after_the_other_on_the_text_that_it_name
                 result = run(*arguments[1:])
                 assert result.exit_code == 0, (example, result.output)
     written = {"run", "small", "classic", "flow.png", "model.safetensors", "cells.svg", "steps.svg", "rolled.svg"}
+    written |= {"diagnosis.png", "watched", "watch.png"}
     assert written | {"hello.html", "film", "messages.svg"} <= {path.name for path in tmp_path.iterdir()}
 
 
@@ -415,6 +417,7 @@ def test_draw_page_and_flow_show_a_trained_network_on_a_text(tmp_path, trained):
         (["program", "--steps", "2"], "p.py"),
         (["export"], "m.safetensors"),
         (["flow", "--text", "sea"], "f.svg"),
+        (["diagnose", "--text", "sea"], "d.json"),
     ],
 )
 def test_the_folder_of_what_is_written_is_made(tmp_path, trained, command, name):
@@ -453,6 +456,62 @@ def test_flow_says_both_gradients_of_every_layer(tmp_path, text):
         ]
         assert f"dL/d{layer}_t, of the whole loss," in said
         assert f"dL_3/d{layer}_t, of the last step's loss alone," in said
+
+
+def test_diagnose_says_what_the_library_says(tmp_path, trained):
+    import viz
+    from microgradrnn.cli.recorded import recorded
+
+    result = run("diagnose", trained, "--text", "she sells sea", "-o", tmp_path / "d.json")
+    assert result.exit_code == 0, result.output
+    expected = viz.diagnose(recorded(trained, "she sells sea"), history=Run(trained).best().history)
+    assert result.stdout == f"{expected}\n{tmp_path / 'd.json'}\n"
+    assert json.loads((tmp_path / "d.json").read_text()) == json.loads(expected.to_json())
+
+
+def test_a_watched_training_is_the_same_and_goes_on_after_a_stop(tmp_path, text):
+    import viz
+
+    plain, watched, stopped = (tmp_path / name for name in ("plain", "watched", "stopped"))
+    assert run("train", text, "--out", plain, *SMALL).exit_code == 0
+    assert run("train", text, "--out", watched, *SMALL, "--watch", 10).exit_code == 0
+    one, other = (load_file(folder / "checkpoint.safetensors") for folder in (plain, watched))
+    assert all(np.array_equal(one[name], array) for name, array in other.items())
+    assert run("train", text, "--out", stopped, *SMALL, "--epochs", 1, "--watch", 10).exit_code == 0
+    result = run("train", text, "--out", stopped, "--resume", "--epochs", 2, "--watch", 10)
+    assert result.exit_code == 0, result.output
+    history = viz.Watch.load(watched / "watch.json").history
+    assert [row["update"] for row in history] == list(range(0, Run(plain).last().position.step, 10))
+    assert viz.Watch.load(stopped / "watch.json").history == history
+    result = run("diagnose", watched, "-o", tmp_path / "w.svg")
+    assert result.stdout.startswith(f"Watched at {len(history)} updates, 0 to ")
+    assert (tmp_path / "w.svg").stat().st_size > 1_000
+    assert not (plain / "watch.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "give --text"),
+        (["--text", "s"], "at least 2 characters"),
+        (["--text", "se"], "at least two steps"),
+        (["--text", "s€a"], "€"),
+        (["--text", "sea", "-o", "d.gif"], "a diagnosis is saved as"),
+    ],
+)
+def test_diagnose_refuses_on_a_line(trained, arguments, said):
+    result = run("diagnose", trained, *arguments)
+    assert result.exit_code == 2
+    assert said in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_a_damaged_recording_of_a_watch_is_an_error_on_a_line(trained, text):
+    (trained / "watch.json").write_text("{")
+    resumed = ["train", text, "--out", trained, "--resume", "--epochs", 3, "--watch", 5]
+    for result in (run("diagnose", trained), run(*resumed)):
+        assert (result.exit_code, len(result.stderr.splitlines())) == (2, 1)
+        assert "is no history of a watch" in result.stderr
 
 
 def test_messages_of_a_large_network_leave_weights_out_and_say_so(tmp_path, text):
@@ -566,7 +625,15 @@ def test_the_scalar_graph_sees_a_wrong_rule_of_a_matrix_product(trained):
 
 @pytest.mark.parametrize(
     "command",
-    [["sample"], ["eval", "TEXT"], ["export"], ["flow", "--text", "sea"], ["messages", "--text", "sea"], ["check"]],
+    [
+        ["sample"],
+        ["eval", "TEXT"],
+        ["export"],
+        ["flow", "--text", "sea"],
+        ["messages", "--text", "sea"],
+        ["check"],
+        ["diagnose"],
+    ],
 )
 def test_where_there_is_no_training_it_is_said(tmp_path, text, command):
     name, *rest = command

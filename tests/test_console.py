@@ -49,6 +49,10 @@ COMMANDS = [
     (0, ["eval", "бег", "книга.txt"]),
     (2, ["eval", "бег", "бег"]),
     (0, ["flow", "бег", "--text", "книга 天", "--out", "поток.svg"]),
+    (0, ["diagnose", "бег", "--text", "книга 天", "--out", "диагноз.svg"]),
+    (2, ["diagnose", "бег"]),
+    (0, ["train", "книга.txt", "--out", "вид", *SMALL, "1", "--watch", "5"]),
+    (0, ["diagnose", "вид", "--out", "вид.svg"]),
     (0, ["check", "бег", "--text", "книга"]),
     (0, ["export", "бег", "--out", "веса.safetensors"]),
     (0, ["program", "бег", "--steps", "2"]),
@@ -68,10 +72,20 @@ COMMANDS = [
     (2, ["sample", "нет"]),
     (1, ["bench", "книга"]),
     *((0, [*command, "--help"]) for command in ([], ["train"], ["sample"], ["eval"], ["flow"], ["check"], ["export"])),
-    *((0, [command, "--help"]) for command in ("step", "draw", "page", "frames", "program", "bench")),
+    *((0, [command, "--help"]) for command in ("step", "draw", "page", "frames", "program", "diagnose", "bench")),
     (0, ["--version"]),
 ]
-WRITTEN = ["поток.svg", "веса.safetensors", "программа.py", "граф.svg", "страница.html", "µ.svg", "µ.html"]
+WRITTEN = [
+    "поток.svg",
+    "диагноз.svg",
+    "вид.svg",
+    "веса.safetensors",
+    "программа.py",
+    "граф.svg",
+    "страница.html",
+    "µ.svg",
+    "µ.html",
+]
 CONSOLES = {
     "ascii": {"PYTHONIOENCODING": "ascii"},
     "cp1252": {"PYTHONIOENCODING": "cp1252"},
@@ -143,6 +157,7 @@ PRINTING = [
     ["eval", "run", "text"],
     ["export", "run"],
     ["flow", "run", "--text", "sea"],
+    ["diagnose", "run", "--text", "sea"],
     ["check", "run", "--text", "sea"],
     ["program", "run", "--steps", "2"],
     ["train", "text", "--out", "run", "--resume", "--epochs", "3"],

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from microgradrnn import Parameter, Tensor, Value, functional, lower, nn, ops, scope
-from microgradrnn.lowering import lowering
+from microgradrnn import Parameter, Tensor, Value, functional, lower, nn, ops, record, scope
+from microgradrnn.engine import ancestors
+from microgradrnn.lowering import CHOOSE, lowering
 from tests.witnesses import assert_close, data_of, grads_of
 
 
@@ -112,3 +113,19 @@ def test_integers_lower_to_values_as_well():
 def test_a_batch_of_no_rows_lowers_to_no_nodes():
     assert lower(Tensor(np.zeros((0, 3))).sum(axis=1)).shape == (0,)
     assert lower(Tensor(np.zeros((0, 3))) @ np.ones((3, 2))).shape == (0, 2)
+
+
+def test_in_a_graph_for_numbers_that_change_a_target_is_a_number_that_chooses():
+    logits, m = Tensor([[0.5, -1.0, 2.0]], "x"), Tensor(np.array([1]), "m", requires_grad=False)
+    loss = functional.cross_entropy(logits, m)
+    nodes = lowering(loss, live=True)
+    (choosing,) = [node for node in ancestors(nodes[loss].flat[0]) if node.op is CHOOSE]
+    assert choosing.inputs[0] is nodes[m].flat[0]
+    entries = [Value(x) for x in (5.0, 6.0, 7.0)]
+    for k, chosen in enumerate(entries):
+        for x in entries:
+            x.grad = None
+        node = record(CHOOSE, float(k), *entries)
+        node.backward()
+        assert node.data == chosen.data
+        assert [x.grad for x in entries] == [float(x is chosen) for x in entries]

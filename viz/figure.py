@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -28,6 +29,7 @@ from .layout.grid import Grid
 from .layout.positions import Layout
 from .lengths import in_unit_of, points
 from .paint import figure_svg, foot, tikz
+from .paint.arrow_labels import crowded
 from .paint.figure import LEAST, MARGIN, Look, foot_height, picture
 from .paint.figure_marks import Picture, Theme
 from .paint.nodes import NUMBER, SMALL, Node, kinds, on_arrow
@@ -36,6 +38,10 @@ from .passes import Pass
 MOST_SCALE, LEAST_SCALE = 1.25, LEAST / min(SMALL, NUMBER)
 MOST_BLOCKS, MOST_BLOCKS_OF_NUMBERS, MOST_BLOCKS_ASKED, MOST_STEPS = 2, 4, 8, 24
 FEWER_NODES = (50, 30, 20, 12, 8)
+WIDER, HIGHER = (0.0, 0.3, 0.6, 1.0, 1.5), (1.0, 1.4, 1.8)
+"""What is tried where labels have no clear place: so much more room between columns, and so many times as much between
+rows."""
+
 LONGEST_SIDE = 3.0
 """How many times as long as the other one a side of a figure may be."""
 
@@ -59,10 +65,11 @@ class FigureOptions:
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure: what is drawn, and the picture of it."""
+    """A figure: what is drawn, the picture of it, and whether values and gradients stand in it."""
 
     view: View
     picture: Picture
+    numbers: bool
 
     def svg(self, prefix: str) -> str:
         """As one SVG element."""
@@ -148,7 +155,7 @@ class _Maker:
             grid = Grid(seen.view)
             most = self._most_blocks(steps)
             for count in range(1, min(grid.columns, most) + 1):
-                layout = self._in_blocks(seen.view, grid, nodes, count, 1.0)
+                layout = self._in_blocks(seen.view, grid, nodes, count, (1.0, 1.0))
                 narrowest = min(narrowest, layout.width)
                 if self._scale(layout) < LEAST_SCALE:
                     continue
@@ -213,7 +220,9 @@ class _Maker:
         found = kinds(view, ops)
         return {box.key: Node(box, found[box.key], self.numbers, ops=ops) for box in view.boxes}
 
-    def _in_blocks(self, view: View, grid: Grid, nodes: Mapping[int, Node], count: int, stretch: float) -> Layout:
+    def _in_blocks(
+        self, view: View, grid: Grid, nodes: Mapping[int, Node], count: int, spacing: tuple[float, float]
+    ) -> Layout:
         def port(arrow: Arrow, is_head: bool) -> float:
             if not is_head:
                 return nodes[arrow.tail].height_of(arrow.output)
@@ -227,7 +236,7 @@ class _Maker:
             if (found := on_arrow(arrow, self.numbers))
         }
         sizes = {key: node.size for key, node in nodes.items()}
-        return Blocks(view, grid, sizes, labels, port, _radius(nodes), count, stretch).layout
+        return Blocks(view, grid, sizes, labels, port, _radius(nodes), count, spacing).layout
 
     def _scale(self, layout: Layout) -> float:
         return min(self.room / (layout.width + 2 * MARGIN), MOST_SCALE)
@@ -243,11 +252,30 @@ class _Maker:
         stretch = 1.0
         while drawn.layout.width < 0.97 * wanted and stretch < 1.8:
             stretch += 0.1
-            layout = self._in_blocks(drawn.seen.view, grid, drawn.nodes, count, stretch)
+            layout = self._in_blocks(drawn.seen.view, grid, drawn.nodes, count, (stretch, 1.0))
             if layout.width > wanted:
                 break
             drawn = replace(drawn, layout=layout)
-        return self._painted(drawn)
+        return self._painted(self._roomier(drawn, grid, count, stretch))
+
+    def _roomier(self, drawn: _Drawn, grid: Grid, count: int, stretch: float) -> _Drawn:
+        """With more room between columns and rows where labels have no clear place, as far as the width allows."""
+        fewest, found = self._crowded(drawn), drawn
+        for wider, higher in sorted(itertools.product(WIDER, HIGHER), key=sum):
+            if not fewest:
+                break
+            spacing = (stretch + wider, higher)
+            layout = self._in_blocks(drawn.seen.view, grid, drawn.nodes, count, spacing)
+            if self._scale(layout) >= LEAST_SCALE and self._is_compact(layout):
+                tried = replace(drawn, layout=layout)
+                if (crowded := self._crowded(tried)) < fewest:
+                    fewest, found = crowded, tried
+        return found
+
+    def _crowded(self, drawn: _Drawn) -> int:
+        layout = drawn.layout
+        bounds = -MARGIN, -MARGIN, layout.width + MARGIN, layout.height + MARGIN
+        return crowded(drawn.seen.view, layout, drawn.nodes, self.numbers, bounds)
 
     def _painted(self, drawn: _Drawn) -> Figure:
         scale, options, view = self._scale(drawn.layout), self.options, drawn.seen.view
@@ -259,7 +287,7 @@ class _Maker:
         height = drawn.layout.height + 2 * MARGIN + foot_height(look)
         size = (self.room / scale, max(height, self.room / scale / LONGEST_SIDE))
         title = f"Computational graph of {self._root(view)}"
-        return Figure(view, picture(view, drawn.layout, drawn.nodes, look, size, scale, title))
+        return Figure(view, picture(view, drawn.layout, drawn.nodes, look, size, scale, title), self.numbers)
 
     def _root(self, view: View) -> str:
         return next((box.title for box in view.boxes if box.role == "root"), "a node")[:200]

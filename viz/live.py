@@ -42,6 +42,7 @@ class Live:
 
     def __init__(self, run: Pass, program: JavaScript) -> None:
         self.program, self._root = program, run.root
+        self._targets = dict(_targets(run))
         self._count = len(program.nodes)
         self.cells = Cells(self._count + 2 * len(program.edges))
         self._first = np.searchsorted(program.edges[:, 0], np.arange(self._count + 1)).tolist()
@@ -61,7 +62,12 @@ class Live:
 
     def _value(self, node: Node, data: Any) -> Any:
         """A value with its cells; as it is where nothing changes it."""
-        return live(data, self.cells, self.program.slots[node]) if _may_change(node) else data
+        return live(data, self.cells, self.program.slots[node]) if self._may_change(node) else data
+
+    def _may_change(self, node: Node) -> bool:
+        """Whether a node's value may change: not that of a constant without a name, nor of integers but for targets."""
+        is_constant = node.op is None and not node.label and not node.requires_grad
+        return node in self._targets or (node.dtype.kind == "f" and node.size > 0 and not is_constant)
 
     # -- the backward pass --
 
@@ -131,7 +137,7 @@ class Live:
             "leaves": [repr(x) for x in self.program.leaves.tolist()],
             "edges": self._edges,
             "flow": [[t, [self._grad_run(node) for node in nodes]] for t, nodes in self._states().items()],
-            "sums": self.cells.sums,
+            "sums": [parts[0] if len(parts) == 1 else parts for parts in self.cells.sums],
             "scales": list(scales),
         }
 
@@ -152,31 +158,39 @@ class Live:
         return self.cells.run(np.atleast_1d(grad.index)) if is_live(grad) else ""
 
     def _node(self, node: Node, name: str, trained: bool) -> list[Any]:
-        """Its name, shape, cells of its value and of its grad; whether it may be set, and whether descent moves it."""
+        """Its name, shape, cells of its value and of its grad; whether it may be set, and whether descent moves it.
+
+        Of a target there follow the number of classes, and the one that the loss ignores, if it does.
+        """
         value = self.cells.run(self.program.slots[node])
         return [
             clean(name),
             list(node.shape),
             value,
             self._grad_run(node),
-            int(node.op is None and _may_change(node)),
+            int(node.op is None and self._may_change(node)),
             int(trained),
+            *self._targets.get(node, ()),
         ]
 
     def named(self) -> Iterator[tuple[Node, str]]:
         """The nodes of floats with their names; of several with one name the later ones have a number."""
         seen: Counter[str] = Counter()
         for node in self.run.nodes:
-            if node.dtype.kind == "f" and node.size:
+            if (node.dtype.kind == "f" and node.size) or node in self._targets:
                 name = self.run.names[node]
                 seen[name] += 1
                 yield node, name if seen[name] == 1 else f"{name}#{seen[name]}"
 
 
-def _may_change(node: Node) -> bool:
-    """Whether a node's value may change: not that of integers, nor of a constant without a name."""
-    is_constant = node.op is None and not node.label and not node.requires_grad
-    return node.dtype.kind == "f" and node.size > 0 and not is_constant
+def _targets(run: Pass) -> Iterator[tuple[Node, tuple[int, int | None]]]:
+    """The classes that only cross-entropies read: how many there are, and which one the loss ignores."""
+    for node, readers in run.consumers.items():
+        losses = [reader for reader, _ in readers if reader.op is ops.CROSS_ENTROPY]
+        if node.op is None and node.dtype.kind in "iu" and node.size and losses and len(losses) == len(readers):
+            ignored = {loss.params["ignore_index"] for loss in losses}
+            if len(ignored) == 1:
+                yield node, (min(loss.inputs[0].shape[-1] for loss in losses), ignored.pop())
 
 
 def made_live(run: Pass, wanted: bool | str) -> tuple[Live | None, str]:

@@ -78,11 +78,11 @@ def chosen(data: Any, what: str) -> str:
     >>> chosen(4, "class"), chosen([0, 2], "class"), chosen(np.arange(20), "row")
     ('class 4', 'classes 0, 2', '20 rows')
     """
-    found = np.ravel(data).tolist()
+    found = [mark("n", x, str(k)) for x, k in zip(each(data), np.ravel(data).tolist(), strict=True)]
     if len(found) == 1:
         return f"{what} {found[0]}"
     several = f"{what}{'es' if what.endswith('s') else 's'}"
-    return f"{several} {', '.join(map(str, found))}" if len(found) <= MAX_ENTRIES else f"{len(found):,} {several}"
+    return f"{several} {', '.join(found)}" if len(found) <= MAX_ENTRIES else f"{len(found):,} {several}"
 
 
 def entries(data: Any) -> str:

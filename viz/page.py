@@ -19,6 +19,7 @@ import numpy as np
 from microgradrnn.engine import Node
 
 from .animation import Animation, animate
+from .asking import Texts, questions_of
 from .csp import source_hash
 from .graph import timeline
 from .graph.timeline import Known
@@ -27,11 +28,10 @@ from .live import Live, made_live
 from .numbers import brief, number
 from .paint import pen, svg
 from .passes import Pass
-from .sources import LiveFloat, as_elements, is_live
+from .sources import as_elements, is_live
 from .words.as_html import visit
 from .words.blocks import NORMS, VisitWords
 from .words.escape import clean, xml
-from .words.quiz import SAID, TOLERANCE, Question, questions
 
 MOST_VISITS = 2000
 """Of a longer pass only the visits to nodes that are in the picture are on the page."""
@@ -39,8 +39,12 @@ MOST_VISITS = 2000
 MOST_ENTRIES = 200
 """So many entries of a box can be opened."""
 
-LIVE_SCRIPTS = ("written.js", "live.js", "learn.js")
-"""What a live page has before the page's own script."""
+SCRIPTS = ("arithmetic.js", "number.js", "judging.js", "quiz.js", "page.js")
+LIVE_SCRIPTS = (
+    *("arithmetic.js", "number.js", "written.js", "live.js", "learn.js", "descent.js", "radius.js", "copying.js"),
+    *("judging.js", "quiz.js", "page.js"),
+)
+"""What a page consists of, and a live one, which has its program before them."""
 
 _HEIGHT = 760
 _next_page = itertools.count().__next__
@@ -132,12 +136,13 @@ def _html(film: Animation, quiz: bool, live: Live | None, why: str) -> str:
         drawn = list(told)
     said = [film.words.visit(turn) for turn in drawn]
     legend += [f"numbers cannot be changed here: {why.removeprefix('page: ')}"] if why else []
+    legend += live.program.notes if live else []
     root = xml(film.words.names[film.run.root])
     style = pen.style(live=True) + "\n" + _short(_asset("page.css"))
-    script = _short(_asset("page.js"))
+    script = "\n".join(_short(_asset(name)) for name in (LIVE_SCRIPTS if live else SCRIPTS))
     if live is not None:
         style += "\n" + _short(_asset("live.css"))
-        script = "\n".join([_short(live.program.source), *(_short(_asset(name)) for name in LIVE_SCRIPTS), script])
+        script = f"{_short(live.program.source)}\n{script}"
     html = Template(_asset("page.html"))
     return html.substitute(
         prefix=prefix,
@@ -170,8 +175,9 @@ def _asset(name: str) -> str:
 
 
 def _short(source: str) -> str:
-    """Style sheet or script without indents, empty lines and lines of comment."""
+    """Style sheet or script without indents, empty lines, lines of comment and spaces in tables of numbers."""
     lines = (line.strip() for line in source.splitlines())
+    lines = (line.replace(" ", "") if line.startswith(tuple("0123456789")) else line for line in lines)
     return "\n".join(line for line in lines if line and not line.startswith(("//", "/*")))
 
 
@@ -184,25 +190,17 @@ def _json(data: Any) -> str:
 
 
 def _data(film: Animation, said: Sequence[VisitWords]) -> dict[str, Any]:
-    remarks = _Remarks()
+    texts = Texts()
+    run = film.run
+    asked = [questions_of(run.visits[words.title.number - 1], words, run.values, texts) for words in said]
     turns = {f"b{box.key}": _turn(box) for box in film.placed.view.boxes}
     turns |= {f"s{i}": shared.visit for i, shared in enumerate(film.placed.view.sums)}
     return {
-        "tolerance": TOLERANCE,
-        "said": SAID,
         "steps": [_step(film, words.title.number) for words in said],
         "visitOf": {name: turn for name, turn in turns.items() if turn is not None},
-        "quiz": [_quiz(film, words, remarks) for words in said],
-        "remarks": list(remarks),
+        "quiz": asked,
+        **texts.data(),
     }
-
-
-class _Remarks(dict[str, int]):
-    """What a quiz says to wrong answers. Much of it is said again and again, and stands on the page once."""
-
-    def __missing__(self, said: str) -> int:
-        self[said] = len(self)
-        return self[said]
 
 
 def _turn(box: Box) -> int | None:
@@ -221,24 +219,6 @@ def _step(film: Animation, turn: int) -> dict[str, Any]:
         "arrows": sorted(lit.arrows),
     }
     return {key: value for key, value in found.items() if value is not None and value != []}
-
-
-def _quiz(film: Animation, words: VisitWords, remarks: _Remarks) -> list[Any]:
-    asked = questions(film.run.visits[words.title.number - 1], words)
-    return [_question(question, remarks) for question in asked]
-
-
-def _question(question: Question, remarks: _Remarks) -> list[Any]:
-    given = " · ".join(f"{name} = {known}" for name, known in question.given)
-    mistakes = [[_close_enough(wrong), remarks[clean(said)]] for wrong, said in question.mistakes]
-    rule = remarks[question.rule]
-    cell = [question.answer.index] if isinstance(question.answer, LiveFloat) else []
-    return [clean(question.prompt), clean(given), _close_enough(question.answer), mistakes, rule, *cell]
-
-
-def _close_enough(x: float) -> float:
-    """A number to compare an answer with: the tolerance is a thousand times as large."""
-    return float(f"{x:.6g}")
 
 
 def _boxes(view: View) -> dict[str, Any]:

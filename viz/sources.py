@@ -128,6 +128,15 @@ def entry(data: Any, place: tuple[int, ...] = ()) -> float:
     return found
 
 
+def part(data: Any, shape: tuple[int, ...], place: tuple[int, ...]) -> float:
+    """The entry at a place of the data broadcast to a shape, with its cell where the data has some."""
+    number = float(np.broadcast_to(np.asarray(data), shape)[place])
+    if not is_live(data):
+        return number
+    found: float = live(number, data.cells, np.broadcast_to(data.index, shape)[place])
+    return found
+
+
 def each(data: Any) -> list[float]:
     """All entries in a row, with their cells where the data has some."""
     numbers: list[float] = np.ravel(np.asarray(data)).tolist()
@@ -163,6 +172,11 @@ def plain(text: str) -> str:
     return _MARKED.sub(lambda found: found[2], text) if _START in text else text
 
 
+def hollow(text: str) -> str:
+    """A text whose sources a script fills in: what stands in them is left out."""
+    return _MARKED.sub(lambda found: f"{_START}{found[1]}{_THEN}{_END}", text) if _START in text else text
+
+
 def unmarked(text: str) -> str:
     """A label without the characters that mark sources: it is text, whatever is in it."""
     return text.translate(_NOT_IN_LABELS)
@@ -176,6 +190,12 @@ def measured(text: str) -> str:
 def held(text: str) -> str:
     """A text for an attribute: its sources stay in it, in other characters, and `as_elements` passes them by."""
     return text.translate(_HELD)
+
+
+def as_content(text: str, tag: str, escape: Callable[[str], str] = str) -> str:
+    """What follows the attributes of an element with that text: of a single source the element says it itself."""
+    found = _MARKED.fullmatch(text)
+    return f" data-n={found[1]}>{escape(found[2])}" if found else f">{as_elements(text, tag, escape)}"
 
 
 def as_elements(text: str, tag: str, escape: Callable[[str], str] = str) -> str:

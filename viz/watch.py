@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from microgradrnn import diagnosis
 from microgradrnn.diagnosis.watching import measured_of
 
 from .paint import over_time
-from .paint.picture import Picture, fitting
+from .paint.picture import Picture, fitting, saved
 from .words.watching import largest_update, report
 
 MOST_COLUMNS, MOST_STEPS = 60, 12
@@ -69,6 +70,16 @@ class Watch(diagnosis.Watch):
         curve = "loss", [float(row["loss"]) for row in rows]
         svg = over_time.paint(title, blocks, "update", [str(row["update"]) for row in rows], curve)
         return Picture(title, svg, str(self))
+
+    def save(self, path: str | Path) -> Path:
+        """Write the picture (.svg, .png, .pdf, .html), the report (.txt) or the history (.json). Folders are made.
+
+        Raises:
+            ValueError: another ending, or nothing has been measured yet.
+        """
+        if Path(path).suffix.lower() == ".json":
+            return saved(path, {".json": lambda: f"{self.to_json()}\n".encode()}, "a watch")
+        return self.plot().save(path)
 
     def to_tensorboard(self, writer: Any) -> None:
         """Write the history by a ``SummaryWriter`` of PyTorch or tensorboardX: scalars, and the report as a text."""

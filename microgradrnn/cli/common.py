@@ -56,6 +56,8 @@ RunFolder = Annotated[
     Path, typer.Argument(metavar="RUN", help="The folder of a training, or a checkpoint file.", show_default=False)
 ]
 
+WHAT_IT_READS = "What the network reads and is asked to predict."
+
 
 def other_viz() -> str | None:
     """The file or folder that ``import viz`` gives, where it is not the one beside this package."""
@@ -103,6 +105,9 @@ def as_typed(text: Typed) -> Typed:
     ('café', 'café')
     """
     return text and text.encode(errors="surrogateescape").decode(errors="replace")
+
+
+SaidText = Annotated[str, typer.Option(callback=as_typed, help=WHAT_IT_READS, show_default=False)]
 
 
 def refuse(error: Exception | str, code: int = 2) -> NoReturn:

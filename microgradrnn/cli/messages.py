@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from microgradrnn.cli.common import RunFolder, app, as_typed, examples, refuse, refusing, trained
+from microgradrnn.cli.common import RunFolder, SaidText, app, examples, refuse, refusing, trained
 from microgradrnn.cli.expressions import Steps
 from microgradrnn.messages import Chain, message_steps, synchronized
 from microgradrnn.messages.wording import letter
@@ -27,10 +27,7 @@ MOST_WEIGHTS, MOST_ENTRIES = 5_000, 2_000_000
 )
 def messages(
     run: RunFolder,
-    text: Annotated[
-        str,
-        typer.Option(callback=as_typed, help="What the network reads and is asked to predict.", show_default=False),
-    ],
+    text: SaidText,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="A picture: .svg, .png, .pdf, .html or .txt.")] = None,
     steps: Steps = None,
 ) -> None:

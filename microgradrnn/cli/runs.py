@@ -7,10 +7,20 @@ from typing import Annotated
 
 import typer
 
-from microgradrnn.cli.common import RunFolder, app, as_typed, examples, refuse, refusing, trained
+from microgradrnn.cli.common import (
+    WHAT_IT_READS,
+    RunFolder,
+    SaidText,
+    app,
+    as_typed,
+    examples,
+    refuse,
+    refusing,
+    trained,
+)
 from microgradrnn.cli.recorded import recorded
 from microgradrnn.text import read_text, streams
-from microgradrnn.training import evaluate
+from microgradrnn.training import Run, evaluate
 
 
 @app.command(
@@ -104,10 +114,7 @@ logits = readout(outputs)""")
 @app.command(epilog=examples('flow run --text "To be, or not"', 'flow run --text "To be, or not" -o flow.png'))
 def flow(
     run: RunFolder,
-    text: Annotated[
-        str,
-        typer.Option(callback=as_typed, help="What the network reads and is asked to predict.", show_default=False),
-    ],
+    text: SaidText,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="A chart to write: .svg, .png, .pdf or .txt.")] = None,
 ) -> None:
     """How much gradient arrives at each time step, of the whole loss and of the last step's alone."""
@@ -126,24 +133,35 @@ def flow(
 
 
 @app.command(
-    epilog=examples('diagnose run --text "To be, or not"', 'diagnose run --text "To be, or not" -o diagnosis.png')
+    epilog=examples(
+        'diagnose run --text "To be, or not"',
+        'diagnose run --text "To be, or not" -o diagnosis.png',
+        "diagnose watched -o watch.png",
+    )
 )
 def diagnose(
     run: RunFolder,
     text: Annotated[
-        str,
-        typer.Option(callback=as_typed, help="What the network reads and is asked to predict.", show_default=False),
-    ],
+        str | None, typer.Option(callback=as_typed, help=WHAT_IT_READS, show_default="what --watch has recorded")
+    ] = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="A file to write: .svg, .png, .txt or .json.")] = None,
 ) -> None:
-    """Where the gradient of a trained network is lost or blown up, why, and what to try."""
-    from microgradrnn.viz import diagnose
+    """Where the gradient of a trained network is lost or blown up, why, and what to try.
 
-    loss = recorded(run, text)
+    Of one text; or, without --text, over the course of a training that was started with --watch.
+    """
+    from microgradrnn.viz import Watch, diagnose
+
+    recording, checkpoint = Run(run).watch_file, trained(run)
+    if text is None and not recording.exists():
+        refuse("give --text, a piece of text to diagnose; or train with --watch 50, which records on the way")
+    loss = None if text is None else recorded(run, text)
     with refusing():
-        found = diagnose(loss, history=trained(run).history)
-        typer.echo(found.text)
-        if out is not None:
+        watch = Watch.load(recording) if recording.exists() else None
+        history = checkpoint.history if watch is None else watch.history
+        found = watch if loss is None else diagnose(loss, history=history)
+        typer.echo(found)
+        if out is not None and found is not None:
             typer.echo(found.save(out))
 
 

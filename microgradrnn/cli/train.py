@@ -13,8 +13,10 @@ from tqdm import tqdm
 
 from microgradrnn.cli.common import app, examples, refuse, to_paste
 from microgradrnn.console import PIPE_SIGNAL, nobody_reads
+from microgradrnn.diagnosis import Watch
 from microgradrnn.text import read_text
 from microgradrnn.training import MIN_CHAR_RNN, Diverged, InUse, Run, Settings, Trainer
+from microgradrnn.training.checkpoint import write
 from microgradrnn.training.settings import FREE_TO_CHANGE, NAMES
 
 PRESETS = {"min-char-rnn": MIN_CHAR_RNN}
@@ -41,7 +43,7 @@ def _limit(told: str) -> float:
         "train zen.txt --out run --resume --epochs 60 --patience 0",
         "train zen.txt --out small --cell gru --hidden 64 --layers 1 --epochs 10",
         "train zen.txt --out classic --preset min-char-rnn",
-        "train zen.txt --out fast --engine jax",
+        "train zen.txt --out watched --epochs 5 --watch 20",
     )
 )
 def train(
@@ -83,6 +85,10 @@ def train(
         typer.Option(help="With jax, devices that share the work.", show_default="data=all", metavar="data=N,model=M"),
     ] = None,
     save_every: Annotated[int, typer.Option(min=1, help="Save after so many steps, and each epoch.")] = SAVE_EVERY,
+    watch: Annotated[
+        int | None,
+        typer.Option(min=1, help="Diagnose every so many steps; see diagnose.", show_default="never"),
+    ] = None,
 ) -> None:
     """Train a character model on a text by truncated backpropagation through time.
 
@@ -106,16 +112,18 @@ def train(
                 trainer = _fresh(run, content, base, given)
                 held.enter_context(_locked(run))
                 _check_empty(run)
+            watching = _watch(run, trainer, watch)
         except InUse as error:
             refuse(error, code=1)
         except (ImportError, OSError, ValueError) as error:
             refuse(error)
-        _train(run, trainer, text, save_every)
+        _train(run, trainer, text, save_every, watching)
 
 
-def _train(run: Run, trainer: Trainer, text: Path, save_every: int) -> None:
+def _train(run: Run, trainer: Trainer, text: Path, save_every: int, watch: Watch | None) -> None:
     """Train to the end, or until asked to stop, and say how to go on."""
     saving = [] if save_every == SAVE_EVERY else ["--save-every", save_every]
+    saving += [] if watch is None else ["--watch", watch.every]
     again = to_paste("train", text, "--out", run.folder, "--resume", *saving)
     if trainer.finished:
         typer.echo(f"This training is finished. To go on with it: {again} {_longer(trainer)}")
@@ -124,7 +132,7 @@ def _train(run: Run, trainer: Trainer, text: Path, save_every: int) -> None:
     try:
         with _stop_requests() as asked:
             try:
-                _follow(run, trainer, save_every, asked)
+                _follow(run, trainer, save_every, asked, watch)
             except OSError as error:
                 if not nobody_reads(error):
                     raise
@@ -209,7 +217,17 @@ def _described(trainer: Trainer, text: Path) -> str:
     )
 
 
-def _follow(run: Run, trainer: Trainer, save_every: int, asked: list[int]) -> None:
+def _watch(run: Run, trainer: Trainer, every: int | None) -> Watch | None:
+    """A watch, if one is wanted, that goes on with what was recorded before the step at which the training stands."""
+    if every is None:
+        return None
+    known = Watch.load(run.watch_file).history if run.watch_file.exists() else []
+    watch = Watch(every, history=[row for row in known if row["update"] < trainer.position.step])
+    trainer.callbacks.append(watch)
+    return watch
+
+
+def _follow(run: Run, trainer: Trainer, save_every: int, asked: list[int], watch: Watch | None) -> None:
     """Train, with a bar on a terminal and a line an epoch, until finished or asked to stop."""
     size, place = trainer.corpus.learnt.size, trainer.position
     done = place.epoch * size + place.epoch_characters
@@ -227,6 +245,8 @@ def _follow(run: Run, trainer: Trainer, save_every: int, asked: list[int]) -> No
             bar.set_description_str(f"epoch {position.epoch + 1}/{trainer.settings.epochs} ", refresh=False)
             bar.postfix = f"loss {trainer.loss:.3f}, perplexity {_exp(trainer.loss):.2f}"
             bar.update(now - bar.n if not bar.disable else 0)
+            if watch is not None and watch.history and watch.history[-1]["update"] == position.step - 1:
+                write(run.watch_file, watch.to_json().encode())
             if position.chunk == 0:
                 with bar.external_write_mode():
                     typer.echo(_epoch_line(trainer))

@@ -9,7 +9,7 @@ import dataclasses
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from microgradrnn.checks import check_size
 from microgradrnn.diagnosis.diagnosing import Diagnosis, diagnose, plain
@@ -108,7 +108,7 @@ class Watch:
         return json.dumps({"every": self.every, "history": self.history}, allow_nan=False)
 
     @classmethod
-    def load(cls, path: str | Path) -> Watch:
+    def load(cls, path: str | Path) -> Self:
         """A watch with the history that `to_json` gave, to be read or to go on with.
 
         Raises:

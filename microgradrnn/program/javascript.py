@@ -35,8 +35,9 @@ class JavaScript:
     The source defines ``forwardBackward(leaves, values, grads, contributions, locals)``. The first argument is a
     Float64Array of the leaves' numbers, which is read; the others are Float64Arrays that it fills; it returns the value
     of the loss. ``values`` and ``grads`` have one number a scalar node, at the node's slot; ``contributions`` and
-    ``locals`` one a scalar edge. NaN stands in ``grads`` where a node wants no gradient. The function has two
-    attributes: ``at``, the slot that each scalar edge reads, and ``start``, the first edge of the node at each slot.
+    ``locals`` one a scalar edge. NaN stands in ``grads`` where a node wants no gradient. The function has three
+    attributes: ``at``, the slot that each scalar edge reads; ``start``, the first edge of the node at each slot; and
+    ``slope(values, slot, z)``, the local gradient that a node of one input would have if its value were z.
 
     Attributes:
         source: a script in strict mode, without ``eval``. It defines one constant and touches nothing else.

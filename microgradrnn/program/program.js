@@ -52,5 +52,11 @@ $wanting
     }
     return values[root];
   };
-  return Object.assign(pass, { at, start });
+  // The local gradient of a node of one input, were its value z; what it reads is taken from the values.
+  const slope = (values, n, z) => {
+    const local = [], down = [];
+    ops[kind[n - leafCount]].backward(values, at, start[n], z, 1, local, down);
+    return local[start[n]];
+  };
+  return Object.assign(pass, { at, start, slope });
 })();

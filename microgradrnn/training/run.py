@@ -3,6 +3,7 @@
 - ``checkpoint.safetensors``: the training as it was last saved, to go on from.
 - ``best.safetensors``: the same at the end of the epoch with the lowest loss on what is held out, to use.
 - ``history.csv``: a row for each epoch.
+- ``watch.json``: what a `microgradrnn.diagnosis.Watch` recorded, where there was one.
 - ``.lock``: locked while a process trains here.
 """
 
@@ -41,7 +42,7 @@ class Run:
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
         self.last_file, self.best_file = self.folder / "checkpoint.safetensors", self.folder / "best.safetensors"
-        self.history_file = self.folder / "history.csv"
+        self.history_file, self.watch_file = self.folder / "history.csv", self.folder / "watch.json"
         self._locked = False
 
     @property
@@ -97,7 +98,7 @@ class Run:
         self.folder.mkdir(parents=True, exist_ok=True)
         with only_writer(self.folder) as alone:
             if alone:  # then whatever stands beside these was left by a process that was killed
-                for path in (self.last_file, self.best_file, self.history_file):
+                for path in (self.last_file, self.best_file, self.history_file, self.watch_file):
                     for left in leftovers(path):
                         left.unlink(missing_ok=True)
             self._locked = True

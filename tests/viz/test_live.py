@@ -220,9 +220,20 @@ def test_play_draws_a_curve_and_pauses(show):
     tab.wait_for_function(f"() => {API}.value('L') < {before} - 0.05")
     field(tab, "play").click()
     assert "steps" in field(tab, "curve").inner_text()
+    assert re.match(r"‖gradient‖ over \d+ steps", field(tab, "norms").inner_text())
     field(tab, "reset").click()
     assert value(tab, "L") == pytest.approx(before, rel=1e-14)
     assert field(tab, "reset").is_disabled()
+
+
+def test_the_norm_of_the_gradient_is_kept_for_each_step(show):
+    tab, model = show(unit()), unit()
+    model.backward()
+    leaves = [node for node in ancestors(model) if node.requires_grad and node.op is None]
+    first = number(float(np.hypot(*(leaf.grad for leaf in leaves))))
+    field(tab, "descend").click()
+    field(tab, "descend").click()
+    assert field(tab, "norms").inner_text().startswith(f"‖gradient‖ over 2 steps: {first} →")
 
 
 # ---- By hand ----
@@ -243,7 +254,7 @@ def test_a_number_is_dragged_and_undone_as_one(show):
     tab = show(unit())
     drag(tab, "w_hh", 200)
     assert value(tab, "w_hh") == pytest.approx(1.5)
-    assert "was" in field(tab, "loss").inner_text()
+    assert beside(tab)["w_hh"] == ["1.5", "0.5"]
     field(tab, "undo").click()
     assert value(tab, "w_hh") == 0.5
     assert field(tab, "undo").is_disabled()
@@ -254,10 +265,37 @@ def test_the_recorded_numbers_can_be_seen_beside_the_new_ones(show):
     put(tab, "w_hh", 1.5)
     shown = tab.locator(".node.root .digits").first
     now = shown.text_content()
-    field(tab, "compare").click()
+    field(tab, "recorded").click()
     assert shown.text_content() != now
-    field(tab, "compare").click()
+    field(tab, "recorded").click()
     assert shown.text_content() == now
+
+
+def beside(tab):
+    """The table of the present numbers and the ghosts'."""
+    rows = tab.evaluate("""() => [...document.querySelectorAll("[id$=beside] tr")]
+        .map((row) => [...row.children].map((cell) => cell.textContent))""")
+    return {head: numbers for head, *numbers in rows}
+
+
+def test_pinned_numbers_stand_beside_the_present_and_the_recorded_ones(show):
+    tab, losses = show(unit()), [number(unit().data)]
+    field(tab, "leaf").select_option("w_hh")
+    put(tab, "w_hh", 1.5)
+    losses.append(number(value(tab, "L")))
+    field(tab, "pin").click()
+    pinned = tab.locator(".node.root .digits").first.text_content()
+    put(tab, "w_hh", -1.0)
+    losses.append(number(value(tab, "L")))
+    assert beside(tab)["w_hh"] == ["−1", "0.5", "1.5"]
+    assert beside(tab)["L"] == [losses[2], losses[0], losses[1]]
+    field(tab, "pinned").click()
+    assert tab.locator(".node.root .digits").first.text_content() == pinned
+    assert tab.locator("[id$=flow] .pinned").count() == 3
+    put(tab, "w_hh", 0.25)
+    assert field(tab, "pinned").get_attribute("aria-pressed") == "false"
+    field(tab, "reset").click()
+    assert beside(tab)["w_hh"] == ["0.5", "0.5", "1.5"]
 
 
 def test_a_number_is_typed_and_rubbish_leaves_the_old_one(show):
@@ -302,6 +340,23 @@ def test_half_and_more_of_a_weight(show):
     np.testing.assert_allclose(value(tab, "W_hh"), 0.75 * before)
 
 
+def test_the_spectral_radius_is_a_slider(show):
+    tab = show(rnn_loss(3, hidden=3))
+    for matrix in ([[0.0, -2.0, 0.0], [2.0, 0.0, 0.0], [0.0, 0.0, 1.0]], [[1.0, 5.0, 0], [0, 1.0, 7.0], [0, 0, -1.0]]):
+        put(tab, "W_hh", matrix)  # a pair of complex eigenvalues, and a matrix without enough eigenvectors
+        field(tab, "leaf").select_option("W_hh")
+        largest = np.abs(np.linalg.eigvals(np.array(matrix))).max()
+        assert float(field(tab, "isRadius").inner_text()) == pytest.approx(largest, rel=1e-3)
+        field(tab, "radius").fill("0.5")
+        np.testing.assert_allclose(value(tab, "W_hh"), np.array(matrix) * 0.5 / largest, rtol=1e-6)
+    field(tab, "radius").fill("0")
+    assert value(tab, "W_hh") == np.zeros((3, 3)).tolist()
+    field(tab, "radius").fill("1")
+    assert value(tab, "W_hh")[0][1] == pytest.approx(5.0, rel=1e-6)
+    field(tab, "leaf").select_option("W_xh")
+    assert not field(tab, "radius").is_visible()
+
+
 def test_another_symbol_is_chosen_for_a_one_hot_input(show):
     loss = rnn_loss(2, hidden=2)
     tab, x = show(loss), next(node for node in ancestors(loss) if node.label == "x_2")
@@ -313,6 +368,56 @@ def test_another_symbol_is_chosen_for_a_one_hot_input(show):
     assert value(tab, "L") == pytest.approx(fresh[-1].item(), rel=1e-12)
     field(tab, "leaf").select_option("W_hh")
     assert field(tab, "symbol").is_hidden()
+
+
+def classes(ignore_index=None):
+    """Three rows of logits of four classes, with their targets."""
+    x = Parameter(np.random.default_rng(1).normal(size=(3, 4)), "x")
+    targets = Tensor(np.array([2, 0, 3]), "m", requires_grad=False)
+    return functional.cross_entropy(x * 2.0, targets, ignore_index=ignore_index), targets
+
+
+def test_another_class_is_chosen_for_a_target(show):
+    loss, targets = classes()
+    tab = show(loss)
+    field(tab, "leaf").select_option("m")
+    assert field(tab, "symbol").input_value() == "2"
+    assert not field(tab, "number").is_visible()
+    field(tab, "symbol").select_option("1")
+    assert value(tab, "m") == [1, 0, 3]
+    fresh = recorded_again(loss, {targets: np.array([1, 0, 3])})[-1]
+    assert value(tab, loss.label or "cross_entropy") == pytest.approx(fresh.item(), rel=1e-12)
+    fresh.backward()
+    leaf = next(node for node in ancestors(fresh) if node.label == "x")
+    np.testing.assert_allclose(grad(tab, "x"), leaf.grad, rtol=1e-12, atol=1e-15)
+    assert "classes 1, 0, 3" in tab.locator(".node", has_text="classes").first.text_content()
+    field(tab, "leaf").select_option("x")
+    assert field(tab, "number").is_visible()
+
+
+def test_a_target_out_of_range_is_an_error_that_says_what_fits(show):
+    tab = show(classes()[0])
+    for wrong in ("4", "-1", "0.5", "NaN"):
+        said = error_of(tab, f"{API}.set('m', [{wrong}, 0, 0])")
+        assert said == f"m takes classes, whole numbers from 0 to 3, not {wrong}"
+    assert value(tab, "m") == [2, 0, 3]
+    assert field(tab, "undo").is_disabled()
+
+
+def test_a_target_that_the_loss_ignores_stays(show):
+    loss, targets = classes(ignore_index=3)
+    tab = show(loss)
+    assert "takes no class 3" in error_of(tab, f"{API}.set('m', [3, 0, 3])")
+    assert "the loss ignores entry 2 of m: it stays 3" in error_of(tab, f"{API}.set('m', [0, 0, 0])")
+    put(tab, "m", [1, 1, 3])
+    fresh = recorded_again(loss, {targets: np.array([1, 1, 3])})[-1]
+    assert tab.evaluate(f"() => {MAIN}.live.loss()") == pytest.approx(fresh.item(), rel=1e-12)
+
+
+def test_integers_that_index_are_part_of_the_graph(show):
+    E, rows = Parameter(np.eye(3), "E"), Tensor(np.array([0, 2]), "rows", requires_grad=False)
+    tab = show((E[rows] * 2.0).sum())
+    assert "no node is called" in error_of(tab, f"{API}.set('rows', [1, 1])")
 
 
 def test_a_cell_of_a_strip_is_dragged_and_a_click_still_opens_it(show):
@@ -362,8 +467,8 @@ def test_a_notebooks_sandbox_lets_it_live(open_page):
 def test_the_difference_quotient_stands_beside_the_gradient(show):
     tab = show(unit())
     field(tab, "leaf").select_option("w_hh")
-    said = re.fullmatch(r"difference quotient (\S+) · grad (\S+)", field(tab, "nudge").inner_text())
-    assert said[1] == said[2]
+    said = re.fullmatch(r"difference quotient (\S+)", field(tab, "nudge").inner_text())
+    assert [said[1], said[1]] == beside(tab)["its gradient"]
 
 
 # ---- By script ----
@@ -403,6 +508,37 @@ def test_values_and_gradients_are_those_of_the_engine(show):
     for node in ancestors(loss):
         if node.label and node.requires_grad:
             np.testing.assert_allclose(grad(tab, node.label), node.grad, rtol=1e-12, atol=1e-15)
+
+
+def test_all_numbers_come_as_an_object_and_as_lines_of_python(show):
+    loss = rnn_loss(2, hidden=2)
+    tab = show(loss)
+    put(tab, "b_h", [0.125, -1e-7])
+    given = tab.evaluate(f"() => {API}.values()")
+    leaves = {node.label: node for node in ancestors(loss) if node.op is None and node.label}
+    assert given["b_h"] == [0.125, -1e-7]
+    assert given["W_hh"] == leaves["W_hh"].data.tolist()
+    put(tab, "W_hh", [[float("inf"), float("nan")], [0, 1]])
+    field(tab, "copy").click()
+    tab.wait_for_function("() => document.querySelector('[id$=isCopied]').textContent")
+    found = {}
+    exec(field(tab, "snippet").input_value(), {}, found)
+    np.testing.assert_array_equal(found["values"]["W_hh"], [[np.inf, np.nan], [0, 1]])
+    assert found["values"]["b_h"] == [0.125, -1e-7]
+    assert set(found["values"]) == set(given)
+    again = recorded_again(loss, {leaves["b_h"]: np.array(found["values"]["b_h"])})[-1]
+    put(tab, "W_hh", leaves["W_hh"].data.tolist())
+    assert value(tab, "L") == pytest.approx(again.item(), rel=1e-12)
+
+
+def test_a_page_of_float32_says_that_it_computes_in_float64(show):
+    x = Parameter(np.array([0.1, 0.2], np.float32), "x")
+    loss = (x * x).sum()
+    tab = show(loss)
+    assert "float32 were recorded; JavaScript computes in float64" in tab.locator("footer").inner_text()
+    exact = sum(float(entry) ** 2 for entry in x.data)
+    assert tab.evaluate(f"() => {MAIN}.live.loss()") == exact != loss.item()
+    assert "float64" not in page(unit(), live=True).html.split("<footer>")[1].split("</footer>")[0]
 
 
 # ---- When a page is not live ----

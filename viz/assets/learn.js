@@ -1,4 +1,4 @@
-// Changing numbers by hand and by descent: dragging in the picture, the fields and buttons of the panel, the loss curve.
+// Changing numbers by hand: dragging in the picture, and the fields of the panel.
 (() => {
   const page = document.currentScript.closest(".page");
   const part = (name) => document.getElementById(page.dataset.prefix + name);
@@ -35,25 +35,35 @@
     if (isOther) part("entry").replaceChildren(...node.slots.slice(0, 400).map((_, k) => option(place(node.shape, k), k)));
     part("entry").hidden = node.slots.length === 1;
     part("entry").value = i;
-    const symbols = row();
-    part("symbol").replaceChildren(...symbols.map((_, k) => option(`symbol ${k}`, k)));
+    const { classes } = node;
+    const options = classes ? choices().map((k) => option(`class ${k}`, k)) : row().map((_, k) => option(`symbol ${k}`, k));
+    part("symbol").replaceChildren(...options);
+    for (const name of ["number", "half", "more", "knob"]) part(name).hidden = Boolean(classes);
     reach();
     report();
+    page.dispatchEvent(new Event("chosen"));
+  }
+
+  /** The classes that the chosen target may have: all but the one that the loss ignores, which stays. */
+  function choices() {
+    const { classes, ignored } = chosen.node;
+    if (live.ghosts.recorded.leaves[slot()] === ignored) return [ignored];
+    return Array.from({ length: classes }, (_, k) => k).filter((k) => k !== ignored);
   }
 
   /** The slots of the row of the chosen number where it was recorded as one-hot, as an input symbol is; else none. */
   function row() {
-    const { shape, slots, trained } = chosen.node;
+    const { shape, slots, trained, classes } = chosen.node;
     const count = shape.at(-1) ?? 1;
     const start = chosen.i - (chosen.i % count);
     const found = slots.slice(start, start + count);
-    const recorded = found.map((slot) => live.recordedLeaves[slot]).sort();
-    return !trained && count > 1 && recorded.at(-1) === 1 && recorded.slice(0, -1).every((x) => x === 0) ? found : [];
+    const recorded = found.map((slot) => live.ghosts.recorded.leaves[slot]).sort();
+    return !trained && !classes && count > 1 && recorded.at(-1) === 1 && recorded.slice(0, -1).every((x) => x === 0) ? found : [];
   }
 
   /** The knob reaches from the recorded number to twice and more as far, on both sides of 0. */
   function reach() {
-    const [now, was] = [live.leaves[slot()], live.recordedLeaves[slot()]];
+    const [now, was] = [live.leaves[slot()], live.ghosts.recorded.leaves[slot()]];
     const far = 2 * Math.max(1, ...[now, was].filter(Number.isFinite).map(Math.abs));
     Object.assign(part("knob"), { min: -far, max: far, value: Number.isFinite(now) ? now : 0 });
   }
@@ -68,31 +78,39 @@
       part("knob").value = now;
     }
     const symbols = row();
-    part("symbol").hidden = !symbols.length;
-    part("symbol").value = symbols.findIndex((slot) => live.leaves[slot] === 1);
+    part("symbol").hidden = !symbols.length && !chosen.node.classes;
+    part("symbol").value = chosen.node.classes ? now : symbols.findIndex((slot) => live.leaves[slot] === 1);
     part("knob").setAttribute("aria-valuetext", `${called()} = ${written.number(now)}`);
-    const [loss, before] = [live.loss(), live.recordedLoss];
-    const was = (x, y) => (Object.is(x, y) ? "" : ` (was ${written.number(y)})`);
-    part("loss").textContent = `${live.rootName} = ${written.number(loss)}${was(loss, before)}`;
-    const grad = chosen.node.grad ? ` · grad ${written.number(live.grads[slot()])}` : "";
-    part("nudge").textContent = `difference quotient ${written.number(live.nudge(slot()))}${grad}`;
+    compare();
+    part("nudge").textContent = chosen.node.classes ? "" : `difference quotient ${written.number(live.nudge(slot()))}`;
     part("undo").disabled = !live.canUndo();
-    part("reset").disabled = part("compare").disabled = !live.isChanged();
-    part("compare").hidden = !live.isChanged();
+    part("reset").disabled = !live.isChanged();
+  }
+
+  /** The chosen number, its gradient and the loss, beside what they were in each of the ghosts. */
+  function compare() {
+    const runs = [{ leaves: live.leaves, grads: live.grads, cells: live.cells }, live.ghosts.recorded, live.ghosts.pinned].filter(Boolean);
+    const lines = [[called(), ({ leaves }) => leaves[slot()]]];
+    if (chosen.node.grad) lines.push(["its gradient", ({ grads }) => grads[slot()]]);
+    lines.push([live.rootName, ({ cells }) => live.loss(cells)]);
+    const cell = (tag, text) => Object.assign(document.createElement(tag), { textContent: text });
+    part("beside").replaceChildren(
+      ...lines.map(([head, of]) => {
+        const row = document.createElement("tr");
+        row.append(cell("th", head), ...runs.map((run) => cell("td", written.number(of(run)))));
+        return row;
+      }),
+    );
+    part("pinned").hidden = !live.ghosts.pinned;
   }
 
   live.onChange((why) => {
     report();
-    const loss = live.loss();
-    if (why === "step") curve.push(loss);
-    if (why === "reset") curve.length = 0;
-    draw();
-    drawFlow();
-    const odd = Number.isFinite(loss) ? "" : `: ${live.rootName} is ${written.number(loss)}`;
-    const was = written.number(live.recordedLeaves[slot()]);
+    if (why === "step" || why === "pin") return;
+    const odd = live.oddity();
+    const was = written.number(live.ghosts.recorded.leaves[slot()]);
     if (why === "set") say(`${called()} = ${written.number(live.leaves[slot()])}, recorded ${was}${odd}`, odd && "wrong");
-    else say((why === "step" ? `${curve.length - 1} steps` : why === "undo" ? "undone" : "as recorded") + odd, odd && "wrong");
-    if (!Number.isFinite(loss)) stop();
+    else say((why === "undo" ? "undone" : "as recorded") + odd, odd && "wrong");
   });
 
   // ---- The fields ----
@@ -102,6 +120,7 @@
   part("entry").addEventListener("change", () => choose(chosen.node, Number(part("entry").value)));
   part("symbol").addEventListener("change", () => {
     const symbols = row();
+    if (chosen.node.classes) return set(Number(part("symbol").value));
     live.setSlots(symbols, symbols.map((_, k) => Number(k === Number(part("symbol").value))));
   });
   part("knob").addEventListener("pointerdown", () => live.hold());
@@ -124,91 +143,13 @@
     } else set(x);
   }
   part("number").addEventListener("change", take);
-
-  function rate() {
-    const x = typed(part("rate").value);
-    if (x !== undefined && Number.isFinite(x)) return x;
-    say(`“${part("rate").value}” is no rate; it stays 0.1`, "wrong");
-    part("rate").value = "0.1";
-    return 0.1;
-  }
-
-  // ---- Descent ----
-
-  const curve = [];
-  let playing;
-
-  function descend() {
-    if (!curve.length) curve.push(live.loss());
-    live.descend(rate());
-  }
-
-  function stop() {
-    clearInterval(playing);
-    playing = undefined;
-    part("play").setAttribute("aria-pressed", "false");
-    part("play").textContent = "play";
-  }
-
-  function play() {
-    if (playing) return stop();
-    playing = setInterval(descend, 80);
-    part("play").setAttribute("aria-pressed", "true");
-    part("play").textContent = "pause";
-  }
-
-  /** The loss over the steps, and the recorded one as a line to compare with. */
-  function draw() {
-    const finite = curve.filter(Number.isFinite);
-    part("curve").hidden = finite.length < 2;
-    if (finite.length < 2) return;
-    const [low, high] = [Math.min(...finite, live.recordedLoss), Math.max(...finite, live.recordedLoss)];
-    const y = (loss) => 34 - (32 * (loss - low)) / (high - low || 1);
-    const d = finite.map((loss, i) => `${i ? "L" : "M"}${(300 * i) / (finite.length - 1)},${y(loss)}`).join("");
-    const ghost = written.element("path", { class: "ghost", d: `M0,${y(live.recordedLoss)}h300` });
-    const [from, to] = [finite[0], finite.at(-1)].map(written.number);
-    chart("curve", `${live.rootName} over ${finite.length - 1} steps: ${from} → ${to}`, ghost, written.element("path", { class: "loss", d }));
-  }
-
-  function chart(name, caption, ...drawn) {
-    const svg = written.element("svg", { viewBox: "0 0 300 36", preserveAspectRatio: "none", "aria-hidden": "true" }, ...drawn);
-    const said = Object.assign(document.createElement("figcaption"), { textContent: caption });
-    part(name).replaceChildren(svg, said);
-    part(name).hidden = false;
-  }
-
-  /** The norm of the gradient at the states of each time step, the recorded ones as outlines. */
-  function drawFlow() {
-    const norms = live.flow((run) => live.numbers(run));
-    if (norms.length < 2) return;
-    const before = live.flow((run) => live.recordedNumbers(run));
-    const most = Math.max(...[...norms, ...before].map(([, x]) => x).filter(Number.isFinite)) || 1;
-    const wide = 300 / norms.length;
-    const bar = (look) => ([, x], i) => {
-      const height = Number.isFinite(x) ? (34 * x) / most : 35;
-      return written.element("path", { class: look, d: `M${i * wide + wide * 0.1},36v${-height}h${wide * 0.8}v${height}` });
-    };
-    const [first, last] = [norms[0], norms.at(-1)].map(([t, x]) => `${written.number(x)} at t = ${t}`);
-    chart("flow", `‖gradient‖ at the states: ${first}, ${last}`, ...norms.map(bar("now")), ...before.map(bar("ghost")));
-  }
-
-  const scaled = (factor) => () => live.scale(chosen.node, factor);
-  part("half").addEventListener("click", scaled(0.5));
-  part("more").addEventListener("click", scaled(1.5));
-  part("descend").addEventListener("click", descend);
-  part("play").addEventListener("click", play);
-  part("undo").addEventListener("click", () => live.undo());
-  part("reset").addEventListener("click", () => (stop(), page.microgradrnn.reset()));
-  part("compare").addEventListener("click", () => {
-    const on = part("compare").getAttribute("aria-pressed") !== "true";
-    part("compare").setAttribute("aria-pressed", String(on));
-    live.compare(on);
-  });
-  live.onChange(() => {
-    if (part("compare").getAttribute("aria-pressed") === "true") part("compare").click();
-  });
+  for (const [name, factor] of [["half", 0.5], ["more", 1.5]])
+    part(name).addEventListener("click", () => live.scale(chosen.node, factor));
 
   // ---- Dragging a number in the picture ----
+
+  /** The class that is nearest to a number. */
+  const nearest = (x) => choices().reduce((best, k) => (Math.abs(k - x) < Math.abs(best - x) ? k : best));
 
   let drag;
   let swallow = false; // whether the click that follows is the end of a drag, or the choice of a number
@@ -236,6 +177,7 @@
     drag.moved ||= Math.abs(by) > 2;
     if (!drag.moved) return;
     swallow = true;
+    if (chosen.node.classes) return set(nearest(drag.from + by / 24));
     const unit = (Math.max(Math.abs(drag.from), 0.2) / 100) * (event.shiftKey ? 0.1 : 1);
     set(Number((drag.from + by * unit).toPrecision(4)));
   });
@@ -243,13 +185,14 @@
     addEventListener(kind, () => {
       if (!drag) return;
       live.release();
-      if (!drag.moved && swallow) part("number").select();
+      if (!drag.moved && swallow) chosen.node.classes ? part("symbol").focus() : part("number").select();
       drag = undefined;
     });
   page.addEventListener("click", (event) => swallow && event.target.closest(".canvas, .sums") && event.stopPropagation(), true);
 
+  page.learn = { say, typed, chosen: () => chosen };
+
   // On a low screen the words of the visit come first.
   if (matchMedia("(min-width: 760px) and (max-height: 719px)").matches) part("change").open = false;
   choose(editable.find((node) => node.trained) ?? editable[0], 0);
-  drawFlow();
 })();

@@ -10,6 +10,7 @@
 
   // ---- The numbers ----
 
+  const sums = source.sums.map((parts) => (typeof parts === "number" ? [parts] : parts)); // of one cell, a copy
   const cells = new Float64Array(nodeCount + 2 * edgeCount + source.sums.length);
   const values = cells.subarray(0, nodeCount);
   const contributions = cells.subarray(nodeCount, nodeCount + edgeCount);
@@ -22,7 +23,7 @@
   function compute() {
     forwardBackward(leaves, values, grads, contributions, locals);
     let k = nodeCount + 2 * edgeCount;
-    for (const parts of source.sums) {
+    for (const parts of sums) {
       let sum = parts.length ? cells[parts[0]] : 0;
       for (let i = 1; i < parts.length; i++) sum += cells[parts[i]];
       cells[k++] = sum;
@@ -40,15 +41,17 @@
     return parsedRuns.get(run);
   }
 
-  let shown = cells; // or the recorded ones, while these are shown for comparison
+  let shown = cells; // or those of a ghost, while these are shown for comparison
+  // What the present numbers are compared with: the run as it was recorded, and the one that was pinned last.
+  const ghosts = { recorded: { leaves: recordedLeaves, cells: recorded, grads: grads.slice() } };
   const numbers = (run) => indices(run).map((i) => shown[i]);
 
   // ---- The nodes ----
 
   const nodes = new Map(
-    source.nodes.map(([name, shape, value, grad, editable, trained]) => [
+    source.nodes.map(([name, shape, value, grad, editable, trained, classes, ignored]) => [
       name,
-      { name, shape, editable: Boolean(editable), trained: Boolean(trained), slots: indices(value), value, grad },
+      { name, shape, editable: Boolean(editable), trained: Boolean(trained), slots: indices(value), value, grad, classes, ignored },
     ]),
   );
   const editableSlots = new Map();
@@ -181,6 +184,36 @@
     page.classList.toggle("changed", isChanged());
   }
 
+  /** The answer to a question now, and the wrong answers that people come to, each with its place among those of its kind. */
+  function asked({ known, uses, cells: from, at: [edge, entry] }) {
+    const [answer, total, before, after, value] = from.map((cell) => (cell < 0 ? NaN : cells[cell]));
+    const [slot, , , read, node] = source.edges[edge];
+    const pairs = terms(edge, entry);
+    const [[upstream, local] = [NaN, NaN]] = pairs;
+    const products = pairs.map(([u, l]) => u * l);
+    const add = (numbers) => numbers.reduce((sum, x) => sum + x, 0);
+    const input = indices(read)[entry];
+    const output = slot >= 0 ? indices(node).find((n) => at[start[n] + slot] === input) : undefined;
+    // By their names in viz/words/mistakes.py.
+    const wrong = {
+      locals: () => [add(pairs.map(([, l]) => l))],
+      upstreams: () => [add(pairs.map(([u]) => u))],
+      "times x": () => [upstream * values[input]],
+      taken: () => [output === undefined ? NaN : upstream * forwardBackward.slope(values, output, values[input])],
+      plus: () => [upstream + local],
+      sizes: () => [add(products.map(Math.abs))],
+      products: () => products.sort((a, b) => Math.abs(b) - Math.abs(a)).slice(0, 4),
+      negative: () => [-total],
+      after: () => [after],
+      before: () => [before],
+      value: () => [value],
+      this: () => [total],
+      difference: () => [before - total],
+      mean: () => [after / uses],
+    };
+    return { answer, mistakes: known.flatMap((name, k) => wrong[name]().map((x) => [x, k])).filter(([x]) => x) };
+  }
+
   const isChanged = () => leaves.some((x, i) => !Object.is(x, recordedLeaves[i]));
 
   // ---- Changing a leaf ----
@@ -233,6 +266,9 @@
     return (loss(leaves[slot] + epsilon) - loss(leaves[slot] - epsilon)) / (2 * epsilon);
   }
 
+  /** The length of the gradient of all that is trained. */
+  const slope = () => Math.hypot(...[...nodes.values()].filter(({ trained }) => trained).flatMap(({ slots }) => slots.map((slot) => grads[slot])));
+
   // ---- For a lecturer's own script, and for tests ----
 
   const known = () => [...nodes.keys()].slice(0, 40).join(", ");
@@ -261,7 +297,19 @@
     return Array.from(given).flatMap((entry) => flattened(entry, shape.slice(1), name));
   }
 
-  page.microgradrnn = Object.freeze({
+  /** Throws where a target takes no such classes. */
+  function checkClasses({ name, slots, classes, ignored }, numbers) {
+    numbers.forEach((k, i) => {
+      const isIgnored = recordedLeaves[slots[i]] === ignored;
+      if (isIgnored && k !== ignored) throw new Error(`the loss ignores entry ${i} of ${name}: it stays ${ignored}`);
+      if (isIgnored) return;
+      if (!Number.isInteger(k) || k < 0 || k >= classes)
+        throw new Error(`${name} takes classes, whole numbers from 0 to ${classes - 1}, not ${k}`);
+      if (k === ignored) throw new Error(`${name} takes no class ${k}: it is what the loss ignores`);
+    });
+  }
+
+  const script = {
     /** Give a leaf a number, or nested arrays of its shape. */
     set(name, given) {
       const node = find(name);
@@ -269,7 +317,9 @@
         const leaves = [...nodes.values()].filter(({ editable }) => editable).map(({ name }) => name);
         throw new Error(`${name} is no leaf that can be set; these are: ${leaves.join(", ")}`);
       }
-      setSlots(node.slots, flattened(given, node.shape, name));
+      const numbers = flattened(given, node.shape, name);
+      if (node.classes) checkClasses(node, numbers);
+      setSlots(node.slots, numbers);
     },
     /** What a node's value is: a number, or nested arrays. */
     value: (name) => nested(find(name).slots.map((slot) => values[slot]), find(name).shape),
@@ -279,6 +329,8 @@
       if (!node.grad && name !== rootName) throw new Error(`${name} gets no gradient`);
       return nested(node.grad ? indices(node.grad).map((i) => cells[i]) : [1], node.shape);
     },
+    /** The numbers of all leaves that can be set, by their names. */
+    values: () => Object.fromEntries([...nodes.values()].filter(({ editable }) => editable).map(({ name }) => [name, script.value(name)])),
     /** Show a position of the pass: 0 is before the first. */
     go(position) {
       const last = Number(part("slider").max);
@@ -291,19 +343,27 @@
       keep();
       restore(recordedLeaves, "reset");
     },
-  });
+  };
+  page.microgradrnn = Object.freeze(script);
   const rootName = source.nodes.at(-1)[0];
 
   // ---- For the page's other scripts ----
 
   page.live = {
-    nodes, leaves, values, grads, cells, recorded, recordedLeaves, editableSlots, numbers, write, fill, setSlots, descend, nudge,
+    nodes, leaves, values, grads, cells, asked, recordedLeaves, editableSlots, numbers, write, fill, setSlots, descend, nudge,
     scale: times,
-    recordedNumbers: (run) => indices(run).map((i) => recorded[i]),
-    /** The norm of the gradient at the states of each time step, from numbers that a function gives for a run of cells. */
-    flow: (numbersOf) => source.flow.map(([t, runs]) => [t, Math.hypot(...runs.flatMap(numbersOf))]),
-    loss: () => values[find(rootName).slots[0]],
-    recordedLoss: recorded[find(rootName).slots[0]],
+    ghosts,
+    slope,
+    /** Keep the present numbers to compare later ones with. */
+    pin() {
+      ghosts.pinned = { leaves: leaves.slice(), cells: cells.slice(), grads: grads.slice() };
+      update("pin");
+    },
+    /** The norm of the gradient at the states of each time step, of a run with these cells. */
+    flow: (of) => source.flow.map(([t, runs]) => [t, Math.hypot(...runs.flatMap(indices).map((i) => of[i]))]),
+    /** What there is to say of a loss that is no usual number. */
+    oddity: () => (Number.isFinite(page.live.loss()) ? "" : `: ${rootName} is ${written.number(page.live.loss())}`),
+    loss: (of = cells) => of[find(rootName).slots[0]],
     rootName,
     isChanged,
     slotUnder,
@@ -320,8 +380,9 @@
       if (held && past.at(-1).every((x, i) => Object.is(x, leaves[i]))) past.pop();
       held = false;
     },
-    compare(on) {
-      shown = on ? recorded : cells;
+    /** Show a ghost's numbers in place of the present ones, or, without one, these again. */
+    compare(ghost) {
+      shown = ghosts[ghost]?.cells ?? cells;
       rewrite();
     },
   };

@@ -4,7 +4,7 @@
 (() => {
   const page = document.currentScript.closest(".page");
   const part = (name) => document.getElementById(page.dataset.prefix + name);
-  const { steps, visitOf, quiz, remarks, said, tolerance } = JSON.parse(part("data").textContent);
+  const { steps, visitOf } = JSON.parse(part("data").textContent);
   const last = steps.length;
   const items = part("visits").children;
   const graph = page.querySelector(".graph");
@@ -79,7 +79,7 @@
     const step = steps[now - 1];
     item?.classList.add("now");
     part("start").hidden = now > 0;
-    const open = ask(typing);
+    const open = page.quiz.ask(now - 1, typing);
     const number = step ? step.visit : 0;
     reveal(open ? number - 1 : number);
     light(step);
@@ -93,6 +93,8 @@
     say(item, open);
   }
   page.addEventListener("go", (event) => show(event.detail));
+  page.showAgain = (typing) => show(now, typing);
+  page.toVisit = (visit, typing) => show(visit + 1, typing);
 
   function say(item, open) {
     if (!item) return void (part("live").textContent = "Before the first visit.");
@@ -119,182 +121,6 @@
     return at;
   }
 
-  // ---- The quiz ----
-
-  const asked = quiz.map((questions) => ({
-    questions: questions.map(([prompt, given, answer, mistakes, rule, cell]) => ({ prompt, given, answer, mistakes, rule, cell })),
-    at: 0,
-    tries: 0,
-  }));
-  const score = { asked: 0, right: 0 };
-  let asking = false;
-
-  /** Put the next question of this visit, if one is open; says whether there is one. */
-  function ask(typing) {
-    const visit = asked[now - 1];
-    const question = asking && visit && visit.questions[visit.at] ? present(visit.questions[visit.at]) : undefined;
-    page.classList.toggle("asking", Boolean(question));
-    part("quiz").hidden = !question;
-    if (question) {
-      part("prompt").textContent = question.prompt;
-      part("given").textContent = question.given;
-      part("answer").value = "";
-      tell("", "");
-      if (typing) part("answer").focus();
-    }
-    return Boolean(question);
-  }
-
-  /** A question about the numbers as they are now; of changed ones nobody has worked out what mistakes lead to. */
-  function present(question) {
-    if (question.cell === undefined || !page.live.isChanged()) return question;
-    return { ...question, answer: page.live.cells[question.cell], mistakes: [], given: "" };
-  }
-
-  function tell(said, kind) {
-    part("said").textContent = said;
-    part("said").className = `said ${kind}`;
-  }
-
-  function answer(event) {
-    event.preventDefault();
-    const visit = asked[now - 1];
-    const verdict = judge(present(visit.questions[visit.at]), part("answer").value);
-    if (verdict.counts && visit.tries++ === 0) {
-      score.asked++;
-      if (verdict.right) score.right++;
-      keepScore();
-    }
-    if (verdict.right) pass(verdict.said);
-    else tell(verdict.said, "wrong");
-  }
-
-  /** On to the next question of the visit; after the last one its numbers are shown. */
-  function pass(said) {
-    const visit = asked[now - 1];
-    visit.at++;
-    visit.tries = 0;
-    const more = visit.at < visit.questions.length;
-    show(now, more);
-    if (more) tell(said, "right");
-    else {
-      part("live").textContent = said + ". " + part("live").textContent;
-      part("next").focus();
-    }
-  }
-
-  function keepScore() {
-    part("score").textContent = score.asked ? filled(said.score, score.right, score.asked) : "";
-  }
-
-  /** A sentence with its blanks filled in. */
-  const filled = (sentence, ...blanks) => blanks.reduce((text, blank) => text.replace("{}", () => blank), sentence);
-
-  function judge(question, text) {
-    let given;
-    try {
-      given = calculate(text);
-    } catch (error) {
-      if (!(error instanceof Unreadable)) throw error;
-      return { right: false, counts: false, said: filled(said.unread, error.message) };
-    }
-    const verdict = (right, words) => ({ right, counts: true, said: words });
-    if (close(given, question.answer)) return verdict(true, filled(said.right, written(question.answer)));
-    const mistake = question.mistakes.find(([wrong]) => close(given, wrong));
-    if (mistake) return verdict(false, remarks[mistake[1]]);
-    if (Math.abs(given - question.answer) < 0.1 * Math.abs(question.answer))
-      return verdict(false, filled(said.near, written(given)));
-    return verdict(false, filled(said.wrong, written(given), remarks[question.rule]));
-  }
-
-  /** 0 is no answer to a number that is not 0, and the other way round. */
-  const close = (given, right) => Math.abs(given - right) <= tolerance * Math.abs(right);
-
-  /** A number as the picture writes it: four digits and a true minus. */
-  function written(x) {
-    if (x === 0) return "0";
-    const [digits, power] = x.toExponential(3).split("e").map(Number);
-    const text = power < -4 || power >= 4 ? `${digits}e${power}` : String(Number(x.toPrecision(4)));
-    return text.replaceAll("-", "−");
-  }
-
-  // ---- Arithmetic ----
-
-  class Unreadable extends Error {}
-
-  const FUNCTIONS = {
-    exp: Math.exp, log: Math.log, sqrt: Math.sqrt, abs: Math.abs, tanh: Math.tanh, min: Math.min, max: Math.max,
-    sigmoid: (x) => 1 / (1 + Math.exp(-x)), relu: (x) => Math.max(0, x), sum: (...xs) => xs.reduce((a, b) => a + b),
-  };
-  const SUM = 0, PRODUCT = 1, SIGN = 2, POWER = 3;
-  const BINARY = {
-    "+": [SUM, (a, b) => a + b], "-": [SUM, (a, b) => a - b],
-    "*": [PRODUCT, (a, b) => a * b], "/": [PRODUCT, (a, b) => a / b], "^": [POWER, (a, b) => a ** b],
-  };
-
-  /** What arithmetic comes to: numbers, + - * / ^, brackets and a few functions. Nothing is ever evaluated as code. */
-  function calculate(text) {
-    const like = { "−": "-", "×": "*", "·": "*", "**": "^" };
-    const pattern = /(\d+\.?\d*(?:e[+-]?\d+)?|\.\d+(?:e[+-]?\d+)?)|([a-z]+)|(\*\*|[-+*/^(),²³−×·])|(\S)/gi;
-    const tokens = [...text.slice(0, 10000).matchAll(pattern)].map((found) => {
-      if (found[4]) throw new Unreadable(`${found[4]} is not understood`);
-      return { number: found[1], name: found[2], sign: like[found[3]] ?? found[3], text: found[0] };
-    });
-    let next = 0;
-    let depth = 0;
-    const take = (sign) => tokens[next]?.sign === sign && Boolean(++next);
-    const expect = (sign) => {
-      if (!take(sign)) throw new Unreadable(`${sign} is missing`);
-    };
-
-    function operators(level) {
-      if (++depth > 100) throw new Unreadable("nested too deep");
-      let left = operand();
-      for (;;) {
-        const { sign } = tokens[next] ?? {};
-        if (sign === "²" || sign === "³") {
-          next++;
-          left **= sign === "²" ? 2 : 3;
-          continue;
-        }
-        const [binds, apply] = BINARY[sign] ?? [-1];
-        if (binds < level) break;
-        next++;
-        left = apply(left, operators(binds === POWER ? SIGN : binds + 1));
-      }
-      depth--;
-      return left;
-    }
-
-    function operand() {
-      const token = tokens[next++];
-      if (token?.number) return Number(token.number);
-      if (token?.name) return call(token.name.toLowerCase());
-      if (token?.sign === "-") return -operators(SIGN);
-      if (token?.sign === "+") return operators(SIGN);
-      if (token?.sign === "(") {
-        const inside = operators(SUM);
-        expect(")");
-        return inside;
-      }
-      throw new Unreadable(token ? `a number is expected before ${token.text}` : "a number is missing");
-    }
-
-    function call(name) {
-      if (!Object.hasOwn(FUNCTIONS, name)) throw new Unreadable(`${name} has no value; only numbers can stand here`);
-      expect("(");
-      const given = [operators(SUM)];
-      while (take(",")) given.push(operators(SUM));
-      expect(")");
-      return FUNCTIONS[name](...given);
-    }
-
-    const result = operators(SUM);
-    if (next < tokens.length) throw new Unreadable(`an operator is expected before ${tokens[next].text}`);
-    if (!Number.isFinite(result)) throw new Unreadable("this comes to no number");
-    return result;
-  }
-
   // ---- Every entry of a box ----
 
   let boxes;
@@ -318,7 +144,7 @@
   function numbersOf(head, entries, { columns, more = 0 }) {
     const title = make("h3", head);
     if (entries === null || entries === undefined) return [title];
-    const listed = entries[0] === "=" ? page.live.numbers(entries.slice(1)).map(written) : entries.split(" ");
+    const listed = entries[0] === "=" ? page.live.numbers(entries.slice(1)).map(fourDigits) : entries.split(" ");
     const table = make("table");
     for (let i = 0; i < listed.length; i += columns) {
       const row = make("tr");
@@ -474,13 +300,6 @@
     part("weights").setAttribute("aria-pressed", String((part("sums").hidden = !part("sums").hidden) === false));
   }
 
-  function toggleQuiz() {
-    asking = !asking;
-    part("asks").setAttribute("aria-pressed", String(asking));
-    keepScore();
-    show(now, true);
-  }
-
   const actions = {
     first: () => show(0),
     back: () => show(now - 1),
@@ -488,7 +307,7 @@
     end: () => show(last),
     time: () => show(timeStep(1)),
     timeBack: () => show(timeStep(-1)),
-    asks: toggleQuiz,
+    asks: page.quiz.toggle,
     all: toggleAll,
     weights: toggleWeights,
     help: () => part("keys").showModal(),
@@ -504,8 +323,6 @@
   for (const name of ["first", "back", "next", "time", "asks", "all", "weights", "help", "in", "out", "fit"])
     part(name).addEventListener("click", actions[name]);
   part("slider").addEventListener("input", (event) => show(+event.target.value));
-  part("quiz").addEventListener("submit", answer);
-  part("show").addEventListener("click", () => pass("shown"));
   find.addEventListener("input", search);
   find.addEventListener("blur", () => (found.hidden = true));
   find.closest("form").addEventListener("submit", (event) => event.preventDefault());
@@ -547,5 +364,5 @@
   // All of it, if that can be read; else as large as its height allows, and each visit is brought into view.
   setZoom(whole() < 0.9 ? Math.max(whole(), Math.min(Math.max(graph.clientHeight / natural.height, 0.8), 1)) : whole());
   show(0);
-  if (page.dataset.quiz === "true") toggleQuiz();
+  if (page.dataset.quiz === "true") page.quiz.toggle();
 })();

@@ -37,7 +37,7 @@ class Blocks:
         port: the height of an arrow's end, from the middle of a box: of the arrow, and whether it is its head.
         radius: of a box's corners.
         count: how many blocks of columns there are.
-        stretch: how many times as wide as they need be the gaps between columns are.
+        spacing: how many times as wide as they need be the gaps between columns are, and those between rows.
     """
 
     def __init__(
@@ -49,13 +49,13 @@ class Blocks:
         port: Callable[[Arrow, bool], float],
         radius: Callable[[int], float],
         count: int = 1,
-        stretch: float = 1.0,
+        spacing: tuple[float, float] = (1.0, 1.0),
     ) -> None:
         self.view, self.grid, self.sizes, self.port = view, grid, sizes, port
         self.radius = radius
         self.way = Tracks(grid, count)
         self.count, self.per_block = self.way.count, self.way.per_block
-        self.stretch = stretch
+        self.stretch, self.rise = spacing[0], RISE * spacing[1]
         self.straight: dict[int, bool] = {}
         self.tracks: dict[int, list[Track]] = {}
         self.lanes = Lanes()
@@ -174,7 +174,7 @@ class Blocks:
     def _rise(self, block: int, row: int) -> float:
         """The room under a row."""
         lanes = self.lanes.count(Channel(block, row))
-        return RISE + max(0.0, LANE * (lanes - 1))
+        return self.rise + max(0.0, LANE * (lanes - 1))
 
     def _stand(self) -> None:
         grid, out = self.grid, self.out
@@ -225,7 +225,7 @@ class Blocks:
             for key in keys:
                 self.out.boxes[key] = (x + self.sizes[key][0] / 2, y + tall / 2)
                 x += self.sizes[key][0] + GAP
-            y += tall + RISE * (1.4 if level == 0 else 1.0)
+            y += tall + self.rise * (1.4 if level == 0 else 1.0)
         return y
 
     def _middle_of_read(self, keys: list[int]) -> float:

@@ -123,7 +123,9 @@ class _Columns:
     # -- the whole --
 
     def _lefts(self, gutters: Mapping[Site, float]) -> dict[Site, float]:
-        """Where each group begins; what comes after the steps stands over the middle of the first row."""
+        """Where each group begins. What comes after the steps stands over the middle of the first row, and, where what
+        comes before them is higher than they are, clear of that and of the arrows that run down from it.
+        """
         found: dict[Site, float] = {Site(0, -1): 0.0}
         for r, row in enumerate(self.rows):
             x = self._width("before") if r == 0 and self.groups["before"].boxes else 0.0
@@ -134,8 +136,14 @@ class _Columns:
         row = self.rows[0]
         start = found[Site(0, 0)]
         end = found[Site(0, len(row) - 1)] + self._width(row[-1])
-        found[Site(-1, 0)] = max((start + end - self.groups["after"].found.width) / 2, 0.0)
+        least = start if self._is_before_higher() else 0.0
+        found[Site(-1, 0)] = max((start + end - self.groups["after"].found.width) / 2, least)
         return found
+
+    def _is_before_higher(self) -> bool:
+        """Whether what comes before the steps reaches above the first row of them."""
+        tops = [y - self.sizes[key][1] / 2 for key, (_, y) in self.boxes["before"].items()]
+        return min(tops, default=0.0) < PADDING - self._tallest(self.rows[0])
 
     def _feet(self, channels: Sequence[float]) -> dict[int, float]:
         """Where the feet of each row's boxes stand."""

@@ -6,18 +6,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import pairwise
 
 from ..graph.view import View
 from ..graph.ways import Ways
-from ..layout.lanes import straight
 from ..layout.positions import Layout, Point
+from .arrow_labels import placed
 from .figure_marks import Line, Mark, Picture, Shape, Text, Theme
-from .geometry import Occupied, Rectangle, Way, around
-from .nodes import Node, Printed, on_arrow
+from .nodes import Node, Printed
 
 MARGIN = 6.0
 LEAST = 9.0
@@ -109,42 +106,15 @@ class _Painter:
         title = f"through {arrow.weight}" if arrow.weight else ""
         return Line(path, "lit" if lit else "wire", 2.6 if lit else 1.3, True, faded, arrow.cut, title)
 
-    # -- what stands on arrows --
-
     def _labels(self, lit: frozenset[int]) -> Iterator[Text]:
         if not self.look.names:
             return
-        taken, lines = Occupied(), Occupied()
-        for key, node in self.nodes.items():
-            taken.add(around(self._moved(self.layout.boxes[key]), node.size))
-        ways = [Way([self._moved(point) for point in self.layout.arrows[i]]) for i in range(len(self.view.arrows))]
-        borders = [
-            Way([self._moved(point) for point in straight(*side)])
-            for x, y, w, h in self.layout.columns.values()
-            for side in pairwise([(x, y), (x + w, y), (x + w, y + h), (x, y + h), (x, y)])
-        ]
-        for way in ways + borders:
-            for k in range(int(way.length / 4) + 1):
-                lines.add(around(way.at(4.0 * k, 1.0), (2.0, 2.0)))
-        for i, arrow in enumerate(self.view.arrows):
-            for printed in on_arrow(arrow, self.look.numbers):
-                half, tall = printed.width / 2, max(run.size for run in printed.runs) * 1.25
-                free = [
-                    place
-                    for place in _beside(ways[i], half + 3, tall / 2 + 1.5)
-                    if taken.is_free(mine := around(place, (2 * half, tall))) and self._is_inside(mine)
-                ]
-                # Where no place is clear of lines, the label's ground covers what runs under it.
-                clear = [place for place in free if lines.is_free(around(place, (2 * half, tall)))]
-                for x, y in (clear or free)[:1]:
-                    taken.add(around((x, y), (2 * half, tall)))
-                    faded = self.look.path is not None and i not in lit
-                    start = x - half, y + 0.2 * tall
-                    yield Text(*start, printed.runs, printed.ink, 2 * half, faded, halo=not clear)
-
-    def _is_inside(self, rectangle: Rectangle) -> bool:
-        left, top, right, bottom = rectangle
-        return left >= 0 and top >= 0 and right <= self.size[0] and bottom <= self.size[1]
+        bounds = -self.left, -self.top, self.size[0] - self.left, self.size[1] - self.top
+        for label in placed(self.view, self.layout, self.nodes, self.look.numbers, bounds):
+            (x, y), text = self._moved(label.middle), label.printed
+            faded = self.look.path is not None and label.arrow not in lit
+            start = x - text.width / 2, y + 0.2 * label.height
+            yield Text(*start, text.runs, text.ink, text.width, faded, halo=not label.is_clear)
 
     # -- under it --
 
@@ -156,16 +126,3 @@ class _Painter:
                 yield Text(x, y, printed.runs, printed.ink, printed.width, centred=False)
                 x += printed.width + 14
             y += 17.0
-
-
-def _beside(way: Way, half: float, tall: float) -> Iterator[Point]:
-    """Places beside an arrow: at its middle, then further to its ends."""
-    for share in (0.46, 0.55, 0.36, 0.65, 0.26, 0.75, 0.16, 0.84, 0.31, 0.21, 0.11):
-        (x0, y0), (x1, y1) = way.at(way.length * max(share - 0.03, 0.0), 1.0), way.at(way.length * share, 1.0)
-        length = max(math.dist((x0, y0), (x1, y1)), 1e-9)
-        ux, uy = (x1 - x0) / length, (y1 - y0) / length
-        # Over a level line, at the right of one that runs up; beside a slanting one as far as its corners ask for.
-        reach = abs(uy) * half + abs(ux) * tall
-        for side in (1, -1):
-            nx, ny = (-uy, ux) if (ux < -1e-9 or (abs(ux) < 1e-9 and uy < 0)) == (side > 0) else (uy, -ux)
-            yield x1 + nx * reach, y1 + ny * reach

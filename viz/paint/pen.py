@@ -10,6 +10,7 @@ Labels are data, and escaped.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -19,11 +20,13 @@ from typing import Any
 from numpy.typing import NDArray
 
 from ..graph.timeline import Known, at
-from ..sources import as_elements, is_live
+from ..sources import as_content, is_live
 from ..words.escape import xml
 from . import fonts, heat
 from .figure_marks import Theme
 from .heat import Colours
+
+_QUOTED = re.compile(r'="([^\s"\'=<>`]+)"(/>)?')
 
 
 @dataclass(frozen=True)
@@ -152,6 +155,7 @@ def style(live: bool = False, theme: Theme = "auto") -> str:
     if live:
         rules += [_rule(f".{kind.name}", kind.look()) for kind in _KINDS]
         rules += [_rule(f".{name}", {"fill": colour}) for name, colour in _INKS.items()]
+        rules += [_rule(f".{anchor}", {"text-anchor": anchor}) for anchor in ("middle", "end")]
         rules += [_rule("." + name.replace(" ", "."), look) for name, look in _SHAPES.items()]
         faded = range(1, heat.LEVELS)
         rules += [_rule(f".{_fading(k)}", {"fill-opacity": f"{k / heat.LEVELS:g}"}) for k in faded]
@@ -221,10 +225,14 @@ class Pen:
         """A text; with anchor middle or end it stands around x or before it."""
         if not text:
             return
+        place = f'x="{short(x)}" y="{short(y)}"'
+        if self.live:
+            aligned = "" if anchor == "start" else f" {anchor}"
+            self.out.append(f'<text class="{ink} {kind.name}{aligned}" {place}{as_content(text, "tspan", xml)}</text>')
+            return
         aligned = "" if anchor == "start" else f' text-anchor="{anchor}"'
-        look = "" if self.live else _attributes({"fill": _INKS[ink]} | _family(kind) | kind.look())
-        place = f'x="{short(x)}" y="{short(y)}"{aligned}'
-        self.out.append(f'<text class="{ink} {kind.name}" {place}{look}>{as_elements(text, "tspan", xml)}</text>')
+        look = _attributes({"fill": _INKS[ink]} | _family(kind) | kind.look())
+        self.out.append(f'<text class="{ink} {kind.name}" {place}{aligned}{look}>{xml(text)}</text>')
 
     def cells(self, x: float, y: float, data: Any, wide: float, scale: float, colours: Colours) -> None:
         """An array as a heat strip, or a grid; a live one says from what, and where it stands."""
@@ -277,6 +285,15 @@ class Pen:
         if self.live:
             return ""
         return _attributes(_SHAPES[look] | (_LIT[look.split()[0]] if lit else {}))
+
+
+def unquoted(markup: str) -> str:
+    """SVG as it may stand in HTML: an attribute without a space or the like in it needs no quotes there.
+
+    >>> unquoted('<rect class="box op" x="3" rx="2"/>')
+    '<rect class="box op" x=3 rx=2 />'
+    """
+    return _QUOTED.sub(lambda found: f"={found[1]}{' />' if found[2] else ''}", markup)
 
 
 def _family(kind: Kind) -> dict[str, str]:

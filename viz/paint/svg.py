@@ -31,7 +31,8 @@ from .legend import Bars, has_strips, phrases
 from .look import PLAIN, Look
 from .marks import BACK, marks, told_by_arrows
 from .panel import Measured, Panel, beside
-from .pen import FIGURE, SMALL, TITLE, TOTAL, Pen, short, style
+from .paths import area, compact_area, compact_curve, curve
+from .pen import FIGURE, SMALL, TITLE, TOTAL, Pen, short, style, unquoted
 
 MARGIN = 24.0
 
@@ -100,7 +101,7 @@ class Live:
         pen.bare = True
         pen.cells(0, 0, row, 8.0, self.grad_scale, heat.GRAD)
         size = f'width="{8 * heat.shape(row)[1]}" height="9"'
-        return f'<svg class="microgradrnn" {size} aria-hidden="true">{"".join(pen.out)}</svg>'
+        return unquoted(f'<svg class="microgradrnn" {size} aria-hidden="true">{"".join(pen.out)}</svg>')
 
 
 @dataclass(frozen=True)
@@ -229,7 +230,9 @@ class _Painter:
             f'viewBox="0 0 {width:.1f} {height:.1f}" role="img" aria-labelledby="{name}">'
             f'<title id="{name}">{xml(title)}</title>{sheet}'
         )
-        return ("" if self.pen.live else "\n").join([head, *self.pen.out, "</svg>"]) + "\n"
+        if self.pen.live:
+            return unquoted("".join([head, *self.pen.out, "</svg>\n"]))
+        return "\n".join([head, *self.pen.out, "</svg>\n"])
 
     def _about(self) -> str:
         root = next((box.title for box in self.view.boxes if box.role == "root"), "a node")[:200]
@@ -285,14 +288,12 @@ class _Painter:
 
     def _arrow(self, i: int) -> None:
         arrow, path, lit = self.view.arrows[i], self.layout.arrows[i], i in self.highlight.arrows
-        (x0, y0), *rest = path
-        curve = " ".join(f"{short(x)},{short(y)}" for x, y in rest)
-        a, b, c = (f"{short(x)},{short(y)}" for x, y in arrowhead(path))
+        line, tip = (compact_curve, compact_area) if self.pen.live else (curve, area)
         tooltip = arrow.tooltip.words if self.animated else arrow.tooltip.text
         # While numbers are still coming in, no tooltip gives them away.
         with self.pen.group(f'id="{self.prefix}a{i}" class="arrow"', tooltip):
-            self.pen.path(f"M{short(x0)},{short(y0)}C{curve}", self._wire(arrow), lit)
-            self.pen.path(f"M{a}L{b}L{c}z", "tip", lit)
+            self.pen.path(line(path), self._wire(arrow), lit)
+            self.pen.path(tip(arrowhead(path)), "tip", lit)
             if self.look.direction == "both" and arrow.contribution is not None:
                 self._backward(i, lit)
 
@@ -301,8 +302,7 @@ class _Painter:
         _, run = self.layout.rooms[i]
         line = backward(self.layout.arrows[i], BACK if run in ("right", "up") else -BACK)
         self.pen.path("M" + "L".join(f"{short(x)},{short(y)}" for x, y in line), "wire back", lit)
-        a, b, c = (f"{short(x)},{short(y)}" for x, y in arrowhead(line))
-        self.pen.path(f"M{a}L{b}L{c}z", "tip back", lit)
+        self.pen.path(area(arrowhead(line)), "tip back", lit)
 
     def _wire(self, arrow: Arrow) -> str:
         return "wire cut" if arrow.cut else "wire across" if self._crosses(arrow) else "wire"

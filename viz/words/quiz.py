@@ -18,8 +18,10 @@ from microgradrnn.expression import ExpressionError, calculate
 from microgradrnn.stepping import Edge, Visit
 
 from ..numbers import number
+from ..sources import entry as entry_of
 from .blocks import VisitWords
 from .formula import MOST_INPUTS
+from .mistakes import CONTRIBUTIONS, Numbers, numbers, wrong_numbers
 from .products import Entry, Index, entry, is_elementwise, largest, written
 
 TOLERANCE = 1e-2
@@ -37,11 +39,16 @@ SAID = {
     "wrong": "{} is not it; {}",
     "unread": "{}; this does not count",
     "score": "{} of {} right",
+    "harder": "harder: {}",
+    "asked": "What does {node} contribute to {place}the grad of {to}{read}?",
+    "sum": "All {uses} contributions are in: what is {place}the grad of {to}?",
+    "add": "a grad is the sum of its contributions",
 }
-"""What is said to answers, in a terminal as on a page."""
+"""What is asked and what is said to answers, in a terminal as on a page."""
 
-_PRODUCTS = 4
-"""How many single products of a sum are known as a mistake: the largest ones."""
+HANDED_ON, PRODUCT, SLOPE, SUM, PRODUCTS, HARDEST = range(1, 7)
+"""How hard questions are: upstream handed on, times a number, times a function's slope; the sum of several
+contributions; a sum of products; and one in which all entries compete."""
 
 _FAIR = 0.1
 """A sum is asked for where it is at least this share of its terms' sizes: else the digits on the screen cancel."""
@@ -54,24 +61,47 @@ class Question:
     Attributes:
         prompt: the question.
         answer: the right number.
-        mistakes: wrong numbers that people come to, each with what went wrong; none is near the answer.
+        wrong: wrong numbers that people come to, each with what went wrong, as a template; none is near the answer.
         hint: how the contribution is made, in the names of the nodes.
         rule: what the op does to a gradient.
         slot: which of the visit's edges it is about, counted from 0. to: the name of the input there.
         entry: the entry of the contribution, and the terms that it is the sum of.
         given: the numbers that it takes to answer, where the visit does not say them: (name, number); of a sum of
             products its text alone.
+        level: how hard it is, from 1, which only hands upstream on, to `HARDEST`.
+        kind: of `mistakes.KINDS`. node: the name of the visited node. read: which of its inputs the edge leads to.
+        uses: of how many contributions the sum consists that it is about.
     """
 
     prompt: str
     answer: float
-    mistakes: tuple[tuple[float, str], ...]
+    wrong: tuple[tuple[float, str], ...]
     hint: str
     rule: str
     slot: int
     to: str
     entry: Entry
     given: tuple[tuple[str, str], ...]
+    level: int = 1
+    kind: int = 0
+    node: str = ""
+    read: str = ""
+    uses: int = 1
+
+    @property
+    def mistakes(self) -> tuple[tuple[float, str], ...]:
+        """Wrong numbers, and what to say to each."""
+        return tuple((x, said.format(to=self.to, node=self.node, so=self.hint)) for x, said in self.wrong)
+
+    @property
+    def place(self) -> str:
+        """Which entry it is about, in words; empty for a scalar."""
+        return _place(self.entry)
+
+    @property
+    def asks_sum(self) -> bool:
+        """Whether it is about the whole grad, to which this edge adds the last contribution."""
+        return self.kind == CONTRIBUTIONS
 
     @property
     def index(self) -> Index:
@@ -111,7 +141,8 @@ class Score:
 
 
 def questions(visit: Visit, said: VisitWords) -> tuple[Question, ...]:
-    """What is worth asking at a visit: for each edge the contribution, or the largest entries of it.
+    """What is worth asking at a visit: for each edge the contribution, or the largest entries of it; and of an input
+    that has got the last of several contributions the sum.
 
     Left out are numbers that the digits on the screen don't suffice for, and what has been asked often enough.
 
@@ -127,10 +158,11 @@ def questions(visit: Visit, said: VisitWords) -> tuple[Question, ...]:
     times: Counter[float] = Counter()
     asker = _Asker(visit, said)
     for slot, edge in enumerate(visit.edges):
-        asked = [asker.question(slot, entry(edge, index)) for index in _worth_asking(edge)]
+        asked = [asker.question(slot, entry(edge, index)) for index in _worth_asking(edge.downstream, ENTRIES)]
         fair = [question for question in asked if _is_fair(question.entry) and times[question.answer] < SAME]
         found += fair
         times.update({question.answer for question in fair})
+        found += asker.sums(slot)
     return tuple(found)
 
 
@@ -175,10 +207,10 @@ def close(given: float, right: float) -> bool:
     return math.isclose(given, right, rel_tol=0.0, abs_tol=TOLERANCE * abs(right))
 
 
-def _worth_asking(edge: Edge) -> list[Index]:
+def _worth_asking(gradient: Any, count: int) -> list[Index]:
     """The largest entries; zeros only if there is nothing else."""
-    data = np.asarray(edge.downstream, dtype=float)
-    found = [index for index in largest(data, ENTRIES) if np.isfinite(data[index])]
+    data = np.asarray(gradient, dtype=float)
+    found = [index for index in largest(data, count) if np.isfinite(data[index])]
     return [index for index in found if data[index]] or found[:1]
 
 
@@ -194,25 +226,52 @@ class _Asker:
 
     def question(self, slot: int, entry: Entry) -> Question:
         """What to ask about an entry of what goes down an edge."""
-        to, name = self.said.contributions[slot], self.said.definition.name.text
-        mistakes: list[tuple[float, str]] = []
-        for wrong, said in self._mistakes(slot, entry):
-            told_apart = not any(close(wrong, other) or close(other, wrong) for other in (entry.total, *dict(mistakes)))
-            if wrong and math.isfinite(wrong) and told_apart:
-                mistakes.append((float(wrong), said))
-        place = f"entry {list(entry.index)} of " if entry.index else ""
+        to, name, edge = self.said.contributions[slot], self.said.definition.name.text, self.visit.edges[slot]
         read = f" {to.as_input} of {len(self.visit.node.inputs)}" if to.as_input else ""
+        known = numbers(edge, entry, self.said.definition.value)
+        so, kind = self._hint(slot), int(len(entry.terms) != 1)
         return Question(
-            prompt=f"What does {name} contribute to {place}the grad of {to.to.text}{read}?",
+            prompt=SAID["asked"].format(node=name, place=_place(entry), to=to.to.text, read=read),
             answer=entry.total,
-            mistakes=tuple(mistakes),
-            hint=self._hint(slot),
+            wrong=_told_apart(entry.total, known, kind),
+            hint=so,
             rule=self.visit.node.op.rule if self.visit.node.op else "",
             slot=slot,
             to=to.to.text,
             entry=entry,
             given=tuple(self._given(slot, entry)),
+            level=_level(edge, entry),
+            kind=kind,
+            node=name,
+            read=read,
         )
+
+    def sums(self, slot: int) -> Iterator[Question]:
+        """What to ask about the grad of an input that has got the last of several contributions."""
+        to, name, edge = self.said.contributions[slot], self.said.definition.name.text, self.visit.edges[slot]
+        if not to.use == to.uses > 1 or edge.before is None:
+            return
+        for index in _worth_asking(edge.after, 1):
+            this, before, after = (entry_of(data, index) for data in (edge.downstream, edge.before, edge.after))
+            if abs(after) < _FAIR * (abs(this) + abs(before)):
+                continue
+            of = entry(edge, index)
+            known = numbers(edge, of, None, to.uses)
+            yield Question(
+                prompt=SAID["sum"].format(uses=to.uses, place=_place(of), to=to.to.text),
+                answer=after,
+                wrong=_told_apart(after, known, CONTRIBUTIONS),
+                hint=SAID["add"],
+                rule=SAID["add"],
+                slot=slot,
+                to=to.to.text,
+                entry=of,
+                given=(("before", number(before)), (f"{name} adds", number(this))),
+                level=SUM,
+                kind=CONTRIBUTIONS,
+                node=name,
+                uses=to.uses,
+            )
 
     def _given(self, slot: int, entry: Entry) -> Iterator[tuple[str, str]]:
         edge, terms = self.visit.edges[slot], entry.terms
@@ -231,51 +290,27 @@ class _Asker:
         local = self.said.contributions[slot].local.text
         return f"local is {local}" if is_elementwise(self.visit.edges[slot]) else f"asked is {local}"
 
-    def _mistakes(self, slot: int, entry: Entry) -> Iterator[tuple[float, str]]:
-        """Wrong numbers and how people come to them, the likeliest first; some may be right all the same."""
-        edge, terms, name = self.visit.edges[slot], entry.terms, self.said.contributions[slot].to.text
-        if len(terms) == 1:
-            yield from self._mistakes_at_a_product(slot, entry)
-        else:
-            yield from _mistakes_at_a_sum(entry)
-        yield -entry.total, "the size is right, the sign is not"
-        if edge.before is not None:
-            after, before = np.asarray(edge.after)[entry.index], np.asarray(edge.before)[entry.index]
-            yield after, f"that is all that {name} has got by now; asked is what this edge alone adds"
-            yield before, f"that is what {name} had got before; asked is what this edge adds"
-        definition = self.said.definition
-        if np.ndim(definition.value) == 0:
-            yield definition.value, f"that is the value of {definition.name.text}; asked is a gradient"
 
-    def _mistakes_at_a_product(self, slot: int, entry: Entry) -> Iterator[tuple[float, str]]:
-        edge, (term,) = self.visit.edges[slot], entry.terms
-        so, name = self._hint(slot), self.said.contributions[slot].to.text
-        yield term.local, "that is local alone: it has to be multiplied by upstream"
-        yield term.upstream, f"that is upstream as it came; {so}"
-        x = float(np.broadcast_to(edge.node.xs[edge.slot], edge.input.shape)[entry.index])
-        yield term.upstream * x, f"that is upstream times {name} itself; {so}"
-        taken = _local_of_input(edge, entry.index)
-        if taken is not None:
-            yield term.upstream * taken, f"that takes the input's value where the output's is meant; {so}"
-        yield term.upstream + term.local, "that is upstream plus local: they are multiplied"
+def _place(entry: Entry) -> str:
+    return f"entry {list(entry.index)} of " if entry.index else ""
 
 
-def _local_of_input(edge: Edge, index: Index) -> Any:
-    """The local gradient of a function of one input with that input put in for its output, such as 1 − x² for tanh."""
-    node = edge.node
-    local = node.op.local if node.op else None
-    if local is None or len(node.inputs) != 1 or not callable(local[0]):
-        return None
-    with np.errstate(all="ignore"):
-        taken: Any = np.asarray(local[0](node.xp, node.xs[0], node.xs[0]))
-    return taken[index]
+def _told_apart(answer: float, known: Numbers, kind: int) -> tuple[tuple[float, str], ...]:
+    """Wrong numbers, each with what to say to it; none is near the answer or another one."""
+    mistakes: dict[float, str] = {}
+    for wrong, said in wrong_numbers(known, kind):
+        is_near = any(close(wrong, other) or close(other, wrong) for other in (answer, *mistakes))
+        if wrong and math.isfinite(wrong) and not is_near:
+            mistakes[wrong] = said
+    return tuple(mistakes.items())
 
 
-def _mistakes_at_a_sum(entry: Entry) -> Iterator[tuple[float, str]]:
-    terms = entry.terms
-    products = [term.upstream * term.local for term in terms]
-    yield sum(term.local for term in terms), "that is the sum of local alone: each has to be multiplied by its upstream"
-    yield sum(term.upstream for term in terms), "that is the sum of upstream: each has to be multiplied by its local"
-    yield sum(map(abs, products)), "a sign is lost: not all the products are positive"
-    for product in sorted(products, key=abs, reverse=True)[:_PRODUCTS]:
-        yield product, f"that is one product alone, and {len(products)} have to be added up"
+def _level(edge: Edge, entry: Entry) -> int:
+    op = edge.node.op
+    if op is not None and op.rule.startswith("competes"):
+        return HARDEST
+    if len(entry.terms) > 1:
+        return PRODUCTS
+    if op is None or op.routes or all(abs(term.local) == 1 for term in entry.terms):
+        return HANDED_ON
+    return PRODUCT if op.operator or op.local is None else SLOPE

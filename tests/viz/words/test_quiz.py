@@ -79,6 +79,7 @@ def test_forgetting_to_add_is_named():
 def test_the_sum_so_far_is_not_what_one_edge_adds():
     x = Value(3.0, "x")
     later = ask(2 * (x * x), visit=1)[1]
+    assert not later.asks_sum
     assert later.answer == 6.0
     assert "all that x has got" in judge(later, "12").said
 
@@ -133,7 +134,7 @@ def test_of_every_op_the_right_answer_is_right_and_each_mistake_is_one(op):
     assert asked
     for question in asked:
         assert judge(question, number(question.answer)).right
-        assert question.answer == question.entry.total
+        assert question.asks_sum or question.answer == question.entry.total
         for wrong, said in question.mistakes:
             assert not close(wrong, question.answer)
             verdict = judge(question, repr(wrong))
@@ -145,6 +146,8 @@ def test_the_answer_can_be_had_from_the_digits_on_the_screen():
     asked = every_question(rnn_loss(4, batch=2), None)
     sums = 0
     for question in asked:
+        if question.asks_sum:
+            continue
         terms = question.entry.terms
         sums += len(terms) > 1
         shown = sum(float(f"{term.upstream:.4g}") * float(f"{term.local:.4g}") for term in terms)
@@ -166,7 +169,7 @@ def test_a_sum_of_many_does_not_ask_for_each():
 def test_of_an_array_the_largest_entries_are_asked_for():
     x = Tensor([0.1, 3.0, -5.0, 0.2], "x")
     asked = ask((x * x).sum(), visit=1)
-    by_edge = {slot: [q.index for q in asked if q.slot == slot] for slot in (0, 1)}
+    by_edge = {slot: [q.index for q in asked if q.slot == slot and not q.asks_sum] for slot in (0, 1)}
     assert by_edge == {0: [(2,), (1,)], 1: [(2,), (1,)]}
     assert all(len(indices) <= ENTRIES for indices in by_edge.values())
 
@@ -176,9 +179,30 @@ def test_entries_that_get_nothing_are_asked_for_only_if_all_get_nothing():
     assert [q.answer for q in ask(Tensor([-1.0, -3.0, -2.0], "x").relu().sum(), visit=1)] == [0.0]
 
 
+def test_a_grad_is_asked_for_once_the_last_contribution_is_in():
+    w = Value(3.0, "w")
+    loss = w * 2 + w * w
+    asked = [[q for q in ask(loss, visit=k) if q.asks_sum] for k in range(len(whole(loss).visits))]
+    (question,) = [q for found in asked for q in found]
+    assert question.prompt == "All 3 contributions are in: what is the grad of w?"
+    assert question.answer == 8.0  # 2 + 2 w
+    assert judge(question, "5 + 3").right
+    assert "what w had got before has to be added" in judge(question, str(question.entry.total)).said
+    assert "not averaged" in judge(question, "8/3").said
+    assert "missing" in judge(question, str(8.0 - question.entry.total)).said
+    assert not judge(question, "1").right
+
+
+def test_questions_say_how_hard_they_are():
+    x, W = Tensor([[0.5, 2.0]], "x"), Parameter([[1.0, 2.0], [3.0, 4.0]], "W")
+    loss = functional.cross_entropy(((x @ W).tanh() + 1.0) * 2.0, [0])
+    hard = {q.rule.split(":")[0]: q.level for q in every_question(loss, None) if not q.asks_sum}
+    assert hard["distributes"] == 1 < hard["swaps"] < hard["squashes"] < hard["competes"]
+
+
 def test_an_input_that_stands_twice_is_told_apart_in_the_question():
     x = Value(3.0, "x")
-    first, second = ask(x * x)
+    first, second, _ = ask(x * x)
     assert "input 1 of 2" in first.prompt
     assert "input 2 of 2" in second.prompt
 

@@ -1,0 +1,35 @@
+// The numbers of all leaves as lines of Python, to go on with where the graph was recorded.
+(() => {
+  const page = document.currentScript.closest(".page");
+  const part = (name) => document.getElementById(page.dataset.prefix + name);
+
+  function python(x) {
+    if (Array.isArray(x)) return `[${x.map(python).join(", ")}]`;
+    if (Number.isFinite(x)) return String(x);
+    return `float("${Number.isNaN(x) ? "nan" : x > 0 ? "inf" : "-inf"}")`;
+  }
+
+  function snippet() {
+    const lines = Object.entries(page.microgradrnn.values()).map(([name, x]) => `    ${JSON.stringify(name)}: ${python(x)},`);
+    const use = "# By the names that the page shows. For each leaf p: p.data = values[p.label]; then record the loss anew.";
+    return [use, "values = {", ...lines, "}", ""].join("\n");
+  }
+
+  /** Into the clipboard, where a page may write there; the text is shown and selected in any case. */
+  async function copy() {
+    const text = part("snippet");
+    text.value = snippet();
+    part("copied").showModal();
+    text.select();
+    let done = false;
+    try {
+      await navigator.clipboard.writeText(text.value);
+      done = true;
+    } catch {
+      done = document.execCommand("copy"); // a notebook's frame has no clipboard of its own
+    }
+    part("isCopied").textContent = done ? "copied" : "press Ctrl+C to copy it";
+  }
+
+  part("copy").addEventListener("click", copy);
+})();
