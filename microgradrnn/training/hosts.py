@@ -60,7 +60,7 @@ class Hosts:
         found, error = None, None
         try:
             found = what()
-        except (ImportError, OSError, ValueError) as raised:
+        except (ImportError, OSError, RuntimeError, ValueError) as raised:
             error = raised
         said = self.gather_text(f"{error}" if error else "")
         if error:
@@ -69,6 +69,14 @@ class Hosts:
             if other:
                 raise ValueError(f"process {index}: {other}")
         return found  # type: ignore[return-value]  # it has not failed
+
+    def first(self, what: Callable[[], Found]) -> Found | None:
+        """Do something on the first process alone; where it fails there it fails on all, as `agree` says."""
+        return self.agree(lambda: what() if self.index == 0 else None)
+
+    def any(self, number: int) -> int:
+        """The largest of the numbers that the processes hand in."""
+        return max(int(other) for other in self.gather(np.array(number)))
 
     def same(self, name: str, value: str) -> None:
         """Raise where the processes differ in something.
