@@ -23,7 +23,7 @@ from microgradrnn.stepping import Backprop, Forward
 
 numpy_functions.connect()
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = [
     "Backprop",
     "Forward",

@@ -29,7 +29,7 @@ from .layout.grid import Grid
 from .layout.positions import Layout
 from .lengths import in_unit_of, points
 from .paint import figure_svg, foot, tikz
-from .paint.arrow_labels import crowded
+from .paint.arrow_labels import crowded, rooms
 from .paint.figure import LEAST, MARGIN, Look, foot_height, picture
 from .paint.figure_marks import Picture, Theme
 from .paint.nodes import NUMBER, SMALL, Node, kinds, on_arrow
@@ -325,20 +325,31 @@ class _Maker:
     # -- without time --
 
     def _without_time(self) -> Figure:
-        """All boxes, or those nearest to the root, the way that is asked for, or else the other one."""
+        """All boxes, or those nearest to the root, the way that is asked for, or else the other one; with room on
+        arrows where a label has no clear place otherwise.
+        """
         wanted = self.options.rankdir
+        ways = wanted, "BT" if wanted in ("LR", "RL") else "LR"
         narrowest = np.inf
         for count in (self.options.max_nodes, *(few for few in FEWER_NODES if few < self.options.max_nodes)):
             seen = self._nearest(count)
             nodes = self._nodes(seen.view, ops=True)
             sizes = {key: node.size for key, node in nodes.items()}
-            for rankdir in (wanted, "BT" if wanted in ("LR", "RL") else "LR"):
-                layout = arrange(seen.view, sizes, rankdir)
-                narrowest = min(narrowest, layout.width)
-                too_high = layout.height * self._scale(layout) > LONGEST_SIDE * self.room
-                if self._scale(layout) >= LEAST_SCALE and not too_high:
-                    return self._painted(_Drawn(seen, nodes, layout))
+            fewest, best = np.inf, None
+            for rankdir, on_arrows in itertools.product(ways, ({}, rooms(seen.view, self.numbers))):
+                if fewest > 0:
+                    layout = arrange(seen.view, sizes, rankdir, on_arrows)
+                    narrowest = min(narrowest, layout.width)
+                    found = _Drawn(seen, nodes, layout)
+                    if self._fits(layout) and (here := self._crowded(found)) < fewest:
+                        fewest, best = here, found
+            if best is not None:
+                return self._painted(best)
         raise self._too_narrow(narrowest)
+
+    def _fits(self, layout: Layout) -> bool:
+        too_high = layout.height * self._scale(layout) > LONGEST_SIDE * self.room
+        return self._scale(layout) >= LEAST_SCALE and not too_high
 
     def _nearest(self, count: int) -> _Seen:
         """So many boxes, the root and what is nearest to it."""

@@ -8,8 +8,7 @@
 from __future__ import annotations
 
 import itertools
-import operator
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,26 +19,6 @@ from microgradrnn.program.sizes import Shape, Size, product
 if TYPE_CHECKING:
     from microgradrnn.program.namespace import Expressions
 
-OPERATORS: Mapping[str, Callable[..., Any]] = {
-    "add": operator.add,
-    "subtract": operator.sub,
-    "multiply": operator.mul,
-    "divide": operator.truediv,
-    "power": operator.pow,
-    "negative": operator.neg,
-    "invert": operator.invert,
-    "greater": operator.gt,
-    "less": operator.lt,
-    "greater_equal": operator.ge,
-    "less_equal": operator.le,
-    "equal": operator.eq,
-    "not_equal": operator.ne,
-    "bitwise_and": operator.and_,
-    "bitwise_or": operator.or_,
-}
-"""NumPy's names of what is written with an operator."""
-
-REDUCTIONS = ("sum", "prod", "max", "min", "mean")
 _serials = itertools.count()
 
 
@@ -120,7 +99,7 @@ class Expression:
         """The same entries as another type."""
         if self.fn == "filled":
             return self.home.filled(self.args[0], self.shape, dtype)
-        return self if self.dtype == dtype else self.home.make("astype", (self, np.dtype(dtype)), {}, self.shape, dtype)
+        return self if self.dtype == dtype else self.home.make("astype", (self, np.dtype(dtype)))
 
     def __getitem__(self, key: Any) -> Any:
         return self.home.index(self, key if isinstance(key, tuple) else (key,))

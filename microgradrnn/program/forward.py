@@ -193,7 +193,7 @@ class Forward:
     def hand_on(self, carry: Carry, x: Expression, q: int) -> None:
         """What a step makes of a state. Two states that are computed alike, but start apart, are two."""
         taken = any(other.update is x for other in carry.loop.carries if other is not carry)
-        carry.update = self.xp.make("same", (x,), {"of": q}, x.shape, x.dtype) if taken else x
+        carry.update = self.xp.make("same", (x,), {"of": q}) if taken else x
 
     def _make_carries(self, item: Rolled, read: Any, loop: Loop) -> None:
         if isinstance(read, RowOf):

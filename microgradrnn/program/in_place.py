@@ -11,21 +11,17 @@ from collections.abc import Collection, Iterable, Mapping
 
 import numpy as np
 
-from microgradrnn.program.all_steps import is_ufunc, size_in_bytes
-from microgradrnn.program.expressions import OPERATORS, Expression, read_by
+from microgradrnn.program.all_steps import size_in_bytes
+from microgradrnn.program.expressions import Expression, read_by
 from microgradrnn.program.groups import Group
 from microgradrnn.program.names import Names
 from microgradrnn.program.scan import Scan
 from microgradrnn.program.shapes import same
-from microgradrnn.program.text import SIGNS, Text
+from microgradrnn.program.table import Memory, function
+from microgradrnn.program.text import Text
 
 LARGE = 2**16
 """Bytes of an array for which fewer new ones are worth a line more."""
-_AUGMENTED = ("add", "subtract", "multiply", "divide")
-_NEW = ("matmul", "dot", "product", "call", "where", "power", "concatenate", "stack", "erf")
-"""What makes a new array and is not written over an old one: where cannot be, and ``x ** 2`` is quicker than power."""
-_VIEWS = ("index", "transpose", "reshape", "broadcast_to", "step", "same", "contiguous")
-"""What is a view of the array that it reads, or may be one."""
 
 
 class Liveness:
@@ -62,7 +58,7 @@ class Liveness:
             if view in self.live_out:
                 return False
             for reader in self.readers[view]:
-                if reader.fn not in _VIEWS:
+                if function(reader.fn).memory is not Memory.VIEW:
                     if reader not in self.computed and reader not in now:
                         return False
                 elif reader not in seen:
@@ -101,7 +97,7 @@ class InPlace(Text):
         if x.fn == "reshape":
             return x.args[0].fn in ("matmul", "product") and self._is_new(x.args[0])
         picked = x.fn == "index" and any(isinstance(part, Expression) for part in x.args[1])
-        return picked or is_elementwise(x) or x.fn in _NEW
+        return picked or is_elementwise(x) or function(x.fn).memory in (Memory.NEW, Memory.KEPT)
 
     def reusable(self, x: Expression) -> Expression | None:
         """An operand of x, of its shape, that nobody reads after it; x may be written over it."""
@@ -131,8 +127,9 @@ class InPlace(Text):
         left, right = x.args[0], x.args[-1]
         if one_hot(x) is not None:
             return f"{name} = {self.minus_one_hot(x, name)}"
-        if x.fn in _AUGMENTED and (left is operand or x.fn in ("add", "multiply")):
-            return f"{name} {SIGNS[x.fn]}= {self.text(right if left is operand else left)[0]}"
+        sign = function(x.fn).operator
+        if sign in ("+", "-", "*", "/") and len(x.args) == 2 and (left is operand or sign in ("+", "*")):
+            return f"{name} {sign}= {self.text(right if left is operand else left)[0]}"
         return f"np.{x.fn}({', '.join(name if arg is operand else self.text(arg)[0] for arg in x.args)}, out={name})"
 
     def minus_one_hot(self, x: Expression, array: str) -> str:
@@ -143,15 +140,15 @@ class InPlace(Text):
 
 def is_elementwise(x: Expression) -> bool:
     """Whether x can be written over an operand: floats that a ufunc of NumPy's computes, entry by entry."""
-    return x.dtype.kind == "f" and x.fn not in _NEW and (x.fn in OPERATORS or is_ufunc(x.fn))
+    return x.dtype.kind == "f" and function(x.fn).memory is Memory.ENTRYWISE
 
 
 def is_written_into_its_row(x: Expression) -> bool:
     """Whether a step writes x into its row by ``out=``. Formulas of small arrays are easier to read as they are."""
     if not x.ndim:  # a row of numbers is no array
         return False
-    function = x.fn in ("dot", "concatenate") or (is_elementwise(x) and x.fn not in OPERATORS)
-    return function or (is_elementwise(x) and is_large(x))
+    is_call = x.fn in ("dot", "concatenate") or (is_elementwise(x) and not function(x.fn).operator)
+    return is_call or (is_elementwise(x) and is_large(x))
 
 
 def is_large(x: Expression) -> bool:

@@ -14,11 +14,22 @@ import numpy as np
 
 from microgradrnn import arrays
 from microgradrnn.ops import Op
-from microgradrnn.program.expressions import OPERATORS, Expression, Opaque, identity, inputs_of
+from microgradrnn.program.expressions import Expression, Opaque, identity, inputs_of
 from microgradrnn.program.names import Names
-from microgradrnn.program.shapes import basic_shape, fancy_shape, same, same_product
-from microgradrnn.program.sizes import Shape, Size, broadcast, product, unite
+from microgradrnn.program.shapes import (
+    basic_shape,
+    computed_type,
+    entrywise,
+    indexed,
+    reduced,
+    reduced_type,
+    same,
+    same_product,
+)
+from microgradrnn.program.sizes import Shape, Size, product
+from microgradrnn.program.table import FUNCTIONS, Function, function
 
+_NONE: Mapping[str, Any] = {}
 _KEEPDIMS = {"axis": -1, "keepdims": True}
 _RESHAPED = "it is reshaped to sizes that were numbers when recorded"
 
@@ -32,9 +43,18 @@ class Expressions:
         self.functions: dict[Op, str] = {}
 
     def make(
-        self, fn: str, args: tuple[Any, ...], params: Mapping[str, Any], shape: Shape, dtype: Any, loop: Any = None
+        self,
+        fn: str,
+        args: tuple[Any, ...],
+        params: Mapping[str, Any] = _NONE,
+        shape: Shape | None = None,
+        dtype: Any = None,
+        loop: Any = None,
     ) -> Expression:
-        """The expression, which is the one that was made before where it is equal."""
+        """The expression, which is the one that was made before where it is equal.
+
+        Its shape and type follow from the function's row, unless they are given.
+        """
         if params == _KEEPDIMS:
             # Where x.sum(axis=-1) is there already: that with a new axis, in place of a second sum.
             found = self.known.get(_key(fn, args, {"axis": -1}, loop))
@@ -42,6 +62,10 @@ class Expressions:
                 return self.index(found, (Ellipsis, None))  # type: ignore[no-any-return]
         key = _key(fn, args, params, loop)
         if key not in self.known:
+            if shape is None:
+                row = function(fn)
+                assert row.result is not None
+                shape, dtype = row.result(row, args, params)
             loops = {x.loop for x in inputs_of(args) if x.loop is not None}
             assert len(loops) <= 1
             inside = loop if loop is not None else loops.pop() if loops else None
@@ -63,16 +87,17 @@ class Expressions:
     def elementwise(self, fn: str, *args: Any) -> Any:
         """A function of NumPy's, entry by entry, with broadcasting."""
         args = self._without_axes(tuple(map(self._lifted, args)))
-        shape = broadcast([x.shape for x in args if isinstance(x, Expression)], f"{fn} broadcasts it")
-        simple = _simplified(fn, args)
+        row = function(fn)
+        shape, dtype = entrywise(row, args, _NONE)
+        simple = _simplified(row, args)
         if simple is not None:
             return simple
         if all(not isinstance(x, Size) and (not isinstance(x, Expression) or x.fn == "filled") for x in args):
             numbers = [np.asarray(x.args[0], x.dtype) if isinstance(x, Expression) else x for x in args]
             with np.errstate(all="ignore"):
-                found = np.asarray((OPERATORS.get(fn) or getattr(arrays, fn))(*numbers))
+                found = np.asarray(row.computes(*numbers))
             return self.filled(found.item(), shape, found.dtype)
-        return self.make(fn, self._typed(fn, args), {}, shape, _dtype(fn, args))
+        return self.make(fn, self._typed(row, args), _NONE, shape, dtype)
 
     def _without_axes(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
         """The same, arrays of one number and one entry as that number, where another has the axes."""
@@ -84,10 +109,10 @@ class Expressions:
 
         return tuple(map(plain, args))
 
-    def _typed(self, fn: str, args: tuple[Any, ...]) -> tuple[Any, ...]:
+    def _typed(self, row: Function, args: tuple[Any, ...]) -> tuple[Any, ...]:
         """The same, numbers with their type where a plain number would make the result another one."""
         plain = tuple(x.args[0] if isinstance(x, Expression) and _is_number(x) else x for x in args)
-        return args if _dtype(fn, plain) == _dtype(fn, args) else tuple(map(self._with_type, args))
+        return args if computed_type(row, plain) == computed_type(row, args) else tuple(map(self._with_type, args))
 
     def _with_type(self, x: Any) -> Any:
         number = isinstance(x, Expression) and _is_number(x)
@@ -105,7 +130,7 @@ class Expressions:
         return self.constant(x) if np.ndim(x) else np.asarray(x).item()
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
-        if not is_entry_by_entry(name):
+        if not hasattr(arrays, name) or not (name in FUNCTIONS or isinstance(getattr(np, name), np.ufunc)):
             raise AttributeError(f"{name} is no function of NumPy's that generated programs know")
         return lambda *args: self.elementwise(name, *args)
 
@@ -115,12 +140,7 @@ class Expressions:
 
     def matmul(self, x: Any, y: Any) -> Expression:
         """The matrix product."""
-        x, y = self._lifted(x), self._lifted(y)
-        inner = x.shape[-1], y.shape[-2] if y.ndim > 1 else y.shape[0]
-        unite(*inner, reason="it is the inner size of a matrix product")
-        stack = broadcast([x.shape[:-2], y.shape[:-2]], "matmul broadcasts it")
-        shape = stack + x.shape[-2:-1] + (y.shape[-1:] if y.ndim > 1 else ())
-        return self.make("matmul", (x, y), {}, shape, _dtype("matmul", (x, y)))
+        return self.make("matmul", (self._lifted(x), self._lifted(y)))
 
     dot = matmul
 
@@ -128,17 +148,16 @@ class Expressions:
         if not isinstance(x, Expression) or x.ndim == 0:
             return x
         axes = range(x.ndim) if axis is None else [a % x.ndim for a in (axis if isinstance(axis, tuple) else (axis,))]
-        kept = [1 if i in axes else size for i, size in enumerate(x.shape)]
-        shape = tuple(kept) if keepdims else tuple(size for i, size in enumerate(x.shape) if i not in axes)
-        if fn == "sum" and shape and all(type(x.shape[i]) is int and x.shape[i] == 1 for i in axes):
-            return self.reshape(x, shape)
         params: dict[str, Any] = {"axis": tuple(sorted(axes)) if axis is not None else None}
         if params["axis"] is not None and len(params["axis"]) == 1:
             params["axis"] = params["axis"][0] - (x.ndim if axis == -1 else 0)
         params |= {"keepdims": True} if keepdims else {}
-        kind = np.dtype(dtype) if dtype is not None else getattr(np, fn)(np.ones(1, x.dtype)).dtype
-        params |= {"dtype": kind} if dtype is not None and kind != getattr(np, fn)(np.ones(1, x.dtype)).dtype else {}
-        return self.make(fn, (x,), params, shape, kind)
+        if dtype is not None and np.dtype(dtype) != reduced_type(function(fn), x):
+            params["dtype"] = np.dtype(dtype)
+        shape, _ = reduced(function(fn), (x,), params)
+        if fn == "sum" and shape and all(type(x.shape[i]) is int and x.shape[i] == 1 for i in axes):
+            return self.reshape(x, shape)
+        return self.make(fn, (x,), params)
 
     def sum(self, x: Any, axis: Any = None, keepdims: bool = False, dtype: Any = None) -> Any:
         """The sum over an axis, several, or all."""
@@ -152,9 +171,7 @@ class Expressions:
         """The sums of the first entries along an axis: of one, two, and so on."""
         if type(x.shape[axis]) is int and x.shape[axis] == 1:
             return x
-        return self.make(
-            "cumsum", (x,), {"axis": axis % x.ndim - x.ndim}, x.shape, np.cumsum(np.ones(1, x.dtype)).dtype
-        )
+        return self.make("cumsum", (x,), {"axis": axis % x.ndim - x.ndim})
 
     def max(self, x: Any, axis: Any = None, keepdims: bool = False) -> Any:
         """The largest entry over an axis, several, or all."""
@@ -193,7 +210,7 @@ class Expressions:
             for size in (*x.shape, *shape):
                 if isinstance(size, Size):
                     size.fix(_RESHAPED)
-        return self.make("reshape", (x,), {"shape": shape}, shape, x.dtype)
+        return self.make("reshape", (x,), {"shape": shape})
 
     def transpose(self, x: Any, axes: Any) -> Any:
         """The axes in another order."""
@@ -204,7 +221,7 @@ class Expressions:
             return self.filled(x.args[0], tuple(x.shape[axis] for axis in axes), x.dtype)
         if x.fn == "transpose":
             return self.transpose(x.args[0], tuple(x.params["axes"][axis] for axis in axes))
-        return self.make("transpose", (x,), {"axes": axes}, tuple(x.shape[axis] for axis in axes), x.dtype)
+        return self.make("transpose", (x,), {"axes": axes})
 
     def expand_dims(self, x: Any, axis: Any) -> Any:
         """New axes of size 1."""
@@ -226,27 +243,21 @@ class Expressions:
             return self.filled(x.args[0], tuple(shape), x.dtype)
         if same(x.shape, shape):
             return x
-        return self.make("broadcast_to", (x,), {"shape": tuple(shape)}, tuple(shape), x.dtype)
+        return self.make("broadcast_to", (x,), {"shape": tuple(shape)})
 
     def concatenate(self, xs: Iterable[Any], axis: int = 0) -> Expression:
         """Arrays joined along an axis that they have."""
         xs = tuple(xs)
-        axis %= xs[0].ndim
-        shape = list(broadcast([(*x.shape[:axis], 1, *x.shape[axis + 1 :]) for x in xs], "arrays are joined"))
-        shape[axis] = sum(x.shape[axis] for x in xs)
-        return self.make("concatenate", xs, {"axis": axis}, tuple(shape), np.result_type(*(x.dtype for x in xs)))
+        return self.make("concatenate", xs, {"axis": axis % xs[0].ndim})
 
     def stack(self, xs: Iterable[Any], axis: int = 0) -> Expression:
         """Arrays joined along a new axis."""
         xs = tuple(map(self._with_type, xs))
-        axis %= xs[0].ndim + 1
-        shape = list(broadcast([x.shape for x in xs], "arrays are stacked"))
-        shape.insert(axis, len(xs))
-        return self.make("stack", xs, {"axis": axis}, tuple(shape), np.result_type(*(x.dtype for x in xs)))
+        return self.make("stack", xs, {"axis": axis % (xs[0].ndim + 1)})
 
     def pick(self, x: Any, classes: Any) -> Expression:
         """The entry of each row of the last axis that its class names; see `microgradrnn.arrays.pick`."""
-        return self.make("pick", (x, self._lifted(classes)), {}, x.shape[:-1], x.dtype)
+        return self.make("pick", (x, self._lifted(classes)))
 
     def row(self, x: Expression, k: int) -> Expression:
         """One row of an array whose length is looked after by `microgradrnn.program.fixing`."""
@@ -259,19 +270,10 @@ class Expressions:
         key = tuple(self._lifted(part) if isinstance(part, np.ndarray) else part for part in key)
         if all(part is Ellipsis or (isinstance(part, slice) and part == slice(None)) for part in key):
             return x
-        arrays = [part for part in key if isinstance(part, Expression)]
-        if not arrays and x.fn == "filled":
+        if x.fn == "filled" and not any(map(_is_expression, key)):
             return self.filled(x.args[0], basic_shape(x.shape, key), x.dtype)
-        if not arrays:
-            return self.make("index", (x, key), {}, basic_shape(x.shape, key), x.dtype)
-        if key[0] is arrays[0] and len(key) == 1 and arrays[0].dtype.kind in "iu":
-            return self.make("index", (x, key), {}, arrays[0].shape + x.shape[1:], x.dtype)
-        return self.make("index", (x, key), {}, fancy_shape(x.shape, key), x.dtype)
-
-
-def is_entry_by_entry(name: str) -> bool:
-    """Whether a function of `microgradrnn.arrays` computes entry by entry, with broadcasting."""
-    return name == "erf" or isinstance(getattr(np, name, None), np.ufunc)
+        shape, dtype = indexed(function("index"), (x, key), _NONE)  # also of one that `row` has made: it fixes sizes
+        return self.make("index", (x, key), _NONE, shape, dtype)
 
 
 def _merged_front(old: Shape, new: Shape) -> Shape | None:
@@ -303,19 +305,9 @@ def _key(fn: str, args: tuple[Any, ...], params: Mapping[str, Any], loop: Any) -
     return fn, tuple(map(identity, args)), tuple((name, identity(value)) for name, value in params.items()), loop
 
 
-def _dtype(fn: str, args: Iterable[Any]) -> np.dtype[Any]:
-    """What NumPy makes of these types; Python's numbers take the type of what they meet."""
-    samples = [
-        np.ones((1, 1), x.dtype) if isinstance(x, Expression) else int(x) if type(x) is Size else x for x in args
-    ]
-    with np.errstate(all="ignore"):
-        function = OPERATORS.get(fn) or getattr(arrays, fn)
-        return np.asarray(function(*samples)).dtype
-
-
-def _simplified(fn: str, args: tuple[Any, ...]) -> Any:
+def _simplified(row: Function, args: tuple[Any, ...]) -> Any:
     """What is simpler and equal: once and none of a thing, and minus a minus."""
-    x, y = args[0], args[-1]
+    fn, x, y = row.name, args[0], args[-1]
     if fn == "multiply":
         for number, other in ((x, y), (y, x)):
             plain = isinstance(number, (int, float)) and not isinstance(number, (bool, Size))
@@ -337,8 +329,7 @@ def _simplified(fn: str, args: tuple[Any, ...]) -> Any:
     ):
         return x
     if not any(isinstance(arg, Expression) for arg in args):
-        function = OPERATORS.get(fn) or getattr(arrays, fn)
-        return np.asarray(function(*args)).item()
+        return np.asarray(row.computes(*args)).item()
     return None
 
 

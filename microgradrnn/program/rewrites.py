@@ -28,16 +28,17 @@ from typing import Any
 
 import numpy as np
 
-from microgradrnn.program.all_steps import AllSteps, axes, is_better_at_once
-from microgradrnn.program.expressions import OPERATORS, Carry, Expression, Loop, inputs_of, read_by
+from microgradrnn.program.all_steps import Step, axes, below, is_better_at_once, stack_times
+from microgradrnn.program.expressions import Carry, Expression, Loop, inputs_of, read_by
 from microgradrnn.program.groups import Group, cycles, reaches, unturned
 from microgradrnn.program.namespace import Expressions
+from microgradrnn.program.shapes import entrywise
+from microgradrnn.program.table import function
 
 REWRITES = ("together", "flatten", "lookup", "gather", "buffers", "in_place", "dot", "tanh")
-_CHEAP = ("add", "subtract", "multiply", "negative")
 
 
-class Rewriter(AllSteps):
+class Rewriter:
     """The expressions of a derivation as expressions without steps, and the loops that remain.
 
     Args:
@@ -91,7 +92,7 @@ class Rewriter(AllSteps):
 
     def _again(self, x: Expression, args: tuple[Any, ...]) -> Any:
         """The same function of other arguments."""
-        if x.fn in ("argument", "constant", "filled"):
+        if not read_by(x):
             return x
         if x.fn == "same" and _is_filled(args[0]):
             return args[0]
@@ -102,8 +103,8 @@ class Rewriter(AllSteps):
         if x.fn == "astype":
             return args[0].astype(x.dtype)
         if x.fn == "matmul" and args[0].ndim > args[1].ndim == 2 and "together" in self.rewrites:
-            return self.stack_times(args[0], args[1], x.shape, x.hint)
-        if x.fn in OPERATORS and all(type(y) in (bool, int, float) or _is_filled(y) for y in args):
+            return stack_times(self, args[0], args[1], x.shape, x.hint)
+        if function(x.fn).result is entrywise and all(type(y) in (bool, int, float) or _is_filled(y) for y in args):
             found = self.xp.elementwise(x.fn, *args)  # a number that only now is known to be one
             return self.xp.filled(found.args[0] if _is_filled(found) else found, x.shape, x.dtype)
         return self.xp.make(x.fn, args, x.params, x.shape, x.dtype)
@@ -167,7 +168,7 @@ class Rewriter(AllSteps):
     def _summed_products(self, left: Expression, right: Expression) -> Any:
         """The sum over all steps of left.T @ right, where both have a matrix for each step."""
         if "flatten" in self.rewrites:
-            return self.below(left).T @ self.below(right)
+            return below(left).T @ below(right)
         shape = (left.shape[-1], right.shape[-1])
         dtype = np.result_type(left.dtype, right.dtype)
         return self.xp.make("tensordot", (left, right), {"axes": 2}, shape, dtype)
@@ -203,7 +204,7 @@ class Rewriter(AllSteps):
             return self.xp.broadcast_to(found, (loop.length, *found.shape))
         if x not in self.rows:
             group = None if self._is_quick(x, loop) else self.group_of(x)
-            found = self._saved(x, group) if group is not None else self.all_steps(x, loop)
+            found = self._saved(x, group) if group is not None else self._all_steps(x, loop)
             if found is None:
                 group = self.groups[x] = Group(loop, {x})
                 self.all.append(group)
@@ -211,9 +212,18 @@ class Rewriter(AllSteps):
             self.rows[x] = self._like(found, x)
         return self.rows[x]
 
+    def _all_steps(self, x: Expression, loop: Loop) -> Any:
+        """The function of all steps' inputs that gives all steps' outputs; None where there is none."""
+        rule, moved = function(x.fn).all_steps, [self.stepped(arg) for arg in x.args]
+        args = [
+            self.every(arg, loop) if yes else arg if isinstance(arg, (tuple, Carry)) else self.once(arg)
+            for arg, yes in zip(x.args, moved, strict=True)
+        ]
+        return None if rule is None else rule(self, Step(x, args, moved, loop))
+
     def _is_quick(self, x: Expression, loop: Loop) -> bool:
         """Whether it is less to compute it again, from what is saved for all steps, than to save it too."""
-        if x.fn not in _CHEAP or x.name or not is_better_at_once(x, loop):
+        if not function(x.fn).cheap or x.name or not is_better_at_once(x, loop):
             return False
         return "together" in self.rewrites and all(y.name or not self.stepped(y) for y in inputs_of(x.args))
 
@@ -300,7 +310,7 @@ class Rewriter(AllSteps):
         """Whether an expression is computed in the steps of a loop that reads it."""
         if group.members is None or x in group.members or x in group.totals or unturned(x) is not x:
             return True
-        if x in self.rows or x.fn not in _CHEAP or is_better_at_once(x, group.loop):
+        if x in self.rows or not function(x.fn).cheap or is_better_at_once(x, group.loop):
             return False
         return all(not self.stepped(y) or self._near(y, group) or self._stays(y, group) for y in inputs_of(x.args))
 
@@ -331,7 +341,7 @@ class Rewriter(AllSteps):
         """A weight that was transposed, as rows that lie one after another; anything else as it is."""
         if right.fn != "transpose" or right.loop is not None or right.ndim != 2:
             return right
-        found = self.xp.make("contiguous", (right,), {}, right.shape, right.dtype)
+        found = self.xp.make("contiguous", (right,))
         found.hint = f"{right.args[0].name or 'weight'}_T"
         return found
 
@@ -361,7 +371,7 @@ def _at(rows: Any, loop: Loop, sign: int, first: int) -> Any:
         return rows.home.index(_at(rows.args[0], loop, sign, first), rows.args[1])
     if rows.fn == "broadcast_to" and rows.args[0].shape == rows.shape[1:]:
         return rows.args[0]
-    return rows.home.make("step", (rows, sign, first), {}, rows.shape[1:], rows.dtype, loop)
+    return rows.home.make("step", (rows, sign, first), loop=loop)
 
 
 def _is_filled(x: Any) -> bool:

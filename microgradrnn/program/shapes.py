@@ -1,14 +1,126 @@
-"""The shapes of what is picked out of an array, and when two shapes are one."""
+"""The shape and type of what each function gives, and when two shapes are one.
+
+A rule, such as `entrywise`, takes a row of `microgradrnn.program.table` and what that function is given.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from microgradrnn.program.expressions import Expression
-from microgradrnn.program.sizes import Shape, Size, product
+from microgradrnn.program.sizes import Shape, Size, broadcast, product, unite
+
+if TYPE_CHECKING:
+    from microgradrnn.program.table import Function
+
+Args = tuple[Any, ...]
+Params = Mapping[str, Any]
+Result = tuple[Shape, np.dtype[Any]]
+Rule = Callable[["Function", Args, Params], Result]
+
+
+def entrywise(row: Function, args: Args, params: Params) -> Result:
+    """Entry by entry, with broadcasting."""
+    shape = broadcast([x.shape for x in args if isinstance(x, Expression)], f"{row.name} broadcasts it")
+    return shape, computed_type(row, args)
+
+
+def computed_type(row: Function, args: Args) -> np.dtype[Any]:
+    """What NumPy makes of these types; Python's numbers take the type of what they meet."""
+    samples = [
+        np.ones((1, 1), x.dtype) if isinstance(x, Expression) else int(x) if type(x) is Size else x for x in args
+    ]
+    with np.errstate(all="ignore"):
+        return np.asarray(row.computes(*samples)).dtype
+
+
+def multiplied(row: Function, args: Args, params: Params) -> Result:
+    """The matrix product."""
+    x, y = args
+    unite(x.shape[-1], y.shape[-2] if y.ndim > 1 else y.shape[0], reason="it is the inner size of a matrix product")
+    stack = broadcast([x.shape[:-2], y.shape[:-2]], "matmul broadcasts it")
+    return stack + x.shape[-2:-1] + (y.shape[-1:] if y.ndim > 1 else ()), np.result_type(x.dtype, y.dtype)
+
+
+def reduced(row: Function, args: Args, params: Params) -> Result:
+    """Over an axis, several, or all."""
+    (x,) = args
+    axis = params["axis"]
+    axes = range(x.ndim) if axis is None else [a % x.ndim for a in (axis if isinstance(axis, tuple) else (axis,))]
+    sizes = enumerate(x.shape)
+    shape = (
+        (1 if i in axes else n for i, n in sizes) if params.get("keepdims") else (n for i, n in sizes if i not in axes)
+    )
+    return tuple(shape), np.dtype(params.get("dtype") or reduced_type(row, x))
+
+
+def reduced_type(row: Function, x: Expression) -> np.dtype[Any]:
+    """The type that a reduction gives unless it is told another."""
+    return getattr(np, row.name)(np.ones(1, x.dtype)).dtype  # type: ignore[no-any-return]
+
+
+def accumulated(row: Function, args: Args, params: Params) -> Result:
+    """The sums of the first entries along an axis."""
+    return args[0].shape, reduced_type(row, args[0])
+
+
+def as_told(row: Function, args: Args, params: Params) -> Result:
+    """In a shape that was asked for."""
+    return params["shape"], params.get("dtype") or args[0].dtype
+
+
+def permuted(row: Function, args: Args, params: Params) -> Result:
+    """The axes in another order."""
+    return tuple(args[0].shape[axis] for axis in params["axes"]), args[0].dtype
+
+
+def joined(row: Function, args: Args, params: Params) -> Result:
+    """Arrays along an axis that they have."""
+    axis = params["axis"]
+    shape = list(broadcast([(*x.shape[:axis], 1, *x.shape[axis + 1 :]) for x in args], "arrays are joined"))
+    shape[axis] = sum(x.shape[axis] for x in args)
+    return tuple(shape), np.result_type(*(x.dtype for x in args))
+
+
+def stacked(row: Function, args: Args, params: Params) -> Result:
+    """Arrays along a new axis."""
+    shape = list(broadcast([x.shape for x in args], "arrays are stacked"))
+    shape.insert(params["axis"], len(args))
+    return tuple(shape), np.result_type(*(x.dtype for x in args))
+
+
+def picked(row: Function, args: Args, params: Params) -> Result:
+    """One entry of each row of the last axis."""
+    return args[0].shape[:-1], args[0].dtype
+
+
+def indexed(row: Function, args: Args, params: Params) -> Result:
+    """NumPy's indexing: integers, slices, None, ..., and integer or boolean arrays."""
+    x, key = args
+    arrays = [part for part in key if isinstance(part, Expression)]
+    if not arrays:
+        return basic_shape(x.shape, key), x.dtype
+    if len(key) == 1 and arrays[0].dtype.kind in "iu":
+        return arrays[0].shape + x.shape[1:], x.dtype
+    return fancy_shape(x.shape, key), x.dtype
+
+
+def row_of(row: Function, args: Args, params: Params) -> Result:
+    """One row of an array that has one for each step."""
+    return args[0].shape[1:], args[0].dtype
+
+
+def alike(row: Function, args: Args, params: Params) -> Result:
+    """As the first argument is."""
+    return args[0].shape, args[0].dtype
+
+
+def cast(row: Function, args: Args, params: Params) -> Result:
+    """The same entries as another type."""
+    return args[0].shape, args[1]
 
 
 def same(shape: Iterable[int], other: Iterable[int]) -> bool:

@@ -17,14 +17,13 @@ from microgradrnn.program.groups import Group
 from microgradrnn.program.in_place import InPlace, is_elementwise, is_large, one_hot
 from microgradrnn.program.names import Names
 from microgradrnn.program.scan import Scan
+from microgradrnn.program.table import function
 from microgradrnn.program.text import dtype_of, shape_of, word
 
 WIDTH = 96
 """How long a line gets before a part of it is given a line of its own."""
 _DEPTH = 10
 """How many operations may stand within one another on a line."""
-_PLAIN = ("argument", "carry", "saved", "after", "constant", "step", "filled", "typed")
-"""What is written where it is used, since it is no more than a name, an index or a number."""
 
 
 class Statements(InPlace):
@@ -75,7 +74,7 @@ class Statements(InPlace):
     # ---- What gets a line -------------------------------------------------------------------------------------------
 
     def _has_line(self, x: Expression) -> bool:
-        if x in self.named or x.fn in _PLAIN or self._is_view(x):
+        if x in self.named or function(x.fn).is_plain or self._is_view(x):
             return False
         if x.name or self.uses[x] > 1 or x in self.across or x.fn == "scattered":
             return True
@@ -96,7 +95,7 @@ class Statements(InPlace):
         """Whether too much would stand within x, were it not given a line."""
         below = [self.depth.get(y, 0) for y in read_by(x) if y not in self.named]
         self.depth[x] = 1 + max(below, default=0)
-        return self.depth[x] > _DEPTH and x.fn not in _PLAIN and not self._is_view(x)
+        return self.depth[x] > _DEPTH and not function(x.fn).is_plain and not self._is_view(x)
 
     # ---- Its line ---------------------------------------------------------------------------------------------------
 
@@ -202,7 +201,7 @@ class Statements(InPlace):
         found, todo = [], read_by(x)
         while todo:
             y = todo.pop()
-            if y in self.named or y.fn in _PLAIN:
+            if y in self.named or function(y.fn).is_plain:
                 continue
             if not self._is_view(y):
                 found.append(y)

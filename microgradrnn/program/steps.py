@@ -20,7 +20,7 @@ def step(x: Any, loop: Loop, sign: int = 1, first: int = 0) -> Any:
         return x
     if x.fn == "whole" and sign == 1 and first == 0 and x.params["loop"] is loop:
         return x.args[0]
-    return x.home.make("step", (x, sign, first), {}, x.shape[1:], x.dtype, loop)
+    return x.home.make("step", (x, sign, first), loop=loop)
 
 
 def whole(x: Any, loop: Loop | None = None) -> Any:

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import enum
 import math
-from collections.abc import Callable
+import operator
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple
 
+from microgradrnn import arrays
 from microgradrnn.precedence import ATOM, CHOICE, COMPARE, LEVELS, OR, POWER, PRODUCT, SIGN, SUM
-from microgradrnn.program import float_helpers
+from microgradrnn.program import all_steps, float_helpers, shapes
 
 
 class Memory(enum.Enum):
@@ -25,8 +27,7 @@ class Memory(enum.Enum):
     NEW = "a new one, which an entrywise function may write into next"
     OTHER = "a new one, which is left as it is"
     KEPT = "one that is kept from call to call"
-    VIEW = "that of what it reads"
-    NAME = "one that has a name already: no line is needed for it"
+    VIEW = "one that others hold too, such as that of what it reads"
 
 
 class Form(NamedTuple):
@@ -47,20 +48,34 @@ class Function:
         memory: what array its result lies in.
         word: what a result is called that has no name.
         cheap: whether it costs less to compute again than to keep.
+        is_plain: whether it is no more than a name, an index or a number, so that no line is needed for it.
         keeps_type: whether integers of Python stay integers.
         python: what computes it of floats: a function of `math` or of ours, a builtin, or a `Form`. None: NumPy's.
         javascript: what computes it there: a function of ``Math`` or of ``helpers.js``, an operator, or a `Form`; empty
             where nothing does.
+        result: the rule that says the shape and type of its result; see `microgradrnn.program.shapes`. None where the
+            one that makes it says so.
+        all_steps: the rule that computes it for all steps of a loop at once; see `microgradrnn.program.all_steps`.
     """
 
     name: str
     operator: str = ""
     memory: Memory = Memory.ENTRYWISE
+    result: Callable[[Function, tuple[Any, ...], Mapping[str, Any]], tuple[tuple[int, ...], Any]] | None = (
+        shapes.entrywise
+    )
+    all_steps: all_steps.Rule | None = all_steps.entrywise
     word: str = ""
     cheap: bool = False
+    is_plain: bool = False
     keeps_type: bool = False
     python: Callable[..., Any] | Form | None = None
     javascript: str | Form = ""
+
+    @property
+    def computes(self) -> Callable[..., Any]:
+        """The function of arrays and numbers."""
+        return _OPERATIONS[self.name] if self.name in _OPERATIONS else getattr(arrays, self.name)
 
     @property
     def is_comparison(self) -> bool:
@@ -75,7 +90,7 @@ _OPERATORS = (
     Function("multiply", "*", word="product", cheap=True, javascript="*"),
     Function("divide", "/", word="quotient", python=float_helpers.divide, javascript="/"),
     Function("power", "**", Memory.NEW, python=float_helpers.power, javascript="power"),
-    Function("matmul", "@", Memory.NEW, word="product"),
+    Function("matmul", "@", Memory.NEW, shapes.multiplied, all_steps.products, word="product"),
     Function("floor_divide", "//", javascript="floorDivide"),
     Function("remainder", "%", javascript="remainder"),
     Function(
@@ -149,7 +164,60 @@ _ENTRYWISE = (
         javascript=Form("{} ? {} : {}", CHOICE, OR),
     ),
 )
-FUNCTIONS = {each.name: each for each in (*_OPERATORS, *_ENTRYWISE)}
+_OF_ARRAYS = (
+    Function("dot", "", Memory.NEW, shapes.multiplied, None),
+    Function("product", "", Memory.KEPT, shapes.multiplied, None),
+    Function("tensordot", "", Memory.OTHER, None, None),
+    Function("sum", "", Memory.OTHER, shapes.reduced, all_steps.reduction, word="sums"),
+    Function("prod", "", Memory.OTHER, shapes.reduced, all_steps.reduction),
+    Function("max", "", Memory.OTHER, shapes.reduced, all_steps.reduction, word="largest"),
+    Function("min", "", Memory.OTHER, shapes.reduced, all_steps.reduction),
+    Function("mean", "", Memory.OTHER, shapes.reduced, all_steps.reduction),
+    Function("cumsum", "", Memory.OTHER, shapes.accumulated, all_steps.along_an_axis_from_the_right),
+    Function("reshape", "", Memory.VIEW, shapes.as_told, all_steps.reshaped, word="reshaped"),
+    Function("transpose", "", Memory.VIEW, shapes.permuted, all_steps.permuted),
+    Function("index", "", Memory.VIEW, shapes.indexed, all_steps.indexed, word="part"),
+    Function("broadcast_to", "", Memory.VIEW, shapes.as_told, all_steps.broadcast),
+    Function("contiguous", "", Memory.VIEW, shapes.alike, None),
+    Function("concatenate", "", Memory.NEW, shapes.joined, all_steps.joined, word="joined"),
+    Function("stack", "", Memory.NEW, shapes.stacked, all_steps.joined),
+    Function("pick", "", Memory.OTHER, shapes.picked, all_steps.picked),
+    Function("astype", "", Memory.OTHER, shapes.cast, all_steps.cast, word="cast"),
+    Function("scattered", "", Memory.OTHER, shapes.alike, all_steps.scattered),
+    Function("same", "", Memory.VIEW, shapes.alike, all_steps.itself),
+    Function("call", "", Memory.NEW, None, all_steps.called),
+)
+"""Functions of whole arrays; "same" gives what it is given, "call" is a function that the program defines."""
+_PLAIN = (
+    Function("argument", "", Memory.VIEW, None, None, is_plain=True),
+    Function("constant", "", Memory.OTHER, None, None, is_plain=True),
+    Function("filled", "", Memory.VIEW, shapes.as_told, None, is_plain=True),
+    Function("typed", "", Memory.OTHER, None, None, is_plain=True),
+    Function("carry", "", Memory.OTHER, None, all_steps.handed_on, is_plain=True),
+    Function("step", "", Memory.VIEW, shapes.row_of, all_steps.rows, is_plain=True),
+    Function("saved", "", Memory.VIEW, None, None, is_plain=True),
+    Function("after", "", Memory.VIEW, None, None, is_plain=True),
+)
+"""What is given, and what loops read and leave."""
+FUNCTIONS = {each.name: each for each in (*_OPERATORS, *_ENTRYWISE, *_OF_ARRAYS, *_PLAIN)}
+_OPERATIONS: Mapping[str, Callable[..., Any]] = {
+    "add": operator.add,
+    "subtract": operator.sub,
+    "multiply": operator.mul,
+    "divide": operator.truediv,
+    "power": operator.pow,
+    "negative": operator.neg,
+    "invert": operator.invert,
+    "greater": operator.gt,
+    "less": operator.lt,
+    "greater_equal": operator.ge,
+    "less_equal": operator.le,
+    "equal": operator.eq,
+    "not_equal": operator.ne,
+    "bitwise_and": operator.and_,
+    "bitwise_or": operator.or_,
+}
+"""Functions that Python's operators compute, of numbers of Python too."""
 _BY_OPERATOR = {each.operator: each for each in reversed(_OPERATORS)}  # a minus between two comes before a sign
 
 

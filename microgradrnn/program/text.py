@@ -11,35 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from microgradrnn.program.expressions import REDUCTIONS, Expression, is_identity
+from microgradrnn.precedence import ATOM, LEVELS, PRODUCT, SIGN, SUM, bracketed, sides
+from microgradrnn.program.expressions import Expression, is_identity
 from microgradrnn.program.groups import Group
 from microgradrnn.program.names import Names
 from microgradrnn.program.scan import Scan
+from microgradrnn.program.shapes import reduced
 from microgradrnn.program.sizes import Size
+from microgradrnn.program.table import Memory, function
 
-SIGNS = {
-    "add": "+",
-    "subtract": "-",
-    "multiply": "*",
-    "divide": "/",
-    "power": "**",
-    "greater": ">",
-    "less": "<",
-    "greater_equal": ">=",
-    "less_equal": "<=",
-    "equal": "==",
-    "not_equal": "!=",
-    "bitwise_and": "&",
-    "bitwise_or": "|",
-    "matmul": "@",
-}
-COMPARE, OR, AND, SUM, PRODUCT, SIGN, POWER, ATOM = range(8)
-"""How tightly Python binds: what binds less tightly than its place asks for gets brackets."""
-
-LEVELS = {"add": SUM, "subtract": SUM, "multiply": PRODUCT, "divide": PRODUCT, "matmul": PRODUCT, "power": POWER}
-LEVELS |= {"bitwise_and": AND, "bitwise_or": OR}
-_SHARED = ("product", "saved", "after", "index", "transpose", "reshape", "broadcast_to", "argument", "step", "filled")
-"""What may be a view of an array that others hold too."""
 LITERAL, LITERAL_WIDTH = 16, 72
 """Arrays of so many entries and characters stand in the source; larger ones are handed in."""
 
@@ -82,35 +62,28 @@ class Text:
         write = getattr(self, f"_{x.fn}", None)
         if write is not None:
             return write(x), ATOM
-        if x.fn in SIGNS:
-            return self._infix(x)
-        if x.fn in ("negative", "invert"):
-            sign = "-" if x.fn == "negative" else "~"
-            return f"{sign}{self.within(x.args[0], SIGN)}", SIGN
-        if x.fn in REDUCTIONS:
+        row = function(x.fn)
+        if row.operator and len(x.args) == 1:
+            return f"{row.operator}{self.within(x.args[0], SIGN)}", SIGN
+        if row.operator:
+            return self._infix(row.operator, *x.args)
+        if row.result is reduced:
             return self._reduction(x), ATOM
         return f"{self.module}.{x.fn}({', '.join(self.text(arg)[0] for arg in x.args)})", ATOM
 
     def within(self, x: Any, level: int) -> str:
         """The text for a place that asks for a level, in brackets where this one is lower."""
-        text, own = self.text(x)
-        return text if own >= level else f"({text})"
+        return bracketed(*self.text(x), level)
 
-    def _infix(self, x: Expression) -> tuple[str, int]:
-        level = LEVELS.get(x.fn, COMPARE)
-        left, right = x.args
-        if x.fn == "add" and isinstance(right, Expression) and right.fn == "negative" and right not in self.named:
-            return f"{self.within(left, SUM)} - {self.within(right.args[0], PRODUCT)}", SUM
-        strict = level + (x.fn in ("power",) or level == COMPARE)
-        mixed = (
-            level == PRODUCT
-            and isinstance(left, Expression)
-            and left not in self.named
-            and left.fn != x.fn
-            and "matmul" in (left.fn, x.fn)
-        )
-        first = self.within(left, ATOM if mixed and left.fn in SIGNS else strict)
-        return f"{first} {SIGNS[x.fn]} {self.within(right, level + 1)}", level
+    def _infix(self, sign: str, left: Any, right: Any) -> tuple[str, int]:
+        within = isinstance(left, Expression) and left not in self.named and len(left.args) == 2
+        inner = function(left.fn).operator if within else ""
+        if sign == "+" and isinstance(right, Expression) and right.fn == "negative" and right not in self.named:
+            return self._infix("-", left, right.args[0])
+        least, following = sides(sign)
+        if inner and "@" in (sign, inner) and sign != inner and LEVELS[sign] == PRODUCT:
+            least = ATOM  # a @ b * c is easier to read as (a @ b) * c
+        return f"{self.within(left, least)} {sign} {self.within(right, following)}", LEVELS[sign]
 
     def _carry(self, x: Expression) -> str:
         carry = x.args[0]
@@ -234,7 +207,11 @@ class Text:
             return text
         if x.fn == "filled" and not x.shape:
             return f"{type_of(x.dtype)}({text})"
-        shared = x.fn in _SHARED or (x.fn == "constant" and x in self.named) or x in self.handed_out
+        shared = (
+            function(x.fn).memory in (Memory.VIEW, Memory.KEPT)
+            or (x.fn == "constant" and x in self.named)
+            or x in self.handed_out
+        )
         self.handed_out.add(x)
         return f"np.array({text})" if shared and x.ndim else text
 
@@ -328,18 +305,7 @@ def word(x: Expression) -> str:
     """A name for what has none: that of what is done."""
     if x.hint:
         return x.hint
-    words = {"matmul": "product", "multiply": "product", "divide": "quotient", "subtract": "difference", "add": "total"}
-    words |= {
-        "concatenate": "joined",
-        "index": "part",
-        "reshape": "reshaped",
-        "negative": "minus",
-        "max": "largest",
-        "sum": "sums",
-        "isfinite": "finite",
-        "astype": "cast",
-    }
-    word = words.get(x.fn, x.fn)
+    word = function(x.fn).word or x.fn
     names = [arg.name for arg in x.args if isinstance(arg, Expression) and arg.name]
     return f"{word}_{names[0]}" if len(x.args) == 1 and names else word
 

@@ -22,6 +22,9 @@ LOOP = 34.0
 STACK = 4.0
 """Between first states that stand one under the other."""
 
+HEAD = 12.0
+"""The room for an arrowhead, between a lane and the box at its right."""
+
 PADDING = 14.0
 """Between the columns of one block and what stands beside them, and between blocks."""
 
@@ -102,7 +105,7 @@ class Blocks:
         )
 
     def _gaps(self, labels: Mapping[int, float]) -> list[float]:
-        """The room at the left of each column, all alike but for lanes."""
+        """The room at the left of each column, all alike but for lanes, which run at the right of what stands there."""
         needed = [GAP] * self.grid.columns
         for i, arrow in enumerate(self.view.arrows):
             if i in labels and self.way.is_direct(arrow) and arrow.head in self.grid.cells:
@@ -350,8 +353,10 @@ class Blocks:
         start, end = self.way.start(gutter.block), self.way.end(gutter.block)
         if gutter.column == end:
             return self._right(gutter.block) + share * (self._edge(gutter) or PADDING)
-        room = self._edge(gutter) if gutter.column == start else self.gaps[gutter.column]
-        return self.x[gutter.column] - room * (1 - share)
+        if gutter.column == start:
+            return self.x[gutter.column] - self._edge(gutter) * (1 - share)
+        count = self.lanes.count(gutter)
+        return self.x[gutter.column] - HEAD - LANE * (count - share * (count + 1))
 
     def _channel_y(self, channel: Channel, lane: int) -> float:
         count = self.lanes.count(channel)

@@ -1,6 +1,7 @@
 """Where the names of weights and the numbers on arrows of a figure stand: beside their arrow, clear of everything else.
 
 - `Label`: one of them. `placed`: all of them. `crowded`: how many have no clear place.
+- `rooms`: how much room they take on their arrows, where there is none beside them.
 """
 
 from __future__ import annotations
@@ -13,8 +14,12 @@ from itertools import pairwise
 from ..graph.view import View
 from ..layout.lanes import straight
 from ..layout.positions import Layout, Point
+from ..layout.rooms import Room
 from .geometry import Occupied, Rectangle, Way, around
 from .nodes import Node, Printed, on_arrow
+
+APART = 8.0
+"""Labels that stand side by side are so far apart."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +31,7 @@ class Label:
         printed: the text.
         middle: where it stands.
         height: of its letters, with what stands below the line.
-        is_clear: whether no line runs under it.
+        is_clear: whether no line runs under it, but for its own arrow where it has room on that.
     """
 
     arrow: int
@@ -34,12 +39,28 @@ class Label:
     middle: Point
     height: float
     is_clear: bool
+    is_on_arrow: bool = False
+
+
+def _size(printed: Printed) -> tuple[float, float]:
+    """The width and height of a label."""
+    return printed.width, max(run.size for run in printed.runs) * 1.25
 
 
 def crowded(view: View, layout: Layout, nodes: Mapping[int, Node], numbers: bool, bounds: Rectangle) -> int:
     """How many labels have no place, or only one that a line runs through. The arguments are those of `placed`."""
     wanted = sum(len(on_arrow(arrow, numbers)) for arrow in view.arrows)
     return wanted - sum(label.is_clear for label in placed(view, layout, nodes, numbers, bounds))
+
+
+def rooms(view: View, numbers: bool) -> dict[int, Room]:
+    """How much room its label takes on each arrow."""
+    found = {}
+    for i, arrow in enumerate(view.arrows):
+        for label in on_arrow(arrow, numbers):
+            width, height = _size(label)
+            found[i] = Room((width + 2 * APART, height), (width + APART, height + APART))
+    return found
 
 
 def placed(view: View, layout: Layout, nodes: Mapping[int, Node], numbers: bool, bounds: Rectangle) -> Iterator[Label]:
@@ -61,7 +82,10 @@ def placed(view: View, layout: Layout, nodes: Mapping[int, Node], numbers: bool,
             lines.add(around(way.at(4.0 * k, 1.0), (2.0, 2.0)))
     for i, arrow in enumerate(view.arrows):
         for text in on_arrow(arrow, numbers):
-            mine = text.width, max(run.size for run in text.runs) * 1.25
+            mine = _size(text)
+            if i in layout.rooms:
+                yield Label(i, text, layout.rooms[i][0], mine[1], is_clear=True, is_on_arrow=True)
+                continue
             free = [
                 place
                 for place in _beside(ways[i], mine[0] / 2 + 3, mine[1] / 2 + 1.5)
@@ -71,7 +95,7 @@ def placed(view: View, layout: Layout, nodes: Mapping[int, Node], numbers: bool,
             clear = next((place for place in free if lines.is_free(around(place, mine))), None)
             if free:
                 middle = clear or free[0]
-                taken.add(around(middle, mine))
+                taken.add(around(middle, (mine[0] + APART, mine[1])))
                 yield Label(i, text, middle, mine[1], clear is not None)
 
 
@@ -91,7 +115,7 @@ def _beside(way: Way, half: float, tall: float) -> Iterator[Point]:
     """Places beside an arrow: near its middle, then further to its ends, and then a little further from the line."""
     steps = max(12, int(way.length / 6))
     shares = sorted((k / steps for k in range(1, steps)), key=lambda share: (abs(share - 0.47), share))
-    for away in (0.0, 4.0, 10.0):
+    for away in (0.0, 4.0):
         for share in shares:
             (x0, y0), (x1, y1) = way.at(way.length * max(share - 0.03, 0.0), 1.0), way.at(way.length * share, 1.0)
             length = max(math.dist((x0, y0), (x1, y1)), 1e-9)

@@ -114,7 +114,7 @@ class _Painter:
             (x, y), text = self._moved(label.middle), label.printed
             faded = self.look.path is not None and label.arrow not in lit
             start = x - text.width / 2, y + 0.2 * label.height
-            yield Text(*start, text.runs, text.ink, text.width, faded, halo=not label.is_clear)
+            yield Text(*start, text.runs, text.ink, text.width, faded, halo=label.is_on_arrow or not label.is_clear)
 
     # -- under it --
 
