@@ -1,6 +1,7 @@
 """The house rules that the source itself must keep: which file may import which, and that each says what it is for."""
 
 import ast
+import subprocess
 import sys
 from pathlib import Path
 
@@ -134,10 +135,16 @@ def test_the_command_line_takes_the_pictures_by_the_name_that_nobody_else_has():
 def test_nothing_but_numpy_and_the_standard_library_is_imported(file):
     if module_name(file).split(".")[0] in MAY_IMPORT_MORE:
         return
-    allowed = {"numpy", "microgradrnn", *sys.stdlib_module_names} | (
-        {"viz"} if module_name(file) == PICTURES else set()
-    )
+    allowed = {"numpy", "microgradrnn", *sys.stdlib_module_names}
+    allowed |= {"viz"} if module_name(file) == PICTURES else set()
+    allowed |= {"jax"} if module_name(file).startswith("program.jax_") else set()
     assert {name.split(".")[0] for name in imports_in(parse(file))} <= allowed
+
+
+def test_importing_the_package_imports_no_jax():
+    """Its configuration stays the user's own, and importing it takes longer than all of ours."""
+    code = "import sys, microgradrnn.program; sys.exit('jax' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 @every_file

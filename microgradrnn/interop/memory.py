@@ -133,12 +133,15 @@ class Memory:
         self._new(tensor, node, users).recorded = node is not None
 
     def viewed(self, tensor: torch.Tensor, source: torch.Tensor, make: Make | None) -> bool:
-        """Note that a tensor is a view of another, and how its node is made from that one's; whether that has one."""
-        views = self._views_of(source)
+        """Note that a tensor is a view of another, and how its node is made from that one's; whether that has one.
+
+        A view of the whole, as PyTorch 2.6 takes one of x for x[:, 0], has no node of its own.
+        """
+        views, region, whole = self._views_of(source), region_of(tensor), region_of(source)
         if make is not None:
-            views.add_view(region_of(tensor), region_of(source), make)
+            views.add_view(region, whole, make)
         self._views[tensor] = views
-        return views.node is not None
+        return views.node is not None and region != whole
 
     def before_writing(self, tensor: torch.Tensor) -> None:
         """Keep what a write would lose: the user's own numbers, and those of a node that has not been read yet."""

@@ -10,21 +10,24 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any, Literal, overload
 
+import numpy as np
+
 from microgradrnn.checks import check_choice
 from microgradrnn.engine import Node, Value, ancestors
 from microgradrnn.loops import Recording, Row
 from microgradrnn.program.derive import Derivation
+from microgradrnn.program.dialects import JAX, NUMPY, Dialect
 from microgradrnn.program.expressions import Expression
 from microgradrnn.program.fixing import fix_numbers, fix_rows, fix_untied, least_sizes, reasons
 from microgradrnn.program.frozen import frozen
 from microgradrnn.program.functions import written_function
 from microgradrnn.program.helpers import HELPERS, helper_lines
 from microgradrnn.program.javascript import JavaScript, compile_javascript
+from microgradrnn.program.jax_program import JaxProgram, require_jax
 from microgradrnn.program.labels import not_rolled
 from microgradrnn.program.leaves import Leaves
 from microgradrnn.program.limits import Limit, limits
 from microgradrnn.program.names import Names
-from microgradrnn.program.namespace import Expressions
 from microgradrnn.program.program import Argument, Program
 from microgradrnn.program.rewrites import REWRITES, Rewriter
 from microgradrnn.program.scalars import compile_scalars
@@ -57,6 +60,18 @@ def compile(  # noqa: A001
 ) -> JavaScript: ...
 
 
+@overload
+def compile(  # noqa: A001
+    loss: Node,
+    inputs: Sequence[Any] = ...,
+    outputs: Sequence[Node] = ...,
+    rewrites: Collection[str] = ...,
+    sizes: str = ...,
+    *,
+    dialect: Literal["jax"],
+) -> JaxProgram: ...
+
+
 def compile(  # noqa: A001
     loss: Node,
     inputs: Sequence[Any] = (),
@@ -65,7 +80,7 @@ def compile(  # noqa: A001
     sizes: str = "recorded",
     dialect: str = "numpy",
 ) -> Program | JavaScript:
-    """Write a recorded graph out as plain NumPy source, forward and backward, that runs without nodes.
+    """Write a recorded graph out as plain source, forward and backward, that runs without nodes.
 
     Steps that are alike become loops. Parameters, the leaves that want a gradient, are read as they stand at each call.
     All else is as it was recorded, numbers too: Python's own control flow (an ``if``, a ``while``) is not captured, and
@@ -80,16 +95,18 @@ def compile(  # noqa: A001
             a step, stands for one array with a row for each.
         outputs: nodes of the same graph whose values are wanted too, such as the last state; see `Program.run`.
         rewrites: which of `microgradrnn.program.REWRITES` to do; () writes the loops as they were recorded.
-            Without "buffers" and "in_place" the source also runs with ``jax.numpy`` in NumPy's place.
+            In JAX "flatten", "buffers", "in_place" and "dot" are never done.
         sizes: "recorded", or "free" for a program that takes other sizes where the graph seems to show what follows
             from them; where it may not, the size is fixed, and `Program.notes` says why. This is a guess that nothing
             proves: a graph does not show what Python computed from a size, so compare with fresh recordings.
-        dialect: "numpy" (of a graph of Values, Python on floats), or "javascript", which gives a `JavaScript` program
-            of scalars: every value, contribution and gradient, with the leaves as arguments. Of it ``inputs`` are the
+        dialect: "numpy" (of a graph of Values, Python on floats); "jax", which gives a `JaxProgram`, a pure function
+            that `jax.jit` compiles, its loops as `jax.lax.scan`; or "javascript", which gives a `JavaScript` program of
+            scalars: every value, contribution and gradient, with the leaves as arguments. Of it ``inputs`` are the
             leaves that come first; all nodes are put out, and sizes are as recorded.
 
     Raises:
-        CannotFollow: an op has no JavaScript; it is named, with the reason.
+        CannotFollow: an op cannot be written in the dialect; it is named, with the reason.
+        ImportError: the dialect is "jax", and JAX is not installed.
         TypeError: loss is no node, or needs no gradient; an input is no leaf.
         ValueError: loss has several entries; an input is not read by the graph, or was named twice.
 
@@ -104,15 +121,18 @@ def compile(  # noqa: A001
     if unknown:
         raise ValueError(f"compile: rewrites are {', '.join(REWRITES)}, not {sorted(unknown)}")
     check_choice("compile", "sizes", sizes, ("recorded", "free"))
-    check_choice("compile", "dialect", dialect, ("numpy", "javascript"))
+    check_choice("compile", "dialect", dialect, ("numpy", "jax", "javascript"))
     graph = _graph(loss, outputs)
     if dialect == "javascript":
         if sizes == "free" or outputs:
             raise ValueError("compile: in JavaScript sizes are as recorded, and every node is an output")
         return compile_javascript(loss, inputs)
-    if all(type(node) is Value for node in graph):
+    if dialect == "jax":
+        require_jax()
+    elif all(type(node) is Value for node in graph):
         return compile_scalars(loss, graph, inputs, outputs)
-    return _Compiling(loss, graph, inputs, outputs, rewrites).program(sizes == "free")
+    written = JAX if dialect == "jax" else NUMPY
+    return _Compiling(loss, graph, inputs, outputs, rewrites, written).program(sizes == "free")
 
 
 def _graph(loss: Any, outputs: Sequence[Any]) -> list[Node]:
@@ -132,11 +152,18 @@ class _Compiling:
     """One compilation: both passes derived, rewritten and written down."""
 
     def __init__(
-        self, loss: Node, graph: list[Node], inputs: Sequence[Any], outputs: Sequence[Node], rewrites: Collection[str]
+        self,
+        loss: Node,
+        graph: list[Node],
+        inputs: Sequence[Any],
+        outputs: Sequence[Node],
+        rewrites: Collection[str],
+        dialect: Dialect,
     ) -> None:
-        self.graph, self.rewrites = graph, rewrites
-        self.names = Names("np", "math", "t", "kept", "forward_backward", *HELPERS)
-        self.xp = Expressions(self.names)
+        self.graph, self.dialect = graph, dialect
+        self.rewrites = [rewrite for rewrite in dialect.rewrites if rewrite in rewrites]
+        self.names = Names(*dialect.taken)
+        self.xp = dialect.expressions(self.names)
         self.leaves = Leaves(graph, inputs, self.xp)
         self.recording = Recording(graph, self.leaves.given, frozenset({loss, *outputs}))
         self.derivation = Derivation(self.recording, self.leaves.values, self.xp)
@@ -145,7 +172,7 @@ class _Compiling:
         fix_numbers(graph, self.leaves.inputs, self.leaves.given)
         lengths = [forward.length for forward, _ in self.derivation.loops.values()]
         fix_untied(self.leaves.uniform, self.leaves.inputs, lengths)
-        self.rewriter = Rewriter(self.xp, rewrites)
+        self.rewriter = Rewriter(self.xp, self.rewrites)
         self.value, *self.outputs = (self._value(node) for node in (loss, *outputs))
         self.grads = self._grads()
 
@@ -172,7 +199,7 @@ class _Compiling:
     def program(self, free: bool) -> Program:
         """The program; its sizes are free, or as recorded."""
         sizes = self._name_sizes()
-        writer = Writer(settled(self.rewriter), self.names, self.rewrites)
+        writer = self.dialect.writer(settled(self.rewriter), self.names, self.rewrites)
         results = [x for x in (self.value, *self.outputs, *self.grads.values()) if isinstance(x, Expression)]
         writer.reserve(results)
         writer.named |= {argument: argument.name for argument in (*self.leaves.inputs, *self.leaves.weights)}
@@ -189,17 +216,25 @@ class _Compiling:
         allowed = self._limits(free)
         inputs = [Argument(x.name, x.shape, x.dtype, allowed[x], least) for x in self.leaves.inputs]
         every_note = list(itertools.chain(*notes.values()))
-        return Program("\n".join([*source, ""]), inputs, self.leaves.parameters, writer.constants, every_note)
+        made = self.dialect.program
+        return made("\n".join([*source, ""]), inputs, self.leaves.parameters, writer.constants, every_note)
 
     def _head(self, writer: Writer) -> list[str]:
         """All that stands between the title and the function's own lines."""
         arguments = [x.name for x in (*self.leaves.inputs, *self.leaves.weights)] + list(writer.constants)
-        lines = [*(["import math", ""] if "erf" in writer.helpers else []), "import numpy as np", "", ""]
+        lines = []
         for helper in sorted(writer.helpers):
             lines += helper_lines(helper)
         for op, name in self.xp.functions.items():
-            lines += written_function(op, name, self.rewrites)
-        return [*lines, f"def forward_backward({', '.join(arguments)}):"]
+            lines += written_function(op, name, self.rewrites, self.dialect.writer)
+        lines += [f"def forward_backward({', '.join(arguments)}):", *self._guard(writer)]
+        imports = [*(["import math", ""] if "erf" in writer.helpers else []), *self.dialect.imports, "", ""]
+        return [*imports, *lines]
+
+    def _guard(self, writer: Writer) -> Sequence[str]:
+        """The lines that raise where a program of float64 would compute in something else."""
+        read = (*writer.uses, *self.leaves.inputs, *self.leaves.weights)
+        return self.dialect.guard if any(x.dtype == np.float64 for x in read) else ()
 
     def _body(self, writer: Writer) -> list[str]:
         """Forward, backward, and what is returned."""

@@ -12,11 +12,11 @@ from microgradrnn.program.namespace import Expressions
 from microgradrnn.program.writing import Writer
 
 
-def written_function(op: Op, name: str, rewrites: Collection[str]) -> list[str]:
+def written_function(op: Op, name: str, rewrites: Collection[str], writes: type[Writer]) -> list[str]:
     """The lines that define what an elementwise op does."""
     xp = Expressions()
     xs = [xp.make("argument", (letter,), {}, (), np.float64) for letter in "xyabcdefg"[: len(op.local or ())]]
-    writer = Writer({}, Names("np", *"xyabcdefg"), rewrites)
+    writer = writes({}, Names("np", *"xyabcdefg"), rewrites)
     writer.named |= {x: str(x.args[0]) for x in xs}
     found = 0.5 * xp.tanh(0.5 * xs[0]) + 0.5 if op is SIGMOID and "tanh" in rewrites else op.forward(xp, *xs)
     writer.count([found])

@@ -301,6 +301,7 @@ def test_hooks_of_modules_and_retained_gradients_do_no_harm():
     assert len(seen) == 1  # by PyTorch's own pass
 
 
+@pytest.mark.filterwarnings("ignore:.*torch.cpu.amp.autocast:FutureWarning")  # PyTorch 2.4 warns of itself
 def test_checkpointing_by_saved_tensors():
     from torch.utils.checkpoint import checkpoint
 

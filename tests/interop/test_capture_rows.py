@@ -248,6 +248,8 @@ TOLERANCE = {"aten.hardsigmoid": 1e-7}
 
 @pytest.mark.parametrize("name", list(CASES))
 def test_the_row_says_what_pytorch_computes(name):
+    if not hasattr(torch.ops.aten, name.split(".")[1]):
+        pytest.skip(f"PyTorch {torch.__version__} has no {name}")
     used, own = [], ROWS[name]
     register(name, lambda *args, **kwargs: used.append(name) or own(*args, **kwargs))
     try:

@@ -30,4 +30,4 @@ def test_its_code_runs_and_prints_what_it_says(tmp_path, monkeypatch):
     finally:
         ROWS.pop("aten.logaddexp", None)
         torch.set_rng_state(state)
-    assert {path.name for path in tmp_path.iterdir()} == {"lstm.png", "lstm.html", "mine.png"}
+    assert {path.name for path in tmp_path.iterdir()} == {"lstm.png", "lstm.html", "mine.png", "watch.png"}

@@ -1,0 +1,86 @@
+"""A program that JAX runs: its source, and the pure function that the source defines.
+
+- `JaxProgram`: called with arrays, gives the loss and its gradients, as `Program` does. `require_jax`: an error where
+  JAX is not installed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+
+from microgradrnn.convert import handed_out
+from microgradrnn.engine import Node
+from microgradrnn.program.program import Input, Program, Result
+
+
+def require_jax() -> None:
+    """Raises ImportError, with the command that installs it, where there is no JAX."""
+    if find_spec("jax") is None:
+        raise ImportError('compile: dialect "jax" needs JAX: pip install "microgradrnn[jax]"')
+
+
+class JaxProgram(Program):
+    """A forward and a backward pass for JAX; see `microgradrnn.compile`, and `Program` for what is not said here.
+
+    Called with arrays it is compiled by `jax.jit`, once for each combination of shapes, and gives NumPy's arrays. It
+    computes in the types that were recorded, whatever JAX is configured to: float64 within ``jax.enable_x64(True)``.
+    JAX's own configuration is never changed.
+
+    To jit, vmap, shard or donate by yourself, take `function`.
+    """
+
+    def __init__(
+        self,
+        source: str,
+        arguments: Sequence[Input],
+        parameters: Mapping[str, Node],
+        constants: Mapping[str, Any],
+        notes: Sequence[str],
+    ) -> None:
+        import jax
+
+        super().__init__(source, arguments, parameters, constants, notes)
+        self._jitted = jax.jit(self.function)
+
+    def function(self, parameters: Mapping[str, Any], *inputs: Any) -> Result:
+        """Both passes as a pure function of arrays of JAX or tracers, for jax.jit, jax.vmap and jax.sharding.
+
+        Nothing is checked: shapes must be those that were recorded, classes and indices in range. A program of float64
+        raises where JAX's x64 mode is off.
+
+        Args:
+            parameters: a pytree, the array of each of `Program.parameters` by its name; see `weights`.
+            inputs: an array for each of the inputs that the program was compiled with, in their order.
+
+        Returns:
+            A pytree: the loss, a dictionary of gradients by name, a tuple of the outputs that were asked for.
+        """
+        weights = [parameters[name] for name in self.parameters]
+        return Result(*self._function(*inputs, *weights, *self._constants))
+
+    @property
+    def weights(self) -> dict[str, Any]:
+        """The arrays of the parameters as they stand: the first argument of `function`."""
+        return {name: leaf._data for name, leaf in self.parameters.items()}
+
+    def unchecked(self, arrays: Sequence[Any], weights: Sequence[Any] | None = None) -> Result:
+        """Both passes for arrays that are known to fit, and parameters as they stand unless given."""
+        import jax
+
+        named = self.weights if weights is None else dict(zip(self.parameters, weights, strict=True))
+        with jax.enable_x64(True):
+            value, grads, outputs = self._jitted(named, *arrays)
+            return Result(
+                _as_numpy(value),
+                {name: _as_numpy(grad) for name, grad in grads.items()},
+                tuple(map(_as_numpy, outputs)),
+            )
+
+
+def _as_numpy(x: Any) -> Any:
+    array = np.asarray(x)
+    return handed_out(array) if array.ndim else array[()]
