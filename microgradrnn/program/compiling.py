@@ -21,7 +21,7 @@ from microgradrnn.program.expressions import Expression
 from microgradrnn.program.fixing import fix_numbers, fix_rows, fix_untied, least_sizes, reasons
 from microgradrnn.program.frozen import frozen
 from microgradrnn.program.functions import written_function
-from microgradrnn.program.helpers import HELPERS, helper_lines
+from microgradrnn.program.helpers import helper_lines
 from microgradrnn.program.javascript import JavaScript, compile_javascript
 from microgradrnn.program.jax_program import JaxProgram, require_jax
 from microgradrnn.program.labels import not_rolled

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from microgradrnn.program.functions import HELPERS
+from microgradrnn.program.helpers import HELPERS
 from microgradrnn.program.jax_program import JaxProgram
 from microgradrnn.program.jax_source import JaxExpressions, JaxWriter
 from microgradrnn.program.namespace import Expressions

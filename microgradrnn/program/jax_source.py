@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from microgradrnn.precedence import ATOM
 from microgradrnn.program.expressions import Expression
 from microgradrnn.program.groups import Group
 from microgradrnn.program.lines import statement
 from microgradrnn.program.namespace import Expressions
 from microgradrnn.program.scan import Handed, Scan, Wanted
-from microgradrnn.program.text import ATOM, dtype_of, number, shape_of, type_of, word
+from microgradrnn.program.text import dtype_of, number, shape_of, type_of, word
 from microgradrnn.program.writing import Writer
 
 
