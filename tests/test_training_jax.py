@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 
 from microgradrnn.training import Checkpoint, Diverged, Settings, Trainer
-from tests.plain import KINDS
 from tests.test_training_trainer import advance, assert_same
 
 jax = pytest.importorskip("jax")
 
 TEXT = "the quick brown fox jumps over the lazy dog.\n" * 12
-SMALL = Settings(hidden=6, layers=2, seq_length=7, batch_size=3, epochs=3, lr=0.01, lr_decay_after=1, dtype="float64")
+SMALL = Settings(
+    hidden=6, layers=2, seq_length=7, batch_size=3, epochs=3, lr=0.01, lr_decay_after=1, dtype="float64", validation=0.0
+)
 
 
 def arrays(trainer):
@@ -29,8 +30,7 @@ def close(one, other, tolerance):
         np.testing.assert_allclose(one[name], other[name], rtol=tolerance, atol=tolerance, err_msg=name)
 
 
-@pytest.mark.parametrize("dropout", [0.0, 0.3])
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("kind", "dropout"), [("rnn", 0.0), ("lstm", 0.0), ("gru", 0.0), ("gru", 0.3)])
 def test_each_update_from_the_same_start_is_the_same(kind, dropout):
     """The JAX trainer begins each update where the NumPy one stands, over an epoch's last, shorter chunk as well."""
     settings = replace(SMALL, cell=kind, dropout=dropout)
@@ -51,10 +51,13 @@ def test_each_update_from_the_same_start_is_the_same(kind, dropout):
     assert other.checkpoint().random == before.random
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "adagrad", "rmsprop", "adam", "adamw"])
-@pytest.mark.parametrize("clip_by", ["norm", "value"])
+@pytest.mark.parametrize(
+    ("optimizer", "clip_by"),
+    [("sgd", "norm"), ("adagrad", "value"), ("rmsprop", "norm"), ("adam", "value"), ("adamw", "norm")],
+)
 def test_whole_trainings_agree_with_every_optimiser_and_both_ways_to_clip(optimizer, clip_by):
-    settings = replace(SMALL, cell="gru", layers=1, optimizer=optimizer, clip=0.05, clip_by=clip_by, epochs=2)
+    settings = replace(SMALL, cell="rnn", layers=1, optimizer=optimizer, clip=0.05, clip_by=clip_by, epochs=2)
+    settings = replace(settings, validation=0.1)
     numpy, other = (advance(Trainer(replace(settings, engine=x), TEXT), -1) for x in ("numpy", "jax"))
     close(arrays(numpy), arrays(other), 1e-9)
     for one, row in zip(numpy.history, other.history, strict=True):
@@ -64,7 +67,7 @@ def test_whole_trainings_agree_with_every_optimiser_and_both_ways_to_clip(optimi
 
 def test_clipping_by_norm_is_needed_for_that():
     """The limit above is one that the gradients exceed."""
-    settings = replace(SMALL, cell="gru", layers=1, optimizer="sgd", engine="jax", epochs=1)
+    settings = replace(SMALL, cell="rnn", layers=1, optimizer="sgd", engine="jax", epochs=1)
     clipped = arrays(advance(Trainer(replace(settings, clip=0.05), TEXT), 3))
     free = arrays(advance(Trainer(replace(settings, clip=None), TEXT), 3))
     assert any(np.abs(clipped[name] - free[name]).max() > 1e-4 for name in clipped)
@@ -79,7 +82,7 @@ def test_in_float32_an_epoch_agrees_to_float32():
 
 @pytest.mark.parametrize("first", ["numpy", "jax"])
 def test_a_checkpoint_goes_on_in_the_other_engine(first, tmp_path):
-    settings = replace(SMALL, cell="lstm", dropout=0.2, engine=first)
+    settings = replace(SMALL, cell="lstm", layers=1, engine=first)
     straight, stopped = advance(Trainer(settings, TEXT), 16), advance(Trainer(settings, TEXT), 5)
     stopped.checkpoint().save(tmp_path / "c")
     second = "jax" if first == "numpy" else "numpy"
@@ -89,7 +92,7 @@ def test_a_checkpoint_goes_on_in_the_other_engine(first, tmp_path):
 
 
 def test_stopping_and_going_on_is_as_if_never_stopped_bit_for_bit(tmp_path):
-    settings = replace(SMALL, dropout=0.2, engine="jax", dtype="float32")
+    settings = replace(SMALL, cell="gru", dropout=0.2, engine="jax", dtype="float32")
     straight, stopped = advance(Trainer(settings, TEXT), 16), advance(Trainer(settings, TEXT), 5)
     stopped.checkpoint().save(tmp_path / "c")
     assert_same(straight, advance(Trainer.resumed(Checkpoint.load(tmp_path / "c"), TEXT), 16))
@@ -109,9 +112,9 @@ def test_looking_at_the_model_changes_nothing_and_changing_it_is_learnt_on_from(
     assert np.abs(looked.model.readout.W.data).max() < 0.05
 
 
-def test_what_runs_off_raises_and_leaves_the_model_as_it_was_before(monkeypatch):
+def test_what_runs_off_raises_and_leaves_the_model_as_it_was_before():
     """In both engines at the same step; updates that were asked for after it have changed nothing."""
-    settings = replace(SMALL, cell="rnn", layers=1, optimizer="sgd", lr=1e200, clip=None, dtype="float64")
+    settings = replace(SMALL, cell="rnn", layers=1, optimizer="sgd", lr=1e308, clip=None, epochs=9)
     said, left = [], []
     for engine in ("numpy", "jax"):
         trainer = Trainer(replace(settings, engine=engine), TEXT)

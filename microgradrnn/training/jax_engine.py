@@ -145,8 +145,8 @@ class JAXEngine:
             memories.append({slot: np.array(held.get(slot, np.zeros_like(p.data))) for slot in slots})
         place = self._place
         on_devices = self._jax.tree.map(lambda array: place.put(array, place.weight(array)), (weights, tuple(memories)))
-        state = [layer for part in self._carried for layer in part] or self._zeros(self._learnt.batch)
-        state = tuple(place.put_state(self._learnt, state))
+        carried = [layer for part in self._carried for layer in part] or self._zeros(self._learnt.batch)
+        state = tuple(place.put_state(self._learnt, carried))
         return _OnDevice([*on_devices, state, place.put(np.bool_(True), place.everywhere())], counts)
 
     def _zeros(self, batch: int) -> list[NDArray[Any]]:
@@ -260,10 +260,7 @@ def _loss_and_gradient(settings: Settings, model: RNNLM, steps: int, batch: int,
     order = [names[p] for p in model.parameters()]
 
     def loss_and_gradient(weights: Arrays, state: Arrays, tokens: Any, targets: Any, masks: Arrays) -> Any:
-        by_name = dict(zip(order, weights, strict=True))
-        loss, grads, carried = program.function(
-            tokens, targets, *state, *masks, *(by_name[name] for name in program.parameters)
-        )
+        loss, grads, carried = program.function(dict(zip(order, weights, strict=True)), tokens, targets, *state, *masks)
         return loss, [grads[name] for name in order], tuple(carried)
 
     return loss_and_gradient
