@@ -1,12 +1,14 @@
 """Does a diagnosis name the fault of a broken network, and leave a healthy one in peace?
 
     python -m benchmarks.diagnosis                  # the counts that are reported: 20 and 20, on fresh seeds
+    python -m benchmarks.diagnosis --mild           # with faults that are less strong
     python -m benchmarks.diagnosis --first 0 --count 10 --every-fault    # the seeds that the limits were chosen on
 
 A seed draws the cell (rnn, lstm, gru), 1 or 2 layers, the size and, for a broken network, the fault. Healthy networks
 have been trained on the recall task until their loss is below half of what chance gives; the trained network is
 diagnosed with its optimiser and its history. A fault is named where one of those that `EXPECTED` gives for it is among
-the findings; a false alarm is any finding at all on a healthy network.
+the findings, and named first where it is the first of them; what is neither expected nor one of its `CONSEQUENCES` is a
+wrong further finding. A false alarm is any finding at all on a healthy network.
 """
 
 from __future__ import annotations
@@ -39,6 +41,36 @@ EXPECTED = {
     "detached state": ("cut",),
     "copied targets": ("copied targets",),
 }
+CONSEQUENCES = {
+    "start too small": ("frozen state",),
+    "start too large": ("vanishing", "frozen state"),
+    "rate": ("saturated", "exploding", "vanishing", "frozen state"),
+    "saturated inputs": ("vanishing", "frozen state"),
+    "frozen state": ("vanishing",),
+}
+"""What is true of a network with a fault besides, and comes of it."""
+STRENGTHS: dict[str, dict[str, tuple[float, float]]] = {
+    "strong": {
+        "start too small": (0.01, 0.1),
+        "small gate": (-5.0, -5.0),
+        "start too large": (30.0, 80.0),
+        "long chain": (60, 121),
+        "rate": (1.3, 2.3),
+        "saturated inputs": (60.0, 120.0),
+        "frozen gate": (14.0, 14.0),
+    },
+    "mild": {
+        "start too small": (0.2, 0.4),
+        "small gate": (-2.0, -2.0),
+        "start too large": (6.0, 15.0),
+        "long chain": (30, 46),
+        "rate": (0.8, 1.2),
+        "saturated inputs": (12.0, 25.0),
+        "frozen gate": (8.0, 8.0),
+    },
+}
+"""From where to where a number is drawn. Faults that are there or not are the same in both."""
+Strength = dict[str, tuple[float, float]]
 
 
 @dataclass(frozen=True)
@@ -92,7 +124,7 @@ def healthy(seed: int) -> Case:
     raise RuntimeError(f"seed {seed}: {name} was not learnt in 5 trainings")
 
 
-def broken(seed: int, fault: str | None = None) -> Case:
+def broken(seed: int, fault: str | None = None, strength: str = "strong") -> Case:
     """A network with a fault put in, before training; one with too large a rate has made some steps with it.
 
     A state is detached under a loss at every step. With a loss at the end alone, what was before the cut is no part of
@@ -101,14 +133,15 @@ def broken(seed: int, fault: str | None = None) -> Case:
     rng, cell, layers, hidden = drawn(seed, 2)
     chosen = str(rng.choice(list(EXPECTED)))
     fault = fault or chosen
-    lag = int(rng.integers(60, 121)) if fault == "long chain" else int(rng.integers(8, 17))
+    strong = STRENGTHS[strength]
+    lag = int(rng.integers(*strong["long chain"])) if fault == "long chain" else int(rng.integers(8, 17))
     model = Model(cell, layers, hidden, KEYS + DISTRACTORS + 1, KEYS, seed)
     x, targets = recall(lag, 16, KEYS, DISTRACTORS, seed=rng)
     optimizer: Any = optim.Adam(model.parameters(), lr=1e-3)
     history: list[float] = []
     loss: Any = None
     if fault == "rate":
-        optimizer = optim.SGD(model.parameters(), lr=float(10 ** rng.uniform(1.3, 2.3)))
+        optimizer = optim.SGD(model.parameters(), lr=float(10 ** rng.uniform(*strong["rate"])))
         history = _trained(model, optimizer, lambda: recall(lag, 16, KEYS, DISTRACTORS, seed=rng), 20)
     elif fault == "copied targets":
         tokens = rng.integers(KEYS, size=(lag + 2, 16))
@@ -117,9 +150,10 @@ def broken(seed: int, fault: str | None = None) -> Case:
         targets = rng.integers(KEYS, size=x.shape[:2])
         loss = _detached(model, cell, x, targets, at=int(rng.integers(2, lag)))
     elif fault == "saturated inputs":
-        x = x * float(rng.uniform(60, 120)) + rng.normal(0, 20, size=x.shape)
+        size = strong["saturated inputs"]
+        x = x * float(rng.uniform(*size)) + rng.normal(0, size[0] / 3, size=x.shape)
     else:
-        _put_in(model, cell, fault, rng)
+        _put_in(model, cell, fault, rng, strong)
     if loss is None:
         loss = model.loss(x, targets)
     return Case(f"{cell}, {layers} x {hidden}, lag {lag}", fault, loss, optimizer, history)
@@ -137,16 +171,16 @@ def _trained(model: Model, optimizer: Any, batch: Callable[[], Any], steps: int)
     return losses
 
 
-def _put_in(model: Model, cell: str, fault: str, rng: np.random.Generator) -> None:
+def _put_in(model: Model, cell: str, fault: str, rng: np.random.Generator, strong: Strength) -> None:
     """Change the weights of every layer."""
     for [layer] in model.rnn.cells:
         hidden = layer.hidden_size
         if fault == "start too small":
-            layer.W_hh.data = layer.W_hh.data * float(rng.uniform(0.01, 0.1))
+            layer.W_hh.data = layer.W_hh.data * float(rng.uniform(*strong["start too small"]))
             if cell != "rnn":
-                layer.b_h.data = _bias(layer, 1, -5.0)
+                layer.b_h.data = _bias(layer, 1, strong["small gate"][0])
         elif fault == "start too large":
-            factor = float(rng.uniform(30, 80))
+            factor = float(rng.uniform(*strong["start too large"]))
             layer.W_hh.data, layer.W_xh.data = layer.W_hh.data * factor, layer.W_xh.data * factor
         elif fault == "frozen weight":
             layer.W_hh.requires_grad = False
@@ -155,9 +189,10 @@ def _put_in(model: Model, cell: str, fault: str, rng: np.random.Generator) -> No
                 layer.W_xh.data = layer.W_xh.data * 0.0
                 layer.W_hh.data, layer.b_h.data = layer.W_hh.data * 1e-4, np.full(hidden, 0.5)
             elif cell == "gru":
-                layer.b_h.data = _bias(layer, 1, 12.0)
+                layer.b_h.data = _bias(layer, 1, strong["frozen gate"][0])
             else:  # input gate shut, forget gate open
-                layer.b_h.data = _bias(layer, 0, -14.0) + _bias(layer, 1, 14.0)
+                shut, opened = -strong["frozen gate"][0], strong["frozen gate"][0]
+                layer.b_h.data = _bias(layer, 0, shut) + _bias(layer, 1, opened)
 
 
 def _bias(layer: Any, gate: int, value: float) -> Any:
@@ -188,21 +223,32 @@ def named(case: Case) -> tuple[bool, list[str]]:
     return (not found if case.fault is None else any(fault in EXPECTED[case.fault] for fault in found)), found
 
 
-def run(first: int = FIRST_FRESH, count: int = 20, every_fault: bool = False) -> dict[str, tuple[int, int]]:
-    """Diagnose so many healthy and so many broken networks; prints each, and gives how many were right, of how many."""
-    right, of = Counter[str](), Counter[str]()
+def first_and_wrong(case: Case, found: list[str]) -> tuple[bool, bool]:
+    """Whether a right fault is the first that was found, and whether there is a wrong one among them."""
+    if case.fault is None:
+        return not found, bool(found)
+    right = EXPECTED[case.fault]
+    wrong = {*found} - {*right, *CONSEQUENCES.get(case.fault, ())}
+    return bool(found) and found[0] in right, bool(wrong)
+
+
+def run(
+    first: int = FIRST_FRESH, count: int = 20, every_fault: bool = False, strength: str = "strong"
+) -> dict[str, Counter[str]]:
+    """Diagnose so many healthy and so many broken networks; prints each, and counts what was right."""
+    counts = {"healthy": Counter[str](), "broken": Counter[str]()}
     seeds = range(first, first + count)
     cases = [("healthy", seed, partial(healthy, seed)) for seed in seeds]
     faults: Iterable[str | None] = EXPECTED if every_fault else (None,)
-    cases += [("broken", seed, partial(broken, seed, fault)) for fault in faults for seed in seeds]
+    cases += [("broken", seed, partial(broken, seed, fault, strength)) for fault in faults for seed in seeds]
     for kind, seed, make in cases:
         case = make()
         good, found = named(case)
-        right[kind] += good
-        of[kind] += 1
+        is_first, is_wrong = first_and_wrong(case, found)
+        counts[kind].update({"named": good, "first": is_first, "wrong beside": is_wrong, "of": 1})
         said = f"found: {', '.join(found) or 'none'}"
         print(f"{'right' if good else 'WRONG'}  {seed}  {case.fault or 'healthy':16}  {case.name:24}  {said}")
-    return {kind: (right[kind], of[kind]) for kind in of}
+    return counts
 
 
 def main() -> None:
@@ -210,11 +256,14 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=FIRST_FRESH, help="the first seed")
     parser.add_argument("--count", type=int, default=20, help="how many of each kind")
     parser.add_argument("--every-fault", action="store_true", help="put every fault in, and not the one that is drawn")
+    parser.add_argument("--mild", action="store_true", help="with faults that are less strong")
     given = parser.parse_args()
     start = time.perf_counter()
-    found = run(given.first, given.count, given.every_fault)
-    print("\nhealthy networks without an alarm: {} of {}".format(*found["healthy"]))
-    print("faults named: {} of {}".format(*found["broken"]))
+    counts = run(given.first, given.count, given.every_fault, "mild" if given.mild else "strong")
+    fit, ill = counts["healthy"], counts["broken"]
+    print(f"\nhealthy networks without an alarm: {fit['named']} of {fit['of']}")
+    print(f"{'mild' if given.mild else 'strong'} faults named: {ill['named']} of {ill['of']}, first: {ill['first']}")
+    print(f"with wrong further findings: {ill['wrong beside']}")
     print(f"{time.perf_counter() - start:.0f} s")
 
 

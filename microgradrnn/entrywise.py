@@ -93,3 +93,14 @@ class Entrywise:
         return self._record(ops.CLAMP, self, low, high)
 
     clip = clamp
+
+
+def _describe() -> None:
+    """Give the methods above that are one record of the table that record's rule as their docstring."""
+    smooth = (ops.EXP, ops.LOG, ops.SQRT, ops.SIN, ops.COS, ops.LOG1P, ops.EXPM1, ops.ERF, ops.TANH, ops.SIGMOID)
+    for op in (*smooth, ops.ABS, ops.RELU, ops.SOFTPLUS, ops.SIGN, ops.FLOOR):
+        getattr(Entrywise, op.name).__doc__ = f"{op.name}(x), entry by entry. Backward it {op.rule}."
+    Entrywise.square.__doc__ = "x squared, as ``x ** 2``."
+
+
+_describe()

@@ -84,7 +84,7 @@ def test_an_expression_may_begin_as_an_option_does(expression):
     names = [f"{name}=2" for name in "hox" if name in expression]
     result = run("step", f" {expression}" if expression == "-h" else expression, *names)
     assert result.exit_code == 0, result.output
-    assert result.stdout.startswith("visit 1 of ")
+    assert result.stdout.startswith("forward step 1 of ")
 
 
 def test_the_value_of_an_option_may_begin_with_a_minus(tmp_path, monkeypatch):

@@ -64,3 +64,11 @@ def test_frames_are_one_file_where_the_name_says_so(tmp_path, ending):
     result = run("frames", *EXPRESSION, "-o", out)
     assert (result.exit_code, result.stdout) == (0, f"{out}\n")
     assert out.stat().st_size > 1000
+
+
+def test_practice_writes_a_page(tmp_path):
+    out = tmp_path / "p.html"
+    result = run("practice", "--seed", 3, "--each", 1, "-o", out)
+    assert (result.exit_code, result.stdout) == (0, f"{out}\n")
+    assert out.read_text(encoding="utf-8").count("<article") == 7
+    assert run("practice", "--each", 0).exit_code == 2

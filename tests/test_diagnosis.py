@@ -82,6 +82,41 @@ def test_dead_relu_units_are_those_that_are_zero_everywhere():
     assert "dead" in found.faults
 
 
+def test_dead_units_are_named_first_and_explain_that_the_state_stands_still():
+    rnn = nn.RNN(1, 4, nonlinearity="relu", seed=0)
+    rnn.cells[0][0].b_h.data = np.full(4, -9.0)
+    assert diagnose(rnn(np.ones((12, 2, 1)))[0][-1].sum()).faults == ["dead", "vanishing"]
+
+
+def test_a_loss_that_reads_one_of_many_sequences_is_told():
+    x, rnn = np.random.default_rng(0).normal(size=(5, 6, 2)), nn.GRU(2, 3, seed=0)
+    outputs, _ = rnn(x)
+    assert diagnose(outputs[:, -1].sum()).layers[0].read == (1, 6)
+    found = viz.diagnose(outputs[:, -1].sum())
+    assert [f.numbers for f in found.findings] == [{"read": 1, "of": 6}]
+    assert "batch_first=True" in str(found)
+    assert diagnose(outputs[-1].sum()).layers[0].read == (6, 6)
+    assert diagnose(outputs[-1, :4].sum()).faults == []
+
+
+def test_a_loss_of_one_step_whose_state_was_detached_is_cut():
+    cell = nn.LSTMCell(2, 3, seed=0)
+    state = cell.zero_state(1)
+    for row in np.ones((4, 1, 2)):
+        state = cell(row, nn.detach(state))
+    found = viz.diagnose(state[0].sum())
+    assert [f.fault for f in found.findings] == ["cut"]
+    assert "the loss depends on one step, whose state before was detached" in " ".join(str(found).split())
+
+
+def test_a_weight_that_is_nan_is_blamed_alone():
+    rnn = nn.RNN(1, 2, nonlinearity="relu", seed=0)
+    rnn.cells[0][0].W_xh.data = np.full((1, 2), np.nan)
+    found = viz.diagnose(rnn(np.ones((4, 1, 1)))[0][-1].sum(), optim.SGD(rnn.parameters(), lr=0.1))
+    assert [(f.fault, f.causes) for f in found.findings] == [("not finite", ("weight",))]
+    assert "An earlier update has broken a weight: W_xh" in str(found)
+
+
 def test_layers_are_found_without_labels_and_in_inputs_side_by_side():
     W, h = Parameter(np.eye(5, 3) * 0.5), Tensor(np.zeros((2, 3)), requires_grad=False)
     for row in np.ones((6, 2, 2)):
@@ -194,6 +229,9 @@ def test_the_targets_of_the_next_step_are_no_copies():
     outputs, _ = rnn(np.eye(3)[tokens[:-1]])
     assert diagnose(cross_entropy(readout(outputs), tokens[1:])).copied < 1
     assert "copied targets" in diagnose(cross_entropy(readout(outputs), tokens[:-1])).faults
+    swapped = viz.diagnose(cross_entropy(readout(rnn(np.eye(3)[tokens[1:]])[0]), tokens[:-1]))
+    assert (swapped.numbers.late, swapped.findings) == (1.0, [])
+    assert "inputs and targets are swapped" in " ".join(str(swapped).split())
 
 
 @pytest.mark.parametrize("fault", [*benchmark.EXPECTED])
@@ -214,6 +252,9 @@ def test_the_report_fits_a_terminal_and_escapes_labels(tmp_path):
     found = viz.diagnose(h.sum())
     assert max(map(len, str(found).splitlines())) <= 80
     assert "<b>" not in found.svg()
+    shown = found._repr_mimebundle_()["text/html"]
+    assert "<b>" not in shown
+    assert "&lt;b&gt;W_hh &amp; more" in shown
     for ending in (".svg", ".png", ".txt", ".json"):
         assert found.save(tmp_path / f"d{ending}").stat().st_size > 0
 

@@ -1,37 +1,42 @@
-"""A whole backward pass, ready to be shown visit by visit: what a page and a series of frames have in common."""
+"""A whole pass, ready to be shown step by step: what a page and a series of frames have in common."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 
 from microgradrnn.engine import Node
 
 from .graph.build import build
-from .graph.highlight import Highlight, highlights
+from .graph.highlight import Highlight, forward_highlights, highlights
 from .graph.view import View
-from .layout.arrange import Arranged, Sizes, arrange_in_time
+from .layout.arrange import Arranged, arrange_in_time
 from .paint import svg
+from .paint.look import PLAIN, Look
+from .paint.marks import rooms
 from .passes import Pass, whole
 from .words.visits import Words
 
 
 @dataclass(frozen=True, eq=False)
 class Animation:
-    """One pass, one layout for all its visits, and, for each visit in order, what it lights up."""
+    """One pass, one layout for all of it, and what each forward step and each visit, in order, lights up."""
 
     run: Pass
     words: Words
     placed: Arranged
+    forward: tuple[Highlight, ...]
     highlights: tuple[Highlight, ...]
+    look: Look = PLAIN
 
-    def lit(self, number: int) -> Highlight:
-        """What a visit, counted from 1, lights up."""
-        return self.highlights[number - 1]
+    def lit(self, moment: int) -> Highlight:
+        """What lights up at a moment: from 1 on a visit, and before that a forward step."""
+        return self.highlights[moment - 1] if moment > 0 else self.forward[moment - 1]
 
-    def is_drawn(self, number: int) -> bool:
-        """Whether the node of a visit is in the picture, not only in what stands for steps left out."""
-        lit, boxes = self.lit(number), self.placed.view.boxes
+    def is_drawn(self, moment: int) -> bool:
+        """Whether the node of a moment is in the picture, not only in what stands for steps left out."""
+        lit, boxes = self.lit(moment), self.placed.view.boxes
         return lit.sum is not None or any(boxes[key].role != "gap" for key in lit.boxes)
 
 
@@ -41,20 +46,21 @@ def animate(
     steps: Iterable[int] | None,
     max_nodes: int,
     change: Callable[[Pass], Pass] = lambda run: run,
+    look: Callable[[View, Words], Look] = lambda view, words: PLAIN,
 ) -> Animation:
     """The pass from ``root``, whether or not it has been made; the other arguments are as for `viz.draw`.
 
-    ``who`` was called, and is named in errors. ``change`` gives the pass to show.
+    ``who`` was called, and is named in errors. ``change`` gives the pass to show, ``look`` what its arrows show.
     """
     if not isinstance(root, Node):
         raise TypeError(f"{who} takes a node, not {type(root).__name__}")
     if max_nodes < 1:
         raise ValueError(f"{who}: max_nodes must be at least 1, not {max_nodes}")
     run = change(whole(root))
-    placed = arrange_in_time(f"{who}(loss", build(run, steps, max_nodes), _animated, "auto")
-    return Animation(run, Words(run), placed, tuple(highlights(placed.view, run)))
-
-
-def _animated(view: View) -> Sizes:
-    """The sizes of boxes that have room for every number that comes and goes."""
-    return svg.sizes(view, animated=True)
+    words, view = Words(run), build(run, steps, max_nodes)
+    found = look(view, words)
+    # Boxes, and rooms on arrows, have room for every number that comes and goes.
+    sizes = partial(svg.sizes, animated=True, look=found)
+    placed = arrange_in_time(f"{who}(loss", view, sizes, "auto", partial(rooms, animated=True, look=found))
+    forward, backward = forward_highlights(placed.view, run), highlights(placed.view, run)
+    return Animation(run, words, placed, tuple(forward), tuple(backward), found)

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -38,7 +38,13 @@ class Texts(dict[str, int]):
         return {"tolerance": TOLERANCE, "said": SAID, "texts": list(self), "kinds": KINDS}
 
 
-def questions_of(visit: Visit, words: VisitWords, values: Mapping[Node, Any], texts: Texts) -> list[list[Any]]:
+Given = Callable[[Question, Edge, VisitWords, Mapping[Node, Any]], str]
+"""Says the numbers that it takes to answer a question of an edge at a visit, in a run with these values."""
+
+
+def questions_of(
+    visit: Visit, words: VisitWords, values: Mapping[Node, Any], texts: Texts, given: Given | None = None
+) -> list[list[Any]]:
     """A visit's questions, as rows: kind, level, then as `Texts` the node, the input, the entry, which input it is,
     how the contribution is made and the rule, then the numbers given, how many uses a sum has; and the answer.
 
@@ -46,19 +52,17 @@ def questions_of(visit: Visit, words: VisitWords, values: Mapping[Node, Any], te
     works both out anew: there stand a list of cells (the answer, the contribution, the sums before and after it, the
     value of the node; -1 where there is none) and the edge and its entry.
     """
-    return [_question(question, visit, values, texts) for question in questions(visit, words)]
+    found = []
+    for question in questions(visit, words):
+        edge = visit.edges[question.slot]
+        told = (given or factors)(question, edge, words, values)
+        found.append(_question(question, edge, values, texts, hollow(clean(told))))
+    return found
 
 
-def _question(question: Question, visit: Visit, values: Mapping[Node, Any], texts: Texts) -> list[Any]:
-    edge, place = visit.edges[question.slot], question.place
-    said = (question.node, question.to, place, question.read, question.hint, question.rule)
-    row = [
-        question.kind,
-        question.level,
-        *map(texts.of, said),
-        hollow(clean(_given(question, edge, values))),
-        question.uses,
-    ]
+def _question(question: Question, edge: Edge, values: Mapping[Node, Any], texts: Texts, given: str) -> list[Any]:
+    said = (question.node, question.to, question.place, question.read, question.hint, question.rule)
+    row = [question.kind, question.level, *map(texts.of, said), given, question.uses]
     if not isinstance(question.answer, LiveFloat):
         which = [said for _, said in KINDS[question.kind]]
         known = [x for wrong, template in question.wrong for x in (close_enough(wrong), which.index(template))]
@@ -74,8 +78,8 @@ def _cells(question: Question, edge: Edge, values: Mapping[Node, Any]) -> list[i
     return [cell.index if isinstance(cell, LiveFloat) else -1 for cell in found]
 
 
-def _given(question: Question, edge: Edge, values: Mapping[Node, Any]) -> str:
-    """The numbers that it takes to answer; on a live page with their sources."""
+def factors(question: Question, edge: Edge, words: VisitWords, values: Mapping[Node, Any]) -> str:
+    """The numbers that the answer is made of, where the visit does not say them; on a live page with their sources."""
     given = list(question.given)
     if is_live(edge.downstream) and given and not question.asks_sum:
         if is_elementwise(edge):
@@ -86,6 +90,24 @@ def _given(question: Question, edge: Edge, values: Mapping[Node, Any]) -> str:
             flat = int(np.ravel_multi_index(question.index, edge.input.shape)) if question.index else 0
             given = [(mark_as(f"w{edge.downstream.edge}.{flat}", given[0][0]), "?")]
     return " · ".join(f"{name} = {known}" for name, known in given)
+
+
+def arrays(question: Question, edge: Edge, words: VisitWords, values: Mapping[Node, Any]) -> str:
+    """All entries of what the node reads, of its value and of upstream; nothing where these are all scalars."""
+    node = edge.node
+    if question.asks_sum:
+        return factors(question, edge, words, values)
+    if not any(x.ndim for x in (node, *node.inputs)):
+        return ""
+    names = ["upstream", *words.definition.inputs, words.definition.name.text]
+    data = [edge.upstream, *(values[x] for x in node.inputs), values[node]]
+    return "\n".join(f"{name} = {_in_full(one)}" for name, one in zip(names, data, strict=True))
+
+
+def _in_full(data: Any) -> str:
+    if np.ndim(data) == 0:
+        return number(float(data))
+    return f"[{', '.join(map(_in_full, data))}]"
 
 
 def close_enough(x: float) -> float:

@@ -13,7 +13,7 @@ from microgradrnn.engine import Node
 
 from .numbers import number
 from .paint import over_time
-from .paint.picture import fitting, saved
+from .paint.picture import report_and_picture, saved
 from .paint.png import png
 from .words.diagnosis import report
 
@@ -98,7 +98,7 @@ class Diagnosis:
         return f"<Diagnosis: {', '.join(self.numbers.faults) or 'healthy'}>"
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        return {"image/svg+xml": fitting(self.svg()), "text/plain": self.text}
+        return {"text/html": report_and_picture(self.text, self.svg()), "text/plain": self.text}
 
 
 def diagnose(loss: Node, optimizer: Any = None, history: Any = None, thresholds: Thresholds | None = None) -> Diagnosis:

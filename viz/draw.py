@@ -58,7 +58,7 @@ class Drawing:
     ) -> None:
         self._run, self.view, self._rankdir, self._format, self.look = run, view, rankdir, format, look
         self._extras, self._figure = extras, figure
-        self.source = dot.source(view, "BT" if view.steps else "LR" if rankdir == "auto" else rankdir)
+        self.source = dot.source(view, "BT" if view.steps else "LR" if rankdir == "auto" else rankdir, look)
         self._prefix = f"d{_next_drawing()}-"
 
     def svg(self) -> str:

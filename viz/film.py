@@ -6,10 +6,11 @@ Nothing is loaded from anywhere, and the slides' script is the only one that may
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from .csp import source_hash
 from .paint import pdf
+from .shared_frames import SharedFrames
 from .words.escape import xml
 
 SECONDS = 1.6
@@ -18,13 +19,9 @@ SECONDS = 1.6
 _STYLE = re.compile(r"<style>(.*?)</style>", re.DOTALL)
 
 _MOVES = """
-.film-frame {{ visibility: hidden; animation: film {period:g}s step-end infinite; }}
-@keyframes film {{ 0% {{ visibility: visible; }} {share:.4f}% {{ visibility: hidden; }} }}
-{delays}
-@media (prefers-reduced-motion: reduce) {{
-.film-frame {{ animation: none; }}
-.film-frame:last-child {{ visibility: visible; }}
-}}
+.moves {{ animation-duration: {period:g}s; animation-timing-function: step-end; animation-iteration-count: infinite; }}
+{rules}
+@media (prefers-reduced-motion: reduce) {{ .moves {{ animation: none; }} }}
 """
 
 _SLIDES = """<!doctype html>
@@ -76,23 +73,28 @@ show(0);
 
 
 def animated(svgs: Sequence[str], title: str) -> str:
-    """Frames as one SVG that shows one after the other, and begins again. Where nothing moves it shows the last one."""
-    bodies, style = _apart(svgs)
+    """Frames as one SVG that shows one after the other, and begins again. Where nothing moves it shows the last one.
+
+    What is the same in several frames stands in it once.
+    """
+    style, film = _STYLE.search(svgs[0]), SharedFrames(svgs)
     size = re.search(r'width="(\d+)" height="(\d+)" viewBox="[^"]*"', svgs[-1])
+    assert style is not None
     assert size is not None
-    count = len(svgs)
-    delays = "\n".join(f"#film-{i} {{ animation-delay: {i * SECONDS:g}s; }}" for i in range(count))
-    moves = _MOVES.format(period=count * SECONDS, share=100 / count, delays=delays) if count > 1 else ""
-    frames = [
-        f'<g id="film-{i}" class="film-frame"{_unless(i == count - 1)}>\n{body}</g>' for i, body in enumerate(bodies)
-    ]
-    head = f'<svg xmlns="http://www.w3.org/2000/svg" {size[0]} role="img"><title>{xml(title)}</title>'
-    return "\n".join([head, f"<style>{style}{moves}</style>", *frames, "</svg>"]) + "\n"
+    rules = "\n".join(_rule(name, frames, len(svgs)) for name, frames in film.shown.items())
+    moves = _MOVES.format(period=len(svgs) * SECONDS, rules=rules) if film.shown else ""
+    head = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="microgradrnn" {size[0]} role="img"><title>{xml(title)}</title>'
+    )
+    return "\n".join([head, f"<style>{style[1]}{moves}</style>", film.body, "</svg>"]) + "\n"
 
 
-def _unless(shown: bool) -> str:
-    """Hides a frame from renderers that know no animations."""
-    return "" if shown else ' visibility="hidden"'
+def _rule(name: str, frames: Collection[int], count: int) -> str:
+    """When things of a class are seen: a line for each frame at which they come or go."""
+    seen = [i in frames for i in range(count)]
+    turns = [i for i in range(count) if i == 0 or seen[i] != seen[i - 1]]
+    lines = [f"{100 * i / count:.4g}% {{ visibility: {'visible' if seen[i] else 'hidden'}; }}" for i in turns]
+    return f".{name} {{ animation-name: {name}; }} @keyframes {name} {{ {' '.join(lines)} }}"
 
 
 def slides(svgs: Sequence[str], title: str) -> str:

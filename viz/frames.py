@@ -10,6 +10,7 @@ from microgradrnn.engine import Node
 from .animation import Animation, animate
 from .film import WRITERS
 from .paint import svg
+from .paint.look import Direction, Edges, Labels, look
 from .paint.png import png
 from .words.blocks import VisitWords, time
 from .words.visits import BRIEF
@@ -23,6 +24,10 @@ def frames(
     format: str = "svg",  # noqa: A002 - as in `viz.draw`
     steps: Iterable[int] | None = None,
     max_nodes: int = 100,
+    edges: Edges = "auto",
+    labels: Labels = "ends",
+    direction: Direction = "forward",
+    visits: bool = False,
 ) -> list[Path]:
     """Write a picture for each visit of the backward pass from ``loss``, and return their paths in order.
 
@@ -38,11 +43,16 @@ def frames(
         format: svg or png, of pictures in a folder.
         steps: the time steps to draw; by default all, or the first and the last ones if there are too many.
         max_nodes: how many nodes are too many to draw. Visits to nodes that are not drawn have frames all the same.
+        edges: what arrows show, once the visit that sends it has been made: "all" three gradients, or the
+            "contribution" alone; as in `viz.draw`, and so are the others.
+        labels: where that stands.
+        direction: whether arrows of the backward pass run beside the others.
+        visits: whether boxes have the number of their visit.
 
     Raises:
         TypeError: loss is no node, or needs no gradient.
         RuntimeError: a PDF without the package that makes it.
-        ValueError: another format; loss has several entries and no upstream yet; steps or max_nodes makes no sense.
+        ValueError: another format; loss has several entries and no upstream yet; another argument makes no sense.
 
     >>> from microgradrnn import Value
     >>> [path.name for path in frames(Value(2.0) * Value(3.0), "film")]  # doctest: +SKIP
@@ -50,7 +60,13 @@ def frames(
     """
     if format not in FORMATS:
         raise ValueError(f"frames: format is {' or '.join(map(repr, FORMATS))}, not {format!r}")
-    film = animate("frames", loss, steps, max_nodes)
+    film = animate(
+        "frames",
+        loss,
+        steps,
+        max_nodes,
+        look=lambda view, words: look(view, words, edges, labels, direction, visits, who="frames"),
+    )
     place = Path(directory)
     if (writer := WRITERS.get(place.suffix.lower())) is not None:
         data = writer(list(_pictures(film)), f"Backward pass of {film.words.names[film.run.root]}"[:200])
@@ -70,7 +86,7 @@ def _pictures(film: Animation) -> Iterator[str]:
     for number, highlight in enumerate(film.highlights, start=1):
         words = film.words.visit(number, BRIEF)
         frame = svg.Frame(number, highlight, _caption(words), words.rule)
-        yield svg.paint(film.placed, f"f{number}-", frame)
+        yield svg.paint(film.placed, f"f{number}-", frame, film.look)
 
 
 def _caption(words: VisitWords) -> str:

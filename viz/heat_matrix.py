@@ -22,7 +22,9 @@ Names = str | Sequence[Any]
 
 
 def heat_matrix(matrix: Any, rows: Names = "", columns: Names = "", title: str = "") -> Picture:
-    """A matrix as cells: teal below 0, with a minus, white at 0, orange above, on one scale; small ones with numbers.
+    """A matrix as cells: ochre below 0, with a minus, white at 0, violet above, on one scale; small ones with numbers.
+
+    The colours are those of local gradients, which a Jacobian is. Teal and orange are for gradients of the loss.
 
     Args:
         matrix: of two axes, such as `microgradrnn.analysis.state_jacobian` gives, `Edge.jacobian` of a pass, or
@@ -104,7 +106,7 @@ class _Painter:
         pen.text(_MARGIN, _MARGIN + 6, title, "ink", TITLE)
         said = [f"{side}: {names}" for side, names in (("rows", rows), ("columns", columns)) if isinstance(names, str)]
         pen.text(_MARGIN, top - 22, " · ".join(line for line in said if not line.endswith(": ")), "faint", SMALL)
-        pen.grid(left, top, self.cells, self.wide, self.scale, heat.GRAD, self.tall, signs=self.signs)
+        pen.grid(left, top, self.cells, self.wide, self.scale, heat.LOCAL, self.tall, signs=self.signs)
         for k in self._shown(count_across, self.array.shape[1]):
             name = fonts.clip(self._name(self.across, columns, k, count_across), _LABEL, SMALL.size)
             pen.text(left + (k + 0.5) * self.wide, top - 5, name, "ink", SMALL, "middle")
@@ -141,8 +143,8 @@ class _Painter:
     def _bar(self, y: float) -> float:
         """The colour bar; gives where it ends."""
         end, x = number(self.scale), _MARGIN
-        self.pen.text(x, y + 8, f"−{end}", "orange", FIGURE)
+        self.pen.text(x, y + 8, f"−{end}", "violet", FIGURE)
         x += FIGURE.width(f"−{end}") + 4
-        self.pen.grid(x, y + 0.5, np.linspace(-1, 1, 9)[None], 9.0, 1.0, heat.GRAD)
-        self.pen.text(x + 85, y + 8, f"+{end}", "orange", FIGURE)
+        self.pen.grid(x, y + 0.5, np.linspace(-1, 1, 9)[None], 9.0, 1.0, heat.LOCAL)
+        self.pen.text(x + 85, y + 8, f"+{end}", "violet", FIGURE)
         return x + 85 + FIGURE.width(f"+{end}")

@@ -1,4 +1,4 @@
-"""`page`: a backward pass as one HTML file, to step through in a browser. No network, no server.
+"""`page`: a pass as one HTML file, to step through in a browser, forward and backward. No network, no server.
 
 Everything is worked out and laid out here; the page's script only shows and hides. What the page looks like and what
 it does stands in `viz/assets`.
@@ -7,9 +7,7 @@ it does stands in `viz/assets`.
 from __future__ import annotations
 
 import itertools
-import json
 from collections.abc import Iterable, Sequence
-from html import escape
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -26,56 +24,28 @@ from .graph.timeline import Known
 from .graph.view import Box, View
 from .live import Live, made_live
 from .numbers import brief, number
+from .one_file import Page, asset, json_for_script, short, tight
 from .paint import pen, svg
 from .passes import Pass
 from .sources import as_elements, is_live
-from .words.as_html import visit
+from .words.as_html import forward, visit
 from .words.blocks import NORMS, VisitWords
 from .words.escape import clean, xml
 
 MOST_VISITS = 2000
-"""Of a longer pass only the visits to nodes that are in the picture are on the page."""
+"""Of a longer pass only the steps of nodes that are in the picture are on the page."""
 
 MOST_ENTRIES = 200
 """So many entries of a box can be opened."""
 
-SCRIPTS = ("arithmetic.js", "number.js", "judging.js", "quiz.js", "page.js")
+SCRIPTS = ("arithmetic.js", "number.js", "judging.js", "quiz.js", "camera.js", "page.js")
 LIVE_SCRIPTS = (
     *("arithmetic.js", "number.js", "written.js", "live.js", "learn.js", "descent.js", "radius.js", "copying.js"),
-    *("judging.js", "quiz.js", "page.js"),
+    *("judging.js", "quiz.js", "camera.js", "page.js"),
 )
 """What a page consists of, and a live one, which has its program before them."""
 
-_HEIGHT = 760
 _next_page = itertools.count().__next__
-
-
-class Page:
-    """A backward pass as a page. Shows itself in a notebook.
-
-    Attributes:
-        html: the whole page.
-        path: where it was saved; None before.
-    """
-
-    def __init__(self, html: str) -> None:
-        self.html = html
-        self.path: Path | None = None
-
-    def save(self, path: str | Path) -> Path:
-        """Write the page; folders are made."""
-        self.path = Path(path)
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self.path.write_text(self.html, encoding="utf-8", newline="\n")
-        return self.path
-
-    def _repr_html_(self) -> str:
-        frame = f'sandbox="allow-scripts" width="100%" height="{_HEIGHT}" frameborder="0"'
-        return f'<iframe {frame} srcdoc="{escape(self.html)}"></iframe>'
-
-    def __repr__(self) -> str:
-        where = f" at {self.path}" if self.path else ""
-        return f"<Page of {len(self.html.encode()) / 1000:.0f} KB{where}>"
 
 
 def page(
@@ -86,18 +56,19 @@ def page(
     max_nodes: int = 300,
     live: bool | str = "auto",
 ) -> Page:
-    """The backward pass from ``loss`` as a page to step through: one visit after the other, forth and back.
+    """The pass of ``loss`` as a page to step through, one node after the other: first forward, then backward.
 
-    At each visit the node and its edges light up, numbers appear as they come to be known, and a panel says what came
-    in, by which rule it goes on, what goes down each edge with its numbers put in, and what still waits. The pass need
-    not have been made; no gradient is touched.
+    At each forward step a value appears. At each visit of the backward pass the node and its edges light up,
+    numbers appear as they come to be known, and a panel says what came in, by which rule it goes on, what goes down
+    each edge with its numbers put in, and what still waits. The pass need not have been made; no gradient is
+    touched.
 
     Args:
         loss: any node of which gradients can be taken.
         path: where to save it, if anywhere.
-        quiz: whether the page opens with its quiz on, which asks for every number before it shows.
+        quiz: whether the page opens at the backward pass with its quiz on, which asks for every number before it shows.
         steps: the time steps to draw; by default all, or the first and the last ones if there are too many.
-        max_nodes: how many nodes are too many to draw. All visits are told, whether drawn or not, up to 2,000.
+        max_nodes: how many nodes are too many to draw. All steps are told, whether drawn or not, up to 2,000.
         live: whether numbers can be changed on the page, and all others follow. "auto": where the graph has at most
             5,000 scalar nodes and all of its ops can be written in JavaScript; if not, the page says why.
 
@@ -126,78 +97,74 @@ def page(
 def _html(film: Animation, quiz: bool, live: Live | None, why: str) -> str:
     prefix = f"p{_next_page()}-"
     picture = svg.live(film.placed, prefix)
-    count = len(film.words)
-    told = range(1, count + 1)
     legend = list(picture.legend)
-    if count > MOST_VISITS:
-        drawn = [turn for turn in told if film.is_drawn(turn)]
-        legend.append(f"⋯ {count - len(drawn):,} visits to nodes that are not drawn are left out")
-    else:
-        drawn = list(told)
-    said = [film.words.visit(turn) for turn in drawn]
+    told, left_out = _told(film)
+    if left_out:
+        legend.append(f"⋯ {left_out:,} steps of nodes that are not drawn are left out")
+    said = [film.words.visit(moment) for moment in told if moment > 0]
+    computed = [film.words.forward(moment + len(film.forward)) for moment in told if moment <= 0]
     legend += [f"numbers cannot be changed here: {why.removeprefix('page: ')}"] if why else []
     legend += live.program.notes if live else []
     root = xml(film.words.names[film.run.root])
-    style = pen.style(live=True) + "\n" + _short(_asset("page.css"))
-    script = "\n".join(_short(_asset(name)) for name in (LIVE_SCRIPTS if live else SCRIPTS))
+    style = pen.style(live=True) + "\n" + short(asset("page.css"))
+    script = "\n".join(short(asset(name)) for name in (LIVE_SCRIPTS if live else SCRIPTS))
     if live is not None:
-        style += "\n" + _short(_asset("live.css"))
-        script = f"{_short(live.program.source)}\n{script}"
-    html = Template(_asset("page.html"))
+        style += "\n" + short(asset("live.css"))
+        script = f"{short(live.program.source)}\n{script}"
+    style = tight(style)
+    html = Template(asset("page.html"))
     return html.substitute(
         prefix=prefix,
         style=style,
         style_hash=source_hash(style),
         script=script,
         script_hash=source_hash(script),
-        title=f"Backward pass of {root}",
+        title=f"Forward and backward pass of {root}",
         quiz=str(quiz).lower(),
         panel=picture.panel,
         graph=picture.graph,
-        count=f"{count:,}",
         root=root,
         seed=brief(film.run.visits[0].upstream),
-        last=len(drawn),
-        visits="\n".join(as_elements(visit(words, picture.strip), "u") for words in said),
-        live=Template(_asset("live.html")).substitute(prefix=prefix) if live else "",
-        live_data=f'<script type="application/json" id="{prefix}cells">{_json(live.data(picture.scaled))}</script>'
-        if live
-        else "",
+        last=len(told),
+        steps="\n".join(
+            as_elements(item, "u")
+            for item in [*map(forward, computed), *(visit(words, picture.strip) for words in said)]
+        ),
+        live=Template(asset("live.html")).substitute(prefix=prefix) if live else "",
+        live_data=_cells(live, picture, prefix) if live else "",
         norms=NORMS,
         legend=as_elements(picture.scales, "tspan") + xml(" · ".join(legend)),
-        data=_json(_data(film, said)),
-        boxes=_json(_boxes(film.placed.view)),
+        data=json_for_script(_data(film, told, said)),
+        boxes=json_for_script(_boxes(film.placed.view)),
     )
 
 
-def _asset(name: str) -> str:
-    return Path(__file__).with_name("assets").joinpath(name).read_text(encoding="utf-8")
+def _told(film: Animation) -> tuple[list[int], int]:
+    """The moments that are told, and how many are left out."""
+    moments = list(range(1 - len(film.forward), len(film.highlights) + 1))
+    if len(film.highlights) <= MOST_VISITS:
+        return moments, 0
+    drawn = [moment for moment in moments if film.is_drawn(moment)]
+    return drawn, len(moments) - len(drawn)
 
 
-def _short(source: str) -> str:
-    """Style sheet or script without indents, empty lines, lines of comment and spaces in tables of numbers."""
-    lines = (line.strip() for line in source.splitlines())
-    lines = (line.replace(" ", "") if line.startswith(tuple("0123456789")) else line for line in lines)
-    return "\n".join(line for line in lines if line and not line.startswith(("//", "/*")))
-
-
-def _json(data: Any) -> str:
-    """Data for a script element: nothing in it can end that."""
-    return json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
+def _cells(live: Live, picture: svg.Live, prefix: str) -> str:
+    data = json_for_script(live.data(picture.scaled))
+    return f'<script type="application/json" id="{prefix}cells">{data}</script>'
 
 
 # ---- The data of the page's script ----------------------------------------------------------------------------------
 
 
-def _data(film: Animation, said: Sequence[VisitWords]) -> dict[str, Any]:
+def _data(film: Animation, told: Sequence[int], said: Sequence[VisitWords]) -> dict[str, Any]:
     texts = Texts()
     run = film.run
     asked = [questions_of(run.visits[words.title.number - 1], words, run.values, texts) for words in said]
-    turns = {f"b{box.key}": _turn(box) for box in film.placed.view.boxes}
-    turns |= {f"s{i}": shared.visit for i, shared in enumerate(film.placed.view.sums)}
+    turns = {f"b{box.key}": [box.moment, _turn(box)] for box in film.placed.view.boxes}
+    turns |= {f"s{i}": [None, shared.visit] for i, shared in enumerate(film.placed.view.sums)}
     return {
-        "steps": [_step(film, words.title.number) for words in said],
-        "visitOf": {name: turn for name, turn in turns.items() if turn is not None},
+        "steps": [_step(film, moment) for moment in told],
+        "momentsOf": {name: moments for name, moments in turns.items() if moments != [None, None]},
         "quiz": asked,
         **texts.data(),
     }
@@ -208,12 +175,13 @@ def _turn(box: Box) -> int | None:
     return box.history[0][0] if box.role == "alias" and box.history else box.visit
 
 
-def _step(film: Animation, turn: int) -> dict[str, Any]:
-    node, lit = film.run.visits[turn - 1].node, film.lit(turn)
+def _step(film: Animation, moment: int) -> dict[str, Any]:
+    run, lit = film.run, film.lit(moment)
+    node = run.visits[moment - 1].node if moment > 0 else run.computed[moment - 1]
     found = {
-        "visit": turn,
+        "at": moment,
         "name": clean(film.words.names[node]),
-        "t": film.run.t(node),
+        "t": run.t(node),
         "boxes": list(lit.boxes),
         "sum": lit.sum,
         "arrows": sorted(lit.arrows),
@@ -226,17 +194,19 @@ def _boxes(view: View) -> dict[str, Any]:
     found = {}
     for box in view.boxes:
         if box.role != "gap":
-            found[f"b{box.key}"] = _box(box.value, timeline.of_box(box) if box.differentiable else [])
+            found[f"b{box.key}"] = _box(box.value, timeline.of_box(box) if box.differentiable else [], box.moment)
     for i, shared in enumerate(view.sums):
         found[f"s{i}"] = _box(shared.value, timeline.of_total(shared))
     return found
 
 
-def _box(value: Any, grads: list[Known]) -> dict[str, Any]:
+def _box(value: Any, grads: list[Known], moment: int | None = None) -> dict[str, Any]:
     found: dict[str, Any] = {"columns": max(int(np.shape(value)[-1]), 1) if np.ndim(value) else 1}
     found["value"] = _entries(value)
     if np.size(value) > MOST_ENTRIES:
         found["more"] = int(np.size(value)) - MOST_ENTRIES
+    if moment is not None:
+        found["at"] = moment
     if grads:
         found["grad"] = [[state.since, _entries(state.data), state.complete] for state in grads]
     return found

@@ -113,6 +113,16 @@ class Pass:
         return found
 
     @cached_property
+    def computed(self) -> tuple[Node, ...]:
+        """The operations, in the order of the forward steps. Leaves have their values from the start, and no step."""
+        return tuple(node for node in self.nodes if node.op is not None)
+
+    @cached_property
+    def moments(self) -> Mapping[Node, int]:
+        """When each operation's value is there: ..., -1, 0, so that 1 is the moment of the first visit."""
+        return {node: moment for moment, node in enumerate(self.computed, start=1 - len(self.computed))}
+
+    @cached_property
     def turns(self) -> Mapping[Node, int]:
         """The number of each node's own visit."""
         made = enumerate(self.visits[: self.made], start=1)

@@ -1,9 +1,10 @@
-"""`step`: the backward pass in a terminal, one visit a screen; where the output is no terminal, as plain text."""
+"""`step`: a pass in a terminal, first forward, then backward, a step a screen; elsewhere as plain text."""
 
 from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
 from typing import TextIO
 
 from microgradrnn.console import ending_with_the_reader
@@ -12,20 +13,21 @@ from microgradrnn.engine import Node
 from .passes import whole
 from .terminal.console import interact
 from .terminal.stepper import Stepper
-from .words.as_terminal import ahead, said, visit
+from .words.as_terminal import ahead, computed, following, forward, said, visit
 from .words.styled import Line, plain, speakable
 from .words.visits import Words
 
 
 def step(root: Node, quiz: bool = False) -> None:
-    """Step through the backward pass of ``root`` in the terminal; ``?`` there lists the keys. No ``grad`` is touched.
+    """Step through the pass of ``root`` in the terminal, first forward, then backward; ``?`` there lists the keys.
 
-    Where the output is no terminal (a pipe, a file, a notebook), every visit is printed as plain text. Colours are
-    left out where the variable NO_COLOR is set.
+    No ``grad`` is touched. Where the output is no terminal (a pipe, a file, a notebook), every step is printed as plain
+    text. Colours are left out where the variable NO_COLOR is set.
 
     Args:
         root: the loss: any node of one number.
-        quiz: ask for what goes down each edge before it is shown; only a terminal can ask.
+        quiz: begin with the backward pass, and ask for what goes down each edge before it is shown; only a terminal
+            can ask.
 
     Raises:
         TypeError: root is no node.
@@ -33,6 +35,12 @@ def step(root: Node, quiz: bool = False) -> None:
 
     >>> from microgradrnn import Value
     >>> step(Value(2.0, "a").tanh())
+    forward step 1 of 1
+    tanh(a)
+      value       tanh(2) = 0.964
+    <BLANKLINE>
+    next          the backward pass: it starts at tanh(a) with 1
+    <BLANKLINE>
     visit 1 of 2
     tanh(a)
       value       tanh(2) = 0.964
@@ -65,8 +73,15 @@ def step(root: Node, quiz: bool = False) -> None:
 
 
 def _tell(words: Words, out: TextIO) -> None:
+    for i, lines in enumerate(_steps(words)):
+        for line in [[""], *lines] if i else lines:
+            print(speakable(plain(line), out.encoding or "utf-8"), file=out)
+
+
+def _steps(words: Words) -> Iterator[list[Line]]:
+    for number in range(1, len(words.run.computed) + 1):
+        step_forward = computed(words, number)
+        yield [*forward(step_forward), [""], following(step_forward.next)]
     for number in range(1, len(words) + 1):
         told = said(words, number)
-        between: list[Line] = [[""]] if number > 1 else []
-        for line in [*between, *visit(told), [""], *ahead(told.ahead)]:
-            print(speakable(plain(line), out.encoding or "utf-8"), file=out)
+        yield [*visit(told), [""], *ahead(told.ahead)]

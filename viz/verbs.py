@@ -6,9 +6,9 @@
 >>> y.backward()
 >>> draw(y).save("square.svg")  # doctest: +SKIP
 
-The verbs that people call stand in files of their own: `draw`, `thumbnails`, `page`, `frames`, `step`, `explain`,
-`diagnose`, `watch`, `heat_matrix`. What happens, and in which order, the rooms say, each of which knows only those
-above it:
+The verbs that people call stand in files of their own: `draw`, `thumbnails`, `page`, `practice`, `frames`, `step`,
+`explain`, `diagnose`, `watch`, `heat_matrix`. What happens, and in which order, the rooms say, each of which knows only
+those above it:
 
 - `viz.passes`: one run of forward and backward as data that never changes, with `viz.names` and `viz.numbers`.
 - `viz.words`: a pass -> what there is to say about each visit, as blocks -> text, HTML, LaTeX, lines for a terminal.
@@ -26,7 +26,9 @@ from .flow.grad_flow import Flow, grad_flow
 from .flow.loss_bars import LossBars, loss_bars
 from .frames import frames
 from .heat_matrix import heat_matrix
-from .page import Page, page
+from .one_file import Page
+from .page import page
+from .practice import practice
 from .step import step
 from .thumbnails import Thumbnails, thumbnails
 from .watch import Watch
@@ -49,6 +51,7 @@ __all__ = [
     "heat_matrix",
     "loss_bars",
     "page",
+    "practice",
     "step",
     "thumbnails",
 ]

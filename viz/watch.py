@@ -12,7 +12,7 @@ from microgradrnn import diagnosis
 from microgradrnn.diagnosis.watching import measured_of
 
 from .paint import over_time
-from .paint.picture import Picture, fitting, saved
+from .paint.picture import Picture, report_and_picture, saved
 from .words.watching import largest_update, report
 
 MOST_COLUMNS, MOST_STEPS = 60, 12
@@ -63,7 +63,7 @@ class Watch(diagnosis.Watch):
         names = list(dict.fromkeys(m["name"] for row in rows for m in row["layers"]))
         ways = {name: [_way(row, name) for row in rows] for name in names}
         blocks = [
-            (f"{name}: ‖dL_k/dh‖, of the loss at the last step k, so many steps back from k", _steps(ways[name]))
+            (f"{name}: ‖dL_k/dh‖ so many steps back from k, the last step that has a loss", _steps(ways[name]))
             for name in names
         ]
         title = f"Gradient by layer and step over updates {rows[0]['update']} to {rows[-1]['update']}"
@@ -102,7 +102,7 @@ class Watch(diagnosis.Watch):
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         text = {"text/plain": str(self)}
-        return text | {"image/svg+xml": fitting(self.plot().source)} if self._measured() else text
+        return text | {"text/html": report_and_picture(str(self), self.plot().source)} if self._measured() else text
 
 
 def _spread(count: int, most: int) -> list[int]:

@@ -1,6 +1,6 @@
 """The command line.
 
-- `step`, `draw`, `page` and `frames` of an expression such as ``"z*(x+y)"``, or of a trained network.
+- `step`, `draw`, `page` and `frames` of an expression such as ``"z*(x+y)"``, or of a trained network; `practice`.
 - `train`, and then `sample`, `eval`, `flow`, `messages`, `check` and `export` what was trained.
 - `program`: the backward pass of either as source.
 - `bench`, which runs the benchmarks of a checkout.
@@ -9,7 +9,7 @@ What a command alone needs is imported by that command, so that help and errors 
 """
 
 from microgradrnn.cli.common import app
-from microgradrnn.cli.expressions import draw, frames, page, step
+from microgradrnn.cli.expressions import draw, frames, page, practice, step
 from microgradrnn.cli.messages import messages
 from microgradrnn.cli.program import program
 from microgradrnn.cli.runs import check, diagnose, evaluate_, export, flow, sample
@@ -28,6 +28,7 @@ __all__ = [
     "frames",
     "messages",
     "page",
+    "practice",
     "program",
     "sample",
     "step",

@@ -82,6 +82,18 @@ MaxNodes = Annotated[
     int, typer.Option("--max-nodes", min=1, help="How many nodes are too many, unless --steps is given.")
 ]
 
+Edges = Annotated[
+    Literal["auto", "contribution", "all"],
+    typer.Option(help="On each arrow upstream, local and downstream, or what it contributes alone."),
+]
+Labels = Annotated[
+    Literal["ends", "above_below"], typer.Option(help="Numbers on the arrows, or values above and gradients below.")
+]
+Direction = Annotated[
+    Literal["forward", "both"], typer.Option(help="Whether light arrows of the backward pass run beside the others.")
+]
+Visits = Annotated[bool, typer.Option("--visits", help="Number the boxes in the order of the backward pass.")]
+
 
 @app.command(
     cls=ExpressionCommand,
@@ -122,7 +134,7 @@ def step(expression: ExpressionOrRun, values: Values = None, text: Text = None, 
         "draw run --text hello --steps 1,4 -o steps.svg",
         "draw run --text hello --rolled -o rolled.svg",
         "draw run --text hello --style figure --width 12cm --theme dark -o slide.png",
-        "draw run --text hello --style figure -o paper.tex",
+        "draw run --text hello --style figure --path L_4,h_1 -o paper.tex",
     ),
 )
 def draw(
@@ -159,20 +171,10 @@ def draw(
     theme: Annotated[
         Literal["light", "dark", "auto"] | None, typer.Option(help="The ground and colours.", show_default=False)
     ] = None,
-    edges: Annotated[
-        Literal["auto", "contribution", "all"],
-        typer.Option(help="On each arrow upstream, local and downstream, or what it contributes alone."),
-    ] = "auto",
-    labels: Annotated[
-        Literal["ends", "above_below"], typer.Option(help="Numbers on the arrows, or values above and gradients below.")
-    ] = "ends",
-    direction: Annotated[
-        Literal["forward", "both"],
-        typer.Option(help="Whether light arrows of the backward pass run beside the others."),
-    ] = "forward",
-    visits: Annotated[
-        bool, typer.Option("--visits", help="Number the boxes in the order of the backward pass.")
-    ] = False,
+    edges: Edges = "auto",
+    labels: Labels = "ends",
+    direction: Direction = "forward",
+    visits: Visits = False,
 ) -> None:
     """Draw the graph with its values and gradients.
 
@@ -255,6 +257,26 @@ def page(
 
 
 @app.command(
+    epilog=examples("practice", "practice --seed 7 --each 10 -o practice.html"),
+)
+def practice(
+    out: Annotated[Path, typer.Option("--out", "-o", help="The HTML file.")] = Path("practice.html"),
+    seed: Annotated[int, typer.Option(min=0, help="Another seed gives other graphs.")] = 0,
+    each: Annotated[int, typer.Option(min=1, max=50, help="How many graphs there are of each level.")] = 4,
+) -> None:
+    """Write a page of small random graphs whose gradients are to be worked out: one file, to open in any browser.
+
+    It goes from sums and products to softmax with cross-entropy and two steps of a recurrent network, keeps the
+    score, and says what kind of mistake a wrong answer was.
+    """
+    from microgradrnn.viz import practice
+
+    with refusing():
+        practice(path=out, seed=seed, each=each)
+    typer.echo(out)
+
+
+@app.command(
     cls=ExpressionCommand,
     context_settings=SETTINGS,
     epilog=examples(
@@ -262,6 +284,7 @@ def page(
         'frames "tanh(w*x + b)" w=0.5 x=-1.2 b=0.3 --format png -o slides',
         "frames run --text he -o film",
         'frames "z*(x+y)" x=-2 y=5 z=-4 -o slides.html',
+        'frames "z*(x+y)" x=-2 y=5 z=-4 --edges all --direction both -o film.svg',
     ),
 )
 def frames(
@@ -277,6 +300,10 @@ def frames(
     format: Annotated[Literal["svg", "png"], typer.Option(help="What kind of pictures.")] = "svg",  # noqa: A002
     steps: Steps = None,
     max_nodes: MaxNodes = 100,
+    edges: Edges = "auto",
+    labels: Labels = "ends",
+    direction: Direction = "forward",
+    visits: Visits = False,
 ) -> None:
     """Write a picture for each visit of the backward pass, for slides or a film: visit_1.svg and so on.
 
@@ -287,7 +314,7 @@ def frames(
 
     _check_time(root, {"--steps": steps is not None})
     with refusing(), np.errstate(all="ignore"):
-        written = frames(root, out, format, steps, max_nodes)
+        written = frames(root, out, format, steps, max_nodes, edges, labels, direction, visits)
     if written == [out]:
         typer.echo(out)
         return

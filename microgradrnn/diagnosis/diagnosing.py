@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from microgradrnn.diagnosis.findings import FAULTS, Finding, of_layer, of_training
+from microgradrnn.diagnosis.findings import FAULTS, Finding, of_layer, of_training, unread
 from microgradrnn.diagnosis.layers import Layer, find_layers, is_cut_state
 from microgradrnn.diagnosis.measures import Measured, measure, spread
 from microgradrnn.diagnosis.sources import Grads, all_gradients, from_source
@@ -23,6 +23,9 @@ from microgradrnn.engine import Node, ancestors
 from microgradrnn.errors import describe
 from microgradrnn.norms import joint_norm
 
+_OF_STRUCTURE = ("cut", "frozen weight")
+"""Faults that are seen without any number."""
+
 
 @dataclass(frozen=True)
 class Diagnosis:
@@ -33,10 +36,11 @@ class Diagnosis:
         layers: the numbers of each recurrent layer and direction.
         findings: the faults, that which spoils most first; none for a healthy network.
         grad_norm: the norm of the gradients of all leaves together.
-        updates: for each parameter ‖next step‖ / ‖weight‖; None without an optimiser.
+        updates: for each matrix ‖next step‖ / ‖weight‖; None without an optimiser.
         growth: what `microgradrnn.diagnosis.training.growth` says of the history; None without one.
         clip_at: what `microgradrnn.diagnosis.training.clip_at` says of it.
-        copied: the share of targets that equal the input of the same step; None where that cannot be told.
+        copied: the share of targets that equal the input of the same step, and late: that equal the input of the step
+            before it; None where that cannot be told.
         unjudged: what could not be judged from what was given: "optimizer", "history", "targets", "reach".
         thresholds: the limits.
     """
@@ -49,6 +53,7 @@ class Diagnosis:
     growth: float | None
     clip_at: float | None
     copied: float | None
+    late: float | None
     unjudged: tuple[str, ...]
     thresholds: Thresholds
 
@@ -117,18 +122,20 @@ def diagnose(
         measured = [measure(layer, grads, reach, len(sources), limits) for layer in layers]
         ratios = None if optimizer is None else updates(optimizer, grads, held)
         grown = growth(losses)
-        copied = copied_share(nodes, layers)
+        copied, late = (copied_share(nodes, layers, lag) for lag in (0, 1))
         broken = where_not_finite(nodes, grads)
     if optimizer is not None:
         moved = set(nodes_of(optimizer, (node for node in grads if node.op is None)).values())
         for layer, m in zip(layers, measured, strict=True):
             m.moved = layer.weight in moved
-    findings = [f for m in measured for f in of_layer(m, limits)]
+    findings = [f for m in measured for f in of_layer(m, limits)] + unread(measured, limits)
     findings += of_training(ratios, grown, limits)
     if broken is not None:
+        findings = [f for f in findings if f.fault in _OF_STRUCTURE]  # the rest is computed with what is not finite
         where, node = broken
         numbers = {"pass": where, "node": f"{describe(node)}{node.place}", "t": node.t}
-        findings.append(Finding("not finite", "", numbers))
+        is_weight = node.op is None and node.requires_grad and where == "forward"
+        findings.append(Finding("not finite", "", numbers, ("weight",) if is_weight else ()))
     if copied is not None and copied == 1.0:
         findings.append(Finding("copied targets", "", {"share": copied}))
     findings.sort(key=lambda f: FAULTS.index(f.fault))
@@ -147,6 +154,7 @@ def diagnose(
         grown,
         clip_at(norms),
         copied,
+        late,
         tuple(name for name, is_missing in missing.items() if is_missing),
         limits,
     )

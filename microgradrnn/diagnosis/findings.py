@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,13 +13,14 @@ from microgradrnn.diagnosis.thresholds import Thresholds
 FAULTS = (
     "not finite",
     "copied targets",
+    "unread sequences",
     "rate too large",
     "cut",
     "frozen weight",
+    "dead",
     "frozen state",
     "exploding",
     "saturated",
-    "dead",
     "vanishing",
 )
 """What can be found, that which spoils most first."""
@@ -45,13 +47,14 @@ class Finding:
 def of_layer(m: Measured, limits: Thresholds) -> list[Finding]:
     """The faults of one layer."""
     found = []
-    if m.cut:
+    if m.cut or (m.carried_in and len(m.times) == 1):
         found.append(Finding("cut", m.name, {"times": m.cut}))
     if not m.trainable or m.moved is False:
         found.append(Finding("frozen weight", m.name, causes=("optimizer",) if m.trainable else ()))
+    is_dead = m.dead is not None and m.dead > limits.dead
     if m.enter is not None and m.enter < limits.frozen:
         found.append(Finding("frozen state", m.name, {"enter": m.enter}, ("gate",)))
-    elif m.motion is not None and m.motion < limits.frozen and len(m.times) > 2:
+    elif m.motion is not None and m.motion < limits.frozen and len(m.times) > 2 and not is_dead:
         found.append(Finding("frozen state", m.name, {"motion": m.motion}))
     saturated = m.saturated.get("tanh", 0.0)
     if saturated > limits.saturated:
@@ -59,7 +62,7 @@ def of_layer(m: Measured, limits: Thresholds) -> list[Finding]:
         if m.read_size:
             causes = ("inputs",) if m.read_size[0] > m.read_size[1] else ("weight",)
         found.append(Finding("saturated", m.name, {"share": saturated}, causes))
-    if m.dead is not None and m.dead > limits.dead:
+    if is_dead:
         found.append(Finding("dead", m.name, {"share": m.dead}))
     if m.share is not None and not m.cut:
         if _vanishes(m, m.share, limits):
@@ -92,6 +95,12 @@ def _of_vanishing(m: Measured, limits: Thresholds) -> tuple[str, ...]:
     if not causes or (m.factor is not None and m.factor > 0.5):
         causes.append("long")
     return tuple(causes)
+
+
+def unread(measured: Sequence[Measured], limits: Thresholds) -> list[Finding]:
+    """That the loss reads only few of the sequences that stand side by side, as where batch and time are mixed up."""
+    counts = [m.read for m in measured if m.read is not None and m.read[0] < limits.read * m.read[1]]
+    return [Finding("unread sequences", "", {"read": counts[0][0], "of": counts[0][1]})] if counts else []
 
 
 def of_training(ratios: dict[str, float] | None, grown: float | None, limits: Thresholds) -> list[Finding]:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
@@ -49,6 +49,8 @@ class Measured:
             the steps and sequences that were measured.
         keep: the mean of the gate that multiplies the state before (LSTM: f, GRU: z); half_life: ln 0.5 / ln keep.
         enter: the mean of the gate that multiplies what is new (LSTM: i, GRU: 1 - z).
+        read: how many of the sequences that stand side by side get any gradient, and how many there are; None where the
+            states are no (N, H) of two sequences or more, or no gradient comes at all.
         dead: the share of relu units that are 0 at all steps in all sequences; None without relu.
         motion: the mean over t of ‖h_t - h_(t-1)‖ / ‖h_t‖.
         cut: the time steps whose state before was cut off; carried_in: whether the first state is data that is not 0.
@@ -79,6 +81,7 @@ class Measured:
     keep: float | None = None
     enter: float | None = None
     half_life: float | None = None
+    read: tuple[int, int] | None = None
     dead: float | None = None
     motion: float | None = None
     cut: list[int] = field(default_factory=list)
@@ -125,7 +128,16 @@ def measure(
         found.keep, found.enter = (float(np.mean(each)) for each in zip(*gates, strict=True))
         found.half_life = half_life(found.keep)
     found.motion = _motion([s._data for _, s in recorded])
+    found.read = _sequences_read([grads[s] for _, s in recorded if s in grads])
     return found
+
+
+def _sequences_read(gradients: Sequence[Any]) -> tuple[int, int] | None:
+    alike = {np.shape(g) for g in gradients}
+    if len(alike) != 1 or len(shape := alike.pop()) != 2 or shape[0] < 2:
+        return None
+    read = int(np.any(np.stack(gradients) != 0, axis=(0, 2)).sum())
+    return (read, shape[0]) if read else None
 
 
 def half_life(keep: float) -> float:

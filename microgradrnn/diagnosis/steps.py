@@ -1,6 +1,6 @@
 """The step that an optimiser is about to make, against the weights: of one of `microgradrnn.optim` or of PyTorch's.
 
-- `updates`: for each parameter ‖step‖ / ‖weight‖. `parameters`: the optimiser's own, and the nodes that stand for them.
+- `updates`: for each matrix ‖step‖ / ‖weight‖. `parameters`: the optimiser's own, and the nodes that stand for them.
 
 The step is made on copies, by the optimiser's own code: so it is right for every rule, memory and weight decay.
 """
@@ -8,6 +8,7 @@ The step is made on copies, by the optimiser's own code: so it is right for ever
 from __future__ import annotations
 
 import copy
+import math
 import sys
 from collections.abc import Iterable
 from contextlib import nullcontext
@@ -20,6 +21,9 @@ from microgradrnn.engine import Node
 from microgradrnn.interop.origins import origin
 from microgradrnn.norms import norm
 from microgradrnn.optim import Optimizer
+
+SMALLEST = 0.01
+"""The size of entries at the start in min-char-rnn (Karpathy, 2015): hardly any network begins with smaller weights."""
 
 
 def parameters(optimizer: Any) -> list[Any]:
@@ -46,10 +50,11 @@ def nodes_of(optimizer: Any, leaves: Iterable[Node]) -> dict[int, Node]:
 
 
 def updates(optimizer: Any, grads: Grads, held: bool = False) -> dict[str, float]:
-    """For each parameter ‖step‖ / ‖weight‖, of the step that the optimiser would make with these gradients.
+    """For each matrix ‖step‖ / ‖weight‖, of the step that the optimiser would make with these gradients.
 
-    Nothing is changed: a copy of the optimiser steps on copies of its parameters. A weight of zeros, as biases are at
-    the start, has no such ratio and is left out; so is one that the loss does not depend on.
+    Nothing is changed: a copy of the optimiser steps on copies of its parameters. Vectors are left out, as biases begin
+    at 0 and may be changed by many times their size, and so is what the loss does not depend on. The norm of a matrix
+    counts as at least that of entries of `SMALLEST`, since a step away from nearly nothing is no large step.
 
     Args:
         optimizer: see `parameters`.
@@ -61,8 +66,8 @@ def updates(optimizer: Any, grads: Grads, held: bool = False) -> dict[str, float
         TypeError: see `parameters`; or the optimiser needs more than gradients to step, such as a closure.
 
     >>> from microgradrnn import Parameter, optim
-    >>> W = Parameter([3.0, 4.0], "W")
-    >>> updates(optim.SGD([W], lr=0.1), {W: np.array([0.0, 5.0])})
+    >>> W = Parameter([[3.0, 4.0]], "W")
+    >>> updates(optim.SGD([W], lr=0.1), {W: np.array([[0.0, 5.0]])})
     {'W': 0.1}
     """
     params = parameters(optimizer)
@@ -87,10 +92,10 @@ def updates(optimizer: Any, grads: Grads, held: bool = False) -> dict[str, float
     found = {}
     for k, node in nodes.items():
         before, after = _numbers(params[k]), _numbers(twins[k])
-        size = norm(before)
-        if size > 0:
+        if before.ndim > 1 and before.size:
+            least = SMALLEST * math.sqrt(before.size)
             with np.errstate(all="ignore"):
-                found[node.label or f"parameter {k}"] = norm(after - before) / size
+                found[node.label or f"parameter {k}"] = norm(after - before) / max(norm(before), least)
     return found
 
 

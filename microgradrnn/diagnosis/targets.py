@@ -13,8 +13,8 @@ from microgradrnn.engine import Node
 Array = NDArray[Any]
 
 
-def copied_share(nodes: list[Node], layers: list[Layer]) -> float | None:
-    """The share of targets that equal the input of the same step.
+def copied_share(nodes: list[Node], layers: list[Layer], lag: int = 0) -> float | None:
+    """The share of targets that equal the input so many steps before; with a lag of 0, that of the same step.
 
     Inputs are the constants that states are computed from, targets the constants that only the loss reads. One-hot rows
     count as the number of their class. Of targets for fewer steps than there are, only as many steps at the end count.
@@ -32,8 +32,8 @@ def copied_share(nodes: list[Node], layers: list[Layer]) -> float | None:
     targets = _in_time([n for n in data if n not in inside], steps, batch)
     for target in targets:
         for read in inputs:
-            if read.shape == target.shape and np.unique(target).size > 1:
-                return float(np.mean(read == target))
+            if read.shape == target.shape and np.unique(target).size > 1 and len(target) > lag:
+                return float(np.mean(read[: len(read) - lag] == target[lag:]))
     return None
 
 

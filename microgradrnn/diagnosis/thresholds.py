@@ -14,17 +14,19 @@ class Thresholds:
     Attributes:
         tanh: a tanh unit is saturated where its size is above this; its slope there is below 1 - tanh².
         gate: a gate is shut below this, and open above 1 less this.
-        saturated: the share of saturated tanh units that is a fault.
+        saturated: the share of saturated tanh units that is a fault. Networks that have been trained well saturate
+            half of them.
         vanishing: the gradient vanishes where less than this share of it reaches the first step. Of 40 fresh networks
             (LSTM with forget bias 0 to 3, GRU, RNN; 10 to 45 steps) those below it hardly ever learnt to recall the
             first step in 1,500 updates, and those above it nearly always: ``python -m benchmarks.vanishing``.
         horizon: where half of the steps or more have a loss of their own, the gradient vanishes only if, besides, 1 in
             100 of it is left after fewer steps back than this.
         exploding: the gradient explodes where more than this many times as much reaches the first step.
+        read: of the sequences that stand side by side the loss reads too few where it is less than this share.
         dead: the share of dead relu units that is a fault.
         frozen: a state stands still where its changes from step to step are below this share of its size, or where the
             gate on what is new is below this in the mean.
-        update: the norm of a step of the optimiser over that of the weight, above which the rate is too large.
+        update: the norm of a step of the optimiser over that of a weight matrix, above which the rate is too large.
         growth: the loss has grown where the last of the history is so many times as large as its least.
         grad_norm: the norm of the gradient of all parameters above which clipping is suggested.
         sources: of so many time steps' losses the way back is measured; they are spread evenly, the last among them.
@@ -41,6 +43,7 @@ class Thresholds:
     vanishing: float = 1e-4
     horizon: float = 3.0
     exploding: float = 1e3
+    read: float = 0.5
     dead: float = 0.5
     frozen: float = 1e-3
     update: float = 0.3

@@ -40,7 +40,7 @@ class Watch:
 
     Attributes:
         history: plain data, a row a measurement: "update" (how many were made before), "loss", "grad_norm" (of the
-            loss, unclipped), "updates" (‖next step‖ / ‖weight‖ of each parameter, or None), "faults", and "layers": the
+            loss, unclipped), "updates" (‖next step‖ / ‖weight‖ of each matrix, or None), "faults", and "layers": the
             numbers of `Measured`, and "way": ‖dL_k/dh‖ of the last step k that has a loss, at the steps from k back to
             the first. A row that could not be measured has "update" and "skipped", which says why.
         last: the last diagnosis, or None.

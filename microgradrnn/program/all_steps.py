@@ -87,8 +87,7 @@ def stack_times(rewriter: Rewriter, stack: Expression, right: Expression, shape:
         return rewriter.xp.matmul(stack, right)
     found = rewriter.xp.matmul(below(stack), right)
     if "buffers" in rewriter.rewrites and size_in_bytes(found) > CACHED:
-        found = rewriter.xp.make("product", found.args)
-        found.hint = hint
+        found = rewriter.xp.note(rewriter.xp.make("product", found.args), hint=hint)
     return rewriter.xp.reshape(found, shape)
 
 

@@ -6,35 +6,23 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, Literal, overload
-
-import numpy as np
 
 from microgradrnn.checks import check_choice
 from microgradrnn.engine import Node, Value, ancestors
-from microgradrnn.loops import Recording, Row
-from microgradrnn.program.derive import Derivation
 from microgradrnn.program.dialects import JAX, NUMPY, Dialect
-from microgradrnn.program.expressions import Expression
-from microgradrnn.program.fixing import fix_numbers, fix_rows, fix_untied, least_sizes, reasons
-from microgradrnn.program.frozen import frozen
-from microgradrnn.program.functions import written_function
-from microgradrnn.program.helpers import helper_lines
 from microgradrnn.program.javascript import JavaScript, compile_javascript
 from microgradrnn.program.jax_program import JaxProgram, require_jax
-from microgradrnn.program.labels import not_rolled
-from microgradrnn.program.leaves import Leaves
-from microgradrnn.program.limits import Limit, limits
 from microgradrnn.program.names import Names
-from microgradrnn.program.program import Argument, Program
-from microgradrnn.program.rewrites import REWRITES, Rewriter
+from microgradrnn.program.program import Program
+from microgradrnn.program.recorded import Recorded
+from microgradrnn.program.rewrites import REWRITES
 from microgradrnn.program.scalars import compile_scalars
-from microgradrnn.program.scan import settled
-from microgradrnn.program.sizes import Size
-from microgradrnn.program.text import moved
-from microgradrnn.program.writing import Writer
+from microgradrnn.program.scan import IR, improved
+from microgradrnn.program.source import Source, written
 
 
 @overload
@@ -131,8 +119,7 @@ def compile(  # noqa: A001
         require_jax()
     elif all(type(node) is Value for node in graph):
         return compile_scalars(loss, graph, inputs, outputs)
-    written = JAX if dialect == "jax" else NUMPY
-    return _Compiling(loss, graph, inputs, outputs, rewrites, written).program(sizes == "free")
+    return _program(loss, graph, inputs, outputs, rewrites, JAX if dialect == "jax" else NUMPY, sizes == "free")
 
 
 def _graph(loss: Any, outputs: Sequence[Any]) -> list[Node]:
@@ -148,166 +135,39 @@ def _graph(loss: Any, outputs: Sequence[Any]) -> list[Node]:
     return sorted(found, key=lambda node: node._serial)
 
 
-class _Compiling:
-    """One compilation: both passes derived, rewritten and written down."""
-
-    def __init__(
-        self,
-        loss: Node,
-        graph: list[Node],
-        inputs: Sequence[Any],
-        outputs: Sequence[Node],
-        rewrites: Collection[str],
-        dialect: Dialect,
-    ) -> None:
-        self.graph, self.dialect = graph, dialect
-        self.rewrites = [rewrite for rewrite in dialect.rewrites if rewrite in rewrites]
-        self.names = Names(*dialect.taken)
-        self.xp = dialect.expressions(self.names)
-        self.leaves = Leaves(graph, inputs, self.xp)
-        self.recording = Recording(graph, self.leaves.given, frozenset({loss, *outputs}))
-        self.derivation = Derivation(self.recording, self.leaves.values, self.xp)
-        self.derivation.backward(loss)
-        fix_rows(self.recording, self.derivation.value)
-        fix_numbers(graph, self.leaves.inputs, self.leaves.given)
-        lengths = [forward.length for forward, _ in self.derivation.loops.values()]
-        fix_untied(self.leaves.uniform, self.leaves.inputs, lengths)
-        self.rewriter = Rewriter(self.xp, self.rewrites)
-        self.value, *self.outputs = (self._value(node) for node in (loss, *outputs))
-        self.grads = self._grads()
-
-    def _value(self, node: Node) -> Expression:
-        """What is handed out for a node."""
-        found = self.rewriter.once(self.derivation.value(self.recording.source(node)))
-        return found if isinstance(found, Expression) else self.xp.filled(found, (), node.dtype)
-
-    def _grads(self) -> dict[str, Any]:
-        """The gradients that are wanted, in the order in which a backward pass has them."""
-        wanted: dict[Any, str] = {leaf: name for name, leaf in self.leaves.parameters.items()}
-        for leaf, row in self.leaves.given.items():
-            if leaf.requires_grad:
-                wanted[leaf if row is None else row.source] = self.leaves.stands_for(leaf).name
-        found = {name: self.derivation.gradient(leaf) for leaf, name in wanted.items()}
-        for name, x in found.items():
-            if isinstance(x, Expression) and x.fn not in ("argument", "constant"):
-                x.name = f"d{name}"
-        there = [(name, x) for name, x in found.items() if x is not None]
-        return {
-            name: self.rewriter.once(x) for name, x in sorted(there, key=lambda item: getattr(item[1], "serial", 0))
-        }
-
-    def program(self, free: bool) -> Program:
-        """The program; its sizes are free, or as recorded."""
-        sizes = self._name_sizes()
-        writer = self.dialect.writer(settled(self.rewriter), self.names, self.rewrites)
-        results = [x for x in (self.value, *self.outputs, *self.grads.values()) if isinstance(x, Expression)]
-        writer.reserve(results)
-        writer.named |= {argument: argument.name for argument in (*self.leaves.inputs, *self.leaves.weights)}
-        writer.count(results)
-        body = self._body(writer)
-        notes = {
-            "Fixed": reasons(self.leaves.inputs) if free else self._recorded_sizes(),
-            "Constant": frozen(self.graph, self.leaves.given),
-            "Not rolled": not_rolled(self.recording),
-        }
-        said = [f"    # {kind}: {why}" for kind, found in notes.items() for why in found]
-        source = [*_title(body), *self._head(writer), *said, *(f"    {size}" for size in sizes), *body]
-        least = least_sizes(loop.length for loop, _ in self.derivation.loops.values()) if free else None
-        allowed = self._limits(free)
-        inputs = [Argument(x.name, x.shape, x.dtype, allowed[x], least) for x in self.leaves.inputs]
-        every_note = list(itertools.chain(*notes.values()))
-        made = self.dialect.program
-        return made("\n".join([*source, ""]), inputs, self.leaves.parameters, writer.constants, every_note)
-
-    def _head(self, writer: Writer) -> list[str]:
-        """All that stands between the title and the function's own lines."""
-        arguments = [x.name for x in (*self.leaves.inputs, *self.leaves.weights)] + list(writer.constants)
-        lines = []
-        for helper in sorted(writer.helpers):
-            lines += helper_lines(helper)
-        for op, name in self.xp.functions.items():
-            lines += written_function(op, name, self.rewrites, self.dialect.writer)
-        lines += [f"def forward_backward({', '.join(arguments)}):", *self._guard(writer)]
-        imports = [*(["import math", ""] if "erf" in writer.helpers else []), *self.dialect.imports, "", ""]
-        return [*imports, *lines]
-
-    def _guard(self, writer: Writer) -> Sequence[str]:
-        """The lines that raise where a program of float64 would compute in something else."""
-        read = (*writer.uses, *self.leaves.inputs, *self.leaves.weights)
-        return self.dialect.guard if any(x.dtype == np.float64 for x in read) else ()
-
-    def _body(self, writer: Writer) -> list[str]:
-        """Forward, backward, and what is returned."""
-        for x in (self.value, *self.outputs):
-            writer.write(x)
-        loss = writer.result(self.value) if self.value in writer.named else writer.write_as("loss", self.value)
-        split = len(writer.lines)
-        for x in self.grads.values():
-            writer.write(x)
-        grads = [f'"{name}": {writer.result(x)}' for name, x in self.grads.items()]
-        outputs = f"({', '.join(map(writer.result, self.outputs))}{',' if len(self.outputs) == 1 else ''})"
-        backward = [*writer.lines[split:], *_returned(loss, grads, outputs)]
-        return ["    # Forward", *writer.lines[:split], "", "    # Backward", *backward]
-
-    def _name_sizes(self) -> list[str]:
-        """Names for the sizes that may change, T and N first, and the lines that say what they are."""
-        lines = []
-        lengths = [group.loop.length for group in self.rewriter.all]
-        steps = {size.factors[0][0].root()[0] for size in lengths if isinstance(size, Size)}
-        for argument in self.leaves.inputs:
-            for axis, size in enumerate(argument.shape):
-                dimension = size.dimension if isinstance(size, Size) else None
-                root, offset = dimension.root() if dimension is not None else (None, 0)
-                if root is None or root.reason or root.name:
-                    continue
-                root.name = self.names.new("T" if root in steps else "N" if axis else "M")
-                found = f"len({argument.name})" if axis == 0 else f"{argument.name}.shape[{axis}]"
-                lines.append(f"{root.name} = {moved(found, -offset)}")
-        return lines
-
-    def _limits(self, free: bool) -> dict[Expression, list[Limit]]:
-        """What the integers of each input may be."""
-        found: dict[Expression, list[Limit]] = {x: [] for x in self.leaves.inputs}
-        for leaf, each in limits(
-            self.graph, self.leaves.given, self._is_free if free else lambda x, axis: False
-        ).items():
-            x, row = self.leaves.stands_for(leaf), self.leaves.given[leaf]
-            each = each if row is None else [replace(y, row=row.index) if y.counted else y for y in each]
-            found[x] += [limit for limit in each if limit not in found[x]]
-        return found
-
-    def _is_free(self, node: Node, axis: int) -> bool:
-        """Whether an axis of a node may have another size at another call."""
-        source = self.recording.source(node)
-        while isinstance(source, Row):
-            source, axis = source.source, axis + 1
-        place = self.recording.member.get(source) if isinstance(source, Node) else None
-        value = self.derivation.bodies[place[0]][place[1]] if place else self.derivation.value(source)
-        size = value.shape[axis] if isinstance(value, Expression) else 0
-        return isinstance(size, Size) and any(not dimension.root()[0].reason for dimension, _ in size.factors)
-
-    def _recorded_sizes(self) -> list[str]:
-        """What the named sizes were, in one note; other sizes are refused."""
-        roots = (x.factors[0][0].root()[0] for a in self.leaves.inputs for x in a.shape if isinstance(x, Size))
-        named = {root.name: root.value for root in roots if root.name and not root.reason}
-        found = ", ".join(f"{name} = {value}" for name, value in named.items())
-        return [f"{found} when recorded; at other sizes this source is unproven"] if found else []
+def _program(
+    loss: Node,
+    graph: list[Node],
+    inputs: Sequence[Any],
+    outputs: Sequence[Node],
+    rewrites: Collection[str],
+    dialect: Dialect,
+    free: bool,
+) -> Program:
+    """A program of arrays: graph -> loops -> both passes as one IR -> rewrites -> lines."""
+    done = [rewrite for rewrite in dialect.rewrites if rewrite in rewrites]
+    recorded = Recorded(loss, graph, inputs, outputs, dialect.expressions(Names(*dialect.taken)))
+    ir = improved(recorded.ir, done)
+    sizes, notes = recorded.named_sizes(ir), recorded.notes(free)
+    said = [f"# {kind}: {why}" for kind, found in notes.items() for why in found]
+    write = partial(written, dialect=dialect, names=recorded.ir.xp.names.copy(), begins=[*said, *sizes])
+    source = write(ir, done)
+    return dialect.program(
+        source.text,
+        recorded.arguments(free),
+        recorded.parameters,
+        source.constants,
+        list(itertools.chain(*notes.values())),
+        partial(_stages, recorded.ir, done, write),
+    )
 
 
-def _title(body: Sequence[str]) -> list[str]:
-    """The docstring of the file, with a word on what may puzzle a reader of the function."""
-    title = '"""Forward and backward, written by microgradrnn from a recorded graph.'
-    puzzles = {
-        ".dot(": "``h.dot(W)`` is ``h @ W``, sooner started.",
-        "out=": "``out=`` and ``+=`` write into arrays that are there: rows to fill, or what nobody reads any more.",
-    }
-    said = [word for sign, word in puzzles.items() if any(sign in line for line in body)]
-    return [title, "", *said, '"""', ""] if said else [f'{title}"""', ""]
-
-
-def _returned(loss: str, grads: Sequence[str], outputs: str) -> list[str]:
-    """The last lines: on one line if there is room."""
-    line = f"    return {loss}, {{{', '.join(grads)}}}, {outputs}"
-    if len(line) <= 110:
-        return [line]
-    return ["    grads = {", *(f"        {grad}," for grad in grads), "    }", f"    return {loss}, grads, {outputs}"]
+def _stages(ir: IR, rewrites: Sequence[str], write: Callable[[IR, Collection[str]], Source]) -> list[tuple[str, str]]:
+    """The source after each stage; see `Program.stages`."""
+    counts = range(len(rewrites) + 1)
+    done = [(name, rewrites[:count]) for name, count in zip(["backward", *rewrites], counts, strict=True)]
+    forward = replace(ir, grads={})
+    return [
+        ("forward", write(improved(forward, ()), ()).text),
+        *((name, write(improved(ir, some), some).text) for name, some in done),
+    ]

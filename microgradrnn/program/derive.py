@@ -86,10 +86,9 @@ class Derivation(Forward):
     def _call(self, found: Any, name: str, sent: Sequence[tuple[Any, str]]) -> Any:
         """Give a sum of contributions its name, and say where they came from."""
         if isinstance(found, Expression) and not found.name and found.fn not in ("argument", "constant", "carry"):
-            found.name = name if not name.endswith("~") else ""
-            if not found.hint or "_from_" in found.hint:
-                found.hint = name.rstrip("~")
-            found.why = "; ".join(dict.fromkeys(why for _, why in sent if why))
+            own = not found.hint or "_from_" in found.hint
+            hint, why = name.rstrip("~") if own else found.hint, "; ".join(dict.fromkeys(why for _, why in sent if why))
+            self.xp.note(found, name="" if name.endswith("~") else name, hint=hint, why=why)
         return found
 
     def _backward(self, item: Single) -> None:
@@ -135,12 +134,12 @@ class Derivation(Forward):
             with reading(op, "compile"):
                 slope = local(self.xp, z, *arguments) if callable(local) else local
             if isinstance(slope, Expression) and not slope.hint:
-                slope.hint = f"slope_{base(node)}" if base(node) else "slope"
-                slope.why = slope.why or f"the local gradient of {identifier(op.name)}"
+                why = slope.why or f"the local gradient of {identifier(op.name)}"
+                self.xp.note(slope, hint=f"slope_{base(node)}" if base(node) else "slope", why=why)
             found = downstream_of(op, self.xp, upstream, slope)
         if isinstance(found, Expression) and isinstance(upstream, Expression) and not found.hint:
-            found.why = found.why or says(node)
-            found.hint = f"d{base(node.inputs[slot]) or 'z'}_from_{(upstream.name or upstream.hint)[1:]}"
+            hint = f"d{base(node.inputs[slot]) or 'z'}_from_{(upstream.name or upstream.hint)[1:]}"
+            self.xp.note(found, hint=hint, why=found.why or says(node))
         return found if isinstance(found, Scattered) else fit(found, xs[slot])
 
     def _send(self, to: Source, downstream: Any, why: str) -> None:
@@ -168,7 +167,7 @@ class Derivation(Forward):
                 if not isinstance(start, Expression):
                     start = self._filled(start, self._one_of(item, q))
                 handed[q] = carry = Carry(backward, start)
-                carry.value.name = f"d{base(item.body[q][-1]) or 'state'}_next"
+                self.xp.note(carry.value, name=f"d{base(item.body[q][-1]) or 'state'}_next")
                 self.sent.setdefault((item, q), []).insert(0, (carry.value, "the next step"))
                 carry.update = zeros_like(like)
             elif last is not None:
@@ -194,7 +193,7 @@ class Derivation(Forward):
                 found = self._summed(sent, carry.value)
                 self.hand_on(carry, found if isinstance(found, Expression) else self._filled(found, carry.value), q)
                 if not carry.update.why:
-                    carry.update.why = "; ".join(dict.fromkeys(why for _, why in sent if why))
+                    self.xp.note(carry.update, why="; ".join(dict.fromkeys(why for _, why in sent if why)))
             initial = next(
                 r.initial for reads in item.reads for r in map(inner, reads) if isinstance(r, Carried) and r.q == q
             )

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,37 +31,59 @@ class Loop:
         self.carries: list[Carry] = []
 
 
-class Expression:
-    """An array that will be computed by ``fn`` of ``args``.
+class Notes(NamedTuple):
+    """What is known of an expression beside what it computes.
 
     Attributes:
-        fn: a function of NumPy's by its name, or one of the words of this package: argument, constant, step, carry, ...
-        args: expressions, numbers, and for an index its key.
-        params: such as an axis.
-        shape, dtype: of the array.
-        loop: the loop in whose steps it differs from step to step, or None.
         name: how a person would call it; empty if nobody would.
         hint: what to call it if it needs a name.
         why: what the line that computes it does, where that needs a word.
     """
 
-    __slots__ = ("args", "dtype", "fn", "hint", "home", "loop", "name", "params", "serial", "shape", "why")
+    name: str = ""
+    hint: str = ""
+    why: str = ""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Expression:
+    """An array that will be computed by ``fn`` of ``args``.
+
+    Attributes:
+        home: the namespace that it was made in, which keeps its `Notes`.
+        fn: a function by its name in `microgradrnn.program.table`.
+        args: expressions, numbers, and for an index its key.
+        params: such as an axis.
+        shape, dtype: of the array.
+        loop: the loop in whose steps it differs from step to step, or None.
+        serial: which of all expressions it is, in the order in which they were made.
+    """
+
     __array_ufunc__ = None  # NumPy's arrays leave the arithmetic to us
 
-    def __init__(
-        self,
-        home: Expressions,
-        fn: str,
-        args: tuple[Any, ...],
-        params: Mapping[str, Any],
-        shape: Shape,
-        dtype: Any,
-        loop: Loop | None,
-    ) -> None:
-        self.home, self.fn, self.args, self.params = home, fn, args, params
-        self.shape, self.dtype, self.loop = shape, np.dtype(dtype), loop
-        self.name = self.hint = self.why = ""
-        self.serial = next(_serials)
+    home: Expressions
+    fn: str
+    args: tuple[Any, ...]
+    params: Mapping[str, Any]
+    shape: Shape
+    dtype: np.dtype[Any]
+    loop: Loop | None
+    serial: int = field(default_factory=_serials.__next__)
+
+    @property
+    def name(self) -> str:
+        """See `Notes`."""
+        return self.home.notes.get(self, _NONE).name
+
+    @property
+    def hint(self) -> str:
+        """See `Notes`."""
+        return self.home.notes.get(self, _NONE).hint
+
+    @property
+    def why(self) -> str:
+        """See `Notes`."""
+        return self.home.notes.get(self, _NONE).why
 
     @property
     def ndim(self) -> int:
@@ -146,10 +169,12 @@ class Carry:
 
     def __init__(self, loop: Loop, initial: Expression) -> None:
         self.loop, self.initial = loop, initial
-        self.value = Expression(initial.home, "carry", (), {}, initial.shape, initial.dtype, loop)
-        self.value.args = (self,)
+        self.value = Expression(initial.home, "carry", (self,), {}, initial.shape, initial.dtype, loop)
         self.update: Expression = self.value  # until the step has made something of it
         loop.carries.append(self)
+
+
+_NONE = Notes()
 
 
 class Opaque:

@@ -186,7 +186,7 @@ class Forward:
             if (item, q) in self.carries:
                 carry = self.carries[item, q]
                 self.hand_on(carry, expression, q)
-                carry.value.name = expression.name
+                self.xp.note(carry.value, name=expression.name)
                 for one, other in zip(carry.initial.shape, expression.shape, strict=True):
                     unite(one, other, "it is the size of a state")
 

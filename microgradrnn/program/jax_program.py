@@ -14,7 +14,7 @@ import numpy as np
 
 from microgradrnn.convert import handed_out
 from microgradrnn.engine import Node
-from microgradrnn.program.program import Input, Program, Result
+from microgradrnn.program.program import Input, Program, Result, Stages
 
 
 def require_jax() -> None:
@@ -40,10 +40,11 @@ class JaxProgram(Program):
         parameters: Mapping[str, Node],
         constants: Mapping[str, Any],
         notes: Sequence[str],
+        stages: Stages,
     ) -> None:
         import jax
 
-        super().__init__(source, arguments, parameters, constants, notes)
+        super().__init__(source, arguments, parameters, constants, notes, stages)
         self._jitted = jax.jit(self.function)
 
     def function(self, parameters: Mapping[str, Any], *inputs: Any) -> Result:

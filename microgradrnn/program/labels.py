@@ -17,9 +17,9 @@ def named(xp: Expressions, x: Any, node: Node) -> Any:
     if not isinstance(x, Expression):
         x = xp.constant(x)
     if not x.name and x.fn not in ("constant", "argument"):
-        x.name = base(node)
+        xp.note(x, name=base(node))
     if x.fn == "matmul" and not x.hint:
-        x.hint = "_".join(filter(None, map(base, node.inputs)))
+        xp.note(x, hint="_".join(filter(None, map(base, node.inputs))))
     return x
 
 

@@ -82,8 +82,7 @@ class Leaves:
 
     def _argument(self, name: str, shape: tuple[int, ...], dtype: Any) -> Expression:
         argument = self.xp.make("argument", (name,), {}, shape, dtype)
-        argument.name = name
-        return argument
+        return self.xp.note(argument, name=name)
 
     def _leaf(self, leaf: Node) -> None:
         data = self.recorded.get(leaf, leaf._data)
@@ -100,14 +99,14 @@ class Leaves:
     def _constant(self, array: Any, leaf: Node) -> Expression:
         """A constant; one of a single number throughout may be as large as what it meets."""
         if array.ndim and array.size and (array == array.flat[0]).all():
-            shape = tuple(Size.of(Dimension(size)) for size in array.shape)
-            self.uniform += shape
-            return self.xp.filled(array.flat[0].item(), shape, array.dtype)
-        found = self.xp.constant(array)
-        found.name = found.name or leaf.label or "constant"
-        if found.ndim and array.size > LITERAL:
-            found.shape = fixed_shape(array.shape, f"the constant {identifier(found.name)} has that size")
-        return found
+            sizes = tuple(Size.of(Dimension(size)) for size in array.shape)
+            self.uniform += sizes
+            return self.xp.filled(array.flat[0].item(), sizes, array.dtype)
+        label = leaf.label or "constant"
+        is_large = array.ndim and array.size > LITERAL
+        shape = fixed_shape(array.shape, f"the constant {identifier(label)} has that size") if is_large else None
+        found = self.xp.constant(array, shape)
+        return self.xp.note(found, name=found.name or label)
 
     def stands_for(self, leaf: Node) -> Any:
         """The argument that an input is, or is a row of."""

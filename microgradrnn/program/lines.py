@@ -29,15 +29,15 @@ class SymbolWriter:
     """Symbols as lines of Python.
 
     What is read once stands where it is read. A line of its own has what is read more often, what has a label, the
-    gradient of what has a line, and what would be long or nest deeply.
+    gradient of what has a line, and what would be long or nest deeply. Without ``inline`` each has one.
 
     Attributes:
         lines: what has been written, not indented.
         helpers: the functions of ours that the lines call.
     """
 
-    def __init__(self, names: Names) -> None:
-        self.names = names
+    def __init__(self, names: Names, inline: bool = True) -> None:
+        self.names, self.inline = names, inline
         self.lines: list[str] = []
         self.helpers: set[Callable[..., Any]] = set()
         self._parts = 0
@@ -48,10 +48,20 @@ class SymbolWriter:
             if symbol.uses and symbol.fn != "argument":
                 symbol.text, symbol.level = self._composed(symbol)
                 symbol.size = 1 + sum([x.size for x in symbol.args if type(x) is Symbol])
-                if symbol.label or symbol.uses > 1 or symbol.size > SIZE or _has_name(symbol.grad_of):
+                if self._has_line(symbol):
                     name = self._name(symbol)
                     self.lines += statement(f"{name} = ", symbol.text, "", symbol.why)
                     symbol.text, symbol.level, symbol.size = name, ATOM, 0
+
+    def written(self, symbols: Sequence[Symbol]) -> list[str]:
+        """Write them; the lines."""
+        before = len(self.lines)
+        self.write(symbols)
+        return self.lines[before:]
+
+    def _has_line(self, symbol: Symbol) -> bool:
+        read_often = not self.inline or symbol.uses > 1
+        return bool(symbol.label) or read_often or symbol.size > SIZE or _has_name(symbol.grad_of)
 
     def _name(self, symbol: Symbol) -> str:
         if _has_name(symbol.grad_of):
@@ -78,8 +88,15 @@ class SymbolWriter:
         return f"{'math.' if called.__module__ == 'math' else ''}{called.__name__}({_listed(args)})", ATOM
 
 
-def count_uses(symbols: Sequence[Symbol], roots: Sequence[Any]) -> None:
-    """Work out how often each symbol is read on the way to the roots. What is not read will not be written."""
+def count_uses(symbols: Sequence[Symbol], roots: Sequence[Any], unread: bool = False) -> None:
+    """Work out how often each symbol is read on the way to the roots. What is not read will not be written.
+
+    With ``unread`` all are taken to be read.
+    """
+    for symbol in symbols:
+        symbol.uses = int(unread)
+        if symbol.fn != "argument":
+            symbol.text = ""  # as another writer has left it
     for root in roots:
         if type(root) is Symbol:
             root.uses += 1

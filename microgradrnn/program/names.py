@@ -25,6 +25,12 @@ class Names:
     def __init__(self, *taken: str) -> None:
         self.numbers = dict.fromkeys(taken, 1)
 
+    def copy(self) -> Names:
+        """The same names, taken."""
+        found = Names()
+        found.numbers = dict(self.numbers)
+        return found
+
     def new(self, wanted: str) -> str:
         """``wanted`` as an identifier, numbered if it is taken."""
         base = name = identifier(wanted) or "value"

@@ -14,7 +14,7 @@ import numpy as np
 
 from microgradrnn import arrays
 from microgradrnn.ops import Op
-from microgradrnn.program.expressions import Expression, Opaque, identity, inputs_of
+from microgradrnn.program.expressions import Expression, Notes, Opaque, identity, inputs_of
 from microgradrnn.program.names import Names
 from microgradrnn.program.shapes import (
     basic_shape,
@@ -40,6 +40,7 @@ class Expressions:
     def __init__(self, names: Names | None = None) -> None:
         self.names = Names() if names is None else names
         self.known: dict[Any, Expression] = {}
+        self.notes: dict[Expression, Notes] = {}
         self.functions: dict[Op, str] = {}
 
     def make(
@@ -62,23 +63,28 @@ class Expressions:
                 return self.index(found, (Ellipsis, None))  # type: ignore[no-any-return]
         key = _key(fn, args, params, loop)
         if key not in self.known:
+            row = function(fn)
             if shape is None:
-                row = function(fn)
                 assert row.result is not None
                 shape, dtype = row.result(row, args, params)
-            loops = {x.loop for x in inputs_of(args) if x.loop is not None}
+            loops = {loop, *(x.loop for x in inputs_of(args))} - {None}
             assert len(loops) <= 1
-            inside = loop if loop is not None else loops.pop() if loops else None
-            self.known[key] = Expression(self, fn, args, params, shape, dtype, inside)
+            inside = loops.pop() if loops and not row.is_outside else None
+            self.known[key] = Expression(self, fn, args, params, shape, np.dtype(dtype), inside)
         return self.known[key]
 
-    def constant(self, array: Any) -> Expression:
-        """An array whose numbers stand in the program."""
+    def note(self, x: Expression, **notes: str) -> Expression:
+        """Keep what an expression is called, or what is to be said of it; see `Notes`."""
+        self.notes[x] = self.notes.get(x, Notes())._replace(**notes)
+        return x
+
+    def constant(self, array: Any, shape: Shape | None = None) -> Expression:
+        """An array whose numbers stand in the program; perhaps with sizes that remember why they cannot change."""
         array = np.asarray(array)
         if array.ndim == 0:
             return self.filled(array.item(), (), array.dtype)
         key = (array.dtype.str, tuple(map(int, array.shape)), array.tobytes())
-        return self.make("constant", (Opaque(key, array),), {}, array.shape, array.dtype)
+        return self.make("constant", (Opaque(key, array),), {}, shape or array.shape, array.dtype)
 
     def filled(self, value: Any, shape: Shape, dtype: Any) -> Expression:
         """An array of one number throughout."""

@@ -10,7 +10,8 @@ import builtins
 import itertools
 import linecache
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -22,6 +23,8 @@ from microgradrnn.program.limits import Limit
 from microgradrnn.program.sizes import WEIGHT, Dimension, Size
 
 _number = itertools.count(1).__next__
+Stages = Callable[[], Iterable[tuple[str, str]]]
+"""What gives the stages of a program, when they are asked for."""
 Sizes = dict[Dimension, tuple[int, str]]
 """What a dimension is at a call, and which input said so."""
 
@@ -66,9 +69,10 @@ class Program:
         parameters: Mapping[str, Node],
         constants: Mapping[str, Any],
         notes: Sequence[str],
+        stages: Stages,
     ) -> None:
         self.source, self.parameters, self.notes = source, dict(parameters), list(notes)
-        self._arguments, self._constants = arguments, list(constants.values())
+        self._arguments, self._constants, self._stages = arguments, list(constants.values()), stages
         self._function = _function(source)
         self._limited = [(k, x) for k, x in enumerate(arguments) if isinstance(x, Argument) and x.limits]
         self._fits: Any = None  # the shapes and types that were found right at the last call
@@ -96,6 +100,25 @@ class Program:
         for k, argument in self._limited:
             argument.check(arrays[k])
         return self.unchecked(arrays)
+
+    @cached_property
+    def stages(self) -> tuple[tuple[str, str], ...]:
+        """How the source came about, as pairs of a name and a text, to watch a backward pass derived and improved.
+
+        Of a graph with Tensors: "forward", the loss alone; "backward", both passes as they are derived, each loop with
+        its own step; then each of `microgradrnn.program.REWRITES` that was asked for, after those before it. Of a graph
+        of Values: "forward"; "backward", with a line for each operation and each contribution; "unread", without the
+        lines that nobody reads; "inline", with short lines written where they are read. The last text is the source.
+
+        >>> from microgradrnn import Tensor, compile
+        >>> x, W = Tensor([[1.0, 2.0]], label="x", requires_grad=False), Tensor([[3.0], [4.0]], label="W")
+        >>> program = compile((x @ W).sum(), inputs=[x])
+        >>> [name for name, _ in program.stages][:3]
+        ['forward', 'backward', 'together']
+        >>> dict(program.stages)["backward"].splitlines()[-2:]
+        ['    dW = x.T @ np.ones((M, 1))  # x @ W: matmul swaps', '    return loss, {"W": dW}, ()']
+        """
+        return tuple(self._stages())
 
     @property
     def inputs(self) -> list[str]:

@@ -29,7 +29,7 @@ from typing import Any
 import numpy as np
 
 from microgradrnn.program.all_steps import Step, axes, below, is_better_at_once, stack_times
-from microgradrnn.program.expressions import Carry, Expression, Loop, inputs_of, read_by
+from microgradrnn.program.expressions import Carry, Expression, Loop, Notes, inputs_of, read_by
 from microgradrnn.program.groups import Group, cycles, reaches, unturned
 from microgradrnn.program.namespace import Expressions
 from microgradrnn.program.shapes import entrywise
@@ -112,11 +112,8 @@ class Rewriter:
     def _like(self, found: Any, x: Expression) -> Any:
         """Keep what a person would call it, and what is to be said about it."""
         if isinstance(found, Expression) and found.fn not in ("argument", "constant", "saved", "after"):
-            if not found.name:
-                found.name = x.name
-            if not found.why:
-                found.why = x.why
-            found.hint = found.hint or x.hint
+            notes = {key: getattr(found, key) or getattr(x, key) for key in Notes._fields}
+            self.xp.note(found, **notes)
         return found
 
     def _final(self, carry: Carry) -> Any:
@@ -140,7 +137,7 @@ class Rewriter:
             if group is not None:
                 if x not in group.totals:
                     group.totals[x] = self._stand_in("after", group, x, x.shape)
-                    group.totals[x].name, group.totals[x].why = name, why
+                    self.xp.note(group.totals[x], name=name, why=why)
                 return group.totals[x]
         found = self._gathered(x, loop)
         return found if found is not None else self.xp.sum(self.every(x, loop), axis=0)
@@ -241,8 +238,7 @@ class Rewriter:
 
     def _stand_in(self, fn: str, group: Group, x: Expression, shape: Any) -> Expression:
         found = Expression(self.xp, fn, (), {"group": group, "of": x}, shape, x.dtype, None)
-        found.name, found.hint = x.name, x.hint
-        return found
+        return self.xp.note(found, name=x.name, hint=x.hint)
 
     # ---- What is left to the loops ----------------------------------------------------------------------------------
 
@@ -342,8 +338,7 @@ class Rewriter:
         if right.fn != "transpose" or right.loop is not None or right.ndim != 2:
             return right
         found = self.xp.make("contiguous", (right,))
-        found.hint = f"{right.args[0].name or 'weight'}_T"
-        return found
+        return self.xp.note(found, hint=f"{right.args[0].name or 'weight'}_T")
 
 
 def _counted(x: Expression) -> set[int]:

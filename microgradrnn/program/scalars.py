@@ -9,9 +9,8 @@ program gives what the recorded graph would give, bit for bit: infinities and Na
 from __future__ import annotations
 
 import functools
-import inspect
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,9 +25,9 @@ from microgradrnn.program.frozen import frozen
 from microgradrnn.program.lines import SymbolWriter, count_uses, statement, text_of
 from microgradrnn.program.names import Names
 from microgradrnn.program.program import Program, Sizes
+from microgradrnn.program.scalar_source import Passes
 from microgradrnn.program.symbols import Symbol, Symbols, as_number
 
-_TITLE = '"""Forward and backward, written by microgradrnn from a recorded graph."""'
 _TAKEN = ("forward_backward", "math", "np", *float_helpers.__all__)
 
 
@@ -105,6 +104,7 @@ class _Compiling:
         self.parameters: dict[str, Node] = {}
         self.functions: dict[Op, str] = {}
         self.defined: list[str] = []
+        self.helpers: set[Callable[..., Any]] = set()
         leaves = {node for node in graph if node.op is None}
         for number, given in enumerate(inputs):
             self._input(number, given, leaves)
@@ -112,7 +112,6 @@ class _Compiling:
         for leaf in graph:
             if leaf.op is None and leaf.requires_grad and leaf not in self.values:
                 self.parameters[self._leaf(leaf, leaf.label or self._numbered("w"))] = leaf
-        self.writer = SymbolWriter(self.names)
 
     def program(self) -> Program:
         """The program."""
@@ -123,13 +122,20 @@ class _Compiling:
         if type(value) is Symbol and value.fn != "argument":
             value.label = value.label or "loss"
         found = self._backward()
-        grads = {text_of(x)[0]: found[leaf] for leaf, x in self.values.items() if leaf.op is None and leaf in found}
-        outputs = [self.values.get(node, node._data) for node in self.outputs]
-        count_uses(self.xp.made, [value, *outputs, *grads.values()])
-        said = [f"# Constant: {note}" for note in self.notes]
-        body = [*said, *self.unpacked, "# Forward", *self._lines(self.xp.made[:split])]
-        body += ["", "# Backward", *self._lines(self.xp.made[split:]), *self._return(value, grads, outputs)]
-        return Program(self._source(body), self.arguments, self.parameters, {}, self.notes)
+        passes = Passes(
+            [argument.name for argument in self.arguments] + list(self.parameters),
+            [*(f"# Constant: {note}" for note in self.notes), *self.unpacked],
+            self.xp.made[:split],
+            self.xp.made[split:],
+            value,
+            {text_of(x)[0]: found[leaf] for leaf, x in self.values.items() if leaf.op is None and leaf in found},
+            [self.values.get(node, node._data) for node in self.outputs],
+            self.defined,
+            self.helpers,
+            self.names,
+        )
+        source = passes.source()
+        return Program(source, self.arguments, self.parameters, {}, self.notes, passes.stages)
 
     def _input(self, number: int, given: Any, leaves: set[Node]) -> None:
         several = isinstance(given, (list, tuple)) and len(given) > 0
@@ -222,36 +228,7 @@ class _Compiling:
             return upstream if local > 0 else self.xp.make("negative", upstream)
         return self.xp.make("*", upstream, local if type(local) is Symbol else float(local))
 
-    # ---- Text -------------------------------------------------------------------------------------------------------
-
-    def _lines(self, symbols: Sequence[Symbol]) -> list[str]:
-        before = len(self.writer.lines)
-        self.writer.write(symbols)
-        return self.writer.lines[before:]
-
-    def _return(self, value: Any, grads: Mapping[str, Any], outputs: Sequence[Any]) -> list[str]:
-        entries = ", ".join(f'"{name}": {text_of(x)[0]}' for name, x in grads.items())
-        if not outputs:
-            return statement(f"return {text_of(value)[0]}, {{", entries, "}, ()")
-        name = self.names.new("outputs")
-        return [
-            *statement(f"{name} = (", ", ".join(text_of(x)[0] for x in outputs) + ",", ")"),
-            *statement(f"return {text_of(value)[0]}, {{", entries, f"}}, {name}"),
-        ]
-
-    def _source(self, body: Sequence[str]) -> str:
-        """The file: imports, the functions that are called, and the one that is it all for."""
-        helpers = sorted(self.writer.helpers, key=lambda helper: helper.__name__)
-        functions = [*(inspect.getsource(helper).strip() for helper in helpers), *self.defined]
-        names = ", ".join([*(argument.name for argument in self.arguments), *self.parameters])
-        head = statement("def forward_backward(", names, "):")
-        functions.append("\n".join([*head, *(line and f"    {line}" for line in body)]))
-        start = [_TITLE]
-        if any("math." in function for function in functions):
-            start += ["", "import math"]
-        if any("float(np." in function for function in functions):
-            start += ["", "import numpy as np"]
-        return "\n\n\n".join(["\n".join(start), *functions]) + "\n"
+    # ---- Functions --------------------------------------------------------------------------------------------------
 
     def _function(self, op: Op) -> str:
         """The name of the program's own function for an op that takes several, such as sigmoid; empty for others."""
@@ -272,7 +249,7 @@ class _Compiling:
         count_uses(xp.made, [found])
         writer = SymbolWriter(names)
         writer.write(xp.made)
-        self.writer.helpers |= writer.helpers
+        self.helpers |= writer.helpers
         name = self.names.new(op.name)
         head = f"def {name}({', '.join(text_of(x)[0] for x in arguments)}):"
         self.defined.append("\n    ".join([head, *writer.lines, f"return {text_of(found)[0]}"]))

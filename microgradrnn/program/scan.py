@@ -1,16 +1,18 @@
 """Loops as they are written: all that a printer needs to know of them, once no rewrite will change them any more.
 
+- `IR`: both passes. `improved`: the same, rewritten.
 - `Scan`: a loop: what its steps read, compute and hand on. `settled`: all loops of a rewriter.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from microgradrnn.program.expressions import Carry, Expression, read_by
 from microgradrnn.program.groups import Group
+from microgradrnn.program.namespace import Expressions
 from microgradrnn.program.rewrites import Rewriter
 
 
@@ -80,6 +82,35 @@ class Scan:
                 found.add(x)
                 todo += read_by(x)
         return found
+
+
+@dataclass(frozen=True, eq=False)
+class IR:
+    """Both passes of a recorded graph, as expressions.
+
+    Attributes:
+        xp: the namespace that the expressions were made in, which keeps their names and remarks.
+        arguments: the inputs, then the weights.
+        value: the loss.
+        outputs: what is wanted besides.
+        grads: the gradients that are wanted, by the names of their leaves.
+        loops: what is left to each loop; nothing before the rewrites have settled that.
+    """
+
+    xp: Expressions
+    arguments: tuple[Expression, ...]
+    value: Expression
+    outputs: tuple[Expression, ...]
+    grads: Mapping[str, Any]
+    loops: Mapping[Group, Scan]
+
+
+def improved(ir: IR, rewrites: Collection[str]) -> IR:
+    """The same passes, rewritten: what is computed once, and what is left to each loop."""
+    rewriter = Rewriter(ir.xp, rewrites)
+    value, *outputs = map(rewriter.once, (ir.value, *ir.outputs))
+    grads = {name: rewriter.once(x) for name, x in ir.grads.items()}
+    return replace(ir, value=value, outputs=tuple(outputs), grads=grads, loops=settled(rewriter))
 
 
 def settled(rewriter: Rewriter) -> Mapping[Group, Scan]:

@@ -124,12 +124,12 @@ class Statements(InPlace):
         """S - 1[m] over S, where S is new, or nobody reads it any more."""
         S, once = x.args[0], self.indent == 1
         if len(self.chain(x)) > 1 and is_large(S) and once:
-            S.hint = S.hint or "S"
+            S.home.note(S, hint=S.hint or "S")
             self._assign(S)
         is_free = once and x not in self.live.live_out and self.reusable(x) is S
         if len(self.chain(x)) == 1 and not is_free:
             return False
-        x.hint = x.hint or "rows"
+        x.home.note(x, hint=x.hint or "rows")
         name, text = self._name(x), self._fitting(S)
         self.line(f"{name} = {self.minus_one_hot(x, text)}", x.why)
         self._give(x, name)

@@ -28,8 +28,7 @@ def whole(x: Any, loop: Loop | None = None) -> Any:
     loop = x.loop if isinstance(x, Expression) and x.loop is not None else loop
     assert loop is not None
     found = x.home.make("whole", (x,), {"loop": loop}, (loop.length, *x.shape), x.dtype)
-    found.loop, found.name, found.why = None, x.name, x.why
-    return found
+    return x.home.note(found, name=x.name, why=x.why)
 
 
 def total(x: Any, loop: Loop | None = None) -> Any:
@@ -38,17 +37,12 @@ def total(x: Any, loop: Loop | None = None) -> Any:
         assert loop is not None
         return x * loop.length
     loop = x.loop if x.loop is not None else loop
-    found = x.home.make("total", (x,), {"loop": loop}, x.shape, x.dtype)
-    found.loop, found.why = None, x.why
-    return found
+    return x.home.note(x.home.make("total", (x,), {"loop": loop}), why=x.why)
 
 
 def final(carry: Carry) -> Expression:
     """What a loop hands on from its last step."""
-    x = carry.value
-    found = x.home.make("final", (carry.value,), {}, x.shape, x.dtype)
-    found.loop = None
-    return found
+    return carry.initial.home.make("final", (carry.value,))
 
 
 def in_floats(op: Op, xs: list[Any]) -> list[Any]:

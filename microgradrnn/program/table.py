@@ -49,6 +49,7 @@ class Function:
         word: what a result is called that has no name.
         cheap: whether it costs less to compute again than to keep.
         is_plain: whether it is no more than a name, an index or a number, so that no line is needed for it.
+        is_outside: whether it is outside the loop that it is about, as a sum over all steps is.
         keeps_type: whether integers of Python stay integers.
         python: what computes it of floats: a function of `math` or of ours, a builtin, or a `Form`. None: NumPy's.
         javascript: what computes it there: a function of ``Math`` or of ``helpers.js``, an operator, or a `Form`; empty
@@ -68,6 +69,7 @@ class Function:
     word: str = ""
     cheap: bool = False
     is_plain: bool = False
+    is_outside: bool = False
     keeps_type: bool = False
     python: Callable[..., Any] | Form | None = None
     javascript: str | Form = ""
@@ -195,8 +197,11 @@ _PLAIN = (
     Function("typed", "", Memory.OTHER, None, None, is_plain=True),
     Function("carry", "", Memory.OTHER, None, all_steps.handed_on, is_plain=True),
     Function("step", "", Memory.VIEW, shapes.row_of, all_steps.rows, is_plain=True),
-    Function("saved", "", Memory.VIEW, None, None, is_plain=True),
-    Function("after", "", Memory.VIEW, None, None, is_plain=True),
+    Function("saved", "", Memory.VIEW, None, None, is_plain=True, is_outside=True),
+    Function("after", "", Memory.VIEW, None, None, is_plain=True, is_outside=True),
+    Function("whole", "", Memory.OTHER, None, None, is_outside=True),
+    Function("total", "", Memory.OTHER, shapes.alike, None, is_outside=True),
+    Function("final", "", Memory.OTHER, shapes.alike, None, is_outside=True),
 )
 """What is given, and what loops read and leave."""
 FUNCTIONS = {each.name: each for each in (*_OPERATORS, *_ENTRYWISE, *_OF_ARRAYS, *_PLAIN)}

@@ -19,3 +19,5 @@ def load(name: str) -> ModuleType:
 
 chapters = load("chapters")
 links = load("links")
+public = load("public")
+docstrings = load("docstrings")

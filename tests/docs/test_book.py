@@ -24,7 +24,7 @@ def test_its_code_prints_what_the_page_says(page, tmp_path):
         where = f"{page.name}, line {block.line}"
         assert (block.said or "").rstrip() == block.printed.rstrip(), where
         known |= {float(number) for number in chapters.numbers(block.source + block.printed)}
-    for number in chapters.numbers(chapters.prose(text)):
+    for number in chapters.numbers(chapters.prose(text)) if page in CHAPTERS else ():
         digits = len(number.partition(".")[2])
         assert any(round(abs(one) * by, digits) == float(number) for one in known for by in (1, 100)), number
     shown = set(re.findall(r"!\[[^\]]*\]\(([\w.-]+)\)|\{live\} ([\w.-]+)", text))

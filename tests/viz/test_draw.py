@@ -27,6 +27,23 @@ def test_dot_is_golden():
     assert draw(product()).source == golden.read_text(encoding="utf-8")
 
 
+def test_in_dot_upstream_stands_at_the_head_local_in_the_middle_and_downstream_at_the_tail():
+    x, y, z = Value(-2.0, "x"), Value(5.0, "y"), Value(-4.0, "z")
+    root = z * (x + y)
+    root.backward()
+    source = draw(root, edges="all").source.replace("−", "-")
+    names = dict(re.findall(r'b(\d+) \[label="([^"\\]+?)(?:  [^"\\]*)?\\n', source))
+    edges = re.findall(r'b(\d+) -> b(\d+) .*?headlabel="(.*?)" label="× (.*?)" taillabel="(.*?)"', source)
+    found = {(names[tail], names[head]): tuple(map(float, numbers)) for tail, head, *numbers in edges}
+    assert found == {
+        ("z", "z * (x + y)"): (1.0, 3.0, 3.0),
+        ("x + y", "z * (x + y)"): (1.0, -4.0, -4.0),
+        ("x", "x + y"): (-4.0, 1.0, -4.0),
+        ("y", "x + y"): (-4.0, 1.0, -4.0),
+    }
+    assert "headlabel" not in draw(root, edges="contribution").source
+
+
 def test_graphviz_takes_the_dot():
     if not shutil.which("dot"):
         pytest.skip("needs Graphviz's dot")

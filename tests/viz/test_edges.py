@@ -91,9 +91,30 @@ def test_a_jacobian_times_upstream_is_downstream_on_every_arrow_that_shows_one()
 def test_what_is_too_large_to_write_out_is_a_formula():
     loss = rnn_loss(2, hidden=5)
     loss.backward()
-    drawn = [text for _, _, text in texts(draw(loss, edges="all"))]
+    drawing = draw(loss, edges="all")
+    drawn = [text for _, _, text in texts(drawing)]
     assert "upstream @ W_hh.T" in drawn
     assert "h_1.T @ upstream" in drawn
+    assert not [text for text in drawn if text.endswith("…")]
+
+
+def test_a_formula_has_its_numbers_how_the_largest_entry_comes_about():
+    """Read back from the text: the products add up to the entry, which is the largest of the contribution."""
+    loss = rnn_loss(2, hidden=5)
+    loss.backward()
+    drawing = draw(loss, edges="all")
+    found, count = marks(drawing.view, drawing.look), 0
+    for i, arrow in enumerate(drawing.view.arrows):
+        for tag in found[i].tags if i in found else ():
+            if tag.formula:
+                place, said, total = re.fullmatch(r"\[([\d,]+)\]: (?:(.*) = )?(.*)", tag.states[-1].data).groups()
+                entry = np.asarray(arrow.contribution)[tuple(map(int, place.split(",")))]
+                assert abs(entry) == np.abs(arrow.contribution).max()
+                said = re.sub(r"\(the other \d+\)", "", said or total).replace("−", "-").replace("×", "*")
+                assert eval(said) == pytest.approx(entry, rel=2e-3, abs=2e-4)
+                assert float(total.replace("−", "-")) == pytest.approx(entry, rel=1e-3)
+                count += 1
+    assert count >= 6
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)

@@ -9,6 +9,7 @@ import pytest
 
 from microgradrnn import Value
 from microgradrnn.backprop import order
+from tests.viz.networks import rnn_loss
 from viz import frames
 from viz.csp import source_hash
 
@@ -31,23 +32,62 @@ def written(folder, ending, root):
 def test_an_animation_has_a_frame_for_each_visit_one_after_the_other(tmp_path):
     root = expression()
     svg = written(tmp_path, ".svg", root).read_text(encoding="utf-8")
-    shown = [g for g in ET.fromstring(svg) if g.get("class") == "film-frame"]
-    assert len(shown) == len(order(root)) == 5
-    assert [g.get("visibility") for g in shown] == ["hidden"] * 4 + [None]
-    starts = [float(re.search(rf"#{g.get('id')} {{ animation-delay: ([\d.]+)s", svg)[1]) for g in shown]
-    period = float(re.search(r"animation: film ([\d.]+)s", svg)[1])
-    assert starts == sorted(set(starts))
-    assert period == pytest.approx(starts[1] * 5)
-    for i, g in enumerate(shown, start=1):
-        assert any(f"visit {i} of 5" in (text.text or "") for text in g.iter(f"{SVG}text"))
+    stills = [path.read_text(encoding="utf-8") for path in frames(root, tmp_path / "stills")]
+    assert len(stills) == len(order(root)) == 5
+    for i, still in enumerate(stills):
+        assert seen(ET.fromstring(svg), visible_at(svg, (i + 0.5) / 5)) == seen(ET.fromstring(still), {})
+        assert f"visit {i + 1} of 5" in still
+    # Where nothing moves the last one is seen.
+    assert seen(ET.fromstring(svg), {}) == seen(ET.fromstring(stills[-1]), {})
+
+
+def visible_at(svg, share):
+    """For each class that a film's style sheet animates, whether it is seen when so much of the time has gone."""
+    found = {}
+    for name, lines in re.findall(r"@keyframes ([\w-]+) \{ (.*) \}", svg):
+        turns = [(float(at), kind) for at, kind in re.findall(r"([\d.]+)% \{ visibility: (\w+); \}", lines)]
+        assert turns[0][0] == 0
+        found[name] = [kind for at, kind in turns if at <= 100 * share][-1] == "visible"
+    return found
+
+
+def seen(element, visible, hidden=False):
+    """Everything that is painted, in its order: shapes with where they stand, and texts."""
+    mine = [visible[name] for name in (element.get("class") or "").split() if name in visible]
+    hidden = not mine[0] if mine else element.get("visibility") == "hidden" or hidden
+    found = []
+    if element.tag.removeprefix(SVG) in ("rect", "path", "text") and not hidden:
+        found.append((element.tag, element.text, *sorted(element.attrib.items())))
+    return found + [one for child in element for one in seen(child, visible, hidden)]
+
+
+def test_what_frames_share_stands_in_a_film_once(tmp_path):
+    root = rnn_loss(2)
+    (film,) = frames(root, tmp_path / "film.svg")
+    stills = [path.stat().st_size for path in frames(root, tmp_path / "stills")]
+    assert film.stat().st_size < 3 * max(stills) < sum(stills) / 4
+
+
+@pytest.mark.parametrize("edges", ["contribution", "all"])
+def test_frames_show_three_gradients_where_they_are_asked_for(tmp_path, edges):
+    """f = z (x + y): the arrow from z has dL/dz = 3 at its tail, 3 on it and 1 at its head once f has been visited."""
+    before, after = (frames(expression(), tmp_path, edges=edges, visits=True)[i].read_text() for i in (0, 4))
+    assert after.count(">× 3<") == after.count(">× −4<") == (edges == "all")
+    assert ">× 1<" not in before  # x and y have got nothing yet
+    assert after.count(">× 1<") == 2 * (edges == "all")
+    assert 'class="badge"' in after
+
+
+def test_an_option_of_frames_that_makes_no_sense_is_an_error(tmp_path):
+    with pytest.raises(ValueError, match="frames: edges is 'auto' or 'contribution' or 'all', not 'some'"):
+        frames(expression(), tmp_path, edges="some")
 
 
 @pytest.mark.parametrize("name", ["x", "</style><script>alert(1)</script>", "{0}{x}%s", "]]>"])
-def test_a_label_is_just_text_and_no_id_stands_twice(tmp_path, name):
+def test_a_label_is_just_text_and_nothing_has_an_id(tmp_path, name):
     root = ET.parse(written(tmp_path, ".svg", expression(name))).getroot()
     assert {e.tag.removeprefix(SVG) for e in root.iter()} <= {"svg", "title", "style", "g", "rect", "path", "text"}
-    ids = [e.get("id") for e in root.iter() if e.get("id")]
-    assert len(ids) == len(set(ids)) > 20
+    assert not [e.get("id") for e in root.iter() if e.get("id")]
 
 
 class Tags(HTMLParser):
@@ -82,7 +122,9 @@ def test_a_pdf_has_a_page_for_each_visit(tmp_path):
 
 
 def test_one_visit_is_a_film_too(tmp_path):
-    assert b"film-frame" in written(tmp_path, ".svg", Value(2.0, "x")).read_bytes()
+    svg = written(tmp_path, ".svg", Value(2.0, "x")).read_text(encoding="utf-8")
+    assert "visit 1 of 1" in svg
+    assert "keyframes" not in svg
 
 
 def test_a_film_is_not_written_where_the_root_is_no_node(tmp_path):

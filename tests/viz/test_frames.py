@@ -46,6 +46,20 @@ def chain():
     return f
 
 
+def test_arrows_that_are_lit_point_back_and_others_do_not(tmp_path):
+    for path in frames(chain(), tmp_path):
+        groups = [g for g in ET.parse(path).iter(f"{SVG}g") if g.get("class") == "arrow"]
+        lit_ones = 0
+        for wire, tip in (group.findall(f"{SVG}path") for group in groups):
+            (*start, _, _, _, _), (x, y, *_) = (
+                [float(n) for n in re.findall(r"-?[\d.]+", p.get("d"))] for p in (wire, tip)
+            )
+            is_lit = wire.get("stroke-width") == "2.6"
+            assert (start[:2] == [x, y]) == is_lit
+            lit_ones += is_lit
+        assert lit_ones > 0
+
+
 def test_there_is_one_for_each_visit_numbered_so_that_they_sort(tmp_path):
     root = rnn_loss(2)
     written = frames(root, tmp_path / "film")
@@ -77,7 +91,7 @@ def test_each_shows_the_gradients_that_are_known_after_that_many_visits(tmp_path
 
 def test_a_contribution_shows_from_the_visit_on_that_brings_it(tmp_path):
     root = chain()
-    for k, path in enumerate(frames(root, tmp_path), start=1):
+    for k, path in enumerate(frames(root, tmp_path, edges="contribution"), start=1):
         drawn = ET.parse(path).getroot()
         groups = [g for g in drawn.iter(f"{SVG}g") if g.get("class") == "contribution"]
         known = [t.text for g in groups for t in g.iter(f"{SVG}text") if t.text != "–"]

@@ -1,5 +1,6 @@
 """A matrix as colours and numbers."""
 
+import re
 import xml.etree.ElementTree as ET
 
 import numpy as np
@@ -11,7 +12,7 @@ from microgradrnn.by_hand.softmax_cross_entropy import jacobian
 from microgradrnn.stepping import walk
 from viz import draw, heat_matrix
 from viz.numbers import number
-from viz.paint import fonts
+from viz.paint import fonts, heat
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -65,6 +66,14 @@ def test_nothing_but_a_matrix_is_taken():
         heat_matrix(np.ones((2, 2)), rows=["a"])
     with pytest.raises(TypeError, match="heat_matrix draws a matrix"):
         draw(np.ones((2, 2)))
+
+
+def test_a_jacobian_has_the_colours_of_a_local_gradient_and_none_of_the_loss():
+    drawn = heat_matrix([[0.25, -0.25], [-0.25, 0.25]]).svg()
+    fills = {f"#{''.join(f'{part:02x}' for part in end)}" for end in heat.LOCAL.light}
+    gradients = {f"#{''.join(f'{part:02x}' for part in end)}" for end in heat.GRAD.light}
+    assert fills <= set(re.findall(r'fill="(#\w+)"', drawn))
+    assert not gradients & set(re.findall(r'fill="(#\w+)"', drawn))
 
 
 def test_names_are_escaped():

@@ -7,14 +7,17 @@ import numpy as np
 import pytest
 
 from benchmarks.live import GRAPHS, check, differences, one_unit, recorded_again, tabs
-from microgradrnn import Parameter, Tensor, Value, functional, nn, optim, record
+from microgradrnn import Forward, Parameter, Tensor, Value, functional, nn, optim, record
 from microgradrnn.engine import ancestors
 from microgradrnn.errors import CannotFollow
 from microgradrnn.ops import OPS
 from tests.viz.networks import rnn_loss
+from viz.animation import animate
 from viz.live import MOST, made_live
 from viz.numbers import norm, number, signed
 from viz.page import page
+from viz.paint import heat, svg
+from viz.paint.pen import Pen
 from viz.passes import whole
 
 MAIN = "document.querySelector('main')"
@@ -110,15 +113,25 @@ def test_arrays_look_as_in_python(show):
 
 
 def test_strips_are_painted_as_python_paints_them(show):
-    """Those that Python has painted, painted anew with no number changed."""
-    tab = show(rnn_loss(3, hidden=3, batch=2))
-    painted = """() => [...document.querySelectorAll(".canvas [data-heat], .sums [data-heat]")]
-        .filter((strip) => strip.matches(".changing > :last-child *, :not(.changing *)"))
-        .map((strip) => [...strip.querySelectorAll("path")].map((path) => path.outerHTML))"""
-    before = tab.evaluate(painted)
+    loss = rnn_loss(3, hidden=3, batch=2)
+    tab = show(loss)
     texts(tab)
-    assert len(before) > 30
-    assert tab.evaluate(painted) == before
+    strips = tab.evaluate(
+        f"""() => [...document.querySelectorAll(".canvas [data-heat], .sums [data-heat]")].map((strip) => {{
+            const paths = [...strip.querySelectorAll("path")].map((path) => path.outerHTML);
+            return [strip.dataset.heat, {MAIN}.live.numbers(strip.dataset.heat.split(" ")[0]), paths];
+        }})"""
+    )
+    assert len(strips) > 60
+    grad_scale = svg.live(animate("page", loss, None, 300).placed, "p").grad_scale
+    for source, entries, painted in strips:
+        _, columns, kind, x, y, wide = source.split(" ")
+        data = np.reshape(entries, (-1, int(columns)))
+        colours, scale = (heat.GRAD, grad_scale) if kind == "g" else (heat.VALUE, heat.largest([data]))
+        pen = Pen(live=True)
+        pen.cells(float(x), float(y), data, float(wide), scale, colours)
+        assert painted
+        assert painted == [path.replace("/>", "></path>") for path in pen.out if path.startswith("<path")]
 
 
 @pytest.mark.parametrize("kind", ["one unit", "RNN", "read twice"])
@@ -166,17 +179,30 @@ def test_the_words_of_a_changed_page_are_those_of_a_page_recorded_so(show):
 
 
 def test_a_position_stays_while_numbers_change(show):
-    tab = show(unit())
-    tab.evaluate(f"() => {API}.go(3)")
-    put(tab, "w_hh", 1.5)
-    assert tab.locator(".visits > li.now .where").inner_text().startswith("Visit 3")
-    assert tab.evaluate("() => Number(document.querySelector('[id$=-slider]').value)") == 3
+    tab, computed = show(unit()), len(Forward(unit()).order)
+    for position, where in ((3, "Forward step 3 of"), (computed + 3, "Visit 3 of")):
+        tab.evaluate(f"() => {API}.go({position})")
+        put(tab, "w_hh", 1.5)
+        assert tab.locator(".visits > li.now .where").inner_text().startswith(where)
+        assert tab.evaluate("() => Number(document.querySelector('[id$=-slider]').value)") == position
+
+
+def test_forward_steps_show_the_changed_numbers(show):
+    tab = show(chain())
+    put(tab, "x", 3.0)
+    tab.keyboard.press("ArrowRight")
+    assert "3 + 5 = 8" in tab.locator(".visits > li.now").inner_text()
+    tab.keyboard.press("ArrowRight")
+    put(tab, "y", 1.0)
+    assert "4 × (−4) = −16" in tab.locator(".visits > li.now").inner_text()
+    tab.keyboard.press("ArrowLeft")
+    assert "3 + 1 = 4" in tab.locator(".visits > li.now").inner_text()
 
 
 def test_a_step_that_comes_into_view_later_has_the_new_numbers(show):
     tab = show(chain())
     put(tab, "x", 3.0)
-    tab.keyboard.press("ArrowRight")
+    tab.keyboard.press("v")
     assert "8 × (−4)" in tab.locator(".visits > li.now").inner_text().replace("\u00a0", " ")
     tab.keyboard.press("o")
     assert "−32" in tab.locator("dialog[open]").inner_text()
@@ -263,7 +289,8 @@ def test_a_number_is_dragged_and_undone_as_one(show):
 def test_the_recorded_numbers_can_be_seen_beside_the_new_ones(show):
     tab = show(unit())
     put(tab, "w_hh", 1.5)
-    shown = tab.locator(".node.root .digits").first
+    tab.keyboard.press("End")
+    shown = tab.locator(".node.root .on .digits").first
     now = shown.text_content()
     field(tab, "recorded").click()
     assert shown.text_content() != now

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from microgradrnn import Backprop, Parameter, Tensor, Value, scope
+from microgradrnn import Backprop, Forward, Parameter, Tensor, Value, scope
 from microgradrnn.backprop import order
 from tests.viz.networks import rnn_loss
 from viz.numbers import number
@@ -69,8 +69,8 @@ def product(label: str = "a"):
     return f
 
 
-def test_it_is_under_200_kilobytes_for_three_steps_of_two_units_and_under_250_if_it_is_live():
-    assert len(page(rnn_loss(3, hidden=2), live=False).html.encode()) < 200_000
+def test_it_is_under_215_kilobytes_for_three_steps_of_two_units_and_under_250_if_it_is_live():
+    assert len(page(rnn_loss(3, hidden=2), live=False).html.encode()) < 215_000
     assert len(page(rnn_loss(3, hidden=2), live=True).html.encode()) < 250_000
 
 
@@ -106,7 +106,7 @@ def test_any_label_is_just_text(label):
     assert reader.tags["script"] == 4
     assert reader.tags["style"] == 1
     assert reader.handlers == []
-    assert len(data(source, "data")["steps"]) == 3
+    assert len(data(source, "data")["steps"]) == 4
 
 
 def test_a_label_of_10_000_characters_does_not_make_a_long_page():
@@ -124,12 +124,19 @@ def test_it_is_the_same_for_the_same_graph_but_for_its_ids():
     assert first == second
 
 
-def test_every_visit_is_an_item_of_the_list_in_order():
+def test_every_forward_step_and_then_every_visit_is_an_item_of_the_list_in_order():
     root = rnn_loss(3)
     source = page(root).html
-    numbers = [int(n) for n in re.findall(r"<p class=where>Visit (\d+) of", source)]
-    assert numbers == list(range(1, len(order(root)) + 1))
-    assert [step["visit"] for step in data(source, "data")["steps"]] == numbers
+    items = re.findall(r"<p class=where>(Forward step|Visit) (\d+) of", source)
+    forward, backward = len(Forward(root).order), len(order(root))
+    assert items == [
+        *(("Forward step", str(n)) for n in range(1, forward + 1)),
+        *(("Visit", str(n)) for n in range(1, backward + 1)),
+    ]
+    steps = data(source, "data")["steps"]
+    assert [step["at"] for step in steps] == list(range(1 - forward, backward + 1))
+    names = [node.label for node in (*Forward(root).order, *order(root))]
+    assert all(step["name"] == name for step, name in zip(steps, names, strict=True) if name)
 
 
 def test_numbers_put_in_stand_in_the_list_and_multiply_to_what_it_says():
@@ -192,9 +199,9 @@ def test_of_a_very_long_pass_only_the_visits_that_are_drawn_are_told_and_it_says
         y = -y
     source = page(y, max_nodes=20).html
     steps = data(source, "data")["steps"]
-    assert 0 < len(steps) <= 21
-    assert f"{MOST_VISITS + 1 - len(steps):,} visits to nodes that are not drawn are left out" in source
-    assert f"Before the first of {MOST_VISITS + 1:,} visits" in source
+    assert 0 < len(steps) <= 42
+    assert f"{2 * MOST_VISITS + 1 - len(steps):,} steps of nodes that are not drawn are left out" in source
+    assert {step["at"] for step in steps} >= {-1, 0, 1, 2}
 
 
 def test_of_a_very_long_recurrence_too():
@@ -204,7 +211,7 @@ def test_of_a_very_long_recurrence_too():
         with scope("cell", t=t):
             h = h.tanh()
     source = page(h, steps=[2, 3, MOST_VISITS]).html
-    assert [step["t"] for step in data(source, "data")["steps"]] == [MOST_VISITS, 3, 2]
+    assert [step["t"] for step in data(source, "data")["steps"]] == [2, 3, MOST_VISITS, MOST_VISITS, 3, 2]
 
 
 def test_nan_and_infinity_are_shown():
@@ -241,7 +248,7 @@ def test_a_notebook_shows_it_in_a_sandbox_with_every_quote_escaped():
 def test_a_quiz_asks_at_every_visit_that_hands_something_down():
     source = page(rnn_loss(2), quiz=True).html
     asked = data(source, "data")
-    items = re.findall(r"<li data-say.*?(?=<li data-say|</ol>)", source, re.S)
+    items = re.findall(r"<li data-say[^>]*><p class=where>Visit.*?(?=<li data-say|</ol>)", source, re.S)
     for questions, item in zip(asked["quiz"], items, strict=True):
         assert bool(questions) == ("class=edge" in item)
     assert 'data-quiz="true"' in source

@@ -6,7 +6,7 @@ import shutil
 import numpy as np
 import pytest
 
-from microgradrnn import Backprop, Parameter, Tensor, Value
+from microgradrnn import Backprop, Forward, Parameter, Tensor, Value
 from microgradrnn.backprop import order
 from tests.viz.networks import rnn_loss
 from viz.numbers import brief, number
@@ -32,10 +32,13 @@ def browser():
 
 @pytest.fixture
 def show(browser, tmp_path):
-    """Opens a root's page. When the test is over, no page has complained or asked for anything but its own file."""
+    """Opens a root's page, and goes to the end of the forward pass unless told otherwise.
+
+    When the test is over, no page has complained or asked for anything but its own file.
+    """
     contexts, complaints, requests = [], [], []
 
-    def show(root, quiz=False, source=None, width=1400, max_nodes=300, **context):
+    def show(root, quiz=False, source=None, width=1400, max_nodes=300, forward=False, **context):
         contexts.append(browser.new_context(viewport={"width": width, "height": 800}, **context))
         tab = contexts[-1].new_page()
         tab.on("console", lambda message: complaints.append(message.text))
@@ -44,6 +47,8 @@ def show(browser, tmp_path):
         path.write_text(source or page(root, quiz=quiz, max_nodes=max_nodes).html, encoding="utf-8")
         tab.on("request", lambda request: requests.append(request.url) if request.url != path.as_uri() else None)
         tab.goto(path.as_uri())
+        if not forward and not source:
+            press(tab, "v", "ArrowLeft")
         return tab
 
     yield show
@@ -63,7 +68,7 @@ def chain():
 
 
 def where(tab):
-    """Which visit the panel shows; 0 before the first."""
+    """Which visit the panel shows; 0 before the backward pass."""
     text = tab.locator(".start:visible .where, .visits > li:visible .where").inner_text()
     found = re.match(r"Visit (\d+)", text)
     return int(found[1]) if found else 0
@@ -128,23 +133,24 @@ def test_keys_go_from_visit_to_visit(show, keys, visit):
 def test_buttons_go_from_visit_to_visit(show):
     tab = show(chain())
     visits = []
-    for name in ("next", "next", "back", "to the start"):
+    for name in ("next", "next", "back", "to the start", "to visit 1"):
         tab.get_by_role("button", name=name).click()
         visits.append(where(tab))
-    assert visits == [1, 2, 1, 0]
+    assert visits == [1, 2, 1, 0, 1]
+    tab.get_by_role("button", name="to the start").click()
     assert tab.get_by_role("button", name="back").is_disabled()
 
 
 def test_the_slider_goes_to_any_visit_and_follows(show):
     tab = show(chain())
-    slider = tab.get_by_role("slider", name="visit")
-    slider.fill("4")
+    slider = tab.get_by_role("slider", name="step")
+    slider.fill("7")
     assert where(tab) == 4
     slider.focus()
     press(tab, "ArrowLeft")
     assert where(tab) == 3
     press(tab, "Home", " ")
-    assert where(tab) == 1
+    assert tab.locator(".visits > li:visible .where").inner_text() == "Forward step 1 of 3"
     assert slider.input_value() == "1"
 
 
@@ -210,6 +216,87 @@ def test_a_node_is_found_by_its_name_or_by_the_number_of_its_visit(show, key):
     assert lit(tab) == {second.split()[0]} == {"W_hh"}
     press(tab, key, "x", "Escape", "ArrowRight")
     assert options.count() == 0
+
+
+# ---- Forward ----
+
+
+def values(tab):
+    """What stands as the value in each box, by its title."""
+    return tab.evaluate(
+        """() => Object.fromEntries([...document.querySelectorAll(".canvas .node")].map((box) => {
+            const shown = [...box.querySelectorAll("text")].filter((text) => text.getClientRects().length);
+            return [shown[0].textContent, shown.at(-2).textContent];
+        }))"""
+    )
+
+
+def test_at_each_forward_step_it_shows_what_is_computed_by_then_and_lights_what_is_read(show):
+    root = chain()
+    tab = show(root, forward=True)
+    leaves = {"x": "−2", "y": "5", "z": "−4"}
+    known = leaves | dict.fromkeys("spf", "–")
+    assert values(tab) == known
+    for computed in Forward(root):
+        press(tab, "ArrowRight")
+        known[computed.node.label] = brief(computed.value)
+        assert values(tab) == known
+        assert gradients(tab) == dict.fromkeys("spxyz", "∇ –") | {"f": "∇ 1" if computed.node is root else "∇ –"}
+        assert lit(tab) == {computed.node.label}
+        sent = set(tab.locator(".arrow.lit title").all_text_contents())
+        assert sent == {f"{computed.node.label} sends to {x.label}" for x in computed.node.inputs}
+    press(tab, "Home")
+    assert values(tab) == leaves | dict.fromkeys("spf", "–")
+
+
+def test_v_and_a_button_lead_to_the_backward_pass(show):
+    tab = show(chain(), forward=True)
+    press(tab, "ArrowRight", "v")
+    assert where(tab) == 1
+    press(tab, "Home")
+    tab.get_by_role("button", name="to visit 1").click()
+    assert where(tab) == 1
+    assert tab.get_by_role("button", name="to visit 1").is_disabled()
+
+
+def test_a_click_on_a_box_leads_to_its_step_in_this_pass(show):
+    tab = show(chain(), forward=True)
+    box(tab, "p").locator(".box").click()
+    assert tab.locator(".visits > li:visible .where").inner_text() == "Forward step 2 of 3"
+    press(tab, "v")
+    box(tab, "p").locator(".box").click()
+    assert where(tab) == 2
+
+
+def test_a_value_that_is_not_computed_yet_does_not_open(show):
+    x = Tensor(np.linspace(-1, 1, 6), "x")
+    tab = show((x * x).sum(), forward=True)
+    press(tab, "ArrowRight", "Home")
+    assert tab.evaluate("() => document.querySelector('dialog[open]')") is None
+    box(tab, "x \\* x").locator(".box").click()
+    press(tab, "ArrowLeft")
+    box(tab, "x \\* x").dispatch_event("click")
+    press(tab, "o")
+    assert "0.36" in tab.locator("dialog[open] .numbers").inner_text()
+
+
+def test_lit_arrows_point_back_on_the_way_back_and_forth_on_the_way_forth(show):
+    root = rnn_loss(2)
+    tab = show(root, forward=True)
+    tips = """() => [...document.querySelectorAll(".arrow")].map((arrow) => {
+        const [wire, tip] = arrow.querySelectorAll("path");
+        const { x, y } = tip.getPointAtLength(0);
+        const far = (at) => Math.hypot(wire.getPointAtLength(at).x - x, wire.getPointAtLength(at).y - y);
+        return [arrow.classList.contains("lit"), far(0) < far(wire.getTotalLength())];
+    })"""
+    ways = set()
+    for _ in range(len(Forward(root).order) + len(order(root))):
+        press(tab, "ArrowRight")
+        is_back = where(tab) > 0
+        for is_lit, points_back in tab.evaluate(tips):
+            assert points_back == (is_lit and is_back)
+            ways.add((is_lit, is_back))
+    assert len(ways) == 4
 
 
 # ---- The numbers ----
@@ -401,6 +488,7 @@ def test_q_turns_the_quiz_on_and_off(show):
 def test_a_live_region_speaks_each_visit(show):
     tab = show(chain())
     live = tab.locator("[aria-live]")
+    assert live.text_content() == "Forward step 3 of 3. f = s × p. value −36."
     press(tab, "ArrowRight", "ArrowRight")
     assert live.text_content() == "Visit 2 of 6. p = z × s. upstream 3. to z: 9. to s: −12."
 
@@ -409,8 +497,9 @@ def test_all_visits_stand_in_a_list(show):
     root = rnn_loss(2)
     tab = show(root)
     press(tab, "l")
-    assert tab.locator(".visits > li:visible").count() == len(order(root))
-    tab.locator(".visits > li").nth(3).click()
+    computed = len(Forward(root).order)
+    assert tab.locator(".visits > li:visible").count() == computed + len(order(root))
+    tab.locator(".visits > li").nth(computed + 3).click()
     assert tab.locator(".visits > li.now .where").inner_text().startswith("Visit 4 of")
     press(tab, "l")
     assert where(tab) == 4
@@ -418,8 +507,8 @@ def test_all_visits_stand_in_a_list(show):
 
 def test_without_javascript_the_list_and_the_end_of_the_pass_are_there(show):
     root = chain()
-    tab = show(root, java_script_enabled=False)
-    assert tab.locator(".visits > li:visible").count() == len(order(root))
+    tab = show(root, forward=True, java_script_enabled=False)
+    assert tab.locator(".visits > li:visible").count() == len(Forward(root).order) + len(order(root))
     root.backward()
     for node in order(root):
         assert box(tab, node.label).locator("text:visible").last.text_content() == f"∇ {brief(node.grad)}"
@@ -446,7 +535,7 @@ def test_who_wants_no_motion_gets_none(show):
 
 
 def test_the_picture_zooms_and_fits(show):
-    tab = show(rnn_loss(3))
+    tab = show(rnn_loss(3), reduced_motion="reduce")
     width = "() => document.querySelector('.canvas').getBoundingClientRect().width"
     before = tab.evaluate(width)
     press(tab, "+")
@@ -474,23 +563,72 @@ def test_the_picture_is_dragged_and_a_drag_is_no_click(show):
     assert where(tab) == 5
 
 
-@pytest.mark.parametrize("width", [1400, 900, 500])
-def test_the_visited_box_is_in_sight(show, width):
-    root = rnn_loss(8)
-    tab = show(root, width=width, reduced_motion="reduce")
-    for _ in range(len(order(root)) - 5):
+IN_SIGHT = """(selector) => {
+    const graph = document.querySelector(".graph").getBoundingClientRect();
+    return [...document.querySelectorAll(selector)].every((element) => {
+        const { left, right, top, bottom } = element.getBoundingClientRect();
+        return left > graph.left - 1 && right < graph.right + 1 && top > graph.top - 1 && bottom < graph.bottom + 1;
+    });
+}"""
+
+
+@pytest.mark.parametrize("width", [1920, 1280, 900, 390])
+def test_at_each_step_all_that_is_lit_is_in_sight_and_at_a_shared_weight_all_columns(show, width):
+    root = rnn_loss(4)
+    tab = show(root, width=width, forward=True, reduced_motion="reduce")
+    count = len(Forward(root).order) + len(order(root))
+    for _ in range(count):
         press(tab, "ArrowRight")
-        inside = tab.evaluate(
-            """() => {
-                const [a, b] = [".node.lit", ".graph"].map((s) => document.querySelector(s).getBoundingClientRect());
-                return a.left >= b.left && a.right <= b.right && a.top >= b.top && a.bottom <= b.bottom;
-            }"""
-        )
-        assert inside
+        assert tab.evaluate(IN_SIGHT, ".canvas .lit")
+        if tab.locator(".sum.lit").count():
+            assert tab.evaluate(IN_SIGHT, ".band")
+
+
+@pytest.mark.parametrize("width", [1920, 1280])
+@pytest.mark.parametrize("steps", [3, 4, 6])
+def test_it_opens_on_the_whole_picture_with_type_that_can_be_read(show, steps, width):
+    tab = show(rnn_loss(steps), width=width, forward=True)
+    assert tab.evaluate(IN_SIGHT, ".canvas .box, .canvas .wire, .canvas .band")
+    sizes = tab.evaluate(
+        """() => [...document.querySelectorAll(".canvas text")].flatMap((text) => {
+            const zoom = text.getScreenCTM().a;
+            return text.checkVisibility({ visibilityProperty: true }) && text.textContent.trim()
+                ? [parseFloat(getComputedStyle(text).fontSize) * zoom] : [];
+        })"""
+    )
+    assert len(sizes) > 12 * steps
+    assert min(sizes) >= 7.99
+
+
+def test_names_from_far_away_are_those_of_boxes_or_what_an_unnamed_one_does(show):
+    tab = show(rnn_loss(3), forward=True)
+    names = tab.locator(".names text").all_text_contents()
+    assert {"L", "L_1", "h_3", "z_2", "W_hh", "x_1", "@", "+"} <= set(names)
+    assert not [name for name in names if " " in name]
+
+
+def test_a_zoom_that_the_reader_chose_is_kept_where_what_is_lit_fits(show):
+    tab = show(rnn_loss(3), forward=True, reduced_motion="reduce")
+    press(tab, "ArrowRight", "+", "+")
+    width = "() => document.querySelector('.canvas').getBoundingClientRect().width"
+    before = tab.evaluate(width)
+    press(tab, "ArrowRight", "ArrowRight")
+    assert tab.evaluate(width) == pytest.approx(before, rel=0.01)
+
+
+def test_the_view_moves_smoothly_unless_motion_is_unwanted(show):
+    zoom = "() => document.querySelector('.canvas').getBoundingClientRect().width"
+    for wish in ("reduce", "no-preference"):
+        tab = show(rnn_loss(4), forward=True, reduced_motion=wish)
+        before = tab.evaluate(zoom)
+        at_once = tab.evaluate(f"() => {{ document.querySelector('[id$=-next]').click(); return ({zoom})(); }}")
+        assert (at_once == before) is (wish == "no-preference")
+        tab.wait_for_function(f"(before) => ({zoom})() > 1.1 * before", arg=before)
 
 
 def test_columns_out_of_sight_are_left_out_and_come_back(show):
-    tab = show(rnn_loss(30), max_nodes=1000, reduced_motion="reduce")
+    tab = show(rnn_loss(30), max_nodes=1000, forward=True, reduced_motion="reduce")
+    press(tab, "ArrowRight", "ArrowRight", "+", "+")
     shown = "() => [...document.querySelectorAll('.place[data-left]')].map((e) => e.checkVisibility())"
     assert 0 < sum(tab.evaluate(shown)) < 30
     press(tab, "/")
@@ -510,7 +648,7 @@ def test_a_label_is_only_text(show, label):
     f.label = label
     tab = show(f)
     press(tab, "End", "o")
-    assert tab.title() == f"Backward pass of {label}"
+    assert tab.title() == f"Forward and backward pass of {label}"
     assert label in tab.locator("dialog[open]").inner_text()
     assert tab.locator("img").count() == 0
 
@@ -522,7 +660,7 @@ def test_two_pages_stand_in_one_notebook_and_step_apart(show):
     first.locator("[id$=next]").click()
     second.locator("[id$=next]").click()
     second.locator("[id$=next]").click()
-    assert [frame.locator(".visits > li:visible .where").inner_text()[:7] for frame in (first, second)] == [
-        "Visit 1",
-        "Visit 2",
+    assert [frame.locator(".visits > li:visible .where").inner_text()[:14] for frame in (first, second)] == [
+        "Forward step 1",
+        "Forward step 2",
     ]

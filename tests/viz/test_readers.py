@@ -44,7 +44,7 @@ def test_a_graph_is_read_in_time_and_without_recursion(root, tmp_path):
     assert "came in" in explain(leaf, root).text
     assert draw(root).svg().startswith("<svg")
     assert draw(root).to_text().count("\nvisit ") == len(ancestors(root)) - 1
-    assert stepped(root).count("\nnext ") == len(ancestors(root))
+    assert stepped(root).count("\nnext ") == 2 * len(ancestors(root)) - 1
     assert page(root, max_nodes=20).html.startswith("<!doctype html>")
 
 

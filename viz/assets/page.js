@@ -1,31 +1,30 @@
 // Python has laid everything out and worked everything out: this shows and hides it.
-// A position is how many visits of the list have been shown: 0 is the start of the pass.
+// A position is how many steps of the list have been shown: first forward steps, then visits; 0 is the start.
+// A moment is what steps are numbered by: forward steps end with 0, visits begin with 1.
 "use strict";
 (() => {
   const page = document.currentScript.closest(".page");
   const part = (name) => document.getElementById(page.dataset.prefix + name);
-  const { steps, visitOf } = JSON.parse(part("data").textContent);
+  const { steps, momentsOf } = JSON.parse(part("data").textContent);
   const last = steps.length;
+  const turn = steps.findIndex((step) => step.at > 0); // the position before the first visit
   const items = part("visits").children;
   const graph = page.querySelector(".graph");
   const told = page.querySelector(".told");
-  const canvas = graph.firstElementChild;
-  const picture = canvas.firstElementChild;
-  const calm = matchMedia("(prefers-reduced-motion: reduce)");
   let now = 0;
 
   // ---- What is known, and what lights up ----
 
-  // Every number that comes in stands there in all its states, each with the visit from which on it holds.
+  // Every number that comes in stands there in all its states, each with the moment from which on it holds.
   const changing = [...page.querySelectorAll(".changing")].map(({ children }) => {
     const states = [...children];
     return { states, since: states.map((state) => +state.dataset.from), on: 0 };
   });
 
-  function reveal(visit) {
+  function reveal(moment) {
     for (const number of changing) {
       let on = number.since.length - 1;
-      while (on > 0 && number.since[on] > visit) on--;
+      while (on > 0 && number.since[on] > moment) on--;
       if (on === number.on) continue;
       number.states[number.on].classList.remove("on");
       number.states[on].classList.add("on");
@@ -34,43 +33,34 @@
   }
 
   let lit = [];
+  let turned = []; // tips of arrows that point back, and how they were before
   function light(step) {
     for (const element of lit) element.classList.remove("lit");
-    const { boxes = [], sum, arrows = [] } = step ?? {};
-    lit = [...boxes.map((i) => part("b" + i)), ...arrows.flatMap((i) => [part("a" + i), part("n" + i)])];
+    for (const [tip, d] of turned) tip.setAttribute("d", d);
+    turned = [];
+    const { boxes = [], sum, arrows = [], at } = step ?? {};
+    const wires = arrows.map((i) => part("a" + i));
+    if (at > 0) wires.forEach(pointBack);
+    lit = [...boxes.map((i) => part("b" + i)), ...wires, ...arrows.map((i) => part("n" + i))];
     if (sum !== undefined) lit.push(part("s" + sum));
     lit = lit.filter(Boolean);
     for (const element of lit) element.classList.add("lit");
-    if (boxes.length === 1 || !step) bringIntoView(part("b" + (boxes[0] ?? steps[0].boxes[0])));
+    // Of a shared weight all columns are shown: it is used in each.
+    page.camera.follow(boxes.length > 1 ? [] : lit.filter((element) => !element.matches(".sum")));
     if (sum !== undefined) part("s" + sum).scrollIntoView({ block: "nearest" });
   }
 
-  let aim; // where the picture is moving to
-  graph.addEventListener("scrollend", () => (aim = undefined));
-  for (const event of ["wheel", "pointerdown"]) graph.addEventListener(event, () => (aim = undefined), { passive: true });
-
-  function bringIntoView(box) {
-    box.closest(".place").classList.add("near");
-    const seen = graph.getBoundingClientRect();
-    const { x, y, width, height } = box.getBoundingClientRect();
-    const from = aim ?? { left: graph.scrollLeft, top: graph.scrollTop };
-    const center = { left: x + width / 2 - seen.x + graph.scrollLeft, top: y + height / 2 - seen.y + graph.scrollTop };
-    const reach = { left: (graph.clientWidth - width) / 2 - 50, top: (graph.clientHeight - height) / 2 - 30 };
-    const middle = { left: graph.clientWidth / 2, top: graph.clientHeight / 2 };
-    const most = { left: graph.scrollWidth - graph.clientWidth, top: graph.scrollHeight - graph.clientHeight };
-    const to = {};
-    for (const side of ["left", "top"]) {
-      const off = center[side] - middle[side] - from[side];
-      const wanted = Math.abs(off) > Math.max(reach[side], 0) ? from[side] + off : from[side];
-      to[side] = Math.min(Math.max(wanted, 0), most[side]);
-    }
-    if (to.left === from.left && to.top === from.top) return;
-    aim = to;
-    const far = Math.hypot(to.left - from.left, to.top - from.top) > 2 * graph.clientWidth;
-    graph.scrollTo({ ...to, behavior: far || calm.matches ? "instant" : "smooth" });
+  /** Put an arrow's tip where it starts: gradients go that way. */
+  function pointBack(arrow) {
+    const [wire, tip] = arrow.querySelectorAll("path");
+    turned.push([tip, tip.getAttribute("d")]);
+    const [{ x, y }, on] = [wire.getPointAtLength(0), wire.getPointAtLength(1)];
+    const [ux, uy] = [on.x - x, on.y - y];
+    const corner = (side) => `${x + 8.5 * ux + side * uy},${y + 8.5 * uy - side * ux}`;
+    tip.setAttribute("d", `M${x},${y}L${corner(4)}L${corner(-4)}z`);
   }
 
-  // ---- Going from visit to visit ----
+  // ---- Going from step to step ----
 
   function show(position, typing = false) {
     items[now - 1]?.classList.remove("now");
@@ -79,9 +69,8 @@
     const step = steps[now - 1];
     item?.classList.add("now");
     part("start").hidden = now > 0;
-    const open = page.quiz.ask(now - 1, typing);
-    const number = step ? step.visit : 0;
-    reveal(open ? number - 1 : number);
+    const open = page.quiz.ask(now - 1 - turn, typing);
+    reveal(open ? step.at - 1 : step?.at ?? -Infinity);
     light(step);
     if (told.classList.contains("all")) (item ?? part("start")).scrollIntoView({ block: "nearest" });
     else told.scrollTop = 0;
@@ -89,15 +78,16 @@
     part("first").disabled = part("back").disabled = now === 0;
     part("next").disabled = now === last;
     part("time").disabled = timeStep(1) === now;
+    part("turn").disabled = now > turn;
     page.dispatchEvent(new Event("shown"));
     say(item, open);
   }
   page.addEventListener("go", (event) => show(event.detail));
   page.showAgain = (typing) => show(now, typing);
-  page.toVisit = (visit, typing) => show(visit + 1, typing);
+  page.toVisit = (visit, typing) => show(turn + visit + 1, typing);
 
   function say(item, open) {
-    if (!item) return void (part("live").textContent = "Before the first visit.");
+    if (!item) return void (part("live").textContent = "Before the first step.");
     const edges = open ? [] : [...item.querySelectorAll(".edge")].map(spoken);
     const where = item.querySelector(".where").textContent.trim();
     part("slider").setAttribute("aria-valuetext", where);
@@ -111,7 +101,7 @@
     return `${edge.querySelector("h3").textContent}: ${number}.`;
   }
 
-  /** Where the next visit in another time step is, or, backwards, where the time step before begins. */
+  /** Where the next step in another time step is, or, backwards, where the time step before begins. */
   function timeStep(way) {
     const time = (position) => steps[position - 1]?.t;
     let at = now + way;
@@ -133,9 +123,9 @@
     dialog.querySelector("h2").textContent = title;
     dialog.querySelector("pre").textContent = about.join("\n");
     const step = steps[now - 1];
-    const visit = page.classList.contains("asking") ? step.visit - 1 : step?.visit ?? 0;
-    const known = box.grad?.findLast(([since]) => since <= visit);
-    const rows = [["value", box.value]];
+    const moment = page.classList.contains("asking") ? step.at - 1 : step?.at ?? -Infinity;
+    const known = box.grad?.findLast(([since]) => since <= moment) ?? box.grad?.[0];
+    const rows = [box.at > moment ? ["value: not known yet", null] : ["value", box.value]];
     if (known) rows.push([known[1] === null ? "gradient: not known yet" : "gradient" + (known[2] ? "" : " so far"), known[1]]);
     dialog.querySelector(".numbers").replaceChildren(...rows.flatMap(([head, entries]) => numbersOf(head, entries, box)));
     dialog.showModal();
@@ -170,14 +160,16 @@
 
   function search() {
     const wanted = find.value.trim().toLowerCase();
-    // The visit of that number, the node of that name, names that begin so, names that hold it.
-    const rank = ({ name, visit }) => {
-      const at = name.toLowerCase().indexOf(wanted);
-      if (String(visit) === wanted) return 0;
-      return at < 0 ? -1 : name.length === wanted.length ? 1 : at === 0 ? 2 : 3;
+    // The visit of that number, the node of that name, names that begin so, names that hold it; first of this pass.
+    const rank = ({ name, at }) => {
+      const place = name.toLowerCase().indexOf(wanted);
+      if (at > 0 && String(at) === wanted) return 0;
+      return place < 0 ? -1 : name.length === wanted.length ? 1 : place === 0 ? 2 : 3;
     };
     const ranks = steps.map((step) => (wanted ? rank(step) : -1));
-    matches = steps.flatMap((_, i) => (ranks[i] < 0 ? [] : [i])).sort((a, b) => ranks[a] - ranks[b] || a - b);
+    const other = (i) => i < turn !== now <= turn;
+    matches = steps.flatMap((_, i) => (ranks[i] < 0 ? [] : [i]));
+    matches.sort((a, b) => ranks[a] - ranks[b] || other(a) - other(b) || a - b);
     for (const element of graph.querySelectorAll(".found")) element.classList.remove("found");
     for (const i of matches) for (const box of steps[i].boxes ?? []) part("b" + box).classList.add("found");
     matches = matches.slice(0, 40);
@@ -188,9 +180,9 @@
     chosen = Math.min(Math.max(i, 0), Math.max(matches.length - 1, 0));
     found.replaceChildren(
       ...matches.map((at, k) => {
-        const { name, t, visit } = steps[at];
+        const { name, t, at: moment } = steps[at];
         const row = make("li", name + " ");
-        row.append(make("small", `visit ${visit}${t === undefined ? "" : `, t = ${t}`}`));
+        row.append(make("small", `${moment > 0 ? `visit ${moment}` : "forward"}${t === undefined ? "" : `, t = ${t}`}`));
         row.id = `${found.id}${k}`;
         row.setAttribute("role", "option");
         row.setAttribute("aria-selected", String(k === chosen));
@@ -216,72 +208,15 @@
     find.blur();
   }
 
-  // ---- Moving and zooming the picture ----
-
-  const natural = { width: picture.width.baseVal.value, height: picture.height.baseVal.value };
-  let zoom = 1;
-
-  function setZoom(wanted, x = graph.clientWidth / 2, y = graph.clientHeight / 2) {
-    const before = zoom;
-    zoom = Math.min(Math.max(wanted, 0.1), 6);
-    const [left, top] = [graph.scrollLeft + x, graph.scrollTop + y];
-    Object.assign(canvas.style, { width: `${natural.width * zoom}px`, height: `${natural.height * zoom}px` });
-    picture.style.transform = `scale(${zoom})`; // texts need not be laid out anew
-    graph.scrollTo({ left: (left * zoom) / before - x, top: (top * zoom) / before - y, behavior: "instant" });
-    drawWhatIsNear();
-  }
-
-  // Columns that are a screen away are not drawn: a long network would be slow to paint.
-  const columns = [...picture.querySelectorAll(".place[data-left]")].map((element) => {
-    return { element, left: +element.dataset.left, right: +element.dataset.right };
-  });
-
-  function drawWhatIsNear() {
-    const from = (graph.scrollLeft - graph.clientWidth) / zoom;
-    const to = (graph.scrollLeft + 2 * graph.clientWidth) / zoom;
-    for (const { element, left, right } of columns) element.classList.toggle("near", right > from && left < to);
-  }
-  graph.addEventListener("scroll", drawWhatIsNear, { passive: true });
-  addEventListener("resize", drawWhatIsNear);
-
-  const whole = () => Math.min(graph.clientWidth / natural.width, graph.clientHeight / natural.height, 1.7);
-
-  let held;
-  let dragged = false;
-  graph.addEventListener("pointerdown", (event) => {
-    dragged = false;
-    if (event.button === 0 && event.pointerType === "mouse")
-      held = { x: event.clientX, y: event.clientY, left: graph.scrollLeft, top: graph.scrollTop };
-  });
-  addEventListener("pointermove", (event) => {
-    if (!held) return;
-    const [x, y] = [event.clientX - held.x, event.clientY - held.y];
-    dragged ||= Math.hypot(x, y) > 4;
-    graph.classList.toggle("dragged", dragged);
-    if (dragged) graph.scrollTo({ left: held.left - x, top: held.top - y, behavior: "instant" });
-  });
-  addEventListener("pointerup", () => {
-    held = undefined;
-    graph.classList.remove("dragged");
-  });
-  graph.addEventListener(
-    "wheel",
-    (event) => {
-      if (!event.ctrlKey && !event.metaKey) return;
-      event.preventDefault();
-      const { left, top } = graph.getBoundingClientRect();
-      setZoom(zoom * Math.exp(-event.deltaY / 300), event.clientX - left, event.clientY - top);
-    },
-    { passive: false },
-  );
-
   // ---- What the user does ----
 
   page.addEventListener("click", (event) => {
     const thing = event.target.closest(".node, .sum");
-    if (!thing || dragged) return;
+    if (!thing || page.camera.isDragged()) return;
     const name = thing.id.slice(page.dataset.prefix.length);
-    const at = steps.findIndex((step) => step.visit === visitOf[name]) + 1;
+    const [computed, visited] = momentsOf[name] ?? [];
+    const moment = now <= turn ? computed ?? visited : visited ?? computed;
+    const at = steps.findIndex((step) => step.at === moment) + 1;
     if (!at || at === now || event.target.closest(".cells")) open(name);
     else show(at);
   });
@@ -298,6 +233,12 @@
 
   function toggleWeights() {
     part("weights").setAttribute("aria-pressed", String((part("sums").hidden = !part("sums").hidden) === false));
+    page.camera.again();
+  }
+
+  function toggleQuiz() {
+    page.quiz.toggle();
+    if (now < turn && part("asks").getAttribute("aria-pressed") === "true") show(turn + 1, true);
   }
 
   const actions = {
@@ -306,8 +247,9 @@
     next: () => show(now + 1, true),
     end: () => show(last),
     time: () => show(timeStep(1)),
+    turn: () => show(turn + 1, true),
     timeBack: () => show(timeStep(-1)),
-    asks: page.quiz.toggle,
+    asks: toggleQuiz,
     all: toggleAll,
     weights: toggleWeights,
     help: () => part("keys").showModal(),
@@ -316,11 +258,11 @@
       const { boxes: own = [], sum } = steps[now - 1] ?? {};
       open(sum === undefined ? "b" + own[0] : "s" + sum);
     },
-    in: () => setZoom(zoom * 1.25),
-    out: () => setZoom(zoom / 1.25),
-    fit: () => setZoom(whole()),
+    in: () => page.camera.zoomBy(1.25),
+    out: () => page.camera.zoomBy(0.8),
+    fit: page.camera.fit,
   };
-  for (const name of ["first", "back", "next", "time", "asks", "all", "weights", "help", "in", "out", "fit"])
+  for (const name of ["first", "back", "next", "time", "turn", "asks", "all", "weights", "help", "in", "out", "fit"])
     part(name).addEventListener("click", actions[name]);
   part("slider").addEventListener("input", (event) => show(+event.target.value));
   find.addEventListener("input", search);
@@ -329,7 +271,7 @@
 
   const KEYS = {
     ArrowRight: "next", " ": "next", n: "next", ArrowLeft: "back", b: "back", Home: "first", End: "end",
-    t: "time", T: "timeBack", g: "find", "/": "find", o: "open", q: "asks", l: "all", w: "weights", "?": "help",
+    t: "time", T: "timeBack", v: "turn", g: "find", "/": "find", o: "open", q: "asks", l: "all", w: "weights", "?": "help",
     "+": "in", "=": "in", "-": "out", 0: "fit",
   };
   const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
@@ -361,8 +303,9 @@
 
   if (!part("sums").children.length) part("weights").hidden = part("sums").hidden = true;
   else if (matchMedia("(max-width: 1199px)").matches) toggleWeights();
-  // All of it, if that can be read; else as large as its height allows, and each visit is brought into view.
-  setZoom(whole() < 0.9 ? Math.max(whole(), Math.min(Math.max(graph.clientHeight / natural.height, 0.8), 1)) : whole());
   show(0);
-  if (page.dataset.quiz === "true") page.quiz.toggle();
+  if (page.dataset.quiz === "true") {
+    show(turn);
+    toggleQuiz();
+  }
 })();

@@ -228,6 +228,7 @@ class _Builder:
             labelled=bool(node.label),
             symbol="" if node.label else symbol,
             chooses=run.choices.get(node, ("", ""))[1],
+            moment=run.moments.get(node),
         )
         self.boxes.append(box)
         return box.key

@@ -252,7 +252,18 @@ def _output(boxes: list[Box], inside: Mapping[int, list[Any]]) -> Output:
     box = boxes[0] if len(boxes) == 1 else _joined(boxes)
     name = box.title if len(boxes) == 1 else f"{box.title} ×{len(boxes)}"
     within = total([part for found in boxes for part in inside.get(found.key, ())])
-    return Output(name, box.value, box.grad, box.differentiable, box.history, box.visit, within, box.like, box.symbol)
+    return Output(
+        name,
+        box.value,
+        box.grad,
+        box.differentiable,
+        box.history,
+        box.visit,
+        within,
+        box.like,
+        box.symbol,
+        box.moment,
+    )
 
 
 def numbered(outputs: list[Output]) -> list[Output]:
@@ -282,6 +293,7 @@ def _joined(boxes: list[Box]) -> Box:
         tooltip=Tooltip.of_all(box.tooltip for box in boxes[:8]),
         history=((when, grad),) if known else (),
         visit=None,
+        moment=max((box.moment for box in boxes if box.moment is not None), default=None),
     )
 
 

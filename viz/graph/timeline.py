@@ -1,7 +1,10 @@
-"""What a picture knows after so many visits: each number that the backward pass brings, as the states it goes through.
+"""What a picture knows at each moment of a pass: every number that comes in, as the states it goes through.
 
-- `Known`: what is known from some visit on. `at`: the one that holds after a number of visits.
-- `of_box`, `of_arrow`, `of_use`, `of_total`: the states of a box's grad, an arrow's contribution, and, of a shared
+Moments are whole numbers: the last forward step is 0, the one before -1, and the visits of the backward pass are 1, 2,
+and so on.
+
+- `Known`: what is known from some moment on. `at`: the state that holds at a moment.
+- `of_value`, `of_arrow`, `of_use`, `of_total`: the states of a box's grad, an arrow's contribution, and, of a shared
   weight, one use and the total.
 """
 
@@ -16,22 +19,30 @@ from .view import Arrow, Box, Output, Sum
 
 @dataclass(frozen=True)
 class Known:
-    """From visit ``since`` on ``data`` is known; None before anything is. ``complete``: no more will be added to it."""
+    """From moment ``since`` on ``data`` is known; None before anything is. ``complete``: no more will be added to it.
+
+    The first of several states holds from the start.
+    """
 
     since: int
     data: Any
     complete: bool = True
 
 
-def at(states: Sequence[Known], visit: int | None) -> Known:
-    """The state that holds once ``visit`` has been made; without a visit the last one.
+def at(states: Sequence[Known], moment: int | None) -> Known:
+    """The state that holds at a moment; without one the last.
 
     >>> at([Known(0, None), Known(3, 1.5)], 2), at([Known(0, None), Known(3, 1.5)], None).data
     (Known(since=0, data=None, complete=True), 1.5)
     """
-    if visit is None:
+    if moment is None:
         return states[-1]
-    return next(state for state in reversed(states) if state.since <= visit)
+    return next((state for state in reversed(states) if state.since <= moment), states[0])
+
+
+def of_value(box: Box | Output) -> list[Known]:
+    """The states of a box's value: an operation's comes with its forward step."""
+    return _coming(box.moment, box.value)
 
 
 def of_box(box: Box | Output) -> list[Known]:
@@ -54,12 +65,11 @@ def of_total(shared: Sum) -> list[Known]:
     return _growing(shared.history)
 
 
-def _coming(visit: int | None, data: Any) -> list[Known]:
-    return [Known(0, data)] if visit is None else [Known(0, None), Known(visit, data)]
+def _coming(moment: int | None, data: Any) -> list[Known]:
+    return [Known(0, data)] if moment is None else [Known(0, None), Known(moment, data)]
 
 
 def _growing(history: Iterable[tuple[int, Any]]) -> list[Known]:
     latest = dict(history)  # of two contributions in one visit, as in x * x, the second one's sum
     last = max(latest, default=0)
-    grown = [Known(since, data, complete=since == last) for since, data in sorted(latest.items())]
-    return grown if 0 in latest else [Known(0, None), *grown]
+    return [Known(0, None), *(Known(since, data, complete=since == last) for since, data in sorted(latest.items()))]

@@ -65,18 +65,21 @@ class Output:
     inside: Any = None
     like: Hashable = None
     symbol: str = ""
+    moment: int | None = None
 
 
 @dataclass(frozen=True)
 class Box:
     """One box: ``value`` and ``grad`` are floats or arrays, ``grad`` is None while it is unknown.
 
-    ``history`` is how grad comes to be: pairs (how many visits have been made, what is known by then). ``visit`` is
-    the number of the node's own turn; a constant and an alias have none. ``weight`` is, of an alias, the number of the
-    turn of the weight that it stands for. ``scope`` is where it was recorded, and ``like`` what it has in common with
-    the boxes of other time steps that do the same there. ``labelled`` says whether the user has named the node;
-    ``symbol`` is the op's, of a node without a label; ``chooses`` what its integers choose, such as a class. A box that
-    stands for several nodes has no value and no grad of its own: those of its ``outputs`` are shown.
+    ``moment`` is when the forward pass brings the value: the last operation's at 0, the one before at -1; None: it
+    is there from the start. ``history`` is how grad comes to be: pairs (how many visits have been made, what is
+    known by then). ``visit`` is the number of the node's own turn; a constant and an alias have none. ``weight``
+    is, of an alias, the number of the turn of the weight that it stands for. ``scope`` is where it was recorded,
+    and ``like`` what it has in common with the boxes of other time steps that do the same there. ``labelled`` says
+    whether the user has named the node; ``symbol`` is the op's, of a node without a label; ``chooses`` what its
+    integers choose, such as a class. A box that stands for several nodes has no value and no grad of its own: those
+    of its ``outputs`` are shown.
     """
 
     key: int
@@ -97,6 +100,7 @@ class Box:
     symbol: str = ""
     chooses: str = ""
     outputs: tuple[Output, ...] = ()
+    moment: int | None = None
 
     @property
     def numbers(self) -> list[Any]:

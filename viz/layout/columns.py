@@ -15,8 +15,9 @@ from .positions import Layout, Point, Run, Sizes
 from .routes import Router, Site
 
 GUTTER, PADDING, HEAD, FOOT = 56.0, 16.0, 40.0, 16.0
-WIDEST = 2.5
-"""Columns go on in a further row where the picture would be more than so many times as wide as high."""
+WIDEST, WIDEST_ROW, AROUND = 2.5, 2.9, 90.0
+"""Columns go on in a further row where the picture would be more than so many times as wide as high. A single row may
+be wider, since margins and a legend stand around it."""
 
 
 def in_columns(
@@ -62,7 +63,10 @@ class _Columns:
         """The steps in as few rows as it takes for the picture not to be too wide."""
         steps = list(self.view.steps)
         widths = [self._width(step) + GUTTER for step in steps]
-        before = self.groups["before"].found.width + GUTTER
+        before = self._width("before") + GUTTER if self.groups["before"].boxes else 0.0
+        high = self.groups["after"].found.height + HEAD + FOOT + self._tallest(steps)
+        if before + sum(widths) - GUTTER <= WIDEST_ROW * (high + AROUND):
+            return [steps]
         for count in range(1, len(steps) + 1):
             rows = _split(steps, widths, count)
             width = before + max(sum(self._width(step) + GUTTER for step in row) for row in rows)

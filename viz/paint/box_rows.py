@@ -43,7 +43,7 @@ class Row:
 
     def paint(self, pen: Pen, x: float, y: float, width: float, grad_scale: float) -> None:
         """Paint it between two edges; gradients of the whole picture are on one scale."""
-        scale = grad_scale if self.sign else heat.largest([self.states[0].data])
+        scale = grad_scale if self.sign else heat.largest([self.states[-1].data])
         pen.changing(self.states, lambda state: _paint(pen, x, y, width, state, self, scale))
 
 
@@ -96,7 +96,7 @@ def rows(box: Box, animated: bool, visits: bool = False) -> list[Row | Name]:
     for output in box.outputs:
         lines.append(Name(output.name, output.visit if visits else None))
         if output.value is not None:
-            lines.append(Row("", [Known(0, output.value)]))
+            lines.append(Row("", timeline.of_value(output) if animated else [Known(0, output.value)]))
         if output.differentiable:
             lines.append(Row("∇ ", timeline.of_box(output) if animated else [Known(0, output.grad)]))
     return _aligned(lines)
@@ -105,7 +105,8 @@ def rows(box: Box, animated: bool, visits: bool = False) -> list[Row | Name]:
 def _own_rows(box: Box, animated: bool) -> list[Row | Name]:
     elsewhere = box.value is None or (box.role == "alias" and box.differentiable)  # a weight's stands in the panel
     says_it_already = elsewhere or box.title == brief(box.value)
-    lines: list[Row | Name] = [] if says_it_already else [Row("", [Known(0, box.value)], chooses=box.chooses)]
+    value = timeline.of_value(box) if animated else [Known(0, box.value)]
+    lines: list[Row | Name] = [] if says_it_already else [Row("", value, chooses=box.chooses)]
     grad = timeline.of_box(box) if animated else [Known(0, box.grad)]
     lines += [Row("∇ ", grad)] if box.differentiable else []
     return _aligned(lines)

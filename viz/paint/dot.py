@@ -4,6 +4,8 @@ import re
 
 from ..graph.view import Arrow, Box, Output, View
 from ..numbers import brief, chosen
+from ..words.local import local
+from .look import PLAIN, Look
 
 _STYLE = {
     "data": 'style="rounded,filled" fillcolor="#eef5fd"',
@@ -35,8 +37,12 @@ def _tooltip(text: str) -> str:
     return re.sub(r"\\\\(?=[NGETHL])", r"\\\\\\\\", quote(text))
 
 
-def source(view: View, rankdir: str) -> str:
-    """The picture as DOT: a box a node, an arrow an edge slot with its contribution, a cluster a time step."""
+def source(view: View, rankdir: str, look: Look = PLAIN) -> str:
+    """The picture as DOT: a box a node, an arrow an edge slot, a cluster a time step.
+
+    An arrow has its contribution as its label; with ``edges="all"`` upstream at its head, local in the middle and
+    downstream at its tail.
+    """
     lines = [
         "digraph {",
         f'  graph [rankdir={rankdir} fontname="Helvetica"]',
@@ -50,7 +56,7 @@ def source(view: View, rankdir: str) -> str:
         ]
         lines += ["  " + _node(box) for box in view.boxes if box.place == step] + ["  }"]
     lines += [_node(box) for box in view.boxes if box.place not in view.steps]
-    lines += [_edge(arrow) for arrow in view.arrows]
+    lines += [_edge(arrow, look) for arrow in view.arrows]
     return "\n".join([*lines, "}", ""])
 
 
@@ -70,8 +76,18 @@ def _numbers(shown: Box | Output) -> str:
     return "   ".join(known + [f"∇ {brief(shown.grad)}"] * shown.differentiable)
 
 
-def _edge(arrow: Arrow) -> str:
-    text = arrow.label or ("" if arrow.contribution is None else brief(arrow.contribution))
-    label = f" label={quote(text)}" if text else ""
+def _edge(arrow: Arrow, look: Look) -> str:
+    labels = "".join(f" {place}={quote(text)}" for place, text in _labels(arrow, look).items())
     cut = " style=dashed" if arrow.cut else ""
-    return f"  b{arrow.tail} -> b{arrow.head} [tooltip={_tooltip(arrow.tooltip.text)}{label}{cut}]"
+    return f"  b{arrow.tail} -> b{arrow.head} [tooltip={_tooltip(arrow.tooltip.text)}{labels}{cut}]"
+
+
+def _labels(arrow: Arrow, look: Look) -> dict[str, str]:
+    """What stands on an arrow, by the attribute that puts it there."""
+    if look.edges == "all" and arrow.edge is not None and look.words is not None:
+        found = local(arrow.edge, look.words)
+        upstream, downstream = brief(arrow.edge.upstream), brief(arrow.edge.downstream)
+        return {"headlabel": upstream, "label": found.formula or f"× {brief(found.data)}", "taillabel": downstream}
+    if arrow.label:
+        return {"label": arrow.label}
+    return {} if arrow.contribution is None else {"label": brief(arrow.contribution)}

@@ -46,8 +46,10 @@ class Look:
 PLAIN = Look()
 
 
-def look(view: View, words: Words, edges: Edges, labels: Labels, direction: Direction, visits: bool) -> Look:
-    """The look that the options of `viz.draw` ask for.
+def look(
+    view: View, words: Words, edges: Edges, labels: Labels, direction: Direction, visits: bool, who: str = "draw"
+) -> Look:
+    """The look that the options of `viz.draw`, or of ``who`` takes the same, ask for.
 
     Raises:
         ValueError: one of them makes no sense, or does not fit the picture.
@@ -55,9 +57,9 @@ def look(view: View, words: Words, edges: Edges, labels: Labels, direction: Dire
     kinds = {"edges": (edges, Edges), "labels": (labels, Labels), "direction": (direction, Direction)}
     for name, (given, known) in kinds.items():
         if given not in get_args(known):
-            raise ValueError(f"draw: {name} is {' or '.join(map(repr, get_args(known)))}, not {given!r}")
+            raise ValueError(f"{who}: {name} is {' or '.join(map(repr, get_args(known)))}, not {given!r}")
     if not isinstance(visits, (bool, np.bool_)):
-        raise ValueError(f"draw: visits is True or False, not {visits!r}")
+        raise ValueError(f"{who}: visits is True or False, not {visits!r}")
     asked = {
         "edges='all'": edges == "all",
         "labels='above_below'": labels == "above_below",
@@ -67,15 +69,15 @@ def look(view: View, words: Words, edges: Edges, labels: Labels, direction: Dire
     for option in (option for option, is_given in asked.items() if is_given):
         if view.captions:
             raise ValueError(
-                f"draw: {option} is about single time steps, and a rolled picture has one column for all of them: "
+                f"{who}: {option} is about single time steps, and a rolled picture has one column for all of them: "
                 f"leave out {option}, or rolled=True and level='network'"
             )
         if option != "labels='above_below'" and not words.run.made:
-            raise ValueError(f"draw: {option} shows a backward pass, and none has been made: call backward() first")
+            raise ValueError(f"{who}: {option} shows a backward pass, and none has been made: call backward() first")
     three = [arrow for arrow in view.arrows if arrow.edge is not None]
     if edges == "all" and not three:
         raise ValueError(
-            "draw: edges='all' shows upstream, local and downstream of single edges, and every arrow of this picture "
+            f"{who}: edges='all' shows upstream, local and downstream of single edges, and every arrow of this picture "
             "stands for several: draw(root, level='op')"
         )
     is_small = edges == "auto" and three and len(view.arrows) <= MOST_ARROWS and all(map(_is_small, view.arrows))

@@ -56,7 +56,7 @@ _INKS = {
 
 @dataclass(frozen=True, eq=False)
 class Tag:
-    """One number, array or formula on an arrow, and all the states it goes through."""
+    """One number, array or formula on an arrow, and all the states it goes through; those of a formula are texts."""
 
     what: Literal["value", "upstream", "local", "downstream"]
     states: tuple[Known, ...]
@@ -99,7 +99,10 @@ class Tag:
 
     def _lines(self, data: Any) -> list[str]:
         if self.formula:
-            return fonts.words_in_lines(self.formula, _FORMULA, FIGURE.size, FIGURE.font)
+            parts = filter(None, (self.formula, data))
+            return [
+                line for part in parts for line in fonts.words_in_lines(part, _FORMULA, FIGURE.size, FIGURE.font, 4)
+            ]
         sign = "× " if self.what == "local" and data is not None else ""
         return [sign + (UNKNOWN if data is None else brief(data))]
 
@@ -254,7 +257,8 @@ def _mark(arrow: Arrow, tail: Box, look: Look, animated: bool) -> Mark:
 
 
 def _local(arrow: Arrow, found: Local, animated: bool) -> Tag:
-    return Tag("local", _states(arrow, found.data, animated), found.formula, found.note, found.is_matrix)
+    known = found.entry if found.formula else found.data
+    return Tag("local", _states(arrow, known, animated), found.formula, found.note, found.is_matrix)
 
 
 def _value(arrow: Arrow, tail: Box) -> Tag | None:

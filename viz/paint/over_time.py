@@ -36,7 +36,7 @@ def paint(title: str, blocks: Sequence[Block], axis: str, columns: Sequence[str]
     sizes = [x for _, rows in blocks for _, row in rows for x in row if x is not None and math.isfinite(x) and x > 0]
     top = max(sizes, default=1.0)
     wide = min(22.0, max(3.0, 560.0 / max(len(columns), 1)))
-    left = _MARGIN + max(SMALL.width(axis), *(SMALL.width(_name(name)) for _, rows in blocks for name, _ in rows)) + 8
+    left = _MARGIN + max(map(SMALL.width, [axis, *(_name(name) for _, rows in blocks for name, _ in rows)])) + 8
     words = [TITLE.width(title), *(SMALL.width(heading) for heading, _ in blocks)]
     width = max(left + wide * len(columns) + _MARGIN, 460.0, _MARGIN * 2 + max(words))
     pen, y = Pen(), 24.0

@@ -175,16 +175,15 @@ class Pen:
 
     Args:
         visit: the visit whose state is painted; None paints the last one.
-        live: paint every state, each in a group that says from which visit on it holds, and the first one of class
-            ``on``. Which is seen is the style sheet's matter.
+        live: paint every state, each in a group that says from which moment on it holds, and the first one of class
+            ``on``. Which is seen is the style sheet's matter. Strips that a page's script paints are left to it.
 
     Attributes:
         out: what has been written.
-        bare: whether strips that a page's script paints anyway are left to it.
     """
 
     def __init__(self, visit: int | None = None, live: bool = False) -> None:
-        self.visit, self.live, self.bare = visit, live, False
+        self.visit, self.live = visit, live
         self.out: list[str] = []
 
     def changing(self, states: Sequence[Known], draw: Callable[[Known], None]) -> None:
@@ -195,10 +194,8 @@ class Pen:
         with self.group('class="changing"'):
             for state in states:
                 shown = ' class="on"' if state is states[0] else ""
-                self.bare = state is not states[-1]  # without scripts the last one is seen
                 with self.group(f'data-from="{state.since}"{shown}'):
                     draw(state)
-                self.bare = False
 
     @contextmanager
     def group(self, attributes: str, title: str = "", tag: str = "g") -> Iterator[None]:
@@ -241,9 +238,7 @@ class Pen:
             return
         place = f"{x:.7g} {y:.7g} {wide:.7g}"
         source = f"{data.cells.run(data.index)} {data.shape[-1]} {colours.name[0]} {place}"
-        with self.group(f'data-heat="{source}"'):
-            if not self.bare:
-                self.grid(x, y, heat.grid(data), wide, scale, colours)
+        self.out.append(f'<g data-heat="{source}"></g>')
 
     def grid(
         self,

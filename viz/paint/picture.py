@@ -1,6 +1,7 @@
 """A picture that is painted at once, with the same in words: it shows itself in Jupyter and is saved as its name says.
 
 - `Picture`: an SVG and a text. `element`: what a pen has written, as one SVG element. `saved`: writes a file.
+- `report_and_picture`: a text and a picture for Jupyter.
 """
 
 from __future__ import annotations
@@ -102,6 +103,11 @@ def fitting(svg: str) -> str:
     '<svg style="max-width: 100%; height: auto" width="900" height="30"></svg>'
     """
     return svg.replace("<svg ", '<svg style="max-width: 100%; height: auto" ', 1)
+
+
+def report_and_picture(text: str, svg: str) -> str:
+    """Both as HTML, one below the other: of several forms Jupyter shows one alone."""
+    return f"<pre>{escape(text)}</pre>\n{fitting(svg)}"
 
 
 def element(pen: Pen, width: float, height: float, title: str) -> str:

@@ -36,6 +36,9 @@ from .pen import FIGURE, SMALL, TITLE, TOTAL, Pen, short, style, unquoted
 
 MARGIN = 24.0
 
+LIT_TIP = 2.0
+"""The weight of the tip of a lit arrow that points back."""
+
 
 def sizes(view: View, animated: bool = False, look: Look = PLAIN) -> dict[int, tuple[float, float]]:
     """Width and height of each box, in points; ``animated``: with room for every state, not only for the last one."""
@@ -98,7 +101,6 @@ class Live:
         if np.ndim(data) == 0 or np.size(data) <= MAX_ENTRIES or np.asarray(data).dtype.kind != "f":
             return ""
         pen, row = Pen(live=True), flat(data)
-        pen.bare = True
         pen.cells(0, 0, row, 8.0, self.grad_scale, heat.GRAD)
         size = f'width="{8 * heat.shape(row)[1]}" height="9"'
         return unquoted(f'<svg class="microgradrnn" {size} aria-hidden="true">{"".join(pen.out)}</svg>')
@@ -289,11 +291,13 @@ class _Painter:
     def _arrow(self, i: int) -> None:
         arrow, path, lit = self.view.arrows[i], self.layout.arrows[i], i in self.highlight.arrows
         line, tip = (compact_curve, compact_area) if self.pen.live else (curve, area)
+        # Where a gradient goes along it, it points back.
+        head = arrowhead(path[::-1], LIT_TIP) if i in self.highlight.back else arrowhead(path)
         tooltip = arrow.tooltip.words if self.animated else arrow.tooltip.text
         # While numbers are still coming in, no tooltip gives them away.
         with self.pen.group(f'id="{self.prefix}a{i}" class="arrow"', tooltip):
             self.pen.path(line(path), self._wire(arrow), lit)
-            self.pen.path(tip(arrowhead(path)), "tip", lit)
+            self.pen.path(tip(head), "tip", lit)
             if self.look.direction == "both" and arrow.contribution is not None:
                 self._backward(i, lit)
 
@@ -338,7 +342,8 @@ class _Painter:
         w, h, lit = right - x, bottom - y, box.key in self.highlight.boxes
         rx = 10 if box.role in ("data", "leaf") else 3
         tooltip = box.tooltip.words if self.animated else box.tooltip.text
-        with self.pen.group(f'id="{self.prefix}b{box.key}" class="node {box.role}"', tooltip):
+        short_name = f' data-short="{xml(box.symbol)}"' if self.pen.live and box.symbol else ""
+        with self.pen.group(f'id="{self.prefix}b{box.key}" class="node {box.role}"{short_name}', tooltip):
             if box.role == "root":
                 self.pen.rectangle(x, y, w, h, "box rim", rx=5, lit=lit)
             x, y, w, h = x + _border(box), y + _border(box), w - 2 * _border(box), h - 2 * _border(box)

@@ -15,14 +15,14 @@ from typing import TextIO
 
 from ..words.styled import paint, speakable
 from .keyboard import listening
-from .stepper import State, Stepper
+from .stepper import Stepper
 
 
 def interact(stepper: Stepper, out: TextIO) -> None:
     """Show the stepper's screens on a terminal, and press the keys that are typed there, until it is over."""
     os.system("")  # makes an older Windows console take escape codes
     coloured = not os.environ.get("NO_COLOR")
-    state = State()
+    state = stepper.start
 
     def draw() -> None:
         nonlocal state

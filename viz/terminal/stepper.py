@@ -1,4 +1,4 @@
-"""The backward pass visit by visit, forth and back by keys, and asked before it is told.
+"""A pass step by step, first forward, then backward, forth and back by keys; a quiz asks before it tells.
 
 `State` is where the reader is; `Stepper` has the pure functions from a key to the next state and from that to lines.
 """
@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, replace
 from microgradrnn.expression import FUNCTIONS
 
 from ..numbers import number
-from ..words.as_terminal import ahead, asked, said, visit
-from ..words.blocks import VisitWords
+from ..words.as_terminal import ahead, asked, computed, following, forward, said, visit
+from ..words.blocks import ForwardWords, VisitWords
 from ..words.quiz import Question, Score, Verdict, judge, questions
 from ..words.styled import Line, faint, strong, wrap
 from ..words.visits import Words
@@ -25,16 +25,18 @@ PROMPTS = {"g": "go to", "/": "find"}
 _ANSWERS_BEGIN = {*"0123456789.(+-−", *(name[0] for name in FUNCTIONS)}
 
 HELP = """\
-right, space, enter   the next visit
+right, space, enter   the next step
 left, b, backspace    back
-home <   end >        the first visit, the last one
+home <   end >        the first step, the last one
+v                     to the backward pass
 t                     on to the next time step
 g                     go to a node by its name
 /   n                 find a name or formula; find the next one
-up down               scroll, where a visit is longer than the screen
+up down               scroll, where a step is longer than the screen
 q                     quit
 
-A visit is one node's turn in the backward pass. By then its upstream is
+A forward step is one operation's turn: its value comes from what it reads.
+Then the pass goes back. A visit is one node's turn in the backward pass. By then its upstream is
 complete: dL/d(this node), the sum of what all its consumers contributed.
 Down each edge goes local × upstream, and is added to what came so far.
 
@@ -48,10 +50,10 @@ class State:
     """Where the reader is.
 
     Attributes:
-        at: the visit, counted from 0. top: the first line shown of it.
+        at: the step, counted from 0: forward steps, then visits. top: the first line shown of it.
         prompt, typed: what is being asked for in the last line, and what has been typed; no prompt: keys are commands.
         said: a message. sought: what was last looked for. help: whether the list of keys is shown.
-        answered: how many of its questions each visit has had answered. tried: the questions that the score counts.
+        answered: how many of its questions each step has had answered. tried: the questions that the score counts.
         over: whether the reader has quit. width, height: of the screen.
     """
 
@@ -76,17 +78,25 @@ class Stepper:
     >>> from microgradrnn import Value
     >>> from viz.passes import whole
     >>> stepper = Stepper(Words(whole(Value(2.0, "a") * Value(3.0, "b"))))
-    >>> state = stepper.press(State(), "right")
-    >>> stepper.names[state.at]
-    'b'
+    >>> stepper.names
+    ['a * b', 'a * b', 'b', 'a']
+    >>> stepper.press(State(), "v").at
+    1
     """
 
     def __init__(self, words: Words, quiz: bool = False) -> None:
         self.words, self.quiz = words, quiz
-        nodes = [visit.node for visit in words.run.visits]
-        self.names, self.times = [words.names[node] for node in nodes], [words.run.t(node) for node in nodes]
+        run = words.run
+        self.nodes = [*run.computed, *(visit.node for visit in run.visits)]
+        self.names, self.times = [words.names[node] for node in self.nodes], [run.t(node) for node in self.nodes]
+        self.turn = len(run.computed)
         self._questions: dict[int, tuple[Question, ...]] = {}
         self._said: dict[int, VisitWords] = {}
+
+    @property
+    def start(self) -> State:
+        """Where a reader begins: a quiz asks about the backward pass."""
+        return State(at=self.turn if self.quiz else 0)
 
     # -- keys --
 
@@ -107,14 +117,16 @@ class Stepper:
 
     def _command(self, state: State, key: str) -> State:
         if key in NEXT:
-            return self._go(state, state.at + 1, "this is the last visit: q quits")
+            return self._go(state, state.at + 1, "this is the last step: q quits")
         if key in BACK:
-            return self._go(state, state.at - 1, "this is the first visit")
+            return self._go(state, state.at - 1, "this is the first step")
         if key in FIRST or key in LAST:
             return self._go(state, 0 if key in FIRST else len(self.names) - 1)
         if key in UP or key in DOWN:
             _, top, below = self._window(state)
             return replace(state, top=max(top - 1, 0) if key in UP else top + min(below, 1))
+        if key == "v":
+            return self._go(state, self.turn)
         if key == "t":
             return self._next_time(state)
         if key in PROMPTS:
@@ -145,21 +157,23 @@ class Stepper:
         return replace(state, typed=_edited(state.typed, key))
 
     def _go_to(self, state: State, typed: str) -> State:
-        """The visit of the node with that name, else of the first one that is offered."""
+        """The step of the node with that name, else of the first one that is offered; if it can be, of this pass."""
         offered = [typed, *self._names(typed)] if typed else []
-        found = [self.names.index(name) for name in offered if name in self.names]
+        wanted = next((name for name in offered if name in self.names), None)
+        found = [at for at, name in enumerate(self.names) if name == wanted]
         if found:
-            return self._go(state, found[0])
+            is_back = state.at >= self.turn
+            return self._go(state, next((at for at in found if (at >= self.turn) == is_back), found[0]))
         return replace(state, said=f"no node has {typed!r} in its name" if typed else "")
 
     def _find(self, state: State, text: str) -> State:
-        """The next visit whose node, or what made it, has the text in it; from the end it goes on at the start."""
+        """The next step whose node, or what made it, has the text in it; from the end it goes on at the start."""
         text = text or state.sought
         if not text:
             return replace(state, said="nothing to find: / asks for a text")
         for i in range(1, len(self.names) + 1):
             at = (state.at + i) % len(self.names)
-            if text in self.words.equation(at + 1):
+            if text in self.words.equation(self.nodes[at]):
                 return replace(self._go(state, at), sought=text)
         return replace(state, said=f"no node has {text!r} in its name or formula")
 
@@ -167,10 +181,11 @@ class Stepper:
 
     def question(self, state: State) -> Question | None:
         """What is asked now."""
-        if not self.quiz:
+        if not self.quiz or state.at < self.turn:
             return None
         if state.at not in self._questions:
-            self._questions[state.at] = questions(self.words.run.visits[state.at], self._words(state))
+            visited = self.words.run.visits[state.at - self.turn]
+            self._questions[state.at] = questions(visited, self._words(state))
         return next(iter(self._questions[state.at][state.answered.get(state.at, 0) :]), None)
 
     def _answer(self, state: State, key: str) -> State:
@@ -206,12 +221,17 @@ class Stepper:
     def _body(self, state: State) -> list[Line]:
         if state.help:
             return [[line] for line in HELP.splitlines()]
+        if state.at < self.turn:
+            return forward(self._forward(state))
         question = self.question(state)
         return visit(self._words(state), None if question is None else question.slot)
 
+    def _forward(self, state: State) -> ForwardWords:
+        return computed(self.words, state.at + 1)
+
     def _words(self, state: State) -> VisitWords:
         if state.at not in self._said:
-            self._said[state.at] = said(self.words, state.at + 1)
+            self._said[state.at] = said(self.words, state.at + 1 - self.turn)
         return self._said[state.at]
 
     def _foot(self, state: State, top: int, below: int) -> list[Line]:
@@ -222,13 +242,16 @@ class Stepper:
     def _last_lines(self, state: State) -> list[Line]:
         said: list[Line] = [[strong(state.said)]] if state.said else []
         if state.help:
-            return [["any key goes back to the visit"]]
+            return [["any key goes back to the step"]]
         if state.prompt:
             return [[faint(" · ".join(self._names(state.typed)))], [strong(f"{state.prompt}: "), state.typed]]
         question = self.question(state)
         if question:
             keys = faint("enter alone shows it   → goes on without it   ? keys   q quit")
             return [*said, *asked(question), [keys], [strong("answer: "), state.typed]]
+        if state.at < self.turn:
+            keys = faint("→ next   ← back   v backward   t time step   g go to   / find   ? keys   q quit")
+            return [following(self._forward(state).next), *said, [keys]]
         keys = faint("→ next   ← back   t time step   g go to   / find   ? keys   q quit")
         return [*ahead(self._words(state).ahead), *said, [keys]]
 

@@ -70,6 +70,13 @@ UNFREEZE = Advice(
     "It gets no gradient, so what is carried over time is never learnt.",
     "this graph",
 )
+AXES = Advice(
+    "Check which axis is time, and which output the loss reads: with batch_first=True PyTorch takes (N, T, features) "
+    "and the last step is output[:, -1]; without it, (T, N, features) and output[-1].",
+    "What the loss does not read is not learnt from. Where batch and time are mixed up, the network reads across "
+    "sequences.",
+    "PyTorch's documentation of nn.RNN",
+)
 SHIFT = Advice(
     "Shift the targets by one step: the target of step t is the input of step t + 1.",
     "Copying the input needs no state, so the loss falls and nothing about time is learnt.",
@@ -84,13 +91,13 @@ LOOK = Advice(
 
 def clip(grad_norm: float, at: float | None) -> Advice:
     """Clipping, with the norms that were measured."""
-    told = (
-        f"Clip the norm of the gradient. It is {number(grad_norm)} in this pass; take as threshold its usual size over "
-        "some hundred updates (history= of a Watch measures it)."
-        if at is None
-        else f"Clip the norm of the gradient at {number(at)}, the median over the updates in the history; it is "
-        f"{number(grad_norm)} in this pass."
-    )
+    told = "Clip the norm of the gradient"
+    if at is None:
+        told += ", at its usual size over some hundred updates (history= of a Watch measures it)."
+    else:
+        told += f" at {number(at)}, its median over the updates in the history."
+    if math.isfinite(grad_norm):
+        told += f" It is {number(grad_norm)} in this pass."
     why = "One step along an exploded gradient undoes many; clipping keeps its direction and bounds its length."
     return Advice(told, why, "Pascanu et al., 2013, section 3.2: half to ten times the average served")
 
@@ -141,12 +148,14 @@ def _for(finding: Finding, m: Measured | None, clipping: Advice) -> list[Advice]
             return [SMALLER_RATE, clipping]
         case "frozen weight":
             return [HAND_OVER if "optimizer" in finding.causes else UNFREEZE]
+        case "not finite":
+            return [SMALLER_RATE, clipping] if finding.causes else [LOOK, SMALLER_RATE]
         case fault:
             table = {
                 "frozen state": [SCALE_WEIGHTS],
                 "dead": [LEAKY],
                 "cut": [LONGER],
                 "copied targets": [SHIFT],
-                "not finite": [LOOK, SMALLER_RATE],
+                "unread sequences": [AXES],
             }
             return table[fault]

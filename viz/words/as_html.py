@@ -1,4 +1,4 @@
-"""A visit's words as HTML: the panel of the page, and an item of its list. What a quiz asks for is of class ``answer``.
+"""A step's words as HTML: the panel of the page, and an item of its list. What a quiz asks for is of class ``answer``.
 
 End tags that HTML lets one leave out are left out: a page has many of these.
 """
@@ -13,7 +13,22 @@ import numpy as np
 from ..numbers import brief, signed
 from ..sources import held, is_live
 from .as_latex import derivative
-from .blocks import LOCAL, NEXT, SO_FAR, SUM, WAITING, Contribution, Equation, Upstream, VisitWords, spoken
+from .blocks import (
+    LOCAL,
+    NEXT,
+    SO_FAR,
+    SUM,
+    VALUE,
+    WAITING,
+    Contribution,
+    Definition,
+    Equation,
+    ForwardWords,
+    Title,
+    Upstream,
+    VisitWords,
+    spoken,
+)
 from .escape import xml
 from .mathml import mathml
 from .visits import MANY
@@ -23,6 +38,40 @@ _LONGEST = 60
 
 Strip = Callable[[Any], str]
 """Paints an array as a heat strip; gives nothing where the numbers are all there."""
+
+
+def forward(words: ForwardWords) -> str:
+    """A forward step of a pass.
+
+    >>> from microgradrnn import Value
+    >>> from viz.passes import whole
+    >>> from viz.words.visits import Words
+    >>> said = forward(Words(whole(Value(2.0, "a") * Value(3.0, "b"))).forward(1))
+    >>> "<p class=about>2 × 3 = <b class=blue>6</b>" in said
+    True
+    """
+    definition = words.definition
+    say = f"{_clip(definition.text)}. {VALUE} {spoken(definition.value)}"
+    lines = [
+        *_head(words.title, definition, say),
+        *_about(definition),
+        f"<p class=then><b>{NEXT}</b> {xml(words.next)}",
+    ]
+    return "\n".join(lines)
+
+
+def _head(title: Title, definition: Definition, say: str) -> list[str]:
+    where = " · ".join(title.parts)
+    return [
+        f'<li data-say="{xml(held(say))}"><p class=where>{xml(where[0].upper() + where[1:])}',
+        f"<h2>{_equation(definition.latex, definition.text)}</h2>",
+    ]
+
+
+def _about(definition: Definition) -> list[str]:
+    put_in = "".join(f"{equation.made} = " for equation in definition.put_in)
+    about = f" · {xml(definition.about)}" if definition.about else ""
+    return [f"<p class=about>{xml(put_in)}<b class=blue>{xml(brief(definition.value))}</b>{about}"]
 
 
 def visit(words: VisitWords, strip: Strip) -> str:
@@ -37,17 +86,11 @@ def visit(words: VisitWords, strip: Strip) -> str:
     """
     definition, upstream, ahead = words.definition, words.upstream, words.ahead
     say = f"{_clip(definition.text)}. {upstream.what} {spoken(upstream.total)}"
-    where = " · ".join(words.title.parts)
-    put_in = "".join(f"{equation.made} = " for equation in definition.put_in)
-    about = (
-        f"<b class=blue>{xml(brief(definition.value))}</b>{f' · {xml(definition.about)}' if definition.about else ''}"
-    )
     waiting = f"<p class=waits><b>{WAITING}</b> {xml(' · '.join(ahead.waiting))}"
     lines = [
-        f'<li data-say="{xml(held(say))}"><p class=where>{xml(where[0].upper() + where[1:])}',
-        f"<h2>{_equation(definition.latex, definition.text)}</h2>",
+        *_head(words.title, definition, say),
         *([f"<p class=rule>{xml(words.rule)}"] if words.rule else []),
-        f"<p class=about>{xml(put_in)}{about}",
+        *_about(definition),
         *_came_in(upstream, derivative(words.loss, definition.label), strip),
         *(line for to in words.contributions for line in _goes_down(to, words.loss)),
         f"<p class=then><b>{NEXT}</b> {xml(ahead.next)}",

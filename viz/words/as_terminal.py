@@ -1,11 +1,13 @@
-"""A visit's words as lines of styled text for a terminal.
+"""A step's words as lines of styled text for a terminal.
 
-- `visit`: the lines, of which a quiz may keep some back; `ahead`: those of what is next and what waits.
+- `forward`: the lines of a forward step. `visit`: those of a visit, of which a quiz may keep some back.
+- `ahead`: those of what is next and what waits.
 - `asked`: a quiz's question with the numbers that it takes.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -23,6 +25,8 @@ from .blocks import (
     Contribution,
     Definition,
     Equation,
+    ForwardWords,
+    Title,
     Upstream,
     VisitWords,
 )
@@ -44,6 +48,25 @@ def said(words: Words, number: int) -> VisitWords:
     edges = len(words.run.visits[number - 1].edges)
     rows = max(_ROWS // max(edges, 1), 1)
     return words.visit(number, Detail(rows, rows))
+
+
+def computed(words: Words, number: int) -> ForwardWords:
+    """A forward step's words, with as many entries spelled out as a screen has room for."""
+    return words.forward(number, Detail(_ROWS, _ROWS, inside=True))
+
+
+def forward(words: ForwardWords) -> list[Line]:
+    """A forward step.
+
+    >>> from microgradrnn import Value
+    >>> from viz.passes import whole
+    >>> for line in forward(computed(Words(whole(Value(2.0, "a") * Value(3.0, "b"))), 1)):
+    ...     print(plain(line))
+    forward step 1 of 1
+    a × b
+      value       2 × 3 = 6
+    """
+    return [_title(words.title), *_definition(words.definition)]
 
 
 def visit(words: VisitWords, told: int | None = None) -> list[Line]:
@@ -77,14 +100,22 @@ def visit(words: VisitWords, told: int | None = None) -> list[Line]:
     for i, to in enumerate(edges):
         lines += _edge(to) if i < told else [[*_to(to), "   ?"]]
     norms = any("‖" in plain(line) for line in lines)
-    first, *where = words.title.parts
-    title = [strong(first), faint("".join(f" · {part}" for part in where))]
-    return [[*title, faint(f"   {NORMS}" if norms else "")], *lines]
+    return [[*_title(words.title), faint(f"   {NORMS}" if norms else "")], *lines]
+
+
+def _title(words: Title) -> Line:
+    first, *where = words.parts
+    return [strong(first), faint("".join(f" · {part}" for part in where))]
+
+
+def following(name: str) -> Line:
+    """What is next."""
+    return [f"{NEXT:<14}", name]
 
 
 def ahead(words: Ahead) -> list[Line]:
     """What is next, and the nodes that have got some of their contributions and not all."""
-    lines: list[Line] = [[f"{NEXT:<14}", words.next]]
+    lines = [following(words.next)]
     return [*lines, [f"{WAITING:<14}", " · ".join(words.waiting)]] if words.waits else lines
 
 
@@ -104,8 +135,8 @@ def _row(name: str, *pieces: str | Piece) -> Line:
     return [f"  {name:<12}", *pieces]
 
 
-def _placed(equation: Equation) -> list[str | Piece]:
-    return [f"{equation.place}  {equation.made} = ".lstrip(), gradient(equation.result)]
+def _placed(equation: Equation, style: Callable[[str], Piece] = gradient) -> list[str | Piece]:
+    return [f"{equation.place}  {equation.made} = ".lstrip(), style(equation.result)]
 
 
 # -- the equation, and what came in --
@@ -119,8 +150,10 @@ def _definition(words: Definition) -> list[Line]:
     else:
         equation = [strong(words.made.text)]
     shown = brief(words.value)
-    put_in = [f"{equation.made} = " for equation in words.put_in if equation.made != shown]
+    whole = [equation for equation in words.put_in if not equation.index]
+    put_in = [f"{equation.made} = " for equation in whole if equation.made != shown]
     spread: list[Line] = [[_INDENT, value(row)] for row in _rows(words.value)]
+    spread += [[_INDENT, *_placed(equation, value)] for equation in words.put_in if equation.index]
     return [
         [*equation, faint(f"   {words.about}" if words.about else "")],
         _row(VALUE, *put_in, value(shown)),

@@ -1,8 +1,9 @@
-"""What there is to say about one visit, as blocks that know no nodes: names, numbers and finished phrases.
+"""What there is to say about one step, as blocks that know no nodes: names, numbers and finished phrases.
 
-- `Title`: which visit it is. `Definition`: the node's equation, with its numbers put in.
+- `Title`: which step it is. `Definition`: the node's equation, with its numbers put in.
 - `Upstream`: what came in, and the sum that it is. `Contribution`: what goes down one edge.
 - `Ahead`: what is next, and what still waits. `VisitWords`: all of it, in that order.
+- `ForwardWords`: what there is to say about a forward step.
 
 `viz.words.visits` makes them; `as_text`, `as_html`, `as_terminal` and `as_latex` lay them out and add no words.
 """
@@ -53,17 +54,18 @@ class Equation:
 
 @dataclass(frozen=True, eq=False)
 class Title:
-    """Which visit of how many, in which time step and scope."""
+    """Which visit, or which forward step, of how many, in which time step and scope."""
 
     number: int
     of: int
     t: int | None
     scope: str
+    what: str = "visit"
 
     @property
     def parts(self) -> list[str]:
         """``visit 3 of 7``, ``t = 2``, the scope; as far as there are any."""
-        return [f"visit {self.number} of {self.of}", *time(self.t), *([self.scope] if self.scope else [])]
+        return [f"{self.what} {self.number} of {self.of}", *time(self.t), *([self.scope] if self.scope else [])]
 
 
 @dataclass(frozen=True, eq=False)
@@ -263,6 +265,15 @@ class VisitWords:
     contributions: Sequence[Contribution]
     ahead: Ahead
     loss: str
+
+
+@dataclass(frozen=True, eq=False)
+class ForwardWords:
+    """All there is to say about one forward step: what is computed, and what comes ``next``."""
+
+    title: Title
+    definition: Definition
+    next: str
 
 
 def time(t: int | None) -> list[str]:

@@ -50,6 +50,10 @@ def sentence(finding: Finding, layers: Sequence[Measured]) -> str:
             return f"Tanh units are saturated{where}: {percent(numbers['share'])} of their values{why}."
         case "dead":
             return f"Relu units are dead{where}: {percent(numbers['share'])} of them are 0 at every step."
+        case "unread sequences":
+            return f"The loss reads {numbers['read']} of the {numbers['of']} sequences that stand side by side."
+        case "cut" if not numbers["times"]:
+            return f"The chain is cut{where}: the loss depends on one step, whose state before was detached."
         case "cut":
             at = _steps(numbers["times"])
             return f"The chain is cut{where}: the state that is read at {at} was detached from its past."
@@ -69,6 +73,8 @@ def sentence(finding: Finding, layers: Sequence[Measured]) -> str:
             return f"The rate is too large: {', and '.join(said)}."
         case "copied targets":
             return "The target of every step is that step's own input, so nothing has to be remembered."
+        case _ if finding.causes:
+            return f"An earlier update has broken a weight: {numbers['node']}."
         case _:
             return f"A number that is not finite came up in the {numbers['pass']} pass, in {numbers['node']}."
 
@@ -143,9 +149,23 @@ def _whole(found: Diagnosis) -> Iterator[str]:
         yield f"mean loss of the last quarter over the least of a quarter before: {number(found.growth)}"
     if found.copied is not None:
         yield f"targets that equal the input of their step: {percent(found.copied)}"
+    if found.late is not None:
+        yield f"targets that equal the input of the step before: {percent(found.late)}"
 
 
 def _implied(found: Diagnosis) -> Iterator[str]:
+    if found.late == 1.0:
+        yield (
+            "The target of every step is the input of the step before. If the next one is to be predicted, inputs and "
+            "targets are swapped: a state that remembers one step suffices for this loss."
+        )
+    for m in found.layers:
+        if m.horizon is not None and m.horizon < len(m.times):
+            read = "" if 2 * m.losses < len(m.times) else " Most steps have a loss, so it may do; the task knows."
+            yield (
+                f"{m.name}: after {number(round(m.horizon, 1))} steps back 1% of a gradient is left. What lies further "
+                f"back can hardly be learnt from now.{read}"
+            )
     for m in found.layers:
         if m.radius is not None and m.kind == "rnn":
             yield _of_weight(m)
@@ -213,7 +233,8 @@ def _how(found: Diagnosis) -> Iterator[str]:
         "Share left: a backward pass that starts from what the loss reads at one step k alone; ‖dL_k/dh‖ at the first "
         f"step over that at step k, the norm over all units and sequences. Of up to {limits.sources} steps k; of those "
         "in the farther half the largest share counts. "
-        f"Below {percent(limits.vanishing)} it vanishes, above × {limits.exploding:g} it explodes."
+        f"Below {percent(limits.vanishing)} it vanishes, above × {limits.exploding:g} it explodes. Where half of the "
+        f"steps or more have a loss it vanishes only if, besides, 1% is left after less than {limits.horizon:g} steps."
     )
     yield (
         f"Jacobians: d(state)/d(state before), the whole state, of up to {limits.jacobians} steps and 4 sequences; "

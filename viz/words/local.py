@@ -12,11 +12,12 @@ import numpy as np
 
 from microgradrnn.stepping import Edge
 
-from .products import is_elementwise
+from ..numbers import number
+from .products import entry, is_elementwise, largest, written
 from .visits import Words
 
-SMALL = 4
-"""A Jacobian of so many rows and columns is written out."""
+SMALL, MOST_TERMS = 4, 2
+"""A Jacobian of so many rows and columns is written out, and so many products of a sum."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,12 +28,14 @@ class Local:
         data: the number; of an elementwise op the array of them; the Jacobian; None where it is too large.
         is_matrix: whether ``data`` is a Jacobian: a row an entry of the node, a column an entry of the input.
         formula: what goes down the edge, in names, where ``data`` is None.
+        entry: the same in numbers: how the largest entry of it comes about.
         note: what else happens on the way down.
     """
 
     data: Any = None
     is_matrix: bool = False
     formula: str = ""
+    entry: str = ""
     note: str = ""
 
 
@@ -63,4 +66,13 @@ def local(edge: Edge, words: Words) -> Local:
         return Local(1.0) if is_identity else Local(jacobian, is_matrix=True)  # what moves entries keeps them
     if node.size == 1 and x.size:
         return Local(edge.jacobian().reshape(x.shape))
-    return Local(formula=words.local(edge).text)
+    return Local(formula=words.local(edge).text, entry=_largest(edge))
+
+
+def _largest(edge: Edge) -> str:
+    """The largest entry of a contribution, as the sum of upstream times local that makes it."""
+    (place,) = largest(edge.downstream, 1)
+    found = entry(edge, place)
+    where = f"[{','.join(map(str, place))}]" if place else ""
+    text = written([(term.upstream, term.local) for term in found.terms], MOST_TERMS)
+    return f"{where}: " + (f"{text} = {number(found.total)}" if found.terms else "0")

@@ -1,4 +1,4 @@
-"""A pass in words: what there is to say about each visit. Text, page and terminal only lay it out.
+"""A pass in words: what there is to say about each forward step and visit. Text, page and terminal only lay it out.
 
 - `Words`: says it. `Detail`: how many entries of arrays it spells out.
 """
@@ -24,7 +24,7 @@ from ..numbers import MAX_ENTRIES, brief, chosen, number, signed
 from ..passes import Pass
 from ..sources import entry, is_live, mark_as
 from . import formula, products
-from .blocks import Ahead, Contribution, Definition, Equation, Part, Title, Upstream, VisitWords
+from .blocks import Ahead, Contribution, Definition, Equation, ForwardWords, Part, Title, Upstream, VisitWords
 from .products import Index, is_elementwise
 from .symbols import Symbol, lift, numeral
 
@@ -106,9 +106,20 @@ class Words:
             loss=self.loss,
         )
 
-    def equation(self, number: int) -> str:
-        """The node of a visit and what made it, as names are written: what a reader looks for."""
-        node = self.run.visits[number - 1].node
+    def forward(self, number: int, detail: Detail = BRIEF) -> ForwardWords:
+        """What there is to say about a forward step, counted from 1."""
+        computed = self.run.computed
+        node = computed[number - 1]
+        is_last = number == len(computed)
+        start = f"the backward pass: it starts at {self.names[self.run.root]} with {brief(self.run.visits[0].upstream)}"
+        return ForwardWords(
+            title=Title(number, len(computed), self.run.t(node), node.scope, "forward step"),
+            definition=self._definition(node, self._numbers(node), detail),
+            next=start if is_last else self.names[computed[number]],
+        )
+
+    def equation(self, node: Node) -> str:
+        """A node and what made it, as names are written: what a reader looks for."""
         return f"{self.names[node]} = {expression(node, self.names)}"
 
     # -- names and formulas --

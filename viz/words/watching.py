@@ -48,9 +48,16 @@ def _first_lines(rows: Sequence[Row], every: int) -> str:
     now = [sentence(f, measured_of(last)) for f in findings_of(last)]
     first = f"Watched at {len(rows)} updates, {rows[0]['update']} to {last['update']}, every {every}. "
     if not now:
-        return filled(f"{first}At the last one: healthy. No measured number is beyond its limit.")
+        falls = "" if _has_fallen(rows) else " But the loss has not fallen: see what its data and targets are."
+        return filled(f"{first}At the last one: healthy. No measured number is beyond its limit.{falls}")
     lines = [filled(f"{first}At the last one: {len(now)} fault{'s' if len(now) > 1 else ''}.")]
     return "\n".join([*lines, *(filled(said, f"  {k}. ") for k, said in enumerate(now, start=1))])
+
+
+def _has_fallen(rows: Sequence[Row]) -> bool:
+    """Whether the mean loss of the last quarter is below 95% of that of the first; of few updates that it is."""
+    quarters = [float(np.mean(part)) for part in np.array_split([float(row["loss"]) for row in rows], 4) if len(part)]
+    return len(rows) < 4 or quarters[-1] < quarters[0] - 0.05 * abs(quarters[0])
 
 
 def changes(rows: Sequence[Row]) -> Iterator[str]:
@@ -78,7 +85,7 @@ def _begin_and_end(
     before = f" Before, at update {rows[begin - 1]['update']}: {_share(rows[begin - 1], key)}." if begin else ""
     before = before if _share(rows[begin - 1], key) else ""
     yield begin, sentence(found[begin][key], measured_of(rows[begin])) + before
-    if end < len(rows):
+    if end < len(rows) and not any(fault == "not finite" for _, fault in found[end]):
         share = _share(rows[end], key)
         yield end, f"{_name(key)}: no longer{f', {share}' if share else ''}."
 
@@ -119,8 +126,12 @@ def _cells(row: Row, layers: Sequence[Measured]) -> tuple[str, ...]:
         number(float(row["loss"])),
         number(float(row["grad_norm"])),
         "–" if ratio is None else number(ratio[1]),
-        *("–" if share is None else percent(share) for share in shares),
+        *("–" if share is None else _left(share) for share in shares),
     )
+
+
+def _left(share: float) -> str:
+    return percent(share) if share < 10 else f"× {number(share)}"
 
 
 def largest_update(row: Row) -> tuple[str, float] | None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from microgradrnn import Backprop, Parameter, Value, scope
+from microgradrnn import Backprop, Forward, Parameter, Value, scope
 from tests.viz.networks import rnn_loss
 from viz.animation import animate
 from viz.graph import timeline
@@ -21,6 +21,36 @@ def test_a_boxs_states_are_what_backprop_shows_after_as_many_visits():
             if number in own:
                 shown = timeline.at(timeline.of_box(own[number]), made).data
                 np.testing.assert_array_equal(shown, visit.node.grad)
+
+
+def test_a_boxs_value_is_there_from_its_forward_step_on_and_a_leafs_from_the_start():
+    root = rnn_loss(3)
+    film = animate("test", root, None, 1000)
+    order = Forward(root).order
+    assert list(film.run.computed) == order
+    assert [film.run.moments[node] for node in order] == list(range(1 - len(order), 1))
+    by_moment = {box.moment: box for box in film.placed.view.boxes if box.moment is not None}
+    assert len(by_moment) == len(order)
+    for computed in Forward(root):
+        moment = film.run.moments[computed.node]
+        states = timeline.of_value(by_moment[moment])
+        np.testing.assert_array_equal(timeline.at(states, moment).data, computed.value)
+        assert timeline.at(states, moment - 1).data is None
+    for box in film.placed.view.boxes:
+        if box.moment is None:
+            assert timeline.at(timeline.of_value(box), -len(order)).data is box.value
+
+
+def test_each_forward_step_lights_up_its_box_and_the_arrows_that_it_reads():
+    root = rnn_loss(2)
+    film = animate("test", root, None, 1000)
+    view = film.placed.view
+    for node, lit in zip(film.run.computed, film.forward, strict=True):
+        (key,) = lit.boxes
+        assert view.boxes[key].title == film.run.names[node]
+        assert {view.arrows[i].head for i in lit.arrows} == {key}
+        assert len(lit.arrows) == len(node.inputs)
+        assert lit.back == frozenset()
 
 
 def test_a_sums_last_state_is_the_weights_grad_bit_for_bit():

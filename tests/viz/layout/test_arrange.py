@@ -1,12 +1,14 @@
 """Positions: time to the right, data upward, nothing on top of anything."""
 
 import itertools
+import re
 
 import numpy as np
 import pytest
 
-from microgradrnn import Tensor, nn, scope
+from microgradrnn import Tensor, Value, nn, scope
 from tests.viz.networks import rnn_loss
+from viz import draw
 from viz.graph.build import build
 from viz.layout import engine as engines
 from viz.layout.arrange import arrange
@@ -135,3 +137,21 @@ def test_no_arrow_between_columns_runs_through_a_third_box(root):
             for x, y in points(layout.arrows[i]):
                 through = [k for k, (x0, y0, x1, y1) in bounds.items() if x0 < x < x1 and y0 < y < y1]
                 assert set(through) <= {arrow.tail, arrow.head}
+
+
+def a_loop(T):
+    """What a student writes, with one weight."""
+    w, u, h = Value(0.9, "w"), Value(0.5, "u"), Value(0.0, "h_0")
+    for t in range(1, T + 1):
+        h = (w * h + u * Value(0.1 * t, f"x_{t}")).tanh()
+    h.backward()
+    return h
+
+
+@pytest.mark.parametrize("T", [2, 3, 4, 12])
+def test_a_few_small_steps_stand_in_one_row_and_many_do_not(T):
+    drawing = draw(a_loop(T), edges="contribution", max_nodes=200)
+    width, height = map(int, re.search(r'width="(\d+)" height="(\d+)"', drawing.svg()).groups())
+    rows = len({top for _, top, _, _ in drawing.placed.layout.columns.values()})
+    assert (rows == 1) == (T < 12)
+    assert width <= 3 * height

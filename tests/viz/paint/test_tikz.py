@@ -1,4 +1,4 @@
-"""Figures as TikZ: nothing in a label means anything to TeX, and LuaLaTeX makes the page that was asked for."""
+"""Figures as TikZ: nothing in a label means anything to TeX, and LaTeX makes the page that was asked for."""
 
 import re
 import shutil
@@ -61,12 +61,16 @@ def draw_tex(root, **options):
     return draw(root, style="figure", **options).tex()
 
 
-def compiled(tex, folder):
-    """The PDF of a file and what was said on the way; text in it, if there is a program that reads it."""
-    if not shutil.which("lualatex"):
+every_tex = pytest.mark.parametrize("program", ["lualatex", *filter(shutil.which, ["xelatex"])])
+"""XeLaTeX is tried where it is installed."""
+
+
+def compiled(program, tex, folder):
+    """The PDF of a file and what was said on the way."""
+    if not shutil.which(program):
         pytest.skip("needs LuaLaTeX")
     (folder / "figure.tex").write_text(tex, encoding="utf-8")
-    command = ["lualatex", "-no-shell-escape", "-interaction=nonstopmode", "-halt-on-error", "figure.tex"]
+    command = [program, "-no-shell-escape", "-interaction=nonstopmode", "-halt-on-error", "figure.tex"]
     answer = subprocess.run(command, cwd=folder, capture_output=True, check=False)
     assert answer.returncode == 0, answer.stdout[-3000:].decode(errors="replace")
     assert answer.stdout.count(b"[1") == 1  # one page
@@ -80,12 +84,13 @@ def media_box(pdf):
     return [float(x) for x in re.search(rb"/MediaBox ?\[ ?0 0 ([\d.]+) ([\d.]+)", plain).groups()]
 
 
-def test_a_network_compiles_to_one_page_of_the_size_asked_for(tmp_path):
+@every_tex
+def test_a_network_compiles_to_one_page_of_the_size_asked_for(tmp_path, program):
     model = nn.ManyToMany(3, 2, 2, seed=0)
     loss = nn.sequence_loss(model.unroll(np.ones((4, 1, 3))), [[0]] * 4)
     loss.backward()
     options = {"numbers": True, "panel": True, "legend": True, "path": ("L_4", "h_1"), "theme": "dark"}
-    pdf, log = compiled(draw_tex(loss, width="20cm", **options), tmp_path)
+    pdf, log = compiled(program, draw_tex(loss, width="20cm", **options), tmp_path)
     width, height = media_box(pdf)
     assert width == pytest.approx(20 / 2.54 * 72, abs=0.1)
     assert width / 3 <= height <= 3 * width
@@ -93,11 +98,12 @@ def test_a_network_compiles_to_one_page_of_the_size_asked_for(tmp_path):
     assert "size substitution" not in log.lower()
 
 
-def test_hostile_labels_compile_and_run_nothing(tmp_path):
+@every_tex
+def test_hostile_labels_compile_and_run_nothing(tmp_path, program):
     f = Value(1.0, "f_0")
     for label in HOSTILE:
         f = f * Value(2.0, label)
-    _, log = compiled(draw_tex(f, width="60cm"), tmp_path)
+    _, log = compiled(program, draw_tex(f, width="60cm"), tmp_path)
     assert "passwd" not in log
     assert not (tmp_path / "ruined").exists()
     assert sorted(path.suffix for path in tmp_path.iterdir()) == [".aux", ".log", ".pdf", ".tex"]

@@ -14,10 +14,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from microgradrnn import Tensor, Value, functional, scope
+from microgradrnn import Forward, Tensor, Value, functional, scope
 from microgradrnn.backprop import order
 from tests.viz.networks import rnn_loss
 from viz import step
+from viz.numbers import number
 from viz.passes import whole
 from viz.terminal.keyboard import keys
 from viz.terminal.stepper import State, Stepper
@@ -29,6 +30,18 @@ KEYS = ["right", "left", "enter", " ", "backspace", "home", "end", "up", "down",
 NUMBER = r"−?(?:\d+(?:\.\d+)?(?:e−?\d+)?)"
 
 SCALAR = """\
+forward step 1 of 2
+x + y
+  value       −2 + 5 = 3
+
+next          z * (x + y)
+
+forward step 2 of 2
+z × (x + y)
+  value       −4 × 3 = −12
+
+next          the backward pass: it starts at z * (x + y) with 1
+
 visit 1 of 5
 z × (x + y)
   value       −4 × 3 = −12
@@ -118,9 +131,16 @@ def rnn(quiz=False):
 
 
 def press(stepper, *pressed, state=None):
+    """The state after some keys, from the first visit on unless another state is given."""
+    state = state or State(at=stepper.turn)
     for key in pressed:
-        state = stepper.press(state or State(), key)
+        state = stepper.press(state, key)
     return state
+
+
+def visited(stepper, state):
+    """Which visit is shown, counted from 0."""
+    return state.at - stepper.turn
 
 
 def text(stepper, state):
@@ -235,25 +255,65 @@ def test_on_a_narrow_console_nothing_is_lost_in_question_marks(capsys, encoding)
 
 @pytest.mark.parametrize("key", ["right", "enter", " "])
 def test_next(key):
-    assert press(stepping(scalar()), key).at == 1
+    stepper = stepping(scalar())
+    assert visited(stepper, press(stepper, key)) == 1
 
 
 @pytest.mark.parametrize("key", ["left", "backspace", "b"])
 def test_back(key):
-    assert press(stepping(scalar()), "right", "right", key).at == 1
+    stepper = stepping(scalar())
+    assert visited(stepper, press(stepper, "right", "right", key)) == 1
 
 
-@pytest.mark.parametrize(("key", "at"), [("home", 0), ("<", 0), ("end", 4), (">", 4)])
+def test_forward_steps_come_first_and_v_leads_to_the_first_visit():
+    stepper = stepping(scalar())
+    assert stepper.start.at == 0
+    told = []
+    for state in (stepper.start, press(stepper, "right", state=stepper.start)):
+        told.append(text(stepper, state))
+        assert visited(stepper, press(stepper, "v", state=state)) == 0
+    values = [f"value       {computed}" for computed in ("−2 + 5 = 3", "−4 × 3 = −12")]
+    assert [value in shown for value, shown in zip(values, told, strict=True)] == [True, True]
+    assert "forward step 1 of 2" in told[0]
+    assert "visit 1 of 5" in text(stepper, press(stepper, "right", "right", state=stepper.start))
+    assert press(stepper, "left").at == 1
+
+
+def test_forward_steps_are_those_of_the_engine_in_words():
+    root = rnn_loss(2)
+    stepper = stepping(root)
+    for at, computed in enumerate(Forward(root)):
+        shown = text(stepper, State(at=at, height=60))
+        assert shown.startswith(f"forward step {at + 1} of {stepper.turn}")
+        if np.ndim(computed.value) == 0:
+            assert re.search(rf"value .* {re.escape(number(computed.value))}\n", shown)
+
+
+def test_products_and_sums_put_into_a_forward_step_of_arrays_are_true():
+    stepper, count = rnn(), 0
+    for at in range(stepper.turn):
+        node = stepper.nodes[at]
+        for place, made in re.findall(r"\[(\d+, \d+)\]  (.*)", text(stepper, State(at=at, width=300, height=60))):
+            shown, result = made.rsplit(" = ", 1)
+            assert read(result) == pytest.approx(node.data[tuple(map(int, place.split(", ")))], rel=1e-3)
+            if node.op.name == "matmul":
+                products = re.findall(rf"\(?({NUMBER})\)? × \(?({NUMBER})\)?", shown)
+                assert sum(read(a) * read(b) for a, b in products) == pytest.approx(read(result), abs=3e-3)
+                count += 1
+    assert count > 10
+
+
+@pytest.mark.parametrize(("key", "at"), [("home", 0), ("<", 0), ("end", 6), (">", 6)])
 def test_first_and_last(key, at):
     assert press(stepping(scalar()), "right", "right", key).at == at
 
 
 def test_beyond_the_ends_it_says_so_and_stays():
     stepper = stepping(scalar())
-    first, last = press(stepper, "left"), press(stepper, "end", "right")
-    assert (first.at, last.at) == (0, 4)
-    assert "first visit" in text(stepper, first)
-    assert "last visit: q quits" in text(stepper, last)
+    first, last = press(stepper, "left", state=stepper.start), press(stepper, "end", "right")
+    assert (first.at, last.at) == (0, 6)
+    assert "first step" in text(stepper, first)
+    assert "last step: q quits" in text(stepper, last)
 
 
 def test_the_next_time_step_is_where_t_changes():
@@ -274,13 +334,21 @@ def test_a_node_is_gone_to_by_its_name():
 
 def test_of_a_name_the_beginning_will_do():
     stepper = rnn()
-    assert stepper.names[press(stepper, "g", *"z_", "enter").at] == "z_3"
+    assert stepper.names[press(stepper, "g", *"z_", "enter").at] == "z_1"
+
+
+def test_a_name_is_gone_to_in_the_pass_that_is_shown():
+    stepper = rnn()
+    for start, is_back in ((stepper.start, False), (State(at=stepper.turn), True)):
+        found = press(stepper, "g", *"h_2", "enter", state=start).at
+        assert stepper.names[found] == "h_2"
+        assert (found >= stepper.turn) is is_back
 
 
 def test_names_are_offered_while_one_is_typed():
     stepper = rnn()
     shown = text(stepper, press(stepper, "g", *"h_"))
-    assert "\nh_3 · h_2 · h_1 · " in shown
+    assert "\nh_1 · h_2 · h_3 · " in shown
     assert shown.endswith("go to: h_")
 
 
@@ -291,13 +359,13 @@ def test_finding_goes_on_from_here_and_around():
     for _ in range(4):
         found.append(stepper.names[state.at])
         state = press(stepper, "n", state=state)
-    assert found == ["h_3", "h_2", "h_1", "h_3"]
+    assert found == ["h_3", "h_2", "h_1", "h_1"]  # the last one is a forward step
 
 
 def test_what_is_not_found_is_said():
     stepper = rnn()
     state = press(stepper, "right", "/", *"xyz", "enter")
-    assert state.at == 1
+    assert visited(stepper, state) == 1
     assert "'xyz'" in text(stepper, state)
     assert "nothing to find" in press(stepper, "n").said
 
@@ -307,7 +375,7 @@ def test_what_is_typed_can_be_taken_back():
     assert press(stepper, "g", *"ab", "backspace").typed == "a"
     assert press(stepper, "g", *"ab", "esc").prompt == ""
     assert press(stepper, "g", "backspace").prompt == ""
-    assert press(stepper, "right", "g", "enter").at == 1
+    assert visited(stepper, press(stepper, "right", "g", "enter")) == 1
 
 
 def test_help_lists_every_key_and_any_key_leaves_it():
@@ -316,7 +384,7 @@ def test_help_lists_every_key_and_any_key_leaves_it():
     for key in ("right", "space", "enter", "left", "home", "end", "t ", "g ", "/ ", "q ", "up", "down"):
         assert key in shown
     left = press(stepper, "right", "?", "x")
-    assert (left.help, left.at) == (False, 1)
+    assert (left.help, visited(stepper, left)) == (False, 1)
 
 
 def test_a_long_visit_is_scrolled():
@@ -397,7 +465,7 @@ def test_what_terminals_send_are_keys(raw, expected):
 
 def test_a_quiz_asks_before_it_tells():
     stepper = stepping(scalar(), quiz=True)
-    before = text(stepper, State())
+    before = text(stepper, stepper.start)
     assert "What does z * (x + y) contribute to the grad of z?" in before
     assert "downstream" not in before
     assert "swaps" not in before
@@ -414,7 +482,7 @@ def test_a_wrong_answer_counts_once_and_says_what_went_wrong():
     stepper = stepping(scalar(), quiz=True)
     state = press(stepper, *"-3", "enter")
     assert "the sign is not" in text(stepper, state)
-    assert stepper.question(state) is stepper.question(State())
+    assert stepper.question(state) is stepper.question(stepper.start)
     state = press(stepper, *"9", "enter", *"3", "enter", state=state)
     assert (state.score.asked, state.score.right) == (1, 0)
     assert stepper.question(state).to == "x + y"
@@ -443,7 +511,7 @@ def test_what_cannot_be_read_stays_to_be_mended():
 
 def test_going_on_without_an_answer_costs_nothing():
     stepper = stepping(scalar(), quiz=True)
-    assert [press(stepper, key).at for key in ("right", " ")] == [1, 1]
+    assert [visited(stepper, press(stepper, key)) for key in ("right", " ")] == [1, 1]
     assert not press(stepper, "right", "right").score
 
 
@@ -461,7 +529,7 @@ def test_of_an_array_the_numbers_that_it_takes_are_shown():
     stepper = rnn(quiz=True)
     state = press(stepper, "g", *"h_2", "enter")
     question = stepper.question(state)
-    node = stepper.words.run.visits[state.at].node
+    node = stepper.nodes[state.at]
     h = node.data[question.entry.terms[0].index]
     asked = re.search(rf"at \[.*?\]: upstream = ({NUMBER}) · h_2 = ({NUMBER}) · z_2 = {NUMBER}", text(stepper, state))
     assert read(asked[2]) == pytest.approx(h, rel=1e-3)
@@ -533,9 +601,9 @@ def test_in_a_terminal_keys_are_read_and_the_screen_is_given_back():
     terminal = Terminal()
     first = terminal.wait_for("q quit")
     assert "\x1b[?1049h" in first
-    assert f"\x1b[{VALUE}m−12\x1b[0m" in first
+    assert f"\x1b[{VALUE}m3\x1b[0m" in first
     terminal.press("\x1b[C")
-    assert "visit 2 of 5" in terminal.wait_for("q quit")
+    assert "forward step 2 of 2" in terminal.wait_for("q quit")
     terminal.press("q")
     assert "\x1b[?25h" in terminal.wait_for("\x1b[?1049l")
     assert terminal.close() == 0
@@ -544,9 +612,9 @@ def test_in_a_terminal_keys_are_read_and_the_screen_is_given_back():
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pty")
 def test_in_a_terminal_no_key_is_lost_however_fast_they_come():
     terminal = Terminal()
-    terminal.press(" ")  # long before anything is shown
+    terminal.press("v ")  # long before anything is shown
     terminal.wait_for("visit 2 of 5")
-    terminal.press("x" * 300 + "\x1b[C" * 50 + "<  ")
+    terminal.press("x" * 300 + "\x1b[C" * 50 + "<    ")
     terminal.wait_for("visit 3 of 5")
     for _ in range(20):
         terminal.press("\x1b[D", "\x1b[C")

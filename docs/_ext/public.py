@@ -1,0 +1,96 @@
+"""What is public: the names of the modules that the reference has a page for, and the methods of their classes.
+
+    python docs/_ext/public.py
+
+counts those without a docstring and those without an example, and names them.
+"""
+
+import importlib
+import inspect
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+PAGES = {
+    "core": ["microgradrnn", "microgradrnn.graph"],
+    "functional": ["microgradrnn.functional"],
+    "nn": ["microgradrnn.nn", "microgradrnn.nn.unrolled"],
+    "optim": ["microgradrnn.optim"],
+    "analysis": ["microgradrnn.analysis", "microgradrnn.diagnosis"],
+    "witnesses": [
+        "microgradrnn.messages",
+        "microgradrnn.by_hand.softmax_cross_entropy",
+        "microgradrnn.by_hand.vanilla",
+        "microgradrnn.by_hand.sandwich",
+        "microgradrnn.by_hand.lstm",
+        "microgradrnn.by_hand.gru",
+        "microgradrnn.by_hand.encoder_decoder",
+        "microgradrnn.by_hand.min_char_rnn",
+    ],
+    "program": ["microgradrnn.program"],
+    "training": ["microgradrnn.training", "microgradrnn.text", "microgradrnn.sampling", "microgradrnn.tasks"],
+    "interop": ["microgradrnn.interop"],
+    "viz": ["microgradrnn.viz"],
+}
+"""The pages of the reference, and the modules on each."""
+
+
+def of_module(module: Any) -> list[str]:
+    """The public names of a module: those of ``__all__``, or else what it defines without an underscore."""
+    if hasattr(module, "__all__"):
+        return list(module.__all__)
+    own = ((name, value) for name, value in vars(module).items() if not name.startswith("_"))
+    return [name for name, value in own if getattr(value, "__module__", None) == module.__name__]
+
+
+def names() -> Iterator[tuple[str, Any]]:
+    """Each public name, in full, with what it names: functions, classes, and methods that classes of ours define."""
+    seen = set()
+    for module_name in (name for page in PAGES.values() for name in page):
+        module = importlib.import_module(module_name)
+        for name in of_module(module):
+            thing = getattr(module, name)
+            if inspect.ismodule(thing) or id(thing) in seen:
+                continue
+            seen.add(id(thing))
+            yield f"{module_name}.{name}", thing
+            if inspect.isclass(thing):
+                yield from _members(f"{module_name}.{name}", thing, seen)
+
+
+def _members(name: str, cls: type, seen: set[int]) -> Iterator[tuple[str, Any]]:
+    for base in inspect.getmro(cls):
+        if not base.__module__.startswith(("microgradrnn", "viz")):
+            continue
+        for member, value in vars(base).items():
+            function = value.fget if isinstance(value, property) else getattr(value, "__func__", value)
+            function = getattr(function, "func", function)  # cached_property
+            if member.startswith("_") or not inspect.isfunction(function) or id(function) in seen:
+                continue
+            seen.add(id(function))
+            yield f"{name}.{member}", function
+
+
+def without_docstring() -> list[str]:
+    """The names that say nothing of themselves; constants cannot."""
+    return [name for name, thing in names() if callable(thing) and not (inspect.getdoc(thing) or "").strip()]
+
+
+def without_example() -> list[str]:
+    """The names whose docstring has no example."""
+    return [
+        name
+        for name, thing in names()
+        if callable(thing) and not re.search(r"^\s*>>> ", inspect.getdoc(thing) or "", re.M)
+    ]
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).parents[2]))
+    count, silent, bare = sum(callable(thing) for _, thing in names()), without_docstring(), without_example()
+    print(f"{count} public names. Without a docstring: {len(silent)}. Without an example: {len(bare)}.")
+    print(*(f"  no docstring: {name}" for name in silent), sep="\n")
+    if "--examples" in sys.argv:
+        print(*(f"  no example: {name}" for name in bare), sep="\n")

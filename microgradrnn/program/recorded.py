@@ -1,0 +1,136 @@
+"""What a recorded graph says about its program: both passes, what its inputs may be, and what may surprise.
+
+- `Recorded`: a graph whose loops are found and whose backward pass is derived.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from microgradrnn.engine import Node
+from microgradrnn.loops import Recording, Row
+from microgradrnn.program.derive import Derivation
+from microgradrnn.program.expressions import Expression
+from microgradrnn.program.fixing import fix_numbers, fix_rows, fix_untied, least_sizes, reasons
+from microgradrnn.program.frozen import frozen
+from microgradrnn.program.labels import not_rolled
+from microgradrnn.program.leaves import Leaves
+from microgradrnn.program.limits import Limit, limits
+from microgradrnn.program.namespace import Expressions
+from microgradrnn.program.program import Argument
+from microgradrnn.program.scan import IR
+from microgradrnn.program.sizes import Size
+from microgradrnn.program.text import moved
+
+
+class Recorded:
+    """A recorded graph, and what has been derived from it.
+
+    Args:
+        loss: the root.
+        graph: all nodes behind the loss and the outputs, oldest first.
+        inputs: what is given anew at each call.
+        outputs: nodes whose values are wanted too.
+        xp: the namespace to derive in.
+
+    Attributes:
+        ir: both passes, before any rewrite.
+    """
+
+    def __init__(
+        self, loss: Node, graph: list[Node], inputs: Sequence[Any], outputs: Sequence[Node], xp: Expressions
+    ) -> None:
+        self.graph, self.xp = graph, xp
+        self.leaves = Leaves(graph, inputs, xp)
+        self.recording = Recording(graph, self.leaves.given, frozenset({loss, *outputs}))
+        self.derivation = Derivation(self.recording, self.leaves.values, xp)
+        self.derivation.backward(loss)
+        fix_rows(self.recording, self.derivation.value)
+        fix_numbers(graph, self.leaves.inputs, self.leaves.given)
+        lengths = [forward.length for forward, _ in self.derivation.loops.values()]
+        fix_untied(self.leaves.uniform, self.leaves.inputs, lengths)
+        value, *others = (self._value(node) for node in (loss, *outputs))
+        self.ir = IR(xp, (*self.leaves.inputs, *self.leaves.weights), value, tuple(others), self._grads(), {})
+
+    @property
+    def parameters(self) -> Mapping[str, Node]:
+        """The leaves that are read as they stand at each call, by name."""
+        return self.leaves.parameters
+
+    def _value(self, node: Node) -> Expression:
+        """What is handed out for a node."""
+        found = self.derivation.value(self.recording.source(node))
+        return found if isinstance(found, Expression) else self.xp.filled(found, (), node.dtype)
+
+    def _grads(self) -> dict[str, Any]:
+        """The gradients that are wanted, in the order in which a backward pass has them."""
+        wanted: dict[Any, str] = {leaf: name for name, leaf in self.leaves.parameters.items()}
+        for leaf, row in self.leaves.given.items():
+            if leaf.requires_grad:
+                wanted[leaf if row is None else row.source] = self.leaves.stands_for(leaf).name
+        found = {name: self.derivation.gradient(leaf) for leaf, name in wanted.items()}
+        for name, x in found.items():
+            if isinstance(x, Expression) and x.fn not in ("argument", "constant"):
+                self.xp.note(x, name=f"d{name}")
+        there = [(name, x) for name, x in found.items() if x is not None]
+        return dict(sorted(there, key=lambda item: getattr(item[1], "serial", 0)))
+
+    def notes(self, free: bool) -> dict[str, list[str]]:
+        """What may surprise in the program, by kind."""
+        return {
+            "Fixed": reasons(self.leaves.inputs) if free else self._recorded_sizes(),
+            "Constant": frozen(self.graph, self.leaves.given),
+            "Not rolled": not_rolled(self.recording),
+        }
+
+    def arguments(self, free: bool) -> list[Argument]:
+        """The inputs, and what may be handed in for them."""
+        least = least_sizes(loop.length for loop, _ in self.derivation.loops.values()) if free else None
+        allowed = self._limits(free)
+        return [Argument(x.name, x.shape, x.dtype, allowed[x], least) for x in self.leaves.inputs]
+
+    def named_sizes(self, ir: IR) -> list[str]:
+        """Names for the sizes that may change, T and N first, and the lines that say what they are."""
+        lines = []
+        lengths = [scan.length for scan in ir.loops.values()]
+        steps = {size.factors[0][0].root()[0] for size in lengths if isinstance(size, Size)}
+        for argument in self.leaves.inputs:
+            for axis, size in enumerate(argument.shape):
+                dimension = size.dimension if isinstance(size, Size) else None
+                root, offset = dimension.root() if dimension is not None else (None, 0)
+                if root is None or root.reason or root.name:
+                    continue
+                root.name = self.xp.names.new("T" if root in steps else "N" if axis else "M")
+                found = f"len({argument.name})" if axis == 0 else f"{argument.name}.shape[{axis}]"
+                lines.append(f"{root.name} = {moved(found, -offset)}")
+        return lines
+
+    def _limits(self, free: bool) -> dict[Expression, list[Limit]]:
+        """What the integers of each input may be."""
+        found: dict[Expression, list[Limit]] = {x: [] for x in self.leaves.inputs}
+        for leaf, each in limits(
+            self.graph, self.leaves.given, self._is_free if free else lambda x, axis: False
+        ).items():
+            x, row = self.leaves.stands_for(leaf), self.leaves.given[leaf]
+            each = each if row is None else [replace(y, row=row.index) if y.counted else y for y in each]
+            found[x] += [limit for limit in each if limit not in found[x]]
+        return found
+
+    def _is_free(self, node: Node, axis: int) -> bool:
+        """Whether an axis of a node may have another size at another call."""
+        source = self.recording.source(node)
+        while isinstance(source, Row):
+            source, axis = source.source, axis + 1
+        place = self.recording.member.get(source) if isinstance(source, Node) else None
+        value = self.derivation.bodies[place[0]][place[1]] if place else self.derivation.value(source)
+        size = value.shape[axis] if isinstance(value, Expression) else 0
+        return isinstance(size, Size) and any(not dimension.root()[0].reason for dimension, _ in size.factors)
+
+    def _recorded_sizes(self) -> list[str]:
+        """What the named sizes were, in one note; other sizes are refused."""
+        roots = (x.factors[0][0].root()[0] for a in self.leaves.inputs for x in a.shape if isinstance(x, Size))
+        named = {root.name: root.value for root in roots if root.name and not root.reason}
+        found = ", ".join(f"{name} = {value}" for name, value in named.items())
+        return [f"{found} when recorded; at other sizes this source is unproven"] if found else []

@@ -1,0 +1,198 @@
+"""The practice page: its graphs and answers in Python, and in a real browser with the keyboard alone."""
+
+import json
+import re
+import shutil
+
+import numpy as np
+import pytest
+
+from benchmarks.live import recorded_again, tabs
+from microgradrnn import Value
+from microgradrnn.engine import ancestors
+from microgradrnn.exercises import LEVELS, exercises
+from viz.passes import whole
+from viz.practice import OWN, practice
+from viz.words.quiz import questions
+from viz.words.visits import Words
+
+
+@pytest.fixture(scope="module")
+def open_page():
+    if not shutil.which("chromium"):
+        pytest.skip("needs Chromium")
+    pytest.importorskip("playwright.sync_api")
+    with tabs() as found:  # holds that no page complains or asks for anything
+        yield found
+
+
+def data(source):
+    return json.loads(re.search(r'-data">(.*?)</script>', source, re.S)[1])
+
+
+def answers(source):
+    """For each graph its level and the right answers in their order."""
+    return [(one["level"], [row[10] for rows in one["quiz"] for row in rows]) for one in data(source)["exercises"]]
+
+
+def part(tab, name):
+    return tab.locator(f"[id$='-{name}']")
+
+
+def give(tab, text):
+    """Type an answer into the field that has the focus; what is said to it."""
+    tab.keyboard.type(str(text))
+    tab.keyboard.press("Enter")
+    return part(tab, "said").inner_text()
+
+
+def focus(tab):
+    return tab.evaluate("() => document.activeElement.id.split('-').at(-1)")
+
+
+# ---- The graphs ----
+
+
+def test_each_level_has_its_graphs_and_another_seed_gives_others():
+    names = [name for name, _ in exercises(0, 3)]
+    assert names == [name for name, _ in LEVELS for _ in range(3)]
+    numbers = [[[node.data for node in ancestors(root)] for _, root in exercises(seed, 1)] for seed in (0, 0, 1)]
+    assert str(numbers[0]) == str(numbers[1]) != str(numbers[2])
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_sums_of_leaves_are_what_central_differences_say(seed):
+    held = 0
+    for _, root in exercises(seed, 2):
+        run = whole(root)
+        words = Words(run)
+        for k, visit in enumerate(run.visits, start=1):
+            for question in questions(visit, words.visit(k)):
+                leaf = visit.edges[question.slot].input
+                if not question.asks_sum or leaf.op is not None:
+                    continue
+                step = np.zeros(leaf.shape)
+                step[question.index] = 1e-6
+                above, below = (recorded_again(root, {leaf: leaf.data + s * step})[-1].item() for s in (1, -1))
+                assert question.answer == pytest.approx((above - below) / 2e-6, rel=1e-5, abs=1e-8)
+                held += 1
+    assert held >= 4
+
+
+def test_every_graph_asks_something_and_answers_are_no_zeros():
+    for seed in range(5):
+        for level, right in answers(practice(seed=seed, each=2).html):
+            assert right, level
+            assert all(np.isfinite(right))
+
+
+def test_a_graph_of_ones_own_comes_last(tmp_path):
+    loss = Value(2.0, "a") * Value(3.0, "b")
+    made = practice(loss, tmp_path / "sub" / "practice.html", each=1)
+    assert made.path.read_text(encoding="utf-8") == made.html
+    assert answers(made.html)[-1] == (OWN, [3.0, 2.0])
+    assert loss.grad is None
+
+
+def test_what_makes_no_sense_raises():
+    with pytest.raises(ValueError, match="seed must be at least 0, not -1"):
+        practice(seed=-1)
+    with pytest.raises(ValueError, match="each must be from 1 to 50, not 0"):
+        practice(each=0)
+    with pytest.raises(TypeError, match="practice takes a node, not int"):
+        practice(3)
+
+
+def test_it_names_no_address_and_allows_nothing_but_its_own_script():
+    source = practice(each=1).html
+    assert not re.findall(r"(?:src|href|action)\s*=|url\(|@import|https?://(?!www\.w3\.org/2000/svg)|eval\(", source)
+    assert "unsafe" not in source
+    assert "default-src 'none'" in source
+
+
+# ---- In the browser, with the keyboard alone ----
+
+
+def test_right_answers_lead_through_all_levels_and_score(open_page):
+    source = practice(each=1, seed=3).html
+    tab, count = open_page(source), 0
+    for level, right in answers(source):
+        assert part(tab, "where").inner_text().startswith(f"{level} · graph 1 of 1")
+        for x in right:
+            said = give(tab, x)
+            count += 1
+            assert said.startswith(("right", "All")), (level, x, said)
+            assert part(tab, "score").inner_text() == f"{count} of {count} right"
+        tab.keyboard.press("Enter")
+    assert part(tab, "said").inner_text() == f"All graphs are done: {count} of {count} right."
+    tab.close()
+
+
+def test_a_mistake_is_named_and_can_be_typed_over(open_page):
+    source = practice(Value(2.0, "a") * Value(-5.0, "b") * 3.0, each=1).html
+    tab = open_page(source)
+    tab.keyboard.press("Shift+Tab")  # the level before the question
+    while focus(tab) != "levels" and tab.evaluate("() => !document.activeElement.textContent.startsWith('your graph')"):
+        tab.keyboard.press("Shift+Tab")
+    tab.keyboard.press("Enter")
+    assert part(tab, "prompt").inner_text() == "What does a * b * 3 contribute to the grad of a * b?"
+    give(tab, 3)
+    assert give(tab, 3) == "that is upstream as it came; local is b"
+    assert tab.evaluate("() => document.activeElement.selectionEnd - document.activeElement.selectionStart") == 1
+    assert give(tab, -5) == "that is local alone: it has to be multiplied by upstream"
+    assert give(tab, "15") == "the size is right, the sign is not"
+    assert give(tab, "2 +") == "a number is missing; this does not count"
+    tab.keyboard.press("Control+a")
+    assert give(tab, "3 * -5") == "right: −15"
+    assert part(tab, "score").inner_text() == "1 of 2 right"
+    give(tab, 6)
+    assert focus(tab) == "on"  # after a mistake how the visit is worked out stands there, until one goes on
+    assert "−15" in part(tab, "told").inner_text()
+    tab.keyboard.press("Enter")
+    assert part(tab, "said").inner_text() == "This graph is done."
+    tab.close()
+
+
+def test_after_a_mistake_comes_another_graph_of_the_level(open_page):
+    source = practice(each=2).html
+    tab, (level, right) = open_page(source), answers(source)[0]
+    part(tab, "show").click()
+    for x in right[1:]:
+        if focus(tab) == "on":
+            tab.keyboard.press("Enter")
+        give(tab, x)
+    while part(tab, "said").inner_text() != "This graph is done.":
+        tab.keyboard.press("Enter")
+    assert part(tab, "on").inner_text() == f"next graph: {level} ▶"
+    tab.keyboard.press("Enter")
+    assert part(tab, "where").inner_text().startswith(f"{level} · graph 2 of 2")
+    for x in answers(source)[1][1]:
+        give(tab, x)
+    assert part(tab, "on").inner_text() == f"next graph: {LEVELS[1][0]} ▶"
+    tab.close()
+
+
+def test_numbers_show_once_they_have_been_found(open_page):
+    source = practice(each=1).html
+    tab, (_, right) = open_page(source), answers(source)[0]
+    shown = (
+        "() => [...document.querySelectorAll('article:not([hidden]) .node .on')].map((g) => g.textContent).join(' ')"
+    )
+    before = tab.evaluate(shown).count("–")
+    for x in right:
+        give(tab, x)
+    assert before > 0 == tab.evaluate(shown).count("–")
+    tab.close()
+
+
+@pytest.mark.parametrize("width", [390, 1000, 1400])
+def test_question_and_lit_box_are_in_sight(open_page, width):
+    tab = open_page(practice(each=1).html)
+    tab.set_viewport_size({"width": width, "height": 800})
+    tab.locator("nav button").last.click()
+    for box in (tab.locator("article:not([hidden]) .node.lit").first, part(tab, "answer")):
+        seen = box.bounding_box()
+        assert seen["x"] >= 0
+        assert seen["x"] + seen["width"] <= width
+        assert 0 <= seen["y"] <= 800
+    tab.close()

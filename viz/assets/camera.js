@@ -1,0 +1,169 @@
+// Where the picture stands: moved and zoomed by the reader, and following what lights up.
+// A view is a point of the picture that stands in the middle, and a zoom.
+(() => {
+  const page = document.currentScript.closest(".page");
+  const graph = page.querySelector(".graph");
+  const canvas = graph.firstElementChild;
+  const picture = canvas.firstElementChild;
+  const calm = matchMedia("(prefers-reduced-motion: reduce)");
+  const natural = { width: picture.width.baseVal.value, height: picture.height.baseVal.value };
+  const [MARGIN, AROUND] = [24, 30]; // between the picture's edge and its boxes; around what is brought into view
+  const [LEAST, FAR] = [0.2, 0.9]; // at the first the largest type can still be read; below the other no other can
+  let zoom = 1;
+  let liked; // the zoom that the reader has chosen
+  let followed = []; // what is kept in view
+
+  // ---- From far away only names are shown, as large as they can be read ----
+
+  const names = document.createElementNS("http://www.w3.org/2000/svg", "g");
+  names.setAttribute("class", "names");
+  const shortNames = [...picture.querySelectorAll(".node")].map((node) => {
+    const { x, y, width, height } = node.querySelector("rect");
+    const text = document.createElementNS("http://www.w3.org/2000/svg", "text");
+    text.textContent = node.dataset.short ?? node.querySelector(".title").textContent;
+    text.setAttribute("x", x.baseVal.value + width.baseVal.value / 2 + MARGIN);
+    names.append(text);
+    return { text, middle: y.baseVal.value + height.baseVal.value / 2 + MARGIN, wide: width.baseVal.value, tall: height.baseVal.value };
+  });
+  picture.append(names);
+
+  function writeNames() {
+    canvas.style.setProperty("--zoom", zoom);
+    const isFar = zoom < FAR;
+    canvas.classList.toggle("far", isFar);
+    if (!isFar) return;
+    for (const { text, middle, wide, tall } of shortNames) {
+      const room = Math.min((1.4 * wide * zoom) / text.textContent.length, 0.75 * tall * zoom);
+      const size = Math.min(Math.max(8, room), 13) / zoom;
+      text.setAttribute("font-size", size);
+      text.setAttribute("y", middle + 0.35 * size);
+    }
+  }
+
+  // ---- Going to a view ----
+
+  const middle = () => ({
+    x: (graph.scrollLeft + graph.clientWidth / 2) / zoom,
+    y: (graph.scrollTop + graph.clientHeight / 2) / zoom,
+    zoom,
+  });
+
+  function put(view) {
+    zoom = view.zoom;
+    Object.assign(canvas.style, { width: `${natural.width * zoom}px`, height: `${natural.height * zoom}px` });
+    picture.style.transform = `scale(${zoom})`; // texts need not be laid out anew
+    const [left, top] = [view.x * zoom - graph.clientWidth / 2, view.y * zoom - graph.clientHeight / 2];
+    graph.scrollTo({ left, top, behavior: "instant" });
+    drawWhatIsNear();
+  }
+
+  let movement; // which one is under way; none has been yet
+  function moveTo(view) {
+    const from = middle();
+    const isFirst = movement === undefined;
+    const mine = (movement = isFirst ? 0 : movement + 1);
+    const isFar = Math.hypot(view.x - from.x, view.y - from.y) * view.zoom > 3 * graph.clientWidth;
+    if (isFirst || calm.matches || isFar) {
+      put(view);
+      return writeNames();
+    }
+    const start = performance.now();
+    const step = (time) => {
+      if (mine !== movement) return;
+      const share = Math.min(Math.max((time - start) / 350, 0), 1);
+      const eased = share * share * (3 - 2 * share);
+      const between = (name) => from[name] + (view[name] - from[name]) * eased;
+      put({ x: between("x"), y: between("y"), zoom: between("zoom") });
+      writeNames();
+      if (share < 1) requestAnimationFrame(step);
+    };
+    requestAnimationFrame(step);
+  }
+  for (const event of ["wheel", "pointerdown"]) graph.addEventListener(event, () => movement++, { passive: true });
+
+  /** The zoom at which all of it is in view. */
+  const whole = () => Math.min(graph.clientWidth / natural.width, graph.clientHeight / natural.height, 1.7);
+  const overview = () => ({ x: natural.width / 2, y: natural.height / 2, zoom: Math.max(whole(), LEAST) });
+
+  /** Bring elements into view, all of them, as large as they can be read; without any, the whole picture. */
+  function follow(elements) {
+    followed = elements;
+    for (const element of elements) element.closest(".place")?.classList.add("near");
+    const boxes = elements.map((element) => element.getBBox()).filter(({ width, height }) => width || height);
+    if (!boxes.length) return moveTo(overview());
+    const [left, top] = [Math.min(...boxes.map(({ x }) => x)), Math.min(...boxes.map(({ y }) => y))].map((z) => z + MARGIN);
+    const right = Math.max(...boxes.map(({ x, width }) => x + width)) + MARGIN;
+    const bottom = Math.max(...boxes.map(({ y, height }) => y + height)) + MARGIN;
+    const fitting = Math.min(
+      (graph.clientWidth - 2 * AROUND) / (right - left),
+      (graph.clientHeight - 2 * AROUND) / (bottom - top),
+    );
+    const view = { x: (left + right) / 2, y: (top + bottom) / 2, zoom: Math.min(liked ?? Math.max(whole(), 1), fitting) };
+    const seen = middle();
+    const reach = { x: graph.clientWidth / 2 / view.zoom, y: graph.clientHeight / 2 / view.zoom };
+    const isIn = left > seen.x - reach.x && right < seen.x + reach.x && top > seen.y - reach.y && bottom < seen.y + reach.y;
+    if (!isIn || Math.abs(seen.zoom - view.zoom) > 0.01) moveTo(view);
+  }
+
+  // Columns that are a screen away are not drawn: a long network would be slow to paint.
+  const columns = [...picture.querySelectorAll(".place[data-left]")].map((element) => {
+    return { element, left: +element.dataset.left, right: +element.dataset.right };
+  });
+
+  function drawWhatIsNear() {
+    const from = (graph.scrollLeft - graph.clientWidth) / zoom;
+    const to = (graph.scrollLeft + 2 * graph.clientWidth) / zoom;
+    for (const { element, left, right } of columns) element.classList.toggle("near", right > from && left < to);
+  }
+  graph.addEventListener("scroll", drawWhatIsNear, { passive: true });
+  addEventListener("resize", () => follow(followed));
+
+  // ---- The reader's own moves ----
+
+  function setZoom(wanted, x = graph.clientWidth / 2, y = graph.clientHeight / 2) {
+    movement++;
+    const before = zoom;
+    liked = Math.min(Math.max(wanted, 0.1), 6);
+    const at = { x: (graph.scrollLeft + x) / before, y: (graph.scrollTop + y) / before };
+    const aside = { x: (graph.clientWidth / 2 - x) / liked, y: (graph.clientHeight / 2 - y) / liked };
+    put({ x: at.x + aside.x, y: at.y + aside.y, zoom: liked });
+    writeNames();
+  }
+
+  let held;
+  let dragged = false;
+  graph.addEventListener("pointerdown", (event) => {
+    dragged = false;
+    if (event.button === 0 && event.pointerType === "mouse")
+      held = { x: event.clientX, y: event.clientY, left: graph.scrollLeft, top: graph.scrollTop };
+  });
+  addEventListener("pointermove", (event) => {
+    if (!held) return;
+    const [x, y] = [event.clientX - held.x, event.clientY - held.y];
+    dragged ||= Math.hypot(x, y) > 4;
+    graph.classList.toggle("dragged", dragged);
+    if (dragged) graph.scrollTo({ left: held.left - x, top: held.top - y, behavior: "instant" });
+  });
+  addEventListener("pointerup", () => {
+    held = undefined;
+    graph.classList.remove("dragged");
+  });
+  graph.addEventListener(
+    "wheel",
+    (event) => {
+      if (!event.ctrlKey && !event.metaKey) return;
+      event.preventDefault();
+      const { left, top } = graph.getBoundingClientRect();
+      setZoom(zoom * Math.exp(-event.deltaY / 300), event.clientX - left, event.clientY - top);
+    },
+    { passive: false },
+  );
+
+  page.camera = {
+    follow,
+    again: () => follow(followed),
+    isDragged: () => dragged,
+    zoomBy: (factor) => setZoom(zoom * factor),
+    fit: () => setZoom(whole()),
+  };
+})();

@@ -1,0 +1,65 @@
+"""Pages that are one HTML file: they load nothing, and run nothing but their own script.
+
+- `Page`: such a page. `asset`, `short`, `tight`: a file of `viz/assets`, and without what only its reader needs.
+- `json_for_script`: data for a script element.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from html import escape
+from pathlib import Path
+from typing import Any
+
+_HEIGHT = 760
+
+
+class Page:
+    """A page as one file. Shows itself in a notebook.
+
+    Attributes:
+        html: the whole page.
+        path: where it was saved; None before.
+    """
+
+    def __init__(self, html: str) -> None:
+        self.html = html
+        self.path: Path | None = None
+
+    def save(self, path: str | Path) -> Path:
+        """Write the page; folders are made."""
+        self.path = Path(path)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.path.write_text(self.html, encoding="utf-8", newline="\n")
+        return self.path
+
+    def _repr_html_(self) -> str:
+        frame = f'sandbox="allow-scripts" width="100%" height="{_HEIGHT}" frameborder="0"'
+        return f'<iframe {frame} srcdoc="{escape(self.html)}"></iframe>'
+
+    def __repr__(self) -> str:
+        where = f" at {self.path}" if self.path else ""
+        return f"<Page of {len(self.html.encode()) / 1000:.0f} KB{where}>"
+
+
+def asset(name: str) -> str:
+    """The text of a file of `viz/assets`."""
+    return Path(__file__).with_name("assets").joinpath(name).read_text(encoding="utf-8")
+
+
+def short(source: str) -> str:
+    """Style sheet or script without indents, empty lines, lines of comment and spaces in tables of numbers."""
+    lines = (line.strip() for line in source.splitlines())
+    lines = (line.replace(" ", "") if line.startswith(tuple("0123456789")) else line for line in lines)
+    return "\n".join(line for line in lines if line and not line.startswith(("//", "/*")))
+
+
+def tight(style: str) -> str:
+    """A style sheet without the blanks that only please the eye."""
+    return re.sub(r"(?<=[,;:{}]) (?=[^:])| (?=\{)|;(?= ?\})", "", style)
+
+
+def json_for_script(data: Any) -> str:
+    """Data for a script element: nothing in it can end that."""
+    return json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
