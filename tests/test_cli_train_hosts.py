@@ -50,12 +50,15 @@ def test_two_processes_train_as_one_does(tmp_path, text):
     assert run("train", text, "--out", tmp_path / "two", "--resume", "--epochs", 3).exit_code == 0
 
 
-def test_another_text_on_one_of_them_ends_both_with_a_line(tmp_path, text):
+@pytest.mark.parametrize("what", ["text", "option"])
+def test_what_differs_on_one_of_them_ends_both_with_a_line(tmp_path, text, what):
     other = Path(tmp_path / "other.txt")
     other.write_text(TEXT.replace("shore", "store"), encoding="utf-8")
-    for status, _, said in on_two([text, text], tmp_path / "run", *SMALL, second=["--lr", "0.5"]):
+    texts, second = ([text, other], []) if what == "text" else ([text, text], ["--lr", "0.5"])
+    for status, _, said in on_two(texts, tmp_path / "run", *SMALL, second=second):
         assert status == 2
-        assert "what was asked for differs from process to process" in said
+        assert said.count("Error: ") == 1
+        assert "differs from process to process" in said
         assert "Traceback" not in said
     assert not (tmp_path / "run").exists()
 
@@ -82,7 +85,7 @@ def test_one_that_comes_alone_waits_no_longer_than_it_is_told(tmp_path, text):
         (["--cluster", "--engine", "numpy"], "train together with --engine jax alone"),
         (["--cluster", "--watch", "5"], "--watch is for one process"),
         (["--mesh", "data=two"], "a mesh is written data=4 or data=4,model=2, got 'data=two'"),
-        (["--mesh", "data=2", "--engine", "numpy"], "a mesh is for the engine"),
+        (["--mesh", "data=2", "--engine", "numpy"], 'is for the engine "jax"'),
     ],
 )
 def test_what_makes_no_sense_is_refused(tmp_path, text, options, words):

@@ -1,6 +1,6 @@
 """A training on two processes of which one is killed at a random moment, again and again, and gone on with.
 
-Killed is a worker, which trains, or its watcher, which says what happened; by SIGKILL, so that nothing can be tidied up.
+Killed is a worker, which trains, or its watcher, which says what happened; by SIGKILL, so that nothing is tidied up.
 After each kill all four processes must have ended within `LATEST` seconds, the watchers that still live with a line and
 an exit status that is not 0, and the folder must hold a whole checkpoint, not older than the one before.
 """
