@@ -97,9 +97,8 @@ def one_kill(text: Path, folder: Path, moments: random.Random) -> Ended:
         victim = moments.choice([*below, *(watcher.pid for watcher in watchers)])
         subprocess.run(["kill", "-KILL", str(victim)], check=True)
         began = time.perf_counter()
-        said = [watcher.communicate(timeout=2 * LATEST)[1] for watcher in watchers if watcher.pid != victim]
-        for watcher in watchers:
-            watcher.wait(timeout=2 * LATEST)
+        every = [(watcher.pid, watcher.communicate(timeout=2 * LATEST)[1]) for watcher in watchers]
+        said = [text for pid, text in every if pid != victim]
         while any(map(alive, below)):
             time.sleep(0.05)
     finally:
