@@ -1,6 +1,7 @@
 """Pages that are one HTML file: they load nothing, and run nothing but their own script.
 
-- `Page`: such a page. `asset`, `short`, `tight`: a file of `viz/assets`, and without what only its reader needs.
+- `Page`: such a page. `asset`: a file of `viz/assets`.
+- `short`, `tight`, `tight_script`: a style sheet or a script without what only its reader needs.
 - `json_for_script`: data for a script element.
 """
 
@@ -49,8 +50,8 @@ def asset(name: str) -> str:
 
 
 def short(source: str) -> str:
-    """Style sheet or script without indents, empty lines, lines of comment and spaces in tables of numbers."""
-    lines = (line.strip() for line in source.splitlines())
+    """Style sheet or script without indents, empty lines, comments and spaces in tables of numbers."""
+    lines = (re.sub(r" // .*", "", line).strip() for line in source.splitlines())
     lines = (line.replace(" ", "") if line.startswith(tuple("0123456789")) else line for line in lines)
     return "\n".join(line for line in lines if line and not line.startswith(("//", "/*")))
 
@@ -58,6 +59,20 @@ def short(source: str) -> str:
 def tight(style: str) -> str:
     """A style sheet without the blanks that only please the eye."""
     return re.sub(r"(?<=[,;:{}]) (?=[^:])| (?=\{)|;(?= ?\})", "", style)
+
+
+def tight_script(script: str) -> str:
+    r"""The same of a script. Lines in which a blank may stand in a text or a pattern are left as they are.
+
+    >>> print(tight_script("const f = (a, b) => a + b * -2;\nsay('a + b');"))
+    const f=(a,b)=>a+b*-2;
+    say('a + b');
+    """
+    return "\n".join(line if _MAY_QUOTE.search(line) else _BLANKS.sub(r"\1\2", line) for line in script.splitlines())
+
+
+_MAY_QUOTE = re.compile(r"[\"'`/]")
+_BLANKS = re.compile(r" ?(=>|[=<>!&|?:;,{}()*]+) ?|(?<=[\w)\]]) ([+-]) (?=[\w(])")
 
 
 def json_for_script(data: Any) -> str:

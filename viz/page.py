@@ -24,9 +24,10 @@ from .graph.timeline import Known
 from .graph.view import Box, View
 from .live import Live, made_live
 from .numbers import brief, number
-from .one_file import Page, asset, json_for_script, short, tight
+from .one_file import Page, asset, json_for_script, short, tight, tight_script
 from .paint import pen, svg
 from .passes import Pass
+from .practice import practice as practice_page
 from .sources import as_elements, is_live
 from .words.as_html import forward, visit
 from .words.blocks import NORMS, VisitWords
@@ -35,13 +36,16 @@ from .words.escape import clean, xml
 MOST_VISITS = 2000
 """Of a longer pass only the steps of nodes that are in the picture are on the page."""
 
-MOST_ENTRIES = 200
+MOST_ENTRIES = 20_000
 """So many entries of a box can be opened."""
 
-SCRIPTS = ("arithmetic.js", "number.js", "judging.js", "quiz.js", "camera.js", "page.js")
+MOST_SO_FAR = 1_000
+"""A gradient of more entries opens once all its contributions are in, and not as it is before."""
+
+SCRIPTS = ("arithmetic.js", "number.js", "judging.js", "quiz.js", "camera.js", "lesson.js", "page.js")
 LIVE_SCRIPTS = (
     *("arithmetic.js", "number.js", "written.js", "live.js", "learn.js", "descent.js", "radius.js", "copying.js"),
-    *("judging.js", "quiz.js", "camera.js", "page.js"),
+    *("judging.js", "quiz.js", "camera.js", "lesson.js", "page.js"),
 )
 """What a page consists of, and a live one, which has its program before them."""
 
@@ -49,12 +53,13 @@ _next_page = itertools.count().__next__
 
 
 def page(
-    loss: Node,
+    loss: Node | None = None,
     path: str | Path | None = None,
     quiz: bool = False,
     steps: Iterable[int] | None = None,
     max_nodes: int = 300,
     live: bool | str = "auto",
+    practice: bool = False,
 ) -> Page:
     """The pass of ``loss`` as a page to step through, one node after the other: first forward, then backward.
 
@@ -71,6 +76,8 @@ def page(
         max_nodes: how many nodes are too many to draw. All steps are told, whether drawn or not, up to 2,000.
         live: whether numbers can be changed on the page, and all others follow. "auto": where the graph has at most
             5,000 scalar nodes and all of its ops can be written in JavaScript; if not, the page says why.
+        practice: the page of `viz.practice` instead: random graphs to work out, and after them that of ``loss``, if
+            there is one. The other arguments say nothing then.
 
     Raises:
         TypeError: loss is no node, or needs no gradient.
@@ -82,6 +89,8 @@ def page(
     >>> page(Value(2.0, "a") * Value(3.0, "b")).html.startswith("<!doctype html>")
     True
     """
+    if practice:
+        return practice_page(loss, path)
     found: list[tuple[Live | None, str]] = []
 
     def change(run: Pass) -> Pass:
@@ -111,7 +120,7 @@ def _html(film: Animation, quiz: bool, live: Live | None, why: str) -> str:
     if live is not None:
         style += "\n" + short(asset("live.css"))
         script = f"{short(live.program.source)}\n{script}"
-    style = tight(style)
+    style, script = tight(style), tight_script(script)
     html = Template(asset("page.html"))
     return html.substitute(
         prefix=prefix,
@@ -191,31 +200,35 @@ def _step(film: Animation, moment: int) -> dict[str, Any]:
 
 def _boxes(view: View) -> dict[str, Any]:
     """What opens at a box or at a shared weight: every entry."""
-    found = {}
+    lists, found = _Lists(), {}
     for box in view.boxes:
         if box.role != "gap":
-            found[f"b{box.key}"] = _box(box.value, timeline.of_box(box) if box.differentiable else [], box.moment)
+            grads = timeline.of_box(box) if box.differentiable else []
+            found[f"b{box.key}"] = _box(box.value, grads, lists, box.moment)
     for i, shared in enumerate(view.sums):
-        found[f"s{i}"] = _box(shared.value, timeline.of_total(shared))
-    return found
+        found[f"s{i}"] = _box(shared.value, timeline.of_total(shared), lists)
+    return {"boxes": found, "lists": list(lists)}
 
 
-def _box(value: Any, grads: list[Known], moment: int | None = None) -> dict[str, Any]:
+def _box(value: Any, grads: list[Known], lists: _Lists, moment: int | None = None) -> dict[str, Any]:
     found: dict[str, Any] = {"columns": max(int(np.shape(value)[-1]), 1) if np.ndim(value) else 1}
-    found["value"] = _entries(value)
+    found["value"] = lists.of(value)
     if np.size(value) > MOST_ENTRIES:
         found["more"] = int(np.size(value)) - MOST_ENTRIES
     if moment is not None:
         found["at"] = moment
     if grads:
-        found["grad"] = [[state.since, _entries(state.data), state.complete] for state in grads]
+        found["grad"] = [[state.since, lists.of(state.data, state.complete), state.complete] for state in grads]
     return found
 
 
-def _entries(data: Any) -> str | None:
-    """Entries as text; of a live page the cells that they are in, after a sign that tells."""
-    if data is None:
-        return None
-    if is_live(data):
-        return f"={data.cells.run(np.atleast_1d(data.index))}"
-    return " ".join(number(x) for x in np.ravel(data)[:MOST_ENTRIES].tolist())
+class _Lists(dict[str, int]):
+    """Entries as texts, each once: an alias has the value of its weight."""
+
+    def of(self, data: Any, is_complete: bool = True) -> int | str | None:
+        """Which text an array's entries are; of a live page the cells that they are in; None if they are not listed."""
+        if data is None or (not is_complete and np.size(data) > MOST_SO_FAR):
+            return None
+        if is_live(data):
+            return str(data.cells.run(np.atleast_1d(data.index)))
+        return self.setdefault(" ".join(number(x) for x in np.ravel(data)[:MOST_ENTRIES].tolist()), len(self))

@@ -51,7 +51,7 @@ class Passes:
             unread: whether to write what nobody reads.
             inline: whether to write what is read once where it is read.
         """
-        writer = SymbolWriter(self.names.copy(), inline)
+        writer = SymbolWriter(self.names.inner(), inline)
         symbols = [*self.forward, *self.backward]
         count_uses(symbols, [self.value, *self.outputs, *self.grads.values()], unread)
         body = [*self.begins, "# Forward", *writer.written(self.forward)]

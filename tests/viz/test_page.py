@@ -180,17 +180,38 @@ def test_a_box_opens_to_every_entry():
     x = Tensor(np.linspace(-1, 1, 12).reshape(3, 4), "x")
     root = (x * x).sum()
     root.backward()
-    boxes = data(page(root, live=False).html, "boxes")
-    (opened,) = (box for box in boxes.values() if box["value"] == " ".join(number(v) for v in x.data.ravel()))
-    assert opened["columns"] == 4
-    assert opened["grad"][-1][1] == " ".join(number(v) for v in x.grad.ravel())
-    assert opened["grad"][0] == [0, None, True]
+    opened = data(page(root, live=False).html, "boxes")
+    lists = opened["lists"]
+    values = lists.index(" ".join(number(v) for v in x.data.ravel()))
+    (box,) = (box for box in opened["boxes"].values() if box["value"] == values)
+    assert box["columns"] == 4
+    assert lists[box["grad"][-1][1]] == " ".join(number(v) for v in x.grad.ravel())
+    assert box["grad"][0] == [0, None, True]
 
 
-def test_of_a_large_box_200_entries_open():
-    boxes = data(page(Tensor(np.ones(500), "x").sum(), live=False).html, "boxes")
-    (opened,) = (box for box in boxes.values() if "more" in box)
-    assert (len(opened["value"].split()), opened["more"]) == (200, 300)
+def test_every_entry_of_a_large_box_opens_and_beyond_20000_it_says_how_many_are_left_out():
+    for size, listed, more in ((9_216, 9_216, None), (20_500, 20_000, 500)):
+        x = Tensor(np.arange(size, dtype=float), "x")
+        opened = data(page(x.sum(), live=False).html, "boxes")
+        (box,) = (box for box in opened["boxes"].values() if "at" not in box)
+        assert box.get("more") == more
+        assert len(opened["lists"][box["value"]].split()) == listed
+
+
+def test_the_entries_of_a_weight_stand_once_and_large_sums_once_they_are_complete():
+    W, h = Parameter(np.linspace(-1, 1, 1_600).reshape(40, 40), "W"), Tensor(np.ones((1, 40)), "h_0")
+    for t in range(1, 4):
+        with scope("cell", t=t):
+            h = (h @ W).tanh()
+    opened = data(page(h.sum(), live=False).html, "boxes")
+    assert opened["lists"].count(" ".join(number(v) for v in W.data.ravel())) == 1
+    total = opened["boxes"]["s0"]["grad"]
+    assert [(entries is None, complete) for _, entries, complete in total] == [
+        (True, True),
+        (True, False),
+        (True, False),
+        (False, True),
+    ]
 
 
 def test_of_a_very_long_pass_only_the_visits_that_are_drawn_are_told_and_it_says_so():

@@ -218,6 +218,17 @@ def test_a_node_is_found_by_its_name_or_by_the_number_of_its_visit(show, key):
     assert options.count() == 0
 
 
+def test_find_says_when_there_is_none(show):
+    tab = show(chain())
+    press(tab, "g")
+    tab.keyboard.type("xyz")
+    assert tab.get_by_role("listbox").inner_text() == "nothing here is called “xyz”"
+    assert tab.locator("[aria-live]").text_content() == "nothing here is called “xyz”"
+    press(tab, "Enter")
+    assert tab.get_by_role("listbox").count() == 0
+    assert where(tab) == 0
+
+
 # ---- Forward ----
 
 
@@ -472,6 +483,47 @@ def test_what_is_shown_on_demand_does_not_count(show):
     assert score(tab) == ""
 
 
+def test_a_quiz_asks_for_the_sum_once_the_last_contribution_is_in(show):
+    w = Value(3.0, "w")
+    tab = show(w * w, quiz=True)
+    answer(tab, "3")
+    assert gradients(tab)["w"] == "∇ –"
+    answer(tab, "3")
+    assert tab.locator("[id$=prompt]").inner_text() == "All 2 contributions are in: what is the grad of w?"
+    assert answer(tab, "3").startswith("that is what w * w adds alone")
+    assert gradients(tab)["w"] == "∇ –"
+    answer(tab, "6")
+    assert gradients(tab)["w"] == "∇ 6"
+    assert score(tab) == "2 of 3 right"
+
+
+def test_a_wrong_answer_is_selected_so_that_typing_replaces_it(show):
+    tab = show(Value(2.0, "a") * Value(3.0, "b"), quiz=True)
+    answer(tab, "17")
+    tab.keyboard.type("3")
+    assert tab.locator("[id$=answer]").input_value() == "3"
+
+
+def test_a_quiz_offers_something_harder_than_what_was_right(show):
+    a, b, c = (Value(x, name) for x, name in [(0.5, "a"), (3.0, "b"), (4.0, "c")])
+    tab = show(a.tanh() * b + c, quiz=True)  # + distributes, * swaps, tanh squashes
+    harder = tab.locator("[id$=harder]")
+    assert not harder.is_visible()
+    answer(tab, "1")
+    answer(tab, "1")
+    assert harder.inner_text() == "harder: What does tanh(a) * b contribute to the grad of tanh(a)?"
+    harder.click()
+    assert where(tab) == 2
+    answer(tab, "7")  # only what was right at the first go counts
+    answer(tab, "3")
+    answer(tab, "8")
+    answer(tab, "tanh(0.5)")
+    assert harder.inner_text() == "harder: What does tanh(a) contribute to the grad of a?"
+    harder.click()
+    answer(tab, "3 * (1 - tanh(0.5)^2)")
+    assert not harder.is_visible()  # nothing is left to ask
+
+
 def test_q_turns_the_quiz_on_and_off(show):
     tab = show(chain())
     press(tab, "ArrowRight", "q")
@@ -598,6 +650,42 @@ def test_it_opens_on_the_whole_picture_with_type_that_can_be_read(show, steps, w
     )
     assert len(sizes) > 12 * steps
     assert min(sizes) >= 7.99
+
+
+def test_at_a_shared_weights_visit_what_the_steps_contribute_flies_into_the_sum(show):
+    root = rnn_loss(3)
+    last = [node.label for node in order(root)].index("W_hh") + 1
+    for wish, count in (("no-preference", 3), ("reduce", 0)):
+        tab = show(root, reduced_motion=wish)
+        press(tab, "End", *["ArrowLeft"] * (len(order(root)) - last))
+        assert where(tab) == last
+        if count:
+            tab.wait_for_function(f"() => document.querySelectorAll('.flying').length === {count}")
+            flown = tab.locator(".flying").all_text_contents()
+            assert flown == tab.locator(".now .came tr:not(.sum) td:last-child").all_text_contents()
+            landing = "() => document.querySelector('.flying').getBoundingClientRect().x"
+            before = tab.evaluate(landing)
+            tab.wait_for_function(f"(before) => ({landing})() > before + 5", arg=before)
+            tab.wait_for_function("() => !document.querySelector('.flying')")
+        else:
+            tab.wait_for_timeout(600)
+            assert tab.locator(".flying").count() == 0
+
+
+def test_one_sentence_says_why_a_gradient_is_a_sum(show):
+    tab = show(rnn_loss(3))
+    press(tab, "/")
+    tab.keyboard.type("W_hh")
+    press(tab, "Enter")
+    why = tab.locator(".visits > li.now .why").inner_text()
+    assert why.startswith("Why a sum: all 3 steps read the same W_hh.")
+    assert "Step 1 gives 0, because W_hh is multiplied there with h_0, which is 0." in why
+    tab.evaluate("() => document.querySelector('main').microgradrnn.set('h_0', [[1, 1, 1, 1, 1]])")
+    assert "gives 0" not in tab.locator(".visits > li.now .why").inner_text()
+    press(tab, "/")
+    tab.keyboard.type("h_2")
+    press(tab, "Enter")
+    assert "in its own step, and through" in tab.locator(".visits > li.now .why").inner_text()
 
 
 def test_names_from_far_away_are_those_of_boxes_or_what_an_unnamed_one_does(show):

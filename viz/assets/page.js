@@ -80,6 +80,9 @@
     part("time").disabled = timeStep(1) === now;
     part("turn").disabled = now > turn;
     page.dispatchEvent(new Event("shown"));
+    const uses = step?.at > 0 && !open ? step.boxes ?? [] : [];
+    const byArrival = [...uses].sort((a, b) => momentsOf["b" + a][1] - momentsOf["b" + b][1]);
+    page.flyIn(item, byArrival.map((i) => part("b" + i)));
     say(item, open);
   }
   page.addEventListener("go", (event) => show(event.detail));
@@ -113,10 +116,10 @@
 
   // ---- Every entry of a box ----
 
-  let boxes;
+  let opened;
   function open(name) {
-    boxes ??= JSON.parse(part("boxes").textContent);
-    const box = boxes[name];
+    opened ??= JSON.parse(part("boxes").textContent);
+    const box = opened.boxes[name];
     if (!box) return;
     const dialog = part("details");
     const [title, ...about] = part(name).querySelector("title").textContent.split("\n");
@@ -126,15 +129,20 @@
     const moment = page.classList.contains("asking") ? step.at - 1 : step?.at ?? -Infinity;
     const known = box.grad?.findLast(([since]) => since <= moment) ?? box.grad?.[0];
     const rows = [box.at > moment ? ["value: not known yet", null] : ["value", box.value]];
-    if (known) rows.push([known[1] === null ? "gradient: not known yet" : "gradient" + (known[2] ? "" : " so far"), known[1]]);
+    if (known) rows.push([headOf(known), known[1]]);
     dialog.querySelector(".numbers").replaceChildren(...rows.flatMap(([head, entries]) => numbersOf(head, entries, box)));
     dialog.showModal();
   }
 
+  const headOf = ([, entries, isComplete]) =>
+    isComplete
+      ? entries === null ? "gradient: not known yet" : "gradient"
+      : `gradient so far${entries === null ? ": so many entries are listed once all contributions are in" : ""}`;
+
   function numbersOf(head, entries, { columns, more = 0 }) {
     const title = make("h3", head);
     if (entries === null || entries === undefined) return [title];
-    const listed = entries[0] === "=" ? page.live.numbers(entries.slice(1)).map(fourDigits) : entries.split(" ");
+    const listed = typeof entries === "string" ? page.live.numbers(entries).map(fourDigits) : opened.lists[entries].split(" ");
     const table = make("table");
     for (let i = 0; i < listed.length; i += columns) {
       const row = make("tr");
@@ -190,7 +198,14 @@
         return row;
       }),
     );
-    found.hidden = !matches.length;
+    const wanted = find.value.trim();
+    if (wanted && !matches.length) {
+      const none = make("li", `nothing here is called “${wanted}”`);
+      for (const [name, value] of [["role", "option"], ["aria-disabled", "true"]]) none.setAttribute(name, value);
+      found.append(none);
+      part("live").textContent = none.textContent;
+    }
+    found.hidden = !found.children.length;
     find.setAttribute("aria-expanded", String(!found.hidden));
     find.setAttribute("aria-activedescendant", matches.length ? `${found.id}${chosen}` : "");
     found.children[chosen]?.scrollIntoView({ block: "nearest" });

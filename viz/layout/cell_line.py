@@ -305,9 +305,9 @@ class _Cells:
     def _past_boxes(self, tail: int, head: int) -> list[Point]:
         """From what is left out to what comes after all steps; beside the line that may come down to it."""
         (ax, ay), b = self.out.boxes[tail], self.out.boxes[head]
-        if abs(ax - b[0]) < self.sizes[head][0]:
-            return self._direct(tail, head)
         x = ax + 8
+        if abs(x - b[0]) < self.sizes[head][0] / 2 + 8:
+            return self._direct(tail, head)
         end = edge(b, self.sizes[head], self.radius(head), (x, b[1]))
         return rounded([(x, ay - self.sizes[tail][1] / 2), (x, b[1]), end])
 

@@ -105,7 +105,10 @@ def _came_in(words: Upstream, gradient: str, strip: Strip) -> list[str]:
     rows = [f"<tr><th>{xml(source)}{_figure(part, strip)}" for source, part in listed]
     if len(listed) > 1:
         rows.append(f"<tr class=sum><th>{SUM}{_figure(words.total, strip)}")
-    return [head, f"<table class=came>{''.join(rows)}</table>", *_table([_row(sum_) for sum_ in words.sums])]
+    why = f"<p class=why>{xml(words.why)}" if words.why else ""
+    zeros = "".join(f"<span class=then-so> {xml(said)}</span>" for said in words.zeros)
+    table = f"<table class=came>{''.join(rows)}</table>"
+    return [head, table, *([why + zeros] if why else []), *_table([_row(sum_) for sum_ in words.sums])]
 
 
 def _goes_down(to: Contribution, loss: str) -> list[str]:

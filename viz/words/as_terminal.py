@@ -173,7 +173,8 @@ def _came_in(words: Upstream) -> list[Line]:
     for i, (contribution, source) in enumerate(listed):
         begin = faint(f"{words.SUM_OF} " if i == 0 else " " * (len(words.SUM_OF) + 1))
         lines.append([_INDENT, begin, gradient(f"{contribution:>{width}}"), faint(f" {source}")])
-    return [*lines, *([_INDENT, *_placed(equation)] for equation in words.sums)]
+    lines += [[_INDENT, *_placed(equation)] for equation in words.sums]
+    return [*lines, *([said] for said in (words.why, *words.zeros) if said)]
 
 
 def _rows(data: Any) -> list[str]:

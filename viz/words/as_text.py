@@ -85,6 +85,7 @@ def _came_in(words: VisitWords, loss: str) -> list[str]:
         lines += [f"    {_placed(equation)}" for equation in part.entries]
     if len(upstream.parts) > 1:
         lines += [f"  {SUM}: {entries(upstream.total)}", *(f"    {_placed(equation)}" for equation in upstream.sums)]
+    lines += [f"  {said}" for said in (upstream.why, *upstream.zeros) if said]
     return lines
 
 

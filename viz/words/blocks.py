@@ -150,13 +150,16 @@ class Part:
 class Upstream:
     """What came in: ``total``, the sum of the parts. A pass starts at a node that has none.
 
-    ``what`` is upstream, or of a leaf, from which nothing goes on, grad. ``sums`` are those of single entries.
+    ``what`` is upstream, or of a leaf, from which nothing goes on, grad. ``sums`` are those of single entries. ``why``
+    says why it is a sum over time steps, where it is one, and ``zeros`` why some steps give nothing.
     """
 
     what: str
     total: Any
     parts: Sequence[Part]
     sums: Sequence[Equation]
+    why: str = ""
+    zeros: Sequence[str] = ()
 
     STARTS = "the pass starts here"
     SUM_OF = "the sum of"

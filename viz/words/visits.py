@@ -27,6 +27,7 @@ from . import formula, products
 from .blocks import Ahead, Contribution, Definition, Equation, ForwardWords, Part, Title, Upstream, VisitWords
 from .products import Index, is_elementwise
 from .symbols import Symbol, lift, numeral
+from .why import Why
 
 MANY = 12
 """How many contributions, or nodes that wait, are listed."""
@@ -205,7 +206,8 @@ class Words:
         if len(parts) > 1 and (detail.inside or (np.size(total) > MAX_ENTRIES and len(parts) <= MANY)):
             places = detail.places(total) if detail.inside else products.largest(total, 2)[:2]
             sums = [_sum([part.contribution for part in parts], total, place) for place in places]
-        return Upstream("upstream" if node.op else "grad", total, parts, sums)
+        why = Why(self.run, self.names, node)
+        return Upstream("upstream" if node.op else "grad", total, parts, sums, why.sentence, why.zeros)
 
     def _part(self, edge: Edge, node: Node, detail: Detail) -> Part:
         t = self.run.t(edge.node)

@@ -1,0 +1,34 @@
+// At a shared weight's visit what the steps contribute flies into the sum.
+(() => {
+  const page = document.currentScript.closest(".page");
+  const calm = matchMedia("(prefers-reduced-motion: reduce)");
+  const [START, APART, LONG] = [450, 200, 900]; // milliseconds: until the view has come to rest, between two, of each
+  let flying = [];
+  let due;
+
+  /** What flies lands in the rows of a visit's table, each from the box that stands for the weight in its step. */
+  function fly(item, boxes) {
+    const rows = [...item.querySelectorAll(".came tr")];
+    const sum = rows.pop();
+    rows.slice(0, boxes.length).forEach((row, i) => {
+      const number = row.lastElementChild;
+      const [from, to] = [boxes[i], number].map((element) => element.getBoundingClientRect());
+      const copy = Object.assign(document.createElement("span"), { className: "flying", textContent: number.textContent });
+      Object.assign(copy.style, { left: `${to.left}px`, top: `${to.top}px` });
+      page.append(copy);
+      flying.push(copy);
+      const timing = { duration: LONG, delay: i * APART, easing: "ease-in-out", fill: "backwards" };
+      const away = `translate(${from.left - to.left}px, ${from.top - to.top}px)`;
+      copy.animate([{ transform: away, opacity: 1 }, { transform: "none", opacity: 1 }], timing).onfinish = () => copy.remove();
+    });
+    const duration = LONG + rows.length * APART;
+    sum.animate([{ opacity: 0 }, { opacity: 0, offset: 0.9 }, { opacity: 1 }], { duration });
+  }
+
+  page.flyIn = (item, boxes) => {
+    clearTimeout(due);
+    for (const copy of flying) copy.remove();
+    flying = [];
+    if (boxes.length > 1 && !calm.matches) due = setTimeout(() => fly(item, boxes), START);
+  };
+})();
