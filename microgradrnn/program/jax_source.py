@@ -16,9 +16,10 @@ from microgradrnn.program.expressions import Expression
 from microgradrnn.program.groups import Group
 from microgradrnn.program.lines import WIDTH, statement
 from microgradrnn.program.namespace import Expressions
+from microgradrnn.program.pieces import dtype_of, number, shape_of, type_of
 from microgradrnn.program.scan import Handed, Scan, Wanted
 from microgradrnn.program.shapes import same
-from microgradrnn.program.text import dtype_of, number, shape_of, type_of, word
+from microgradrnn.program.text import word
 from microgradrnn.program.writing import Writer
 
 
@@ -99,23 +100,6 @@ class JaxWriter(Writer):
 
     module = "jnp"
 
-    # ---- Expressions ------------------------------------------------------------------------------------------------
-
-    def _saved(self, x: Expression) -> str:
-        return self.buffer[x.params["group"], x.params["of"]]
-
-    def _pick(self, x: Expression) -> str:
-        rows, classes = x.args
-        places = self.within(classes, ATOM) if classes.fn != "filled" else f"jnp.asarray({self.text(classes)[0]})"
-        return f"jnp.take_along_axis({self.text(rows)[0]}, {places}[..., None], axis=-1)[..., 0]"
-
-    def _erf(self, x: Expression) -> str:
-        return f"jax.scipy.special.erf({self.text(x.args[0])[0]})"
-
-    def _constant(self, x: Expression) -> str:
-        text = super()._constant(x)
-        return text.replace("jnp.", "np.") if x.dtype.kind == "b" else text  # a mask's entries are known before a run
-
     def result(self, x: Any) -> str:
         """What is handed out; a number with its type."""
         text = self.text(x)[0]
@@ -162,7 +146,7 @@ class JaxWriter(Writer):
 
     def _define(self, group: Group, scan: Scan, function: str, reads: Sequence[Expression]) -> None:
         """The function of a step. Its names are its own, as those of other steps are theirs."""
-        outside, self.names = self.names, self.names.inner()
+        outside, self.names = self.names, self.names.copy()
         self.carried |= {each.carry: self._handed(each) for each in scan.handed}
         handed = [self.carried[each.carry] for each in scan.handed]
         handed += [self.names.new(f"{after.name or word(after)}_before") for after in scan.totals.values()]

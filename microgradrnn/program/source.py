@@ -41,7 +41,7 @@ def written(ir: IR, rewrites: Collection[str], dialect: Dialect, names: Names, b
         names: those that are taken.
         begins: what the function begins with: remarks, and lines that give names to sizes.
     """
-    writer = dialect.writer(ir.loops, names.inner(), rewrites)
+    writer = dialect.writer(ir.loops, names.copy(), rewrites)
     results = [x for x in (ir.value, *ir.outputs, *ir.grads.values()) if isinstance(x, Expression)]
     writer.reserve(results)
     writer.named |= {argument: argument.name for argument in ir.arguments}
