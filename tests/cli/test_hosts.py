@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.training import two
 from microgradrnn.training import Run
-from tests.test_cli_train import run, started
+from tests.cli.running import run, started
 
 pytest.importorskip("jax")
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are looked up in /proc")
