@@ -2,6 +2,7 @@
 
     python -m benchmarks.live                    # 200 edits on 20 graphs
     python -m benchmarks.live --graphs 5 --edits 20 --seed 1
+    python -m benchmarks.live --sizes            # what live pages consist of, in bytes
 
 - `GRAPHS`: recurrent networks, attention, softmax with cross-entropy, an op of a user's, and networks drawn at random.
 - `recorded_again`: a graph with other leaves. `check`: edits on one page; says what is wrong.
@@ -10,6 +11,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import shutil
 import tempfile
 import time
@@ -42,10 +44,10 @@ SOFTSIGN = Op(
 )
 
 
-def language(cell: str) -> Callable[[Rng], Any]:
+def language(cell: str, steps: int = 3, hidden: int = 2, symbols: int = 4) -> Callable[[Rng], Any]:
     def build(rng: Rng) -> Any:
-        model = nn.RNNLM(4, 2, cell=cell, seed=int(rng.integers(1000)))
-        return model.loss(rng.integers(4, size=(3, 1)), rng.integers(4, size=(3, 1)))[0]
+        model = nn.RNNLM(symbols, hidden, cell=cell, seed=int(rng.integers(1000)))
+        return model.loss(*(rng.integers(symbols, size=(steps, 1)) for _ in range(2)))[0]
 
     return build
 
@@ -196,13 +198,47 @@ def _other(leaf: Node, rng: Rng) -> Any:
     return rng.normal(size=leaf.shape) * rng.choice([0.3, 1.0, 3.0]) if leaf.ndim else float(rng.normal())
 
 
+PARTS = {
+    "picture": r'<div class="canvas">.*?</div>',
+    "shared weights": r'<section class="sums".*?</section>',
+    "words": r'<ol class="visits".*?</ol>',
+    "steps and quiz": r'-data">.*?</script>',
+    "every entry": r'-boxes">.*?</script>',
+    "cells": r'-cells">.*?</script>',
+    "program and scripts": r"<script>.*?</script>",
+    "style": r"<style>.*?</style>",
+}
+"""What a page consists of, and where in its HTML that is."""
+
+
+def sizes(html: str) -> dict[str, int]:
+    """How many bytes of a page each part takes, and all of it."""
+    found = {name: re.search(pattern, html, re.DOTALL) for name, pattern in PARTS.items()}
+    return {name: len(part[0].encode()) if part else 0 for name, part in found.items()} | {"all": len(html.encode())}
+
+
+def print_sizes() -> None:
+    """Of a small network, a longer one and one of nearly as many scalars as a live page takes."""
+    for steps, hidden, symbols in ((3, 2, 4), (25, 5, 4), (25, 5, 9)):
+        loss = language("rnn", steps, hidden, symbols)(np.random.default_rng(0))
+        made, _ = made_live(whole(loss), wanted=True)
+        assert made is not None
+        print(f"T={steps}, H={hidden}, V={symbols}: {len(made.program.nodes):,} scalar nodes")
+        for name, size in sizes(page(loss, live=True).html).items():
+            print(f"  {name:20} {size:9,}")
+
+
 def main() -> None:
     """Print what came of random edits on random graphs."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--graphs", type=int, default=20)
     parser.add_argument("--edits", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--sizes", action="store_true", help="what live pages consist of, instead")
     asked = parser.parse_args()
+    if asked.sizes:
+        print_sizes()
+        return
     kinds = list(GRAPHS)
     with tabs() as open_page:
         for number in range(asked.graphs):

@@ -2,14 +2,14 @@
 
     python -m benchmarks.vanishing              # 36 networks a seed, each trained for at most 1,500 updates
 
-Each fresh network is diagnosed, then trained to recall its first symbol after a lag. `Thresholds.vanishing` parts those
-that learn from those that do not: an LSTM whose forget gates begin at 1/2 vanishes over 20 steps, and does not learn.
+Each fresh network is diagnosed, then trained to recall its first symbol after a lag. Those whose share is below
+`Thresholds.vanishing` learn late or not at all, such as an LSTM over 20 steps whose forget gates begin at 1/2.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -51,9 +51,11 @@ def learnt_after(model: Model, lag: int, rng: np.random.Generator, updates: int)
     return None
 
 
-def measured(seed: int, lags: tuple[int, ...] = LAGS, updates: int = UPDATES) -> Iterator[tuple[str, float, Any]]:
+def measured(
+    seed: int, cells: Sequence[tuple[str, float]] = CELLS, lags: Sequence[int] = LAGS, updates: int = UPDATES
+) -> Iterator[tuple[str, float, Any]]:
     """For each network: what it is, the share that reaches the first step, and after how many updates it has learnt."""
-    for cell, bias in CELLS:
+    for cell, bias in cells:
         for lag in lags:
             rng = np.random.default_rng([seed, lag])
             model = network(cell, bias, seed)

@@ -41,15 +41,30 @@ class Entrywise:
     # fmt: on
 
     def pow(self, exponent: Any) -> Any:
-        """``x ** exponent``."""
+        """``x ** exponent``.
+
+        >>> from microgradrnn import Value
+        >>> Value(3.0).pow(2).item()
+        9.0
+        """
         return self._record(ops.POW, self, exponent)
 
     def round(self) -> Any:
-        """The nearest whole number, of two the even one; like floor and sign it has gradient 0."""
+        """The nearest whole number, of two the even one; like floor and sign it has gradient 0.
+
+        >>> from microgradrnn import Value
+        >>> Value(2.5).round().item()
+        2.0
+        """
         return self._record(ops.ROUND, self)
 
     def silu(self) -> Any:
-        """x sigmoid(x), also called swish (Ramachandran, Zoph and Le, 2017)."""
+        """x sigmoid(x), also called swish (Ramachandran, Zoph and Le, 2017).
+
+        >>> from microgradrnn import Value
+        >>> Value(0.0).silu().item()
+        0.0
+        """
         return self._record(ops.MUL, self, self.sigmoid())
 
     def gelu(self, approximate: str = "none") -> Any:
@@ -70,11 +85,21 @@ class Entrywise:
         raise ValueError(f"gelu: approximate is 'none' or 'tanh', not {approximate!r}")
 
     def leaky_relu(self, negative_slope: Any = 0.01) -> Any:
-        """x where x > 0, else negative_slope x."""
+        """x where x > 0, else negative_slope x.
+
+        >>> from microgradrnn import Value
+        >>> Value(-2.0).leaky_relu(0.1).item()
+        -0.2
+        """
         return self._record(ops.LEAKY_RELU, self, negative_slope)
 
     def elu(self, alpha: Any = 1.0) -> Any:
-        """x where x > 0, else alpha (e^x - 1)."""
+        """x where x > 0, else alpha (e^x - 1).
+
+        >>> from microgradrnn import Value
+        >>> Value(2.0).elu().item()
+        2.0
+        """
         return self._record(ops.ELU, self, alpha)
 
     def clamp(self, min: Any = None, max: Any = None) -> Any:  # noqa: A002 - PyTorch's and NumPy's names

@@ -208,7 +208,7 @@ def test_help_has_examples_that_run(tmp_path, monkeypatch, command):
     monkeypatch.chdir(tmp_path)
     told = run(command, "--help").stdout
     examples = [line.strip() for line in told.splitlines() if line.strip().startswith(f"microgradrnn {command} ")]
-    examples = [example for example in examples if " run " not in example]  # test_cli_train runs those
+    examples = [example for example in examples if " run " not in example]  # cli/test_runs runs those
     assert len(examples) >= 2
     for example in examples:
         program, *arguments = shlex.split(example.removesuffix(" | less"))

@@ -8,6 +8,7 @@ import pytest
 
 import viz
 from benchmarks import diagnosis as benchmark
+from benchmarks import vanishing
 from microgradrnn import Parameter, Tensor, nn, no_grad, optim
 from microgradrnn.diagnosis import Thresholds, diagnose
 from microgradrnn.diagnosis.layers import find_layers
@@ -230,7 +231,7 @@ def test_the_targets_of_the_next_step_are_no_copies():
     assert diagnose(cross_entropy(readout(outputs), tokens[1:])).copied < 1
     assert "copied targets" in diagnose(cross_entropy(readout(outputs), tokens[:-1])).faults
     swapped = viz.diagnose(cross_entropy(readout(rnn(np.eye(3)[tokens[1:]])[0]), tokens[:-1]))
-    assert (swapped.numbers.late, swapped.findings) == (1.0, [])
+    assert [(f.fault, f.numbers) for f in swapped.findings] == [("copied targets", {"lag": 1})]
     assert "inputs and targets are swapped" in " ".join(str(swapped).split())
 
 
@@ -238,6 +239,27 @@ def test_the_targets_of_the_next_step_are_no_copies():
 def test_faults_are_named(fault):
     good, found = benchmark.named(benchmark.broken(0, fault))
     assert good, found
+
+
+def test_a_fault_counts_as_named_first_and_what_it_explains_is_not_wrong():
+    case = benchmark.Case("", "start too large", None, None, [])
+    assert benchmark.first_and_wrong(case, ["saturated", "vanishing"]) == (True, False)
+    assert benchmark.first_and_wrong(case, ["cut", "saturated"]) == (False, True)
+    assert benchmark.first_and_wrong(benchmark.Case("", None, None, None, []), ["cut"]) == (False, True)
+
+
+@pytest.mark.parametrize("fault", ["start too small", "long chain", "frozen state"])
+def test_mild_faults_are_named(fault):
+    good, found = benchmark.named(benchmark.broken(0, fault, "mild"))
+    assert good, found
+
+
+def test_what_vanishing_foretells_is_measured():
+    cells = [("lstm", 0.0), ("lstm", 3.0)]
+    [(_, shut, not_learnt), (name, kept, learnt)] = vanishing.measured(0, cells, lags=(14,), updates=60)
+    assert name == "lstm, bias 3, lag 14"
+    assert kept > 100 * shut
+    assert (not_learnt, learnt is not None) == (None, True)
 
 
 def test_a_trained_network_raises_no_alarm():

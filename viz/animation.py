@@ -42,7 +42,7 @@ class Animation:
 
 def animate(
     who: str,
-    root: Node,
+    root: Node | None,
     steps: Iterable[int] | None,
     max_nodes: int,
     change: Callable[[Pass], Pass] = lambda run: run,

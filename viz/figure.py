@@ -26,7 +26,7 @@ from .layout.arrange import arrange
 from .layout.blocks import Blocks
 from .layout.cell_line import cell_line
 from .layout.grid import Grid
-from .layout.positions import Layout
+from .layout.positions import Layout, Sizes
 from .lengths import in_unit_of, points
 from .paint import figure_svg, foot, tikz
 from .paint.arrow_labels import crowded, rooms
@@ -199,8 +199,7 @@ class _Maker:
             seen = self._seen(steps)
             nodes = self._nodes(seen.view, ops=True)
             sizes = {key: node.size for key, node in nodes.items()}
-            layout = cell_line(seen.view, sizes, _radius(nodes))
-            layout = layout or arrange(seen.view, sizes, "LR")
+            layout = cell_line(seen.view, sizes, _radius(nodes)) or _with_cells(seen.view, sizes)
             narrowest = min(narrowest, layout.width)
             if self._scale(layout) < LEAST_SCALE:
                 break
@@ -363,6 +362,13 @@ class _Maker:
 def _at(keys: Mapping[Recorded, int], found: Textbook) -> dict[Recorded, int]:
     """The box of each node in a textbook's view."""
     return {node: found.keys[key][0] for node, key in keys.items() if key in found.keys}
+
+
+def _with_cells(view: View, sizes: Sizes) -> Layout:
+    """Positions of operations, with a cell behind those of each step that is shown."""
+    layout = arrange(view, sizes, "LR")
+    shown = {box.place for box in view.boxes if box.role != "gap"}
+    return replace(layout, columns={step: place for step, place in layout.columns.items() if step in shown})
 
 
 def _radius(nodes: Mapping[int, Node]) -> Callable[[int], float]:

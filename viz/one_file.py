@@ -51,7 +51,7 @@ def asset(name: str) -> str:
 
 def short(source: str) -> str:
     """Style sheet or script without indents, empty lines, comments and spaces in tables of numbers."""
-    lines = (re.sub(r"(?<=[;,{]) // .*", "", line.strip()) for line in source.splitlines())
+    lines = (re.sub(r" // .*", "", line).strip() for line in source.splitlines())
     lines = (line.replace(" ", "") if line.startswith(tuple("0123456789")) else line for line in lines)
     return "\n".join(line for line in lines if line and not line.startswith(("//", "/*")))
 

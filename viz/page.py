@@ -27,6 +27,7 @@ from .numbers import brief, number
 from .one_file import Page, asset, json_for_script, short, tight, tight_script
 from .paint import pen, svg
 from .passes import Pass
+from .practice import practice as practice_page
 from .sources import as_elements, is_live
 from .tour import Stop, stops
 from .words.as_html import forward, visit
@@ -53,12 +54,13 @@ _next_page = itertools.count().__next__
 
 
 def page(
-    loss: Node,
+    loss: Node | None = None,
     path: str | Path | None = None,
     quiz: bool = False,
     steps: Iterable[int] | None = None,
     max_nodes: int = 300,
     live: bool | str = "auto",
+    practice: bool = False,
     tour: Sequence[Stop] = (),
 ) -> Page:
     """The pass of ``loss`` as a page to step through, one node after the other: first forward, then backward.
@@ -76,6 +78,8 @@ def page(
         max_nodes: how many nodes are too many to draw. All steps are told, whether drawn or not, up to 2,000.
         live: whether numbers can be changed on the page, and all others follow. "auto": where the graph has at most
             5,000 scalar nodes and all of its ops can be written in JavaScript; if not, the page says why.
+        practice: the page of `viz.practice` instead: random graphs to work out, and after them that of ``loss``, if
+            there is one. The other arguments say nothing then.
         tour: the stops of a guided visit, with which the page opens.
 
     Raises:
@@ -88,6 +92,8 @@ def page(
     >>> page(Value(2.0, "a") * Value(3.0, "b")).html.startswith("<!doctype html>")
     True
     """
+    if practice:
+        return practice_page(loss, path)
     found: list[tuple[Live | None, str]] = []
 
     def change(run: Pass) -> Pass:

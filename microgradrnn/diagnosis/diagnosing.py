@@ -15,12 +15,13 @@ from microgradrnn.diagnosis.findings import FAULTS, Finding, of_layer, of_traini
 from microgradrnn.diagnosis.layers import Layer, find_layers, is_cut_state
 from microgradrnn.diagnosis.measures import Measured, measure, spread
 from microgradrnn.diagnosis.sources import Grads, all_gradients, from_source
-from microgradrnn.diagnosis.steps import nodes_of, updates
+from microgradrnn.diagnosis.steps import held_over, nodes_of, updates
 from microgradrnn.diagnosis.targets import copied_share
 from microgradrnn.diagnosis.thresholds import Thresholds
 from microgradrnn.diagnosis.training import clip_at, growth, losses_of, norms_of, where_not_finite
-from microgradrnn.engine import Node, ancestors
+from microgradrnn.engine import Node, Tensor, ancestors
 from microgradrnn.errors import describe
+from microgradrnn.nn.module import Parameter
 from microgradrnn.norms import joint_norm
 
 _OF_STRUCTURE = ("cut", "frozen weight")
@@ -38,11 +39,16 @@ class Diagnosis:
         grad_norm: the norm of the gradients of all leaves together.
         updates: for each matrix ‖next step‖ / ‖weight‖; None without an optimiser.
         growth: what `microgradrnn.diagnosis.training.growth` says of the history; None without one.
+        held: what `microgradrnn.diagnosis.steps.held_over` says, where what parameters hold is asked for.
         clip_at: what `microgradrnn.diagnosis.training.clip_at` says of it.
         copied: the share of targets that equal the input of the same step, and late: that equal the input of the step
             before it; None where that cannot be told.
         unjudged: what could not be judged from what was given: "optimizer", "history", "targets", "reach".
         thresholds: the limits.
+
+    >>> found = diagnose(_halving())
+    >>> found.loss, found.faults, found.unjudged
+    (1.0, [], ('optimizer', 'history', 'targets'))
     """
 
     loss: float
@@ -51,6 +57,7 @@ class Diagnosis:
     grad_norm: float
     updates: dict[str, float] | None
     growth: float | None
+    held: float | None
     clip_at: float | None
     copied: float | None
     late: float | None
@@ -59,20 +66,36 @@ class Diagnosis:
 
     @property
     def healthy(self) -> bool:
-        """Whether no fault was found. What could not be judged is in `unjudged`."""
+        """Whether no fault was found. What could not be judged is in `unjudged`.
+
+        >>> diagnose(_halving()).healthy, diagnose(_halving(steps=30)).healthy
+        (True, False)
+        """
         return not self.findings
 
     @property
     def faults(self) -> list[str]:
-        """The names of the faults, each once."""
+        """The names of the faults, each once.
+
+        >>> diagnose(_halving(steps=30)).faults
+        ['vanishing']
+        """
         return list(dict.fromkeys(finding.fault for finding in self.findings))
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data: what is not finite as the words "nan", "inf" and "-inf", which JSON has no numbers for."""
+        """Plain data: what is not finite as the words "nan", "inf" and "-inf", which JSON has no numbers for.
+
+        >>> diagnose(_halving()).to_dict()["layers"][0]["factor"]
+        0.5
+        """
         return plain(dataclasses.asdict(self) | {"healthy": self.healthy})  # type: ignore[no-any-return]
 
     def to_json(self) -> str:
-        """The same as JSON that every reader takes."""
+        """The same as JSON that every reader takes.
+
+        >>> json.loads(diagnose(_halving()).to_json())["healthy"]
+        True
+        """
         return json.dumps(self.to_dict(), allow_nan=False, indent=2)
 
 
@@ -121,23 +144,25 @@ def diagnose(
         reach = _reach(layers, sources, limits)
         measured = [measure(layer, grads, reach, len(sources), limits) for layer in layers]
         ratios = None if optimizer is None else updates(optimizer, grads, held)
+        over = held_over(optimizer, grads) if held and optimizer is not None else None
         grown = growth(losses)
         copied, late = (copied_share(nodes, layers, lag) for lag in (0, 1))
         broken = where_not_finite(nodes, grads)
     if optimizer is not None:
-        moved = set(nodes_of(optimizer, (node for node in grads if node.op is None)).values())
+        moved = set(nodes_of(optimizer, grads).values())
         for layer, m in zip(layers, measured, strict=True):
             m.moved = layer.weight in moved
     findings = [f for m in measured for f in of_layer(m, limits)] + unread(measured, limits)
-    findings += of_training(ratios, grown, limits)
+    findings += of_training(ratios, grown, over, limits)
     if broken is not None:
         findings = [f for f in findings if f.fault in _OF_STRUCTURE]  # the rest is computed with what is not finite
         where, node = broken
         numbers = {"pass": where, "node": f"{describe(node)}{node.place}", "t": node.t}
         is_weight = node.op is None and node.requires_grad and where == "forward"
         findings.append(Finding("not finite", "", numbers, ("weight",) if is_weight else ()))
-    if copied is not None and copied == 1.0:
-        findings.append(Finding("copied targets", "", {"share": copied}))
+    findings += [
+        Finding("copied targets", "", {"lag": lag}) for lag, share in enumerate((copied, late)) if share == 1.0
+    ]
     findings.sort(key=lambda f: FAULTS.index(f.fault))
     missing = {
         "optimizer": optimizer is None,
@@ -152,6 +177,7 @@ def diagnose(
         _joint([grad for node, grad in grads.items() if node.op is None]),
         ratios,
         grown,
+        over,
         clip_at(norms),
         copied,
         late,
@@ -175,6 +201,16 @@ def _layers_of(loss: Node) -> list[Layer]:
 def _joint(gradients: list[Any]) -> float:
     size, exponent = joint_norm(gradients)
     return math.ldexp(size, exponent) if math.isfinite(size) and exponent < 900 else float(size)
+
+
+def _halving(steps: int = 3) -> Node:
+    """The last state of a recurrence that halves a gradient at each step, for the examples."""
+    state: Any = Tensor([[2.0**steps]])
+    weight = Parameter([[0.5]], "W")
+    for _ in range(steps):
+        state = state @ weight
+    loss: Node = state.sum()
+    return loss
 
 
 def _check(loss: Any) -> None:

@@ -14,6 +14,7 @@ FAULTS = (
     "not finite",
     "copied targets",
     "unread sequences",
+    "gradients added up",
     "rate too large",
     "cut",
     "frozen weight",
@@ -36,6 +37,9 @@ class Finding:
         numbers: the numbers that it rests on.
         causes: what explains it: "weight", "saturated", "gate", "dead", "inputs", "long"; the strongest first. Of a
             frozen weight "optimizer", where it is the optimiser that does not have it.
+
+    >>> Finding("vanishing", "h", {"share": 1e-9}, ("long",)).fault in FAULTS
+    True
     """
 
     fault: str
@@ -103,8 +107,13 @@ def unread(measured: Sequence[Measured], limits: Thresholds) -> list[Finding]:
     return [Finding("unread sequences", "", {"read": counts[0][0], "of": counts[0][1]})] if counts else []
 
 
-def of_training(ratios: dict[str, float] | None, grown: float | None, limits: Thresholds) -> list[Finding]:
+def of_training(
+    ratios: dict[str, float] | None, grown: float | None, held: float | None, limits: Thresholds
+) -> list[Finding]:
     """The faults of a run."""
+    found = []
+    if held is not None and held > limits.held:
+        found.append(Finding("gradients added up", "", {"held": held}))
     numbers: dict[str, Any] = {}
     if ratios:
         name = max(ratios, key=lambda n: math.inf if math.isnan(ratios[n]) else ratios[n])
@@ -112,4 +121,4 @@ def of_training(ratios: dict[str, float] | None, grown: float | None, limits: Th
             numbers |= {"update": ratios[name], "weight": name}
     if grown is not None and grown > limits.growth:
         numbers["growth"] = grown
-    return [Finding("rate too large", "", numbers)] if numbers else []
+    return [*found, Finding("rate too large", "", numbers)] if numbers else found

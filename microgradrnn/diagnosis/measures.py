@@ -56,6 +56,11 @@ class Measured:
         cut: the time steps whose state before was cut off; carried_in: whether the first state is data that is not 0.
         zeros: time steps at which the gradient of the whole loss is exactly 0.
         trainable: whether W_hh gets a gradient; moved: whether the optimiser has it, None without one.
+
+    >>> from microgradrnn import diagnosis, nn
+    >>> [m] = diagnosis.diagnose(nn.GRU(2, 3, seed=0)(np.ones((4, 1, 2)))[0][-1].sum()).layers
+    >>> m.name, m.kind, m.times, m.losses, m.loss_at
+    ('h', 'gated', [1, 2, 3, 4], 1, 4)
     """
 
     name: str
@@ -183,7 +188,7 @@ def _neighbours(times: list[int]) -> Iterator[tuple[int, int]]:
 def _nonlinearities(found: Measured, layer: Layer, limits: Thresholds) -> None:
     beyond: dict[tuple[str, int], list[Array]] = {}
     alive: Array | None = None
-    sizes: list[tuple[float, float]] = []
+    sizes = [size for use, cell in zip(layer.uses, layer.cells, strict=True) for size in _sizes_read(use.product, cell)]
     for k, cell in enumerate(layer.cells):
         seen = 0
         for node in sorted(cell, key=serial):
@@ -197,16 +202,28 @@ def _nonlinearities(found: Measured, layer: Layer, limits: Thresholds) -> None:
             elif name == "relu" and node is layer.states[k]:
                 on = np.any(data.reshape(-1, data.shape[-1]) > 0, axis=0)
                 alive = on if alive is None else alive | on
-            elif name in ("add", "add_n") and any(x is layer.uses[k].product for x in node.inputs):
-                others = [x._data for x in node.inputs if x is not layer.uses[k].product and _is_product(x)]
-                if others:
-                    own = np.asarray(layer.uses[k].product._data)
-                    sizes.append((_rms(sum(others)), _rms(own)))
     for (name, _), parts in sorted(beyond.items()):
         found.saturated[name] = max(found.saturated.get(name, 0.0), float(np.mean(np.concatenate(parts))))
     found.dead = None if alive is None else float(np.mean(~alive))
     if sizes:
         found.read_size = tuple(float(x) for x in np.mean(sizes, axis=0))  # type: ignore[assignment]
+
+
+def _sizes_read(product: Node, cell: set[Node]) -> Iterator[tuple[float, float]]:
+    """Where what the inputs give is added to what the state gives: the root mean square of each.
+
+    What the state gives is its product, that and a bias, or the part of either that belongs to a gate.
+    """
+    given = {product}
+    for node in sorted(cell, key=serial):
+        own = next((x for x in node.inputs if x in given), None)
+        if own is None or node.op is None:
+            continue
+        others = [x for x in node.inputs if x is not own and _is_product(x)]
+        if node.op.name in ("add", "add_n") and others:
+            yield _rms(sum(x._data for x in others)), _rms(own._data)
+        elif node.op.name in ("add", "add_n", "index", "reshape"):
+            given.add(node)
 
 
 def _is_product(node: Node) -> bool:
@@ -215,7 +232,7 @@ def _is_product(node: Node) -> bool:
         return False
     if any(x.op is None and x.ndim == 2 for x in node.inputs):
         return True
-    return node.op.name in ("add", "add_n", "index") and any(map(_is_product, node.inputs))
+    return node.op.name in ("add", "add_n", "index", "reshape") and any(map(_is_product, node.inputs))
 
 
 def _rms(data: Any) -> float:
@@ -311,8 +328,17 @@ def _is_gate(node: Node) -> bool:
 
 
 def _motion(states: list[Any]) -> float | None:
-    ratios = [_over(norm(b - a), norm(b)) for a, b in pairwise(states)]
+    ratios = [_over(norm(b - a), norm(b)) for a, b in map(_alike, pairwise(states))]
     return float(np.mean(ratios)) if ratios and all(map(math.isfinite, ratios)) else None
+
+
+def _alike(pair: tuple[Any, Any]) -> tuple[Any, Any]:
+    """The sequences that are in both of two states: of packed ones the longest come first."""
+    a, b = pair
+    if np.shape(a) == np.shape(b):
+        return a, b
+    count = min(len(a), len(b))
+    return a[:count], b[:count]
 
 
 def _over(a: float, b: float) -> float:

@@ -18,6 +18,7 @@ from microgradrnn.diagnosis.layers import Layer
 from microgradrnn.engine import Node, serial
 from microgradrnn.loops import time_steps
 from microgradrnn.norms import norm
+from microgradrnn.ops import Scattered
 
 Grads = dict[Node, Any]
 
@@ -41,6 +42,8 @@ def all_gradients(loss: Node, layers: Sequence[Layer]) -> tuple[Grads, dict[int,
             return
         t = steps.get(x, times.of(x))
         if t is not None:
+            if type(downstream) is Scattered:
+                downstream = downstream.dense(x._data.shape, x._data.dtype)
             found = sources.setdefault(t, {})
             found[x] = add(found[x], downstream, in_place=False) if x in found else downstream
 

@@ -1,6 +1,7 @@
 """The step that an optimiser is about to make, against the weights: of one of `microgradrnn.optim` or of PyTorch's.
 
-- `updates`: for each matrix ‖step‖ / ‖weight‖. `parameters`: the optimiser's own, and the nodes that stand for them.
+- `updates`: for each matrix ‖step‖ / ‖weight‖. `held_over`: are gradients clipped, or added up? `parameters`: the
+  optimiser's own. `nodes_of`: the leaves that stand for them.
 
 The step is made on copies, by the optimiser's own code: so it is right for every rule, memory and weight decay.
 """
@@ -43,8 +44,9 @@ def parameters(optimizer: Any) -> list[Any]:
     )
 
 
-def nodes_of(optimizer: Any, leaves: Iterable[Node]) -> dict[int, Node]:
-    """For each parameter of an optimiser that stands in the graph, by its place: its leaf."""
+def nodes_of(optimizer: Any, nodes: Iterable[Node]) -> dict[int, Node]:
+    """For each parameter of an optimiser that is among some nodes, by its place: its leaf."""
+    leaves = [node for node in nodes if node.op is None]
     known = {id(leaf if (tensor := origin(leaf)) is None else tensor): leaf for leaf in leaves}
     return {k: known[id(p)] for k, p in enumerate(parameters(optimizer)) if id(p) in known}
 
@@ -71,7 +73,7 @@ def updates(optimizer: Any, grads: Grads, held: bool = False) -> dict[str, float
     {'W': 0.1}
     """
     params = parameters(optimizer)
-    nodes = nodes_of(optimizer, (node for node in grads if node.op is None))
+    nodes = nodes_of(optimizer, grads)
     torch = None if isinstance(optimizer, Optimizer) else sys.modules["torch"]
     with nullcontext() if torch is None else torch.random.fork_rng(devices=[]):
         twin = copy.deepcopy(optimizer)
@@ -99,7 +101,31 @@ def updates(optimizer: Any, grads: Grads, held: bool = False) -> dict[str, float
     return found
 
 
+def held_over(optimizer: Any, grads: Grads) -> float | None:
+    """The norm of the gradients that an optimiser's parameters hold in ``.grad``, over that of these gradients.
+
+    It is 1 after a backward pass of the same loss, less where they are clipped, more where they add up.
+
+    Returns:
+        None where no parameter holds one, or these are 0.
+
+    >>> from microgradrnn import Parameter, optim
+    >>> W = Parameter([[3.0, 4.0]], "W")
+    >>> W.grad = np.array([[0.0, 15.0]])
+    >>> held_over(optim.SGD([W], lr=0.1), {W: np.array([[0.0, 5.0]])})
+    3.0
+    """
+    params = parameters(optimizer)
+    both = [(params[k].grad, grads[node]) for k, node in nodes_of(optimizer, grads).items()]
+    both = [(own, computed) for own, computed in both if own is not None]
+    held = norm([norm(_numbers(own)) for own, _ in both])
+    computed = norm([norm(computed) for _, computed in both])
+    return held / computed if computed > 0 else None
+
+
 def _numbers(parameter: Any) -> Any:
     if isinstance(parameter, Node):
         return np.asarray(parameter._data, dtype=np.float64)
-    return parameter.detach().double().cpu().numpy()
+    if hasattr(parameter, "detach"):
+        return parameter.detach().double().cpu().numpy()
+    return np.asarray(parameter, dtype=np.float64)

@@ -8,7 +8,11 @@ from microgradrnn.wording import UNSET
 
 
 def as_node(x: Any) -> Any:
-    """A node as it is; a number or an array as a constant."""
+    """A node as it is; a number or an array as a constant.
+
+    >>> as_node([1.0, 2.0]).requires_grad
+    False
+    """
     return x if isinstance(x, Node) else constant(x)
 
 
@@ -36,15 +40,27 @@ elu = _method("elu")
 
 
 def softmax(logits: Any, axis: Any = UNSET, *, dim: Any = UNSET) -> Any:
-    """e^(x_i) / sum_j e^(x_j) along an axis; no logit is too large."""
+    """e^(x_i) / sum_j e^(x_j) along an axis; no logit is too large.
+
+    >>> softmax([0.0, 0.0]).data
+    array([0.5, 0.5])
+    """
     return as_node(logits).softmax(axis=axis, dim=dim)
 
 
 def log_softmax(logits: Any, axis: Any = UNSET, *, dim: Any = UNSET) -> Any:
-    """x_i - log sum_j e^(x_j) along an axis."""
+    """x_i - log sum_j e^(x_j) along an axis.
+
+    >>> log_softmax([0.0, 0.0]).data.round(4)  # log 1/2
+    array([-0.6931, -0.6931])
+    """
     return as_node(logits).log_softmax(axis=axis, dim=dim)
 
 
 def logsumexp(x: Any, axis: Any = UNSET, keepdims: Any = UNSET, *, dim: Any = UNSET, keepdim: Any = UNSET) -> Any:
-    """log sum_i e^(x_i) along an axis."""
+    """log sum_i e^(x_i) along an axis.
+
+    >>> round(logsumexp([1000.0, 1000.0]).item() - 1000, 4)  # log 2, and no overflow
+    0.6931
+    """
     return as_node(x).logsumexp(axis=axis, keepdims=keepdims, dim=dim, keepdim=keepdim)

@@ -23,12 +23,20 @@ def add_n(nodes: Sequence[Any]) -> Any:
 
 
 def maximum(x: Any, y: Any, *more: Any) -> Any:
-    """The largest of the inputs, entry by entry; ties share the gradient evenly."""
+    """The largest of the inputs, entry by entry; ties share the gradient evenly.
+
+    >>> maximum([1.0, 5.0], [3.0, 2.0]).data
+    array([3., 5.])
+    """
     return record(ops.MAXIMUM, x, y, *more)
 
 
 def minimum(x: Any, y: Any, *more: Any) -> Any:
-    """The smallest of the inputs, entry by entry; ties share the gradient evenly."""
+    """The smallest of the inputs, entry by entry; ties share the gradient evenly.
+
+    >>> minimum([1.0, 5.0], [3.0, 2.0]).data
+    array([1., 2.])
+    """
     return record(ops.MINIMUM, x, y, *more)
 
 

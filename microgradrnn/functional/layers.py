@@ -18,7 +18,11 @@ Seed: TypeAlias = "int | np.random.Generator | None"  # as text: numpy.random is
 
 
 def linear(x: Any, weight: Any, bias: Any = None) -> Any:
-    """x weightᵀ + bias, with PyTorch's weight of shape (out, in); `nn.Linear` keeps its W as (in, out)."""
+    """x weightᵀ + bias, with PyTorch's weight of shape (out, in); `nn.Linear` keeps its W as (in, out).
+
+    >>> linear([[1.0, 2.0]], [[3.0, 4.0]], [10.0]).data  # 1 * 3 + 2 * 4 + 10
+    array([[21.]])
+    """
     y = as_node(x) @ as_node(weight).T
     return y if bias is None else y + bias
 
@@ -237,7 +241,12 @@ def conv2d(
     dilation: Any = 1,
     groups: int = 1,
 ) -> Any:
-    """`conv1d` over two axes: x of shape (N, C, H, W), weight of shape (filters, C / groups, K, K')."""
+    """`conv1d` over two axes: x of shape (N, C, H, W), weight of shape (filters, C / groups, K, K').
+
+    >>> conv2d(np.ones((1, 1, 3, 3)), np.ones((1, 1, 2, 2))).data[0, 0]  # four ones in each window
+    array([[4., 4.],
+           [4., 4.]])
+    """
     return _convolution("conv2d", 2, x, weight, bias, stride, padding, dilation, groups)
 
 

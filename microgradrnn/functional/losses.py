@@ -113,7 +113,11 @@ def huber_loss(prediction: Any, target: Any, reduction: str = "mean", delta: flo
 
 
 def smooth_l1_loss(prediction: Any, target: Any, reduction: str = "mean", beta: float = 1.0) -> Any:
-    """`huber_loss` over beta: e² / (2 beta) where the error e is at most beta, else |e| - beta / 2."""
+    """`huber_loss` over beta: e² / (2 beta) where the error e is at most beta, else |e| - beta / 2.
+
+    >>> smooth_l1_loss([0.5, 3.0], [0.0, 0.0], reduction="none").data  # 0.5² / 2, and 3 - 1 / 2
+    array([0.125, 2.5  ])
+    """
     if beta == 0:
         return l1_loss(prediction, target, reduction)
     return huber_loss(prediction, target, reduction, beta) / beta

@@ -30,31 +30,51 @@ class Tanh(_Function):
 
 
 class ReLU(_Function):
-    """max(0, x)."""
+    """max(0, x).
+
+    >>> ReLU()([-1.0, 2.0]).data
+    array([0., 2.])
+    """
 
     name = "relu"
 
 
 class Sigmoid(_Function):
-    """1 / (1 + e^-x)."""
+    """1 / (1 + e^-x).
+
+    >>> Sigmoid()([0.0]).data
+    array([0.5])
+    """
 
     name = "sigmoid"
 
 
 class Softplus(_Function):
-    """log(1 + e^x)."""
+    """log(1 + e^x).
+
+    >>> Softplus()([0.0]).data.round(4)  # log 2
+    array([0.6931])
+    """
 
     name = "softplus"
 
 
 class SiLU(_Function):
-    """x sigmoid(x)."""
+    """x sigmoid(x).
+
+    >>> SiLU()([0.0, 100.0]).data
+    array([  0., 100.])
+    """
 
     name = "silu"
 
 
 class GELU(Module):
-    """x times the normal distribution's probability of less than x; ``approximate`` is "none" or "tanh"."""
+    """x times the normal distribution's probability of less than x; ``approximate`` is "none" or "tanh".
+
+    >>> GELU()([0.0, 100.0]).data
+    array([  0., 100.])
+    """
 
     def __init__(self, approximate: str = "none") -> None:
         self.approximate = approximate
@@ -65,7 +85,11 @@ class GELU(Module):
 
 
 class LeakyReLU(Module):
-    """x where x > 0, else negative_slope x."""
+    """x where x > 0, else negative_slope x.
+
+    >>> LeakyReLU(0.1)([-1.0, 2.0]).data
+    array([-0.1,  2. ])
+    """
 
     def __init__(self, negative_slope: float = 0.01) -> None:
         self.negative_slope = negative_slope
@@ -76,7 +100,11 @@ class LeakyReLU(Module):
 
 
 class ELU(Module):
-    """x where x > 0, else alpha (e^x - 1)."""
+    """x where x > 0, else alpha (e^x - 1).
+
+    >>> ELU()([-100.0, 2.0]).data.round(4)
+    array([-1.,  2.])
+    """
 
     def __init__(self, alpha: float = 1.0) -> None:
         self.alpha = alpha
@@ -102,7 +130,11 @@ class Softmax(Module):
 
 
 class LogSoftmax(Module):
-    """The logarithm of `Softmax`."""
+    """The logarithm of `Softmax`.
+
+    >>> LogSoftmax(-1)([0.0, 0.0]).data.round(4)  # log 1/2
+    array([-0.6931, -0.6931])
+    """
 
     def __init__(self, dim: int = -1) -> None:
         self.dim = dim
@@ -113,7 +145,11 @@ class LogSoftmax(Module):
 
 
 class Identity(Module):
-    """x as it is; it takes any arguments."""
+    """x as it is; it takes any arguments.
+
+    >>> Identity()([1.0, 2.0])
+    [1.0, 2.0]
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         pass
@@ -124,7 +160,12 @@ class Identity(Module):
 
 
 class Flatten(Module):
-    """The axes from ``start_dim`` to ``end_dim`` as one: all but the batch's, unless told."""
+    """The axes from ``start_dim`` to ``end_dim`` as one: all but the batch's, unless told.
+
+    >>> import numpy as np
+    >>> Flatten()(np.ones((2, 3, 4))).shape
+    (2, 12)
+    """
 
     def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
         self.start_dim, self.end_dim = start_dim, end_dim

@@ -32,25 +32,41 @@ class MSELoss(_Loss):
 
 
 class L1Loss(_Loss):
-    """`functional.l1_loss`."""
+    """`functional.l1_loss`.
+
+    >>> L1Loss()([1.0, 5.0], [2.0, 2.0]).item()  # (1 + 3) / 2
+    2.0
+    """
 
     name = "l1_loss"
 
 
 class NLLLoss(_Loss):
-    """`functional.nll_loss`."""
+    """`functional.nll_loss`.
+
+    >>> NLLLoss()([[-0.5, -1.0]], [1]).item()
+    1.0
+    """
 
     name = "nll_loss"
 
 
 class BCEWithLogitsLoss(_Loss):
-    """`functional.binary_cross_entropy_with_logits`."""
+    """`functional.binary_cross_entropy_with_logits`.
+
+    >>> round(BCEWithLogitsLoss()([0.0], [1.0]).item(), 4)  # log 2
+    0.6931
+    """
 
     name = "binary_cross_entropy_with_logits"
 
 
 class SmoothL1Loss(Module):
-    """`functional.smooth_l1_loss`."""
+    """`functional.smooth_l1_loss`.
+
+    >>> SmoothL1Loss()([3.0], [0.0]).item()  # 3 - 1 / 2
+    2.5
+    """
 
     def __init__(self, reduction: str = "mean", beta: float = 1.0) -> None:
         self.reduction, self.beta = reduction, beta
@@ -61,7 +77,11 @@ class SmoothL1Loss(Module):
 
 
 class HuberLoss(Module):
-    """`functional.huber_loss`."""
+    """`functional.huber_loss`.
+
+    >>> HuberLoss()([0.5], [0.0]).item()  # 0.5² / 2
+    0.125
+    """
 
     def __init__(self, reduction: str = "mean", delta: float = 1.0) -> None:
         self.reduction, self.delta = reduction, delta

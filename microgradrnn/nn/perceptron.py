@@ -21,6 +21,9 @@ class Neuron(Module):
     """relu(sum_i w_i x_i + b), or without the relu, of ``nin`` inputs.
 
     Weights are uniform in (-1, 1): from ``seed``, or without one from Python's own `random`, as in micrograd.
+
+    >>> len(Neuron(3).parameters())
+    4
     """
 
     def __init__(self, nin: int, nonlin: bool = True, seed: Seed = None) -> None:
@@ -45,7 +48,11 @@ class Neuron(Module):
 
 
 class Layer(Module):
-    """``nout`` neurons side by side; one neuron alone gives its node instead of a list."""
+    """``nout`` neurons side by side; one neuron alone gives its node instead of a list.
+
+    >>> len(Layer(3, 2)([1.0, 2.0, 3.0]))
+    2
+    """
 
     def __init__(self, nin: int, nout: int, nonlin: bool = True, seed: Seed = None) -> None:
         check_size(self, nin=nin, nout=nout)

@@ -143,6 +143,13 @@ class Adagrad(Optimizer):
     """Adagrad (Duchi, Hazan and Singer, 2011): steps scaled by all squares of the gradient so far.
 
     s <- s + g²;  p <- p - lr g / (sqrt(s) + eps), or with eps_inside, as in min-char-rnn, lr g / sqrt(s + eps)
+
+    >>> from microgradrnn import Parameter
+    >>> p = Parameter([1.0])
+    >>> p.grad = np.array([5.0])
+    >>> Adagrad([p], lr=0.1).step()  # the first step has length lr
+    >>> p.data.round(6)
+    array([0.9])
     """
 
     def __init__(
@@ -169,6 +176,13 @@ class RMSprop(Optimizer):
     """RMSprop (Hinton, 2012): steps scaled by a running mean of the gradient's square.
 
     s <- alpha s + (1 - alpha) g²;  p <- p - lr g / (sqrt(s) + eps), the last part through momentum where asked for
+
+    >>> from microgradrnn import Parameter
+    >>> p = Parameter([1.0])
+    >>> p.grad = np.array([5.0])
+    >>> RMSprop([p], lr=0.1, alpha=0.75).step()  # s = g² / 4, so the first step is 2 lr
+    >>> p.data.round(6)
+    array([0.8])
     """
 
     def __init__(
@@ -201,6 +215,13 @@ class Adam(Optimizer):
     """Adam (Kingma and Ba, 2015, algorithm 1): steps scaled by running means of the gradient and of its square.
 
     m <- b1 m + (1 - b1) g;  v <- b2 v + (1 - b2) g²;  p <- p - lr (m / (1 - b1^k)) / (sqrt(v / (1 - b2^k)) + eps)
+
+    >>> from microgradrnn import Parameter
+    >>> p = Parameter([1.0])
+    >>> p.grad = np.array([5.0])
+    >>> Adam([p], lr=0.1).step()  # the first step has length lr
+    >>> p.data.round(6)
+    array([0.9])
     """
 
     def __init__(
@@ -235,7 +256,15 @@ class Adam(Optimizer):
 
 
 class AdamW(Adam):
-    """Adam with the weights' decay apart from the gradient (Loshchilov and Hutter, 2019): first p <- p - lr decay p."""
+    """Adam with the weights' decay apart from the gradient (Loshchilov and Hutter, 2019): first p <- p - lr decay p.
+
+    >>> from microgradrnn import Parameter
+    >>> p = Parameter([1.0])
+    >>> p.grad = np.array([5.0])
+    >>> AdamW([p], lr=0.1, weight_decay=0.5).step()  # 1 - 0.1 * 0.5, then the step
+    >>> p.data.round(6)
+    array([0.85])
+    """
 
     def __init__(
         self,

@@ -146,7 +146,8 @@ def _program(
 ) -> Program:
     """A program of arrays: graph -> loops -> both passes as one IR -> rewrites -> lines."""
     done = [rewrite for rewrite in dialect.rewrites if rewrite in rewrites]
-    recorded = Recorded(loss, graph, inputs, outputs, dialect.expressions(Names(*dialect.taken)))
+    xp = dialect.expressions(Names(*dialect.taken))
+    recorded = Recorded(loss, graph, inputs, outputs, xp, dialect.factors_last)
     ir = improved(recorded.ir, done)
     sizes, notes = recorded.named_sizes(ir), recorded.notes(free)
     said = [f"# {kind}: {why}" for kind, found in notes.items() for why in found]

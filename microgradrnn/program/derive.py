@@ -33,6 +33,7 @@ from microgradrnn.loops import (
 )
 from microgradrnn.ops import Scattered, downstream_of
 from microgradrnn.program.expressions import Carry, Expression
+from microgradrnn.program.factors import Factor
 from microgradrnn.program.forward import Forward
 from microgradrnn.program.labels import base, gradient_name, says
 from microgradrnn.program.names import identifier
@@ -59,9 +60,15 @@ class Derivation(Forward):
         super().__init__(recording, leaves, xp)
         # What their consumers send down to each node, or in a loop to each (loop, q), and what is to be said of it.
         self.sent: dict[Any, list[tuple[Any, str]]] = {}
+        self.factor: Factor | None = None
 
-    def backward(self, root: Node) -> None:
-        """Send upstream 1 down from ``root``, through all nodes and loops, newest first."""
+    def backward(self, root: Node, factor: Factor | None = None) -> None:
+        """Send upstream 1 down from ``root``, through all nodes and loops, newest first.
+
+        With a factor from where it starts, and gradients are multiplied with it at the end.
+        """
+        self.factor = factor
+        root = root if factor is None else factor.start
         value = self.value(root)
         self._send(root, self.xp.filled(1.0, value.shape, value.dtype) if value.ndim else 1.0, "")
         for item in reversed(self.recording.items):
@@ -75,7 +82,8 @@ class Derivation(Forward):
         found = self._summed(sent, self.value(node))
         if isinstance(found, (int, float)):
             found = self._filled(found, self.value(node))
-        return self._call(found, "", sent)
+        found = self._call(found, "", sent)
+        return found if self.factor is None else self.factor.applied(found)
 
     def _summed(self, sent: Sequence[tuple[Any, str]], like: Expression) -> Any:
         dense = [x for x, _ in sent if not isinstance(x, Scattered)]
@@ -124,11 +132,12 @@ class Derivation(Forward):
         assert op is not None
         xs = in_floats(op, xs)
         arguments: Any = (xs,) if op.any_number else xs
+        params = self.factor.params if self.factor is not None and node is self.factor.start else node.params
         if op.local is None:
             upstream = upstream if isinstance(upstream, Expression) else self._filled(upstream, z)
             assert op.pull is not None
             with reading(op, "compile"):
-                found = op.pull[slot](self.xp, upstream, z, *arguments, **node.params)
+                found = op.pull[slot](self.xp, upstream, z, *arguments, **params)
         else:
             local = op.local[slot]
             with reading(op, "compile"):

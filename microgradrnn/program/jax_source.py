@@ -5,21 +5,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
+import numpy as np
+
+from microgradrnn.ops import Op
 from microgradrnn.precedence import ATOM
 from microgradrnn.program.expressions import Expression
 from microgradrnn.program.groups import Group
-from microgradrnn.program.lines import statement
+from microgradrnn.program.lines import WIDTH, statement
 from microgradrnn.program.namespace import Expressions
+from microgradrnn.program.pieces import dtype_of, number, shape_of, type_of
 from microgradrnn.program.scan import Handed, Scan, Wanted
-from microgradrnn.program.text import dtype_of, number, shape_of, type_of, word
+from microgradrnn.program.shapes import same
+from microgradrnn.program.text import word
 from microgradrnn.program.writing import Writer
 
 
 class JaxExpressions(Expressions):
-    """Expressions of what JAX's own NumPy can compute."""
+    """Expressions of what JAX's own NumPy can compute, and in the types in which NumPy computes it.
+
+    Of float32 and integers NumPy makes float64, and JAX float32: the integers are made float64 before.
+    """
 
     def elementwise(self, fn: str, *args: Any) -> Any:
         """See `Expressions.elementwise`. Raises TypeError where JAX has no such function."""
@@ -27,7 +35,60 @@ class JaxExpressions(Expressions):
 
         if fn != "erf" and not hasattr(jnp, fn):
             raise TypeError(f"jax.numpy has no {fn}")
-        return super().elementwise(fn, *args)
+        choices = args[1:] if fn == "where" else args
+        return super().elementwise(fn, *args[: len(args) - len(choices)], *_in_one_type(choices))
+
+    def call(self, op: Op, xs: Sequence[Any], like: Expression) -> Expression:
+        """A function of a name of its own: what an elementwise op does, with all its steps."""
+        return super().call(op, _in_one_type(tuple(xs)), like)
+
+    def concatenate(self, xs: Iterable[Any], axis: int = 0) -> Expression:
+        """Arrays joined along an axis that they have."""
+        return super().concatenate(_in_one_type(tuple(xs)), axis)
+
+    def stack(self, xs: Iterable[Any], axis: int = 0) -> Expression:
+        """Arrays joined along a new axis."""
+        return super().stack(_in_one_type(tuple(xs)), axis)
+
+    def matmul(self, x: Any, y: Any) -> Any:
+        """The matrix product. Stacks whose rows the op table puts below one another stay stacks."""
+        x, y = _in_one_type((x, y))
+        rows = _stack_of_rows(y)
+        if isinstance(x, Expression) and x.fn == "transpose" and rows is not None:
+            stack = _stack_of_rows(x.args[0])
+            if stack is not None and same(stack.shape[:-1], rows.shape[:-1]):
+                shape, dtype = (stack.shape[-1], rows.shape[-1]), np.result_type(stack.dtype, rows.dtype)
+                return self.make("tensordot", (stack, rows), {"axes": stack.ndim - 1}, shape, dtype)
+        stack = _stack_of_rows(x)
+        if stack is None or y.ndim != 2:
+            return super().matmul(x, y)
+        found = super().matmul(stack, y)
+        return self.reshape(found, (*x.shape[:-1], found.shape[-1]))
+
+    dot = matmul
+
+    def reshape(self, x: Any, shape: Any) -> Any:
+        """The same entries in another shape. What was reshaped only to be reshaped back stays as it was."""
+        found = super().reshape(x, shape)
+        before = found.args[0].args[0] if found.fn == "reshape" and found.args[0].fn == "reshape" else None
+        return before if before is not None and same(before.shape, found.shape) else found
+
+
+def _in_one_type(xs: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Arrays of integers beside such of floats as floats of the type that NumPy computes in."""
+    arrays = [x.dtype for x in xs if isinstance(x, Expression)]
+    common = np.result_type(*arrays) if arrays else None
+    if common is None or common.kind != "f" or all(dtype.kind not in "iu" for dtype in arrays):
+        return xs
+    return tuple(x.astype(common) if isinstance(x, Expression) and x.dtype.kind in "iu" else x for x in xs)
+
+
+def _stack_of_rows(x: Any) -> Expression | None:
+    """The stack of matrices whose rows x has below one another; None where x is something else."""
+    if not isinstance(x, Expression) or x.fn != "reshape" or x.ndim != 2:
+        return None
+    stack: Expression = x.args[0]
+    return stack if stack.ndim > 2 and same(stack.shape[-1:], x.shape[-1:]) else None
 
 
 class JaxWriter(Writer):
@@ -38,23 +99,6 @@ class JaxWriter(Writer):
     """
 
     module = "jnp"
-
-    # ---- Expressions ------------------------------------------------------------------------------------------------
-
-    def _saved(self, x: Expression) -> str:
-        return self.buffer[x.params["group"], x.params["of"]]
-
-    def _pick(self, x: Expression) -> str:
-        rows, classes = x.args
-        places = self.within(classes, ATOM) if classes.fn != "filled" else f"jnp.asarray({self.text(classes)[0]})"
-        return f"jnp.take_along_axis({self.text(rows)[0]}, {places}[..., None], axis=-1)[..., 0]"
-
-    def _erf(self, x: Expression) -> str:
-        return f"jax.scipy.special.erf({self.text(x.args[0])[0]})"
-
-    def _constant(self, x: Expression) -> str:
-        text = super()._constant(x)
-        return text.replace("jnp.", "np.") if x.dtype.kind == "b" else text  # a mask's entries are known before a run
 
     def result(self, x: Any) -> str:
         """What is handed out; a number with its type."""
@@ -75,29 +119,20 @@ class JaxWriter(Writer):
         scan = self.scans[group]
         reads = sorted((x for x in scan.computed() if x.fn == "step"), key=lambda x: x.serial)
         rows = [self._rows(x, scan) for x in reads]
-        handed = [self._handed(each) for each in scan.handed]
-        sums = [self.names.new(f"{after.name or word(after)}_before") for after in scan.totals.values()]
+        starts = [self._start_of(handed, self._before_is_read(group, handed)) for handed in scan.handed]
         function = self.names.new("step_back" if scan.reverse else "step")
-        self.carried |= {each.carry: name for each, name in zip(scan.handed, handed, strict=True)}
-        self.named |= {x: self.names.new(f"{self._name_of_rows(x)}_t") for x in reads}
-        self._define(group, scan, function, [*handed, *sums], [self.named[x] for x in reads])
+        self._define(group, scan, function, reads)
         self._forget(group)
-        starts = [self._start_of(each) for each in scan.handed]
-        starts += [f"jnp.zeros({shape_of(x.shape)}{dtype_of(x.dtype)})" for x in scan.totals.values()]
+        sums = scan.totals.values()
         lasts = [self._last(each) for each in scan.handed]
-        for after in scan.totals.values():
-            self.named[after] = self._name(after)
-        lasts += [self.named[after] for after in scan.totals.values()]
-        for x in scan.saved:
-            self.buffer[group, x] = self.names.new(x.name or word(x))
-        saved = [self.buffer[group, x] for x in scan.saved]
-        self._call_scan(scan, function, (starts, rows), (lasts, saved))
-        self._befores(group, scan)
-
-    def _handed(self, handed: Handed) -> str:
-        """What a step calls what the one before hands on."""
-        name = handed.carry.value.name or "state"
-        return self.names.new(f"{name}_before" if name == handed.update.name or not handed.carry.value.name else name)
+        self.named |= {after: self._name(after) for after in sums}
+        self.buffer |= {(group, x): self.names.new(x.name or word(x)) for x in scan.saved}
+        takes = [*starts, *(f"jnp.zeros({shape_of(x.shape)}{dtype_of(x.dtype)})" for x in sums)], rows
+        gives = [*lasts, *(self.named[x] for x in sums)], [self.buffer[group, x] for x in scan.saved]
+        self._call_scan(scan, function, takes, gives)
+        for handed, start in zip(scan.handed, starts, strict=True):
+            if self._before_is_read(group, handed):
+                self._write_before(group, handed, start)
 
     def _rows(self, x: Expression, scan: Scan) -> str:
         """The rows of an array that the steps read, each step's at its own place."""
@@ -109,30 +144,52 @@ class JaxWriter(Writer):
             text += f"[{start or ''}:{'' if stop == size else stop - size}]"
         return text if sign == 1 else f"{text}[::-1]"
 
-    def _name_of_rows(self, x: Expression) -> str:
-        rows = x.args[0]
-        return str(rows.name or self.named.get(rows) or word(rows))
-
-    def _define(self, group: Group, scan: Scan, name: str, handed: Sequence[str], rows: Sequence[str]) -> None:
-        """The function of a step."""
+    def _define(self, group: Group, scan: Scan, function: str, reads: Sequence[Expression]) -> None:
+        """The function of a step. Its names are its own, as those of other steps are theirs."""
+        outside, self.names = self.names, self.names.copy()
+        self.carried |= {each.carry: self._handed(each) for each in scan.handed}
+        handed = [self.carried[each.carry] for each in scan.handed]
+        handed += [self.names.new(f"{after.name or word(after)}_before") for after in scan.totals.values()]
+        self.named |= {x: self.names.new(f"{self._name_of_rows(x.args[0])}_t") for x in reads}
+        rows = [self.named[x] for x in reads]
         before, read = _argument(handed, "handed"), _argument(rows, "row")
         self.lines.append("")
-        self.line(f"def {name}({', '.join([before, read] if handed else [read])}):")
+        self.line(f"def {function}({', '.join([before, read] if handed else [read])}):")
         self.indent += 1
         for argument, parts in ((before, handed), (read, rows)):
             if len(parts) > 1:
-                self.line(f"{', '.join(parts)} = {argument}")
+                self._line_of("", ", ".join(parts), f" = {argument}")
         self._steps(group, scan)
+        self._line_of("return ", ", ".join(self._returned(scan, handed)))
+        self.indent -= 1
+        self.lines.append("")
+        self.names = outside
+
+    def _returned(self, scan: Scan, handed: Sequence[str]) -> list[str]:
+        """What a step hands on, and what is saved of it."""
         inside = {wanted.of: wanted.inside for wanted in scan.wanted}
         after = [self._fitting(each.update) for each in scan.handed]
         added = [self.within(inside[x], ATOM) for x in scan.totals]
         after += [f"{one} + {more}" for one, more in zip(handed[len(after) :], added, strict=True)]
         made = [self.text(inside[x])[0] for x in scan.saved]
-        parts = [_together(after), _together(made) if made else "None"] if handed else [_together(made)]
-        for line in statement("return ", ", ".join(parts)):
+        return [_together(after), _together(made) if made else "None"] if handed else [_together(made)]
+
+    def _line_of(self, start: str, text: str, end: str = "") -> None:
+        """A line, or several where it is long."""
+        if len(start + text + end) > WIDTH and not start:
+            start, end = "(", f"){end}"
+        for line in statement(start, text, end):
             self.line(line)
-        self.indent -= 1
-        self.lines.append("")
+
+    def _handed(self, handed: Handed) -> str:
+        """What a step calls what the one before hands on."""
+        name = handed.carry.value.name or "state"
+        return self.names.new(f"{name}_before" if name in ("state", handed.update.name) else name)
+
+    def _name_of_rows(self, rows: Expression) -> str:
+        if rows.fn == "saved":
+            return self.buffer[rows.params["group"], rows.params["of"]]
+        return rows.name or self.named.get(rows) or word(rows)
 
     def _step_line(self, group: Group, x: Expression, wanted: Wanted | None) -> None:
         if wanted is not None and wanted.of in self.scans[group].saved:
@@ -148,12 +205,20 @@ class JaxWriter(Writer):
     def _hand_on(self, handed: Sequence[Handed]) -> None:
         """A step returns it."""
 
-    def _start_of(self, handed: Handed) -> str:
-        """What the first step is handed, in the type of what it hands on itself."""
+    def _start_of(self, handed: Handed, is_read: bool) -> str:
+        """What the first step is handed, in the type of what it hands on itself; a name, if it is read again."""
         x, like = handed.initial, handed.update
         if not isinstance(x, Expression):
-            return f"jnp.full({shape_of(like.shape)}, {number(x)[0]}{dtype_of(like.dtype)})"
-        return self.result(x) if x.dtype == like.dtype else f"{self.within(x, ATOM)}.astype({type_of(like.dtype)})"
+            text = f"jnp.full({shape_of(like.shape)}, {number(x)[0]}{dtype_of(like.dtype)})"
+        elif x.dtype != like.dtype:
+            text = f"{self.within(x, ATOM)}.astype({type_of(like.dtype)})"
+        else:
+            text = self.result(x)
+        if not is_read or text.isidentifier():
+            return text
+        name = self.names.new(f"first_{handed.carry.value.name or 'state'}")
+        self.line(f"{name} = {text}")
+        return name
 
     def _last(self, handed: Handed) -> str:
         """A name for what the last step hands on, where it is read."""
@@ -170,23 +235,24 @@ class JaxWriter(Writer):
         if not starts:
             start, arguments = f"{', '.join(saved)} = jax.vmap({function})(", [_together(rows)]
         else:
-            start = f"{_together(lasts)}, {_together(saved) if saved else '_'} = jax.lax.scan("
+            last = _together(lasts) if set(lasts) != {"_"} else "_"
+            start = f"{last}, {_together(saved) if saved else '_'} = jax.lax.scan("
             arguments = [function, _together(starts), _together(rows) if rows else "None"]
             arguments += [] if rows else [f"length={scan.length}"]
             arguments += ["reverse=True"] if scan.reverse else []
-        for line in statement(start, ", ".join(arguments), ")"):
-            self.line(line)
+        self._line_of(start, ", ".join(arguments), ")")
 
-    def _befores(self, group: Group, scan: Scan) -> None:
-        """What the steps were handed, one below the other, where that is read after the loop."""
-        for handed in scan.handed:
-            carry = handed.carry
-            wanted = (x for x in self.uses if x.fn == "saved" and x.params["of"] is carry.value)
-            if any(x.params["group"] is group for x in wanted):
-                name = self.buffer[group, carry.value] = self.names.new(f"{carry.value.name or 'state'}_before")
-                first, others = f"{self._start_of(handed)}[None]", self.buffer[group, carry.update]
-                parts = f"{others}[1:], {first}" if scan.reverse else f"{first}, {others}[:-1]"
-                self.line(f"{name} = jnp.concatenate([{parts}])")
+    def _before_is_read(self, group: Group, handed: Handed) -> bool:
+        """Whether what all steps were handed, one below the other, is read after the loop."""
+        saved = (x.params for x in self.uses if x.fn == "saved")
+        return any(params["of"] is handed.carry.value and params["group"] is group for params in saved)
+
+    def _write_before(self, group: Group, handed: Handed, first: str) -> None:
+        """What all steps were handed: what they handed on themselves, moved by one step."""
+        name = self.buffer[group, handed.carry.value] = self.names.new(f"{handed.carry.value.name or 'state'}_before")
+        others = self.buffer[group, handed.carry.update]
+        parts = f"{others}[1:], {first}[None]" if self.scans[group].reverse else f"{first}[None], {others}[:-1]"
+        self.line(f"{name} = jnp.concatenate([{parts}])")
 
 
 def _argument(names: Sequence[str], several: str) -> str:

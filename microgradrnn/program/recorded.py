@@ -13,16 +13,17 @@ from microgradrnn.engine import Node
 from microgradrnn.loops import Recording, Row
 from microgradrnn.program.derive import Derivation
 from microgradrnn.program.expressions import Expression
+from microgradrnn.program.factors import Factor, common_factor
 from microgradrnn.program.fixing import fix_numbers, fix_rows, fix_untied, least_sizes, reasons
 from microgradrnn.program.frozen import frozen
 from microgradrnn.program.labels import not_rolled
 from microgradrnn.program.leaves import Leaves
 from microgradrnn.program.limits import Limit, limits
 from microgradrnn.program.namespace import Expressions
+from microgradrnn.program.pieces import moved
 from microgradrnn.program.program import Argument
 from microgradrnn.program.scan import IR
 from microgradrnn.program.sizes import Size
-from microgradrnn.program.text import moved
 
 
 class Recorded:
@@ -34,19 +35,26 @@ class Recorded:
         inputs: what is given anew at each call.
         outputs: nodes whose values are wanted too.
         xp: the namespace to derive in.
+        factors_last: whether a factor of all gradients is applied when they are complete; see `factors`.
 
     Attributes:
         ir: both passes, before any rewrite.
     """
 
     def __init__(
-        self, loss: Node, graph: list[Node], inputs: Sequence[Any], outputs: Sequence[Node], xp: Expressions
+        self,
+        loss: Node,
+        graph: list[Node],
+        inputs: Sequence[Any],
+        outputs: Sequence[Node],
+        xp: Expressions,
+        factors_last: bool,
     ) -> None:
         self.graph, self.xp = graph, xp
         self.leaves = Leaves(graph, inputs, xp)
         self.recording = Recording(graph, self.leaves.given, frozenset({loss, *outputs}))
         self.derivation = Derivation(self.recording, self.leaves.values, xp)
-        self.derivation.backward(loss)
+        self.derivation.backward(loss, self._factor(loss) if factors_last else None)
         fix_rows(self.recording, self.derivation.value)
         fix_numbers(graph, self.leaves.inputs, self.leaves.given)
         lengths = [forward.length for forward, _ in self.derivation.loops.values()]
@@ -58,6 +66,11 @@ class Recorded:
     def parameters(self) -> Mapping[str, Node]:
         """The leaves that are read as they stand at each call, by name."""
         return self.leaves.parameters
+
+    def _factor(self, loss: Node) -> Factor | None:
+        """What all gradients have in common; nothing where the loss is a sum that a loop makes."""
+        found = common_factor(loss, self.graph, lambda node: self.derivation.value(self.recording.source(node)))
+        return None if found.start in self.recording.member else found
 
     def _value(self, node: Node) -> Expression:
         """What is handed out for a node."""

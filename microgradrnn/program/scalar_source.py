@@ -65,7 +65,7 @@ class Passes:
         return [
             ("forward", forward.source(inline=False)),
             ("backward", self.source(unread=True, inline=False)),
-            ("unread", self.source(inline=False)),
+            ("dead code", self.source(inline=False)),
             ("inline", self.source()),
         ]
 

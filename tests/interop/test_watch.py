@@ -125,6 +125,21 @@ def test_a_watch_judges_the_step_with_the_clipped_gradients_that_are_there():
     assert watch.history[0]["grad_norm"] > 100
 
 
+def test_gradients_that_are_never_zeroed_are_told():
+    torch.manual_seed(0)
+    net, watch = torch.nn.RNN(2, 3), viz.Watch(every=6)
+    optimizer = torch.optim.SGD(net.parameters(), lr=1e-6)  # hardly moves, so that n updates hold n times as much
+    x = torch.randn(4, 5, 2)
+    for _ in range(7):
+        net(x)[0].pow(2).mean().backward()
+        watch(lambda x: net(x)[0].pow(2).mean(), x, optimizer=optimizer)
+        optimizer.step()
+    assert watch.history[0]["faults"] == []
+    [fault] = watch.history[1]["faults"]
+    assert (fault["fault"], fault["numbers"]["held"]) == ("gradients added up", pytest.approx(7, rel=1e-3))
+    assert "Call optimizer.zero_grad() before each backward()" in " ".join(str(watch).split())
+
+
 def test_an_optimiser_that_cannot_step_on_gradients_says_so():
     net = torch.nn.RNN(2, 3)
     loss = capture(lambda: net(torch.ones(4, 1, 2))[0].sum())

@@ -6,7 +6,7 @@ import shutil
 import numpy as np
 import pytest
 
-from benchmarks.live import GRAPHS, check, differences, one_unit, recorded_again, tabs
+from benchmarks.live import GRAPHS, check, differences, language, one_unit, recorded_again, sizes, tabs
 from microgradrnn import Forward, Parameter, Tensor, Value, functional, nn, optim, record
 from microgradrnn.engine import ancestors
 from microgradrnn.errors import CannotFollow
@@ -19,6 +19,11 @@ from viz.page import page
 from viz.paint import heat, svg
 from viz.paint.pen import Pen
 from viz.passes import whole
+from viz.sources import is_live
+from viz.words.mistakes import COME_TO, numbers
+from viz.words.products import entry
+from viz.words.quiz import questions
+from viz.words.visits import Words
 
 MAIN = "document.querySelector('main')"
 API = f"{MAIN}.microgradrnn"
@@ -220,6 +225,67 @@ def test_the_quiz_asks_for_the_numbers_as_they_are(show):
     assert "right: 10" in field(tab, "said").inner_text()
 
 
+def test_a_mistake_about_changed_numbers_is_named(show):
+    w, x = Value(0.5, "w"), Value(2.0, "x")
+    h = (w * x).tanh()
+    h.label = "h"
+    tab = show(h * 3.0, quiz=True)
+    put(tab, "w", 0.8)
+    put(tab, "x", -1.0)
+    tab.keyboard.press("ArrowRight")
+    field(tab, "answer").fill("3")
+    tab.keyboard.press("Enter")
+    tab.keyboard.press("ArrowRight")
+    slope = float(1 - np.tanh(-0.8) ** 2)
+    for given, said in [
+        (slope, "local alone"),
+        (-3 * slope, "the sign is not"),
+        (3 * (1 - 0.8**2), "takes the input's value where the output's is meant"),
+        (3 * -0.8, "upstream times w * x itself"),
+        (float(3 * (1 - np.tanh(1.0) ** 2)), "is not it"),  # right for the numbers that were recorded
+    ]:
+        field(tab, "answer").fill(repr(given))
+        tab.keyboard.press("Enter")
+        assert said in field(tab, "said").inner_text()
+        assert tab.evaluate("() => getSelection().toString()") == repr(given)  # typing replaces it
+    field(tab, "answer").fill("3 * (1 - tanh(0.8)^2)")
+    tab.keyboard.press("Enter")
+    assert "right" in tab.locator("[id$=live]").inner_text()
+
+
+@pytest.mark.parametrize("kind", ["one unit", "RNN", "attention", "read twice", "classifier with a user's op"])
+def test_all_mistakes_follow_changed_numbers(show, kind):
+    """Each by its name, against what Python finds in a fresh recording at the same entries."""
+    loss = GRAPHS[kind](np.random.default_rng(0))
+    made, _ = made_live(whole(loss), wanted=True)
+    tab, rng, changed = show(loss), np.random.default_rng(5), {}
+    for node, name in made.named():
+        if node.op is None and node.dtype.kind == "f" and is_live(made.run.values[node]):
+            changed[node] = rng.normal(size=node.shape) if node.ndim else float(rng.normal())
+            put(tab, name, np.asarray(changed[node]).tolist())
+    found = tab.evaluate(f"""() => {{
+        const data = JSON.parse(document.querySelector("[id$='-data']").textContent);
+        const {{ question }} = judging(data);
+        return data.quiz.map((rows) => rows.map((row) => {{
+            const asked = question(row), now = {MAIN}.live.asked(asked);
+            return [now.answer, now.mistakes.map(([x, k]) => [asked.known[k], x])];
+        }}));
+    }}""")
+    run, fresh = whole(loss), whole(recorded_again(loss, changed)[-1])
+    words, held = Words(run), 0
+    for k, rows in enumerate(found):
+        for question, (answer, mistakes) in zip(questions(run.visits[k], words.visit(k + 1)), rows, strict=True):
+            edge = fresh.visits[k].edges[question.slot]
+            known = numbers(edge, entry(edge, question.index), fresh.values[edge.node], question.uses)
+            right = known.after if question.asks_sum else known.total
+            assert answer == pytest.approx(right, rel=1e-9, abs=1e-12)
+            for name, x in mistakes:
+                wanted = COME_TO[name](known) if name != "taken" or known.taken is not None else [right]
+                assert any(x == pytest.approx(y, rel=1e-9, abs=1e-12) for y in wanted), (name, x, wanted)
+                held += 1
+    assert held > 20
+
+
 # ---- Descent ----
 
 
@@ -246,7 +312,7 @@ def test_play_draws_a_curve_and_pauses(show):
     tab.wait_for_function(f"() => {API}.value('L') < {before} - 0.05")
     field(tab, "play").click()
     assert "steps" in field(tab, "curve").inner_text()
-    assert re.match(r"‖gradient‖ over \d+ steps", field(tab, "norms").inner_text())
+    assert re.match(r"‖gradient‖, \d+ steps", field(tab, "norms").inner_text())
     field(tab, "reset").click()
     assert value(tab, "L") == pytest.approx(before, rel=1e-14)
     assert field(tab, "reset").is_disabled()
@@ -259,7 +325,7 @@ def test_the_norm_of_the_gradient_is_kept_for_each_step(show):
     first = number(float(np.hypot(*(leaf.grad for leaf in leaves))))
     field(tab, "descend").click()
     field(tab, "descend").click()
-    assert field(tab, "norms").inner_text().startswith(f"‖gradient‖ over 2 steps: {first} →")
+    assert field(tab, "norms").inner_text().startswith(f"‖gradient‖, 2 steps: {first} →")
 
 
 # ---- By hand ----
@@ -552,6 +618,9 @@ def test_all_numbers_come_as_an_object_and_as_lines_of_python(show):
     exec(field(tab, "snippet").input_value(), {}, found)
     np.testing.assert_array_equal(found["values"]["W_hh"], [[np.inf, np.nan], [0, 1]])
     assert found["values"]["b_h"] == [0.125, -1e-7]
+    assert type(found["values"]["W_hh"][1][1]) is float
+    assert found["values"]["target"] == given["target"]
+    assert type(found["values"]["target"][0]) is int
     assert set(found["values"]) == set(given)
     again = recorded_again(loss, {leaves["b_h"]: np.array(found["values"]["b_h"])})[-1]
     put(tab, "W_hh", leaves["W_hh"].data.tolist())
@@ -566,6 +635,16 @@ def test_a_page_of_float32_says_that_it_computes_in_float64(show):
     exact = sum(float(entry) ** 2 for entry in x.data)
     assert tab.evaluate(f"() => {MAIN}.live.loss()") == exact != loss.item()
     assert "float64" not in page(unit(), live=True).html.split("<footer>")[1].split("</footer>")[0]
+
+
+# ---- Its size ----
+
+
+def test_a_page_of_nearly_5000_scalars_is_under_a_megabyte_and_a_half():
+    html = page(language("rnn", steps=25, hidden=5, symbols=9)(np.random.default_rng(0)), live=True).html
+    found = sizes(html)
+    assert found["all"] == len(html.encode()) < 1_500_000
+    assert 0.95 * found["all"] < sum(size for part, size in found.items() if part != "all") < found["all"]
 
 
 # ---- When a page is not live ----

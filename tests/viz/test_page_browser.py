@@ -509,6 +509,47 @@ def test_what_is_shown_on_demand_does_not_count(show):
     assert score(tab) == ""
 
 
+def test_a_quiz_asks_for_the_sum_once_the_last_contribution_is_in(show):
+    w = Value(3.0, "w")
+    tab = show(w * w, quiz=True)
+    answer(tab, "3")
+    assert gradients(tab)["w"] == "∇ –"
+    answer(tab, "3")
+    assert tab.locator("[id$=prompt]").inner_text() == "All 2 contributions are in: what is the grad of w?"
+    assert answer(tab, "3").startswith("that is what w * w adds alone")
+    assert gradients(tab)["w"] == "∇ –"
+    answer(tab, "6")
+    assert gradients(tab)["w"] == "∇ 6"
+    assert score(tab) == "2 of 3 right"
+
+
+def test_a_wrong_answer_is_selected_so_that_typing_replaces_it(show):
+    tab = show(Value(2.0, "a") * Value(3.0, "b"), quiz=True)
+    answer(tab, "17")
+    tab.keyboard.type("3")
+    assert tab.locator("[id$=answer]").input_value() == "3"
+
+
+def test_a_quiz_offers_something_harder_than_what_was_right(show):
+    a, b, c = (Value(x, name) for x, name in [(0.5, "a"), (3.0, "b"), (4.0, "c")])
+    tab = show(a.tanh() * b + c, quiz=True)  # + distributes, * swaps, tanh squashes
+    harder = tab.locator("[id$=harder]")
+    assert not harder.is_visible()
+    answer(tab, "1")
+    answer(tab, "1")
+    assert harder.inner_text() == "harder: What does tanh(a) * b contribute to the grad of tanh(a)?"
+    harder.click()
+    assert where(tab) == 2
+    answer(tab, "7")  # only what was right at the first go counts
+    answer(tab, "3")
+    answer(tab, "8")
+    answer(tab, "tanh(0.5)")
+    assert harder.inner_text() == "harder: What does tanh(a) contribute to the grad of a?"
+    harder.click()
+    answer(tab, "3 * (1 - tanh(0.5)^2)")
+    assert not harder.is_visible()  # nothing is left to ask
+
+
 def test_q_turns_the_quiz_on_and_off(show):
     tab = show(chain())
     press(tab, "ArrowRight", "q")

@@ -11,6 +11,7 @@ from benchmarks.live import recorded_again, tabs
 from microgradrnn import Value
 from microgradrnn.engine import ancestors
 from microgradrnn.exercises import LEVELS, exercises
+from viz.page import page
 from viz.passes import whole
 from viz.practice import OWN, practice
 from viz.words.quiz import questions
@@ -91,6 +92,10 @@ def test_a_graph_of_ones_own_comes_last(tmp_path):
     made = practice(loss, tmp_path / "sub" / "practice.html", each=1)
     assert made.path.read_text(encoding="utf-8") == made.html
     assert answers(made.html)[-1] == (OWN, [3.0, 2.0])
+    assert answers(page(loss, practice=True).html)[-1] == (OWN, [3.0, 2.0])
+    assert [level for level, _ in answers(page(practice=True).html)] == [name for name, _ in LEVELS for _ in range(4)]
+    with pytest.raises(TypeError, match="page takes a node, not NoneType"):
+        page()
     assert loss.grad is None
 
 

@@ -193,7 +193,8 @@
     const products = pairs.map(([u, l]) => u * l);
     const add = (numbers) => numbers.reduce((sum, x) => sum + x, 0);
     const input = indices(read)[entry];
-    const output = slot >= 0 ? indices(node).find((n) => at[start[n] + slot] === input) : undefined;
+    const reads = (n) => start[n + 1] - start[n];
+    const output = slot >= 0 ? indices(node).find((n) => reads(n) === 1 && at[start[n]] === input) : undefined;
     // By their names in viz/words/mistakes.py.
     const wrong = {
       locals: () => [add(pairs.map(([, l]) => l))],

@@ -44,6 +44,7 @@
   function answer(event) {
     event.preventDefault();
     const visit = visits[now];
+    if (!open()) return; // Enter in a field that is just being hidden
     const verdict = judge(present(open()), part("answer").value);
     if (verdict.counts && visit.tries++ === 0) {
       score.asked++;

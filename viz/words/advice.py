@@ -70,6 +70,11 @@ UNFREEZE = Advice(
     "It gets no gradient, so what is carried over time is never learnt.",
     "this graph",
 )
+ZERO = Advice(
+    "Call optimizer.zero_grad() before each backward().",
+    "backward() adds to .grad, so without it each step repeats those before.",
+    "PyTorch's documentation of Optimizer.zero_grad",
+)
 AXES = Advice(
     "Check which axis is time, and which output the loss reads: with batch_first=True PyTorch takes (N, T, features) "
     "and the last step is output[:, -1]; without it, (T, N, features) and output[-1].",
@@ -79,7 +84,7 @@ AXES = Advice(
 )
 SHIFT = Advice(
     "Shift the targets by one step: the target of step t is the input of step t + 1.",
-    "Copying the input needs no state, so the loss falls and nothing about time is learnt.",
+    "Copying an input needs no state, or one of a single step, so the loss falls and hardly anything is learnt.",
     "this graph",
 )
 LOOK = Advice(
@@ -143,6 +148,8 @@ def _for(finding: Finding, m: Measured | None, clipping: Advice) -> list[Advice]
         case "exploding":
             return [clipping, SCALE_WEIGHTS if gated else ORTHOGONAL, SMALLER_RATE]
         case "saturated":
+            if not finding.causes:
+                return [SCALE_INPUTS, SCALE_WEIGHTS, SMALLER_RATE]
             return [SCALE_INPUTS] if "inputs" in finding.causes else [SCALE_WEIGHTS, SMALLER_RATE]
         case "rate too large":
             return [SMALLER_RATE, clipping]
@@ -157,5 +164,6 @@ def _for(finding: Finding, m: Measured | None, clipping: Advice) -> list[Advice]
                 "cut": [LONGER],
                 "copied targets": [SHIFT],
                 "unread sequences": [AXES],
+                "gradients added up": [ZERO],
             }
             return table[fault]

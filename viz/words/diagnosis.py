@@ -50,6 +50,11 @@ def sentence(finding: Finding, layers: Sequence[Measured]) -> str:
             return f"Tanh units are saturated{where}: {percent(numbers['share'])} of their values{why}."
         case "dead":
             return f"Relu units are dead{where}: {percent(numbers['share'])} of them are 0 at every step."
+        case "gradients added up":
+            return (
+                f"The gradients that the parameters hold are {number(numbers['held'])} times as large as this loss's: "
+                "they add up over updates."
+            )
         case "unread sequences":
             return f"The loss reads {numbers['read']} of the {numbers['of']} sequences that stand side by side."
         case "cut" if not numbers["times"]:
@@ -71,6 +76,11 @@ def sentence(finding: Finding, layers: Sequence[Measured]) -> str:
             if "growth" in numbers:
                 said.append(f"the loss has grown to {number(numbers['growth'])} times its lowest")
             return f"The rate is too large: {', and '.join(said)}."
+        case "copied targets" if numbers["lag"]:
+            return (
+                "The target of every step is the input of the step before. If the next one is to be predicted, inputs "
+                "and targets are swapped."
+            )
         case "copied targets":
             return "The target of every step is that step's own input, so nothing has to be remembered."
         case _ if finding.causes:
@@ -154,11 +164,6 @@ def _whole(found: Diagnosis) -> Iterator[str]:
 
 
 def _implied(found: Diagnosis) -> Iterator[str]:
-    if found.late == 1.0:
-        yield (
-            "The target of every step is the input of the step before. If the next one is to be predicted, inputs and "
-            "targets are swapped: a state that remembers one step suffices for this loss."
-        )
     for m in found.layers:
         if m.horizon is not None and m.horizon < len(m.times):
             read = "" if 2 * m.losses < len(m.times) else " Most steps have a loss, so it may do; the task knows."

@@ -1,0 +1,1 @@
+"""Tests of the command line's trainings; the others are in `tests/test_cli.py`."""

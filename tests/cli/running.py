@@ -1,0 +1,12 @@
+"""How the command line is run here, and on what."""
+
+from typer.testing import CliRunner
+
+from microgradrnn import cli
+
+TEXT = "she sells sea shells by the sea shore.\n" * 20
+SMALL = ["--hidden", "6", "--layers", "1", "--seq-length", "8", "--batch-size", "4", "--epochs", "2"]
+
+
+def run(*arguments):
+    return CliRunner().invoke(cli.app, [str(argument) for argument in arguments])
