@@ -1,6 +1,7 @@
 """Sphinx: the pages of the reference, and links to them from the rest.
 
 - ``{public} module`` lists the public names of a module, by autodoc: what they are called there, not where they stand.
+- ``{operations}`` is the table of operations, from their records.
 - A public name in backticks in any other page is a link to its entry.
 """
 
@@ -15,6 +16,8 @@ from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.transforms import SphinxTransform
 from sphinx.util.docutils import SphinxDirective
+
+from microgradrnn.ops import OPS
 
 ORDINARY = {"step", "page", "text", "word", "loss", "nn", "optim", "functional", "viz", "Step", "Loss", "steps"}
 """Names that pages also use for other things."""
@@ -44,6 +47,21 @@ class Public(SphinxDirective):
                 lines += [f".. autodata:: {full}", "   :no-value:"]
             lines.append("")
         return self.parse_text_to_nodes("\n".join(["```{eval-rst}", *lines, "```"]))
+
+
+class Operations(SphinxDirective):
+    """The table of operations: what each puts out, and what it does to a gradient."""
+
+    def run(self) -> list[nodes.Node]:
+        """A row for each record, in the order of the table's pages."""
+        rows = ["| operation | in pictures | output | backward |", "| --- | --- | --- | --- |"]
+        for op in OPS.values():
+            formulas = "; ".join(f"`{formula}`" for formula in op.formula if isinstance(formula, str))
+            kind, _, how = op.rule.partition(": ")
+            backward = f"**{kind}**: {how}" + (f" ({formulas})" if formulas else "")
+            cells = (f"`{op.name}`", op.symbol, f"${op.latex}$", backward)
+            rows.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")
+        return self.parse_text_to_nodes("\n".join(rows))
 
 
 @cache
@@ -103,5 +121,6 @@ class Linked(SphinxTransform):
 def setup(app: Sphinx) -> dict[str, bool]:
     """For Sphinx."""
     app.add_directive("public", Public)
+    app.add_directive("operations", Operations)
     app.add_transform(Linked)
     return {"parallel_read_safe": True}
