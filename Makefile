@@ -13,7 +13,8 @@ DOCS_INSTALLED := $(VENV)/docs-installed
 
 .PHONY: demo test format bench docs clean
 
-demo: $(INSTALLED)  ## train on real text, draw a backward pass; TEXT=path for a text of your own
+demo: $(INSTALLED)  ## one unit with all its numbers, then training on real text; TEXT=path for a text of your own
+	$(BIN)/python demos/03_bptt_all_numbers.py
 	$(BIN)/python demos/04_character_rnn.py $(if $(TEXT),--text "$(TEXT)")
 
 test: $(INSTALLED)

@@ -15,6 +15,7 @@ from benchmarks.contenders import (
     HAND,
     JAX,
     MYGRAD,
+    ON_JAX,
     PROGRAM,
     PYTORCH,
     PYTORCH_STEPS,
@@ -32,6 +33,7 @@ THEMES = {
 OURS = {"linewidth": 2.6, "markersize": 7, "zorder": 3}
 LOOKS: dict[str, dict[str, Any]] = {
     PROGRAM: {"color": "#d55e00", "marker": "o", **OURS},
+    ON_JAX: {"color": "#d55e00", "marker": "D", "linestyle": "-.", **OURS},
     RECORDED: {"color": "#d55e00", "marker": "o", "markerfacecolor": "none", "linestyle": "--", **OURS},
     HAND: {"color": "ink", "marker": "s"},
     STACKED: {"color": "ink", "marker": "s", "markerfacecolor": "none", "linestyle": "--"},

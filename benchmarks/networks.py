@@ -18,6 +18,7 @@ from benchmarks.contenders import (
     JAX,
     MIN_CHAR_RNN,
     MYGRAD,
+    ON_JAX,
     PROGRAM,
     PYTORCH,
     PYTORCH_STEPS,
@@ -169,14 +170,15 @@ def floors(figures: dict[str, Any]) -> list[Floor]:
     """What the project promised itself."""
     compiled = [of["seconds"][PROGRAM] for of in figures["compiled"]]
 
-    def floor(name: str, peers: Sequence[str], sizes: Sequence[str], limit: float) -> Floor:
+    def floor(name: str, peers: Sequence[str], sizes: Sequence[str], limit: float, or_else: str = "") -> Floor:
         ratios = [
-            seconds[name] / seconds[peer]
+            min(seconds[name], seconds.get(or_else, seconds[name])) / seconds[peer]
             for seconds in (figures["sizes"][size]["processor"] for size in sizes)
             for peer in peers
             if peer in seconds
         ]
-        claim = f"{', '.join(sizes)}: {name} / {', '.join(peers)}"
+        ours = f"the better of {name} and {or_else}" if or_else else name
+        claim = f"{', '.join(sizes)}: {ours} / {', '.join(peers)}"
         return Floor(claim, max(ratios, default=None), limit)
 
     return [
@@ -185,8 +187,10 @@ def floors(figures: dict[str, Any]) -> list[Floor]:
         floor(PROGRAM, [PYTORCH_WHOLE], ["learner's", "LSTM"], 1.0),
         floor(PROGRAM, [PYTORCH_STEPS, PYTORCH, AUTOGRAD, MYGRAD], LEARNERS, 1.0),
         floor(PROGRAM, [JAX], LEARNERS, SAME),
+        floor(PROGRAM, [JAX, PYTORCH_WHOLE], list(SIZES), 1.0, or_else=ON_JAX),
         Floor(f"{PROGRAM}, seconds to compile T=25", compiled[0], 0.2),
         Floor(f"{PROGRAM}, seconds to compile T=1,000", compiled[1], 3.0),
+        Floor(f"{ON_JAX}, seconds to compile T=1,000", figures["compiled"][1]["seconds"].get(ON_JAX), 3.0),
         floor(RECORDED, [HAND], ["learner's"], 1.8),
         floor(RECORDED, [PYTORCH_STEPS], ["learner's"], SAME),
         floor(RECORDED, [PYTORCH_STEPS], ["LSTM"], 2.5),

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import chart
-from benchmarks.contenders import CONTENDERS, HAND, PROGRAM, RECORDED
+from benchmarks.contenders import CONTENDERS, HAND, ON_JAX, PROGRAM, RECORDED
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGE, FIGURES = DOCS / "performance.md", Path(__file__).with_suffix(".json")
@@ -62,7 +62,7 @@ Column = tuple[str, dict[str, str]]
 
 
 def table(figures: Figures) -> Iterator[str]:
-    """A row for each contender."""
+    """A row for each contender that was measured."""
     networks, scalar = figures["networks"], figures["scalar"]
     longest, learner = networks["remembered"][-1], networks["compiled"][0]
     columns = [
@@ -73,7 +73,8 @@ def table(figures: Figures) -> Iterator[str]:
     ]
     yield "| | " + " | ".join(head for head, _ in columns) + " |"
     yield "|---|" + "--:|" * len(columns)
-    for name in (*CONTENDERS, MICROGRAD):
+    measured = set().union(*(cells for _, cells in columns))
+    for name in (x for x in (*CONTENDERS, MICROGRAD) if x in measured):
         yield f"| {name} | " + " | ".join(cells.get(name, "–") for _, cells in columns) + " |"
 
 
@@ -104,7 +105,7 @@ def lost(figures: Figures) -> Iterator[str]:
     """A line for each that is ahead of the program, for what it needs more of, and for the recorded graph."""
     networks = figures["networks"]
     sizes = {size: of["processor"] for size, of in every(networks).items()}
-    for name in CONTENDERS:
+    for name in (x for x in CONTENDERS if x != ON_JAX):  # that one is ours too
         if found := shares(sizes, name, PROGRAM):
             at = ", ".join(f"{size} ({part})" for size, part in found.items())
             yield f"- **{name}**, at {len(found)} of {len(sizes)} sizes: {at}."

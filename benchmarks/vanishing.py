@@ -2,8 +2,8 @@
 
     python -m benchmarks.vanishing              # 36 networks a seed, each trained for at most 1,500 updates
 
-Each fresh network is diagnosed, then trained to recall its first symbol after a lag. `Thresholds.vanishing` parts those
-that learn from those that do not: an LSTM whose forget gates begin at 1/2 vanishes over 20 steps, and does not learn.
+Each fresh network is diagnosed, then trained to recall its first symbol after a lag. Those whose share is below
+`Thresholds.vanishing` learn late or not at all, such as an LSTM over 20 steps whose forget gates begin at 1/2.
 """
 
 from __future__ import annotations

@@ -5,8 +5,9 @@
     z_t = w_xh x_t + w_hh h_(t-1) + b_h      h_t = tanh(z_t)      y_t = w_hy h_t + b_y      L_t = (y_t - target_t)^2
 
 Everything is a single number, so each line of the derivation by hand can be checked with a pocket calculator: h_t gets
-a gradient from its own loss and one from step t + 1, and a shared weight the sum of what the steps contribute. `main`
-returns what it claims: the table by hand and the engine's gradients are the same numbers.
+a gradient from its own loss and one from step t + 1, and a shared weight the sum of what the steps contribute. A page
+shows the same step by step, with a guided first visit, and there any number can be changed. `main` returns what it
+claims: the table by hand and the engine's gradients are the same numbers.
 """
 
 import argparse
@@ -17,7 +18,9 @@ from pathlib import Path
 
 from microgradrnn import Value, functional, scope
 from microgradrnn.analysis import find_states, grad_by_time
-from viz import draw
+from microgradrnn.engine import ancestors
+from viz import draw, page
+from viz.tour import Stop
 
 WEIGHTS = {"w_xh": 0.5, "w_hh": 0.8, "b_h": 0.1, "w_hy": 1.5, "b_y": -0.2}
 X, TARGETS = (1.0, -0.5, 0.25), (0.5, 0.0, 1.0)
@@ -25,7 +28,7 @@ X, TARGETS = (1.0, -0.5, 0.25), (0.5, 0.0, 1.0)
 
 @dataclass
 class Result:
-    """By hand and by the engine: dL/dw, dL/dh_t, and for w_hh each step's contribution. And the picture."""
+    """By hand and by the engine: dL/dw, dL/dh_t, and for w_hh each step's contribution. The picture, and the page."""
 
     by_hand: dict[str, float]
     by_engine: dict[str, float]
@@ -33,6 +36,7 @@ class Result:
     dh_by_engine: dict[int, float]
     w_hh_by_step: dict[int, float]
     written: Path
+    page: Path
 
 
 def main(steps=3, out="out"):
@@ -53,8 +57,12 @@ def main(steps=3, out="out"):
     print(f"\ndL/dw_hh = {parts} = {sum(contributions.values()):.6f}")
     print("Step 1 contributes nothing, for w_hh was multiplied with h_0 = 0.")
     path = draw(L, max_nodes=300).save(Path(out) / "bptt_all_numbers.svg")
-    print(f"\nWritten:\n  {path}: the same, a column a step; each arrow has its contribution on it")
-    return Result(hand, engine, dh_hand, dh_engine, contributions, path)
+    made = page(L, Path(out) / "one_unit.html", tour=tour(L, weights["w_hh"], steps)).path
+    print(
+        f"\nWritten:\n  {made}: open this one: a guided visit, and w_hh as a slider"
+        f"\n  {path}: the same, a column a step; each arrow has its contribution on it"
+    )
+    return Result(hand, engine, dh_hand, dh_engine, contributions, path, made)
 
 
 def by_hand(x, targets):
@@ -102,6 +110,61 @@ def record(w, x, targets):
     L = functional.add_n(losses)
     L.label = "L"
     return L
+
+
+def tour(L, w_hh, steps):
+    """A first visit of a minute: forward, back, why a weight's gradient is a sum, and what w_hh does to it."""
+    named = {node.label: node for node in ancestors(L)}
+    start = [
+        Stop(
+            f"This network reads one number a step, x_1 to x_{steps}. It has one hidden unit, h, which the next step "
+            "reads too. All steps use the same five weights."
+        ),
+        Stop("Forward: h_1 is computed from x_1 and from h_0, which is 0. Step 2 reads h_1.", named["h_1"]),
+        Stop("At the end of the forward pass stands one number, the loss L: how wrong all outputs are together.", L),
+        Stop(
+            "Backward: if a number changes a little, how much does L change? That is the number's gradient. At L "
+            "itself it is 1.",
+            L,
+            back=True,
+        ),
+    ]
+    if steps == 1:
+        return start
+    before = steps - 1
+    through_time = [
+        Stop(
+            f"L depends on h_{before} in two ways: through its own output, and through step {steps}. Each way "
+            "brings a gradient, and the two add up.",
+            named[f"h_{before}"],
+            back=True,
+        ),
+        Stop(
+            f"From h_{steps} back to h_{before} a gradient is multiplied by the slope of tanh, which is at most 1, "
+            "and by w_hh. So it is at every step.",
+            w_hh_times(named[f"z_{steps}"], w_hh),
+            back=True,
+        ),
+        Stop(
+            "All steps use the same w_hh, so each contributes to its gradient, and that is the sum. Step 1 "
+            "contributes 0, because h_0 is 0.",
+            w_hh,
+            back=True,
+        ),
+        Stop(
+            "Now change w_hh with the slider: to 0.1, to 1.5. The bars show the gradient at the states. With 0.1 "
+            "almost nothing of a later loss comes back to h_1.",
+            w_hh,
+            back=True,
+            change="w_hh",
+        ),
+    ]
+    return start + through_time
+
+
+def w_hh_times(z, w_hh):
+    """The product with w_hh among what a z_t adds up."""
+    return next(x for x in z.inputs if w_hh in x.inputs)
 
 
 def given(number, label):

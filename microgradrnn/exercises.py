@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import TypeAlias
 
 import numpy as np
 
 from microgradrnn import Parameter, Tensor, Value, functional
 from microgradrnn.engine import Node
 
-Rng = np.random.Generator
+Rng: TypeAlias = "np.random.Generator"  # as text: numpy.random is imported by who needs it
 
 
 def _number(rng: Rng, most: int = 5) -> float:

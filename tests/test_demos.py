@@ -61,6 +61,7 @@ def test_bptt_by_hand_has_the_numbers_of_the_engine(tmp_path, steps):
     assert result.dh_by_hand == pytest.approx(result.dh_by_engine, rel=1e-12)
     assert list(result.dh_by_engine) == list(range(1, steps + 1))
     assert sum(result.w_hh_by_step.values()) == pytest.approx(result.by_engine["w_hh"], rel=1e-12)
+    assert "skip the tour" in result.page.read_text(encoding="utf-8")
 
 
 def test_the_character_rnn_beats_character_frequencies_and_writes_its_pictures(tmp_path, capfd):

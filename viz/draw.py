@@ -187,7 +187,7 @@ def draw(
         width: of a figure, on paper: a number and cm, mm, in or pt; "16cm" unless given.
         numbers: whether values and gradients stand in a figure; unless given, in one of single numbers without time.
         path: two nodes of a figure, or their labels: all ways from the first to the second are lit up, and the rest
-            is faded. From a loss to a state the arrows point back.
+            is faded. From a loss to a state the arrows point back. In a rolled figure what stands for them is lit up.
         panel: whether the sums of shared weights' gradients stand beside the picture; in a full picture, unless told.
         legend: whether it says what its colours mean; in a full picture, unless told.
         theme: "light", "dark", or "auto" for what the reader's system asks for. Unless given a full picture is
@@ -214,23 +214,11 @@ def draw(
     >>> draw(chain)
     <Picture of forward messages along 4 units: E = 2.817>
     """
-    if not isinstance(root, Node):
-        raise TypeError(f"draw takes a node, not {type(root).__name__}")
-    if rankdir not in ("auto", "LR", "TB", "BT", "RL"):
-        raise ValueError(f"draw: rankdir is auto, LR, TB, BT or RL, not {rankdir!r}")
-    if max_nodes < 1:
-        raise ValueError(f"draw: max_nodes must be at least 1, not {max_nodes}")
-    if style not in get_args(Style):
-        raise ValueError(f"draw: style is {' or '.join(map(repr, get_args(Style)))}, not {style!r}")
-    if theme not in (None, *get_args(Theme)):
-        raise ValueError(f"draw: theme is {', '.join(map(repr, get_args(Theme)))}, not {theme!r}")
+    _check(root, rankdir, max_nodes, style, theme)
     wanted = None if steps is None else tuple(steps)
     run = so_far(root)
     if style == "figure":
-        full = {"edges": edges != "auto", "labels": labels != "ends", "direction": direction != "forward"}
-        for name, given in (full | {"visits": visits}).items():
-            if given:
-                raise ValueError(f"draw: {name}= goes with style='full'")
+        _refuse("full", edges=edges != "auto", labels=labels != "ends", direction=direction != "forward", visits=visits)
         options = FigureOptions(
             level=level,
             steps=wanted,
@@ -246,13 +234,31 @@ def draw(
         )
         made = figure(run, options)
         return Drawing(run, made.view, rankdir, format, svg.Extras(), made)
-    for name, given in (("width", width is not None), ("numbers", numbers is not None), ("path", path is not None)):
-        if given:
-            raise ValueError(f"draw: {name}= goes with style='figure'")
+    _refuse("figure", width=width is not None, numbers=numbers is not None, path=path is not None)
     extras = svg.Extras(panel is not False, legend is not False, theme or "auto")
     shown, view = view_at(run, level, wanted, max_nodes, rolled)
     look = look_of(view, Words(shown), edges, labels, direction, visits)
     return Drawing(run, view, rankdir, format, extras, look=look)
+
+
+def _check(root: Any, rankdir: str, max_nodes: int, style: str, theme: str | None) -> None:
+    """Refuse what is no node, and options that make no sense."""
+    if not isinstance(root, Node):
+        raise TypeError(f"draw takes a node, not {type(root).__name__}")
+    if rankdir not in ("auto", "LR", "TB", "BT", "RL"):
+        raise ValueError(f"draw: rankdir is auto, LR, TB, BT or RL, not {rankdir!r}")
+    if max_nodes < 1:
+        raise ValueError(f"draw: max_nodes must be at least 1, not {max_nodes}")
+    if style not in get_args(Style):
+        raise ValueError(f"draw: style is {' or '.join(map(repr, get_args(Style)))}, not {style!r}")
+    if theme not in (None, *get_args(Theme)):
+        raise ValueError(f"draw: theme is {', '.join(map(repr, get_args(Theme)))}, not {theme!r}")
+
+
+def _refuse(style: Style, **given: bool) -> None:
+    """Refuse options that another style has."""
+    for name in (name for name, is_given in given.items() if is_given):
+        raise ValueError(f"draw: {name}= goes with style={style!r}")
 
 
 def draw_dot(root: Node, format: str = "svg", rankdir: str = "LR") -> Drawing:  # noqa: A002 - micrograd's name

@@ -10,7 +10,6 @@ from collections.abc import Callable, Collection, Sequence
 
 from .csp import source_hash
 from .paint import pdf
-from .shared_frames import SharedFrames
 from .words.escape import xml
 
 SECONDS = 1.6
@@ -77,6 +76,8 @@ def animated(svgs: Sequence[str], title: str) -> str:
 
     What is the same in several frames stands in it once.
     """
+    from .shared_frames import SharedFrames  # it reads XML, whose parser takes long to import
+
     style, film = _STYLE.search(svgs[0]), SharedFrames(svgs)
     size = re.search(r'width="(\d+)" height="(\d+)" viewBox="[^"]*"', svgs[-1])
     assert style is not None

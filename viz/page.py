@@ -29,6 +29,7 @@ from .paint import pen, svg
 from .passes import Pass
 from .practice import practice as practice_page
 from .sources import as_elements, is_live
+from .tour import Stop, stops
 from .words.as_html import forward, visit
 from .words.blocks import NORMS, VisitWords
 from .words.escape import clean, xml
@@ -60,6 +61,7 @@ def page(
     max_nodes: int = 300,
     live: bool | str = "auto",
     practice: bool = False,
+    tour: Sequence[Stop] = (),
 ) -> Page:
     """The pass of ``loss`` as a page to step through, one node after the other: first forward, then backward.
 
@@ -78,11 +80,12 @@ def page(
             5,000 scalar nodes and all of its ops can be written in JavaScript; if not, the page says why.
         practice: the page of `viz.practice` instead: random graphs to work out, and after them that of ``loss``, if
             there is one. The other arguments say nothing then.
+        tour: the stops of a guided visit, with which the page opens.
 
     Raises:
         TypeError: loss is no node, or needs no gradient.
         ValueError: loss has several entries and no upstream yet, or steps or max_nodes makes no sense; or live is
-            True and there are too many scalar nodes.
+            True and there are too many scalar nodes; or a stop of the tour is at a step that is not on the page.
         CannotFollow: live is True, and an op cannot be written in JavaScript; it is named.
 
     >>> from microgradrnn import Value
@@ -97,13 +100,13 @@ def page(
         found.append(made_live(run, live))
         return run if found[0][0] is None else found[0][0].run
 
-    made = Page(_html(animate("page", loss, steps, max_nodes, change), quiz, *found[0]))
+    made = Page(_html(animate("page", loss, steps, max_nodes, change), quiz, *found[0], tour))
     if path is not None:
         made.save(path)
     return made
 
 
-def _html(film: Animation, quiz: bool, live: Live | None, why: str) -> str:
+def _html(film: Animation, quiz: bool, live: Live | None, why: str, tour: Sequence[Stop]) -> str:
     prefix = f"p{_next_page()}-"
     picture = svg.live(film.placed, prefix)
     legend = list(picture.legend)
@@ -120,6 +123,9 @@ def _html(film: Animation, quiz: bool, live: Live | None, why: str) -> str:
     if live is not None:
         style += "\n" + short(asset("live.css"))
         script = f"{short(live.program.source)}\n{script}"
+    if tour:
+        style += "\n" + short(asset("tour.css"))
+        script += "\n" + short(asset("tour.js"))
     style, script = tight(style), tight_script(script)
     html = Template(asset("page.html"))
     return html.substitute(
@@ -140,7 +146,9 @@ def _html(film: Animation, quiz: bool, live: Live | None, why: str) -> str:
             for item in [*map(forward, computed), *(visit(words, picture.strip) for words in said)]
         ),
         live=Template(asset("live.html")).substitute(prefix=prefix) if live else "",
-        live_data=_cells(live, picture, prefix) if live else "",
+        live_data=_data_element(prefix + "cells", live.data(picture.scaled)) if live else "",
+        tour=Template(asset("tour.html")).substitute(prefix=prefix) if tour else "",
+        stops=_data_element(prefix + "stops", stops(tour, film, told)) if tour else "",
         norms=NORMS,
         legend=as_elements(picture.scales, "tspan") + xml(" · ".join(legend)),
         data=json_for_script(_data(film, told, said)),
@@ -157,9 +165,8 @@ def _told(film: Animation) -> tuple[list[int], int]:
     return drawn, len(moments) - len(drawn)
 
 
-def _cells(live: Live, picture: svg.Live, prefix: str) -> str:
-    data = json_for_script(live.data(picture.scaled))
-    return f'<script type="application/json" id="{prefix}cells">{data}</script>'
+def _data_element(name: str, data: Any) -> str:
+    return f'<script type="application/json" id="{name}">{json_for_script(data)}</script>'
 
 
 # ---- The data of the page's script ----------------------------------------------------------------------------------

@@ -33,12 +33,13 @@ class Contender:
 
 
 HAND, STACKED, MIN_CHAR_RNN = "NumPy by hand", "NumPy by hand, stacked", "min-char-rnn"
-RECORDED, PROGRAM = "microgradrnn, recorded", "microgradrnn, program"
+RECORDED, PROGRAM, ON_JAX = "microgradrnn, recorded", "microgradrnn, program", "microgradrnn, program on JAX"
 PYTORCH_STEPS, PYTORCH, PYTORCH_WHOLE = "PyTorch, step by step", "PyTorch, stacked", "PyTorch, nn.RNN / nn.LSTM"
 JAX, AUTOGRAD, MYGRAD = "JAX, jit and scan", "autograd", "MyGrad"
 
 CONTENDERS = {
     PROGRAM: Contender("own", "compiled", "microgradrnn", compiled=True),
+    ON_JAX: Contender("own_on_jax", "compiled", "jax", compiled=True),
     RECORDED: Contender("own", "recorded", "microgradrnn"),
     HAND: Contender("by_hand", "step_by_step"),
     STACKED: Contender("by_hand_stacked", "stacked"),

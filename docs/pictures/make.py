@@ -56,8 +56,10 @@ def screenshot(loss, visit):
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         tab = browser.new_page(viewport={"width": 1560, "height": 800})
         tab.goto(made.as_uri())
-        for _ in range(visit):
+        tab.keyboard.press("v")  # to the first visit
+        for _ in range(visit - 1):
             tab.keyboard.press("ArrowRight")
+        tab.wait_for_timeout(1500)  # it moves to the visit
         tab.screenshot(path=HERE / "page.png")
         browser.close()
 

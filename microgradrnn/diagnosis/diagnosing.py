@@ -19,8 +19,9 @@ from microgradrnn.diagnosis.steps import held_over, nodes_of, updates
 from microgradrnn.diagnosis.targets import copied_share
 from microgradrnn.diagnosis.thresholds import Thresholds
 from microgradrnn.diagnosis.training import clip_at, growth, losses_of, norms_of, where_not_finite
-from microgradrnn.engine import Node, ancestors
+from microgradrnn.engine import Node, Tensor, ancestors
 from microgradrnn.errors import describe
+from microgradrnn.nn.module import Parameter
 from microgradrnn.norms import joint_norm
 
 _OF_STRUCTURE = ("cut", "frozen weight")
@@ -44,6 +45,10 @@ class Diagnosis:
             before it; None where that cannot be told.
         unjudged: what could not be judged from what was given: "optimizer", "history", "targets", "reach".
         thresholds: the limits.
+
+    >>> found = diagnose(_halving())
+    >>> found.loss, found.faults, found.unjudged
+    (1.0, [], ('optimizer', 'history', 'targets'))
     """
 
     loss: float
@@ -61,20 +66,36 @@ class Diagnosis:
 
     @property
     def healthy(self) -> bool:
-        """Whether no fault was found. What could not be judged is in `unjudged`."""
+        """Whether no fault was found. What could not be judged is in `unjudged`.
+
+        >>> diagnose(_halving()).healthy, diagnose(_halving(steps=30)).healthy
+        (True, False)
+        """
         return not self.findings
 
     @property
     def faults(self) -> list[str]:
-        """The names of the faults, each once."""
+        """The names of the faults, each once.
+
+        >>> diagnose(_halving(steps=30)).faults
+        ['vanishing']
+        """
         return list(dict.fromkeys(finding.fault for finding in self.findings))
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data: what is not finite as the words "nan", "inf" and "-inf", which JSON has no numbers for."""
+        """Plain data: what is not finite as the words "nan", "inf" and "-inf", which JSON has no numbers for.
+
+        >>> diagnose(_halving()).to_dict()["layers"][0]["factor"]
+        0.5
+        """
         return plain(dataclasses.asdict(self) | {"healthy": self.healthy})  # type: ignore[no-any-return]
 
     def to_json(self) -> str:
-        """The same as JSON that every reader takes."""
+        """The same as JSON that every reader takes.
+
+        >>> json.loads(diagnose(_halving()).to_json())["healthy"]
+        True
+        """
         return json.dumps(self.to_dict(), allow_nan=False, indent=2)
 
 
@@ -180,6 +201,16 @@ def _layers_of(loss: Node) -> list[Layer]:
 def _joint(gradients: list[Any]) -> float:
     size, exponent = joint_norm(gradients)
     return math.ldexp(size, exponent) if math.isfinite(size) and exponent < 900 else float(size)
+
+
+def _halving(steps: int = 3) -> Node:
+    """The last state of a recurrence that halves a gradient at each step, for the examples."""
+    state: Any = Tensor([[2.0**steps]])
+    weight = Parameter([[0.5]], "W")
+    for _ in range(steps):
+        state = state @ weight
+    loss: Node = state.sum()
+    return loss
 
 
 def _check(loss: Any) -> None:

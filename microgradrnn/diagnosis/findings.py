@@ -37,6 +37,9 @@ class Finding:
         numbers: the numbers that it rests on.
         causes: what explains it: "weight", "saturated", "gate", "dead", "inputs", "long"; the strongest first. Of a
             frozen weight "optimizer", where it is the optimiser that does not have it.
+
+    >>> Finding("vanishing", "h", {"share": 1e-9}, ("long",)).fault in FAULTS
+    True
     """
 
     fault: str

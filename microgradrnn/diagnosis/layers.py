@@ -200,7 +200,8 @@ def _fill(layer: Layer, consumers: dict[Node, list[Node]]) -> None:
     uses = layer.uses
     for here, after in pairwise(uses):
         layer.states.append(_recorded_state(here, after, consumers))
-    way = next((w for k in range(len(uses) - 1, 0, -1) if (w := _way(uses[k - 1].product, layer.states[k - 1]))), None)
+    ways = (_way(uses[k - 1].product, layer.states[k - 1]) for k in range(len(uses) - 1, 0, -1))
+    way = next((way for way in ways if way is not None), None)
     layer.states.append(_along(way, uses[-1].product, consumers) if way is not None else None)
     if way is not None:
         for k, state in enumerate(layer.states):

@@ -56,6 +56,11 @@ class Measured:
         cut: the time steps whose state before was cut off; carried_in: whether the first state is data that is not 0.
         zeros: time steps at which the gradient of the whole loss is exactly 0.
         trainable: whether W_hh gets a gradient; moved: whether the optimiser has it, None without one.
+
+    >>> from microgradrnn import diagnosis, nn
+    >>> [m] = diagnosis.diagnose(nn.GRU(2, 3, seed=0)(np.ones((4, 1, 2)))[0][-1].sum()).layers
+    >>> m.name, m.kind, m.times, m.losses, m.loss_at
+    ('h', 'gated', [1, 2, 3, 4], 1, 4)
     """
 
     name: str

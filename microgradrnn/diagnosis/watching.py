@@ -35,7 +35,8 @@ class Watch:
 
     Args:
         every: so many updates lie between two measurements; the first is measured.
-        thresholds: see `Thresholds`.
+        thresholds: see `Thresholds`. Without them step Jacobians, which take most of the time of a diagnosis and decide
+            no fault, are measured of states of one unit only.
         history: rows of a `history` to go on from.
 
     Attributes:
@@ -67,7 +68,7 @@ class Watch:
         self, every: int = 50, thresholds: Thresholds | None = None, history: Iterable[Mapping[str, Any]] = ()
     ) -> None:
         check_size("Watch", every=every)
-        self.every, self.thresholds = every, thresholds
+        self.every, self.thresholds = every, thresholds or Thresholds(units=1)
         self.history: list[dict[str, Any]] = [dict(row) for row in history]
         self.last: Diagnosis | None = None
         self._update = self.history[-1]["update"] + 1 if self.history else 0
@@ -104,7 +105,11 @@ class Watch:
         self.history.append(_row(update, found))
 
     def to_json(self) -> str:
-        """The history, and how often it was measured, as JSON; numbers that are not finite as "nan", "inf", "-inf"."""
+        """The history, and how often it was measured, as JSON; numbers that are not finite as "nan", "inf", "-inf".
+
+        >>> Watch(every=10).to_json()
+        '{"every": 10, "history": []}'
+        """
         return json.dumps({"every": self.every, "history": self.history}, allow_nan=False)
 
     @classmethod
@@ -114,6 +119,13 @@ class Watch:
         Raises:
             OSError: the file cannot be read.
             ValueError: it holds no such history.
+
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     file = Path(folder) / "watch.json"
+        ...     _ = file.write_text(Watch(every=10).to_json())
+        ...     Watch.load(file).every
+        10
         """
         try:
             found = json.loads(Path(path).read_text(encoding="utf-8"))

@@ -37,7 +37,7 @@ def capture(module_or_function: Callable[..., Any], *tensors: Any, **named_tenso
         TypeError, ValueError: it returns no loss, or one that no gradient flows to.
         RuntimeError: it is called within a function that is being captured.
 
-    Takes PyTorch 2.4 or later (tried with 2.13).
+    Takes PyTorch 2.4 or later (tried with 2.4.1, 2.6.0, 2.8.0 and 2.13.0).
     """
     try:
         import torch  # noqa: F401

@@ -1,13 +1,23 @@
-"""Record once, replay: a recorded graph as NumPy source; see `compile`.
+"""Record once, replay: a recorded graph as source; see `compile`.
 
-- `compiling`: `compile`. `program`: what it gives. `limits`: which integers it takes.
-- `function`: `compiled`. `reads`: what no graph shows. `proof`: whether a program computes what was recorded.
-- `derive`: both passes, from the op table, as `expressions`.
-- `rewrites`: what is done for all steps at once. `in_place`: what is written over what.
-- `scan`: the loops that are left, settled, before anything is written.
-- `text`, `statements`, `writing`: expressions, their lines, and loops.
-- `dialects`: what differs between NumPy and JAX. `jax_source`, `jax_program`: a program that JAX runs.
-- `scalars`: graphs of `microgradrnn.Value`, as Python on floats. `javascript`, `kernels`: any graph, in JavaScript.
+    graph -> loops -> one IR, forward and backward -> passes -> statements -> buffers -> printer
+
+- graph -> loops: `microgradrnn.loops`. Leaves become arguments (`leaves`), sizes remember what they depend on (`sizes`,
+  `fixing`), and what may surprise is noted (`frozen`, `limits`, `labels`): all of it is collected in `recorded`.
+- loops -> IR: `forward` and `derive` call the op table's own functions, in a `namespace` that makes `expressions`
+  (`steps` has the words for loops). An `IR` (`scan`) holds both passes; a loop's backward pass is derived once.
+- passes, IR -> IR: `rewrites`, each of which is optional, on `all_steps` and `groups`. They end with each loop as a
+  `Scan`: what its steps read, compute and hand on.
+- statements, buffers: what gets a line (`statements`), and what is written over what (`in_place`).
+- printer: `writing` and `text` walk over it, `spelling` and `helpers` say how each function is written; `source` makes
+  the file. `jax_source` prints the same IR as scans.
+
+What all of them know of a function stands in one row of `table`: its shape (`shapes`), its form for all steps at once,
+what array its result lies in, how each of four dialects writes it. `Program.stages` shows the source after each pass.
+
+Graphs of `microgradrnn.Value` take a road of their own, `scalars` -> `symbols` -> `lines` -> `scalar_source`, or in
+JavaScript `kernels` -> `javascript`, through the same table. A `program` checks what it is called with. `function`
+wraps a function instead of a graph; `reads` and `proof` see to it that none of its programs is wrong.
 """
 
 from microgradrnn.program.compiling import compile  # noqa: A004 - a graph's, as in PyTorch and re

@@ -146,11 +146,12 @@ def _program(
 ) -> Program:
     """A program of arrays: graph -> loops -> both passes as one IR -> rewrites -> lines."""
     done = [rewrite for rewrite in dialect.rewrites if rewrite in rewrites]
-    recorded = Recorded(loss, graph, inputs, outputs, dialect.expressions(Names(*dialect.taken)), dialect.factors_last)
+    xp = dialect.expressions(Names(*dialect.taken))
+    recorded = Recorded(loss, graph, inputs, outputs, xp, dialect.factors_last)
     ir = improved(recorded.ir, done)
     sizes, notes = recorded.named_sizes(ir), recorded.notes(free)
     said = [f"# {kind}: {why}" for kind, found in notes.items() for why in found]
-    write = partial(written, dialect=dialect, names=recorded.ir.xp.names.inner(), begins=[*said, *sizes])
+    write = partial(written, dialect=dialect, names=recorded.ir.xp.names.copy(), begins=[*said, *sizes])
     source = write(ir, done)
     return dialect.program(
         source.text,

@@ -22,6 +22,7 @@ class Dialect:
         taken: names that no variable may have.
         rewrites: those of `REWRITES` that it can do.
         factors_last: whether a factor of all gradients is applied when they are complete; see `factors`.
+        constant: the line that makes an array of the dialect of one of NumPy that is handed in; empty where it is one.
         guard: the first lines of a function that computes in float64.
         expressions, writer, program: what computes, writes and runs it.
     """
@@ -30,6 +31,7 @@ class Dialect:
     taken: tuple[str, ...]
     rewrites: tuple[str, ...]
     factors_last: bool = False
+    constant: str = ""
     guard: tuple[str, ...] = ()
     expressions: type[Expressions] = Expressions
     writer: type[Writer] = Writer
@@ -46,6 +48,7 @@ JAX = Dialect(
     taken=("jax", "jnp", "np", "handed", "row", "forward_backward"),
     rewrites=("together", "lookup", "gather", "tanh"),  # XLA sees to memory; flatten would merge sharded axes
     factors_last=True,
+    constant="    {0} = jnp.asarray({0})",
     guard=(
         "    if not jax.config.jax_enable_x64:",
         '        raise TypeError("it computes in float64: call it within jax.enable_x64(True), or set jax_enable_x64")',

@@ -223,8 +223,8 @@ def is_identity(x: Any) -> bool:
 
 
 def is_composed(x: Any, xs: Iterable[Any]) -> bool:
-    """Whether more than one function lies between x and xs, so that it deserves a name."""
-    return isinstance(x, Expression) and any(
-        isinstance(y, Expression) and y.fn not in ("argument", "constant") and not any(y is given for given in xs)
-        for y in inputs_of(x.args)
-    )
+    """Whether more than one function, casts apart, lies between x and xs, so that it deserves a name."""
+    if not isinstance(x, Expression):
+        return False
+    read = [y.args[0] if y.fn == "astype" else y for y in inputs_of(x.args)]
+    return any(y.fn not in ("argument", "constant") and not any(y is given for given in xs) for y in read)

@@ -5,24 +5,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
+from microgradrnn.ops import Op
 from microgradrnn.precedence import ATOM
 from microgradrnn.program.expressions import Expression
 from microgradrnn.program.groups import Group
 from microgradrnn.program.lines import WIDTH, statement
 from microgradrnn.program.namespace import Expressions
+from microgradrnn.program.pieces import dtype_of, number, shape_of, type_of
 from microgradrnn.program.scan import Handed, Scan, Wanted
 from microgradrnn.program.shapes import same
-from microgradrnn.program.text import dtype_of, number, shape_of, type_of, word
+from microgradrnn.program.text import word
 from microgradrnn.program.writing import Writer
 
 
 class JaxExpressions(Expressions):
-    """Expressions of what JAX's own NumPy can compute."""
+    """Expressions of what JAX's own NumPy can compute, and in the types in which NumPy computes it.
+
+    Of float32 and integers NumPy makes float64, and JAX float32: the integers are made float64 before.
+    """
 
     def elementwise(self, fn: str, *args: Any) -> Any:
         """See `Expressions.elementwise`. Raises TypeError where JAX has no such function."""
@@ -30,10 +35,24 @@ class JaxExpressions(Expressions):
 
         if fn != "erf" and not hasattr(jnp, fn):
             raise TypeError(f"jax.numpy has no {fn}")
-        return super().elementwise(fn, *args)
+        choices = args[1:] if fn == "where" else args
+        return super().elementwise(fn, *args[: len(args) - len(choices)], *_in_one_type(choices))
+
+    def call(self, op: Op, xs: Sequence[Any], like: Expression) -> Expression:
+        """A function of a name of its own: what an elementwise op does, with all its steps."""
+        return super().call(op, _in_one_type(tuple(xs)), like)
+
+    def concatenate(self, xs: Iterable[Any], axis: int = 0) -> Expression:
+        """Arrays joined along an axis that they have."""
+        return super().concatenate(_in_one_type(tuple(xs)), axis)
+
+    def stack(self, xs: Iterable[Any], axis: int = 0) -> Expression:
+        """Arrays joined along a new axis."""
+        return super().stack(_in_one_type(tuple(xs)), axis)
 
     def matmul(self, x: Any, y: Any) -> Any:
         """The matrix product. Stacks whose rows the op table puts below one another stay stacks."""
+        x, y = _in_one_type((x, y))
         rows = _stack_of_rows(y)
         if isinstance(x, Expression) and x.fn == "transpose" and rows is not None:
             stack = _stack_of_rows(x.args[0])
@@ -55,6 +74,15 @@ class JaxExpressions(Expressions):
         return before if before is not None and same(before.shape, found.shape) else found
 
 
+def _in_one_type(xs: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Arrays of integers beside such of floats as floats of the type that NumPy computes in."""
+    arrays = [x.dtype for x in xs if isinstance(x, Expression)]
+    common = np.result_type(*arrays) if arrays else None
+    if common is None or common.kind != "f" or all(dtype.kind not in "iu" for dtype in arrays):
+        return xs
+    return tuple(x.astype(common) if isinstance(x, Expression) and x.dtype.kind in "iu" else x for x in xs)
+
+
 def _stack_of_rows(x: Any) -> Expression | None:
     """The stack of matrices whose rows x has below one another; None where x is something else."""
     if not isinstance(x, Expression) or x.fn != "reshape" or x.ndim != 2:
@@ -71,23 +99,6 @@ class JaxWriter(Writer):
     """
 
     module = "jnp"
-
-    # ---- Expressions ------------------------------------------------------------------------------------------------
-
-    def _saved(self, x: Expression) -> str:
-        return self.buffer[x.params["group"], x.params["of"]]
-
-    def _pick(self, x: Expression) -> str:
-        rows, classes = x.args
-        places = self.within(classes, ATOM) if classes.fn != "filled" else f"jnp.asarray({self.text(classes)[0]})"
-        return f"jnp.take_along_axis({self.text(rows)[0]}, {places}[..., None], axis=-1)[..., 0]"
-
-    def _erf(self, x: Expression) -> str:
-        return f"jax.scipy.special.erf({self.text(x.args[0])[0]})"
-
-    def _constant(self, x: Expression) -> str:
-        text = super()._constant(x)
-        return text.replace("jnp.", "np.") if x.dtype.kind == "b" else text  # a mask's entries are known before a run
 
     def result(self, x: Any) -> str:
         """What is handed out; a number with its type."""
@@ -135,7 +146,7 @@ class JaxWriter(Writer):
 
     def _define(self, group: Group, scan: Scan, function: str, reads: Sequence[Expression]) -> None:
         """The function of a step. Its names are its own, as those of other steps are theirs."""
-        outside, self.names = self.names, self.names.inner()
+        outside, self.names = self.names, self.names.copy()
         self.carried |= {each.carry: self._handed(each) for each in scan.handed}
         handed = [self.carried[each.carry] for each in scan.handed]
         handed += [self.names.new(f"{after.name or word(after)}_before") for after in scan.totals.values()]

@@ -16,7 +16,7 @@ from microgradrnn.program.expressions import Expression
 from microgradrnn.program.names import identifier
 from microgradrnn.program.namespace import Expressions
 from microgradrnn.program.sizes import WEIGHT, Dimension, Size
-from microgradrnn.program.text import LITERAL
+from microgradrnn.program.spelling import LITERAL
 
 
 class Leaves:

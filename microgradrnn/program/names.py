@@ -25,9 +25,11 @@ class Names:
     def __init__(self, *taken: str) -> None:
         self.numbers = dict.fromkeys(taken, 1)
 
-    def inner(self) -> Names:
-        """These are taken; what is named from there on leaves them as they are."""
-        return Names(*self.numbers)
+    def copy(self) -> Names:
+        """The same names, taken."""
+        found = Names()
+        found.numbers = dict(self.numbers)
+        return found
 
     def new(self, wanted: str) -> str:
         """``wanted`` as an identifier, numbered if it is taken."""

@@ -20,10 +20,10 @@ from microgradrnn.program.labels import not_rolled
 from microgradrnn.program.leaves import Leaves
 from microgradrnn.program.limits import Limit, limits
 from microgradrnn.program.namespace import Expressions
+from microgradrnn.program.pieces import moved
 from microgradrnn.program.program import Argument
 from microgradrnn.program.scan import IR
 from microgradrnn.program.sizes import Size
-from microgradrnn.program.text import moved
 
 
 class Recorded:
@@ -68,7 +68,7 @@ class Recorded:
         return self.leaves.parameters
 
     def _factor(self, loss: Node) -> Factor | None:
-        """See `microgradrnn.program.factors`; a loss that loops made is summed up in them."""
+        """What all gradients have in common; nothing where the loss is a sum that a loop makes."""
         found = common_factor(loss, self.graph, lambda node: self.derivation.value(self.recording.source(node)))
         return None if found.start in self.recording.member else found
 

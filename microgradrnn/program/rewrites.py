@@ -3,22 +3,25 @@
 `Rewriter` says what is done once for all steps, and what is left to the loops. Its rewrites change nothing but
 rounding, and each can be switched off:
 
-- together: what does not wait for the step before is computed for all steps at once, before or after the loop. What
-  is left in a loop is what hands on to itself, such as h_t from h_(t-1).
+- together (loop fission, and hoisting of what is invariant): what does not wait for the step before is computed for all
+  steps at once, before or after the loop. What is left in a loop is what hands on to itself, such as h_t from h_(t-1).
 - flatten: a stack of matrices times one matrix is one product of all their rows, which NumPy computes faster. It merges
   the axis of steps with that of sequences, so a program whose sequences lie on several devices does without it.
-- lookup: one-hot rows times a matrix are rows of the matrix, ``W[tokens]``. (Of a matrix that holds inf or nan the
-  product is nan in every row.)
-- gather: a weight's gradient is one matrix product after the loop in place of a sum of one a step.
-- buffers: what a loop makes in its steps goes into arrays that are kept from call to call, not into lists that are
-  stacked; a transposed weight that every step multiplies by is laid out once.
-- in_place: results are written where there is room: a step's into its row, and large ones over arrays that nobody reads
-  any more, or over arrays that are kept. The S - 1[m] of softmax with cross-entropy takes 1 off one entry a row.
+- lookup (strength reduction): one-hot rows times a matrix are rows of the matrix, ``W[tokens]``. (Of a matrix that
+  holds inf or nan the product is nan in every row.)
+- gather (batched weight gradients): one matrix product after the loop in place of a sum of one a step.
+- buffers (static allocation): what a loop makes in its steps goes into arrays that are kept from call to call, not into
+  lists that are stacked; a transposed weight that every step multiplies by is laid out once.
+- in_place (liveness analysis): results are written where there is room: a step's into its row, and large ones over
+  arrays that nobody reads any more, or over arrays that are kept. The S - 1[m] of softmax with cross-entropy takes 1
+  off one entry a row.
 - dot: a step's product is ``h.dot(W)``, which NumPy starts on sooner than on ``h @ W``.
 - tanh: sigmoid(x) is (1 + tanh(x / 2)) / 2, one function of NumPy's where there were two exponentials. Its error is as
   small beside 1; beside a sigmoid of 1e-9 it is not.
 
-What no output needs, such as the gradient of data, is never asked for, and so never written.
+Two more cannot be switched off, as they cost nothing to read. Equal expressions are one (common subexpressions): what
+the forward pass has computed the backward pass finds. What no output needs (dead code), such as the gradient of data,
+is never asked for, and so never written.
 """
 
 from __future__ import annotations
@@ -300,7 +303,8 @@ class Rewriter:
             args = (args[0], self._laid_out(args[1]))
         params = {} if x.fn == "index" else x.params
         dot = x.fn == "matmul" and "dot" in self.rewrites and all(arg.ndim == 2 for arg in args)
-        return self._like(self.xp.make("dot" if dot else x.fn, args, params, x.shape, x.dtype, group.loop), x)
+        loop = group.loop if any(y.loop is not None for y in inputs_of(args)) else None  # what it reads may be hoisted
+        return self._like(self.xp.make("dot" if dot else x.fn, args, params, x.shape, x.dtype, loop), x)
 
     def _stays(self, x: Expression, group: Group) -> bool:
         """Whether an expression is computed in the steps of a loop that reads it."""

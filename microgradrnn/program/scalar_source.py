@@ -51,7 +51,7 @@ class Passes:
             unread: whether to write what nobody reads.
             inline: whether to write what is read once where it is read.
         """
-        writer = SymbolWriter(self.names.inner(), inline)
+        writer = SymbolWriter(self.names.copy(), inline)
         symbols = [*self.forward, *self.backward]
         count_uses(symbols, [self.value, *self.outputs, *self.grads.values()], unread)
         body = [*self.begins, "# Forward", *writer.written(self.forward)]
@@ -65,7 +65,7 @@ class Passes:
         return [
             ("forward", forward.source(inline=False)),
             ("backward", self.source(unread=True, inline=False)),
-            ("unread", self.source(inline=False)),
+            ("dead code", self.source(inline=False)),
             ("inline", self.source()),
         ]
 

@@ -41,7 +41,7 @@ def written(ir: IR, rewrites: Collection[str], dialect: Dialect, names: Names, b
         names: those that are taken.
         begins: what the function begins with: remarks, and lines that give names to sizes.
     """
-    writer = dialect.writer(ir.loops, names.inner(), rewrites)
+    writer = dialect.writer(ir.loops, names.copy(), rewrites)
     results = [x for x in (ir.value, *ir.outputs, *ir.grads.values()) if isinstance(x, Expression)]
     writer.reserve(results)
     writer.named |= {argument: argument.name for argument in ir.arguments}
@@ -57,14 +57,17 @@ def _head(ir: IR, dialect: Dialect, rewrites: Collection[str], writer: Writer) -
     lines = [line for helper in sorted(writer.helpers) for line in helper_lines(helper)]
     for op, name in ir.xp.functions.items():
         lines += written_function(op, name, rewrites, dialect.writer)
-    lines += [f"def forward_backward({', '.join(arguments)}):", *_guard(ir, dialect, writer)]
+    lines += [f"def forward_backward({', '.join(arguments)}):", *_first_lines(ir, dialect, writer)]
     imports = [*(["import math", ""] if "erf" in writer.helpers else []), *dialect.imports, "", ""]
     return [*imports, *lines]
 
 
-def _guard(ir: IR, dialect: Dialect, writer: Writer) -> Sequence[str]:
-    """The lines that raise where a program of float64 would compute in something else."""
-    return dialect.guard if any(x.dtype == np.float64 for x in (*writer.uses, *ir.arguments)) else ()
+def _first_lines(ir: IR, dialect: Dialect, writer: Writer) -> list[str]:
+    """What raises where a program of float64 would compute in something else, and constants as the dialect's arrays."""
+    guard = dialect.guard if any(x.dtype == np.float64 for x in (*writer.uses, *ir.arguments)) else ()
+    # A mask stays NumPy's: which entries it picks must be known before a run.
+    arrays = [name for name, array in writer.constants.items() if array.dtype.kind != "b"]
+    return [*guard, *(dialect.constant.format(name) for name in arrays if dialect.constant)]
 
 
 def _body(ir: IR, writer: Writer) -> list[str]:

@@ -16,9 +16,10 @@ from microgradrnn.program.expressions import Expression, read_by
 from microgradrnn.program.groups import Group
 from microgradrnn.program.in_place import InPlace, is_elementwise, is_large, one_hot
 from microgradrnn.program.names import Names
+from microgradrnn.program.pieces import dtype_of, shape_of
 from microgradrnn.program.scan import Scan
 from microgradrnn.program.table import function
-from microgradrnn.program.text import dtype_of, shape_of, word
+from microgradrnn.program.text import word
 
 WIDTH = 96
 """How long a line gets before a part of it is given a line of its own."""

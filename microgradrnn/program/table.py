@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from microgradrnn import arrays
 from microgradrnn.precedence import ATOM, CHOICE, COMPARE, LEVELS, OR, POWER, PRODUCT, SIGN, SUM
-from microgradrnn.program import all_steps, float_helpers, shapes
+from microgradrnn.program import all_steps, float_helpers, shapes, spelling
 
 
 class Memory(enum.Enum):
@@ -56,6 +56,8 @@ class Function:
             where nothing does.
         result: the rule that says the shape and type of its result; see `microgradrnn.program.shapes`. None where the
             one that makes it says so.
+        in_numpy, in_jax: the rules that write it there; see `microgradrnn.program.spelling`. Without one NumPy writes a
+            call or an operator, and JAX what NumPy does.
         all_steps: the rule that computes it for all steps of a loop at once; see `microgradrnn.program.all_steps`.
     """
 
@@ -66,6 +68,8 @@ class Function:
         shapes.entrywise
     )
     all_steps: all_steps.Rule | None = all_steps.entrywise
+    in_numpy: spelling.Rule | None = None
+    in_jax: spelling.Rule | None = None
     word: str = ""
     cheap: bool = False
     is_plain: bool = False
@@ -134,7 +138,9 @@ _ENTRYWISE = (
     Function("float_power", javascript="power"),
     Function("pow", javascript="power"),
     Function("hypot", javascript="Math.hypot"),
-    Function("erf", memory=Memory.NEW, python=math.erf, javascript="erf"),
+    Function(
+        "erf", memory=Memory.NEW, in_numpy=spelling.erf, in_jax=spelling.erf_in_jax, python=math.erf, javascript="erf"
+    ),
     Function("true_divide", javascript="/"),
     Function("mod", javascript="remainder"),
     Function("fmod", javascript="%"),
@@ -167,37 +173,39 @@ _ENTRYWISE = (
     ),
 )
 _OF_ARRAYS = (
-    Function("dot", "", Memory.NEW, shapes.multiplied, None),
-    Function("product", "", Memory.KEPT, shapes.multiplied, None),
-    Function("tensordot", "", Memory.OTHER, None, None),
-    Function("sum", "", Memory.OTHER, shapes.reduced, all_steps.reduction, word="sums"),
-    Function("prod", "", Memory.OTHER, shapes.reduced, all_steps.reduction),
-    Function("max", "", Memory.OTHER, shapes.reduced, all_steps.reduction, word="largest"),
-    Function("min", "", Memory.OTHER, shapes.reduced, all_steps.reduction),
-    Function("mean", "", Memory.OTHER, shapes.reduced, all_steps.reduction),
-    Function("cumsum", "", Memory.OTHER, shapes.accumulated, all_steps.along_an_axis_from_the_right),
-    Function("reshape", "", Memory.VIEW, shapes.as_told, all_steps.reshaped, word="reshaped"),
-    Function("transpose", "", Memory.VIEW, shapes.permuted, all_steps.permuted),
-    Function("index", "", Memory.VIEW, shapes.indexed, all_steps.indexed, word="part"),
-    Function("broadcast_to", "", Memory.VIEW, shapes.as_told, all_steps.broadcast),
-    Function("contiguous", "", Memory.VIEW, shapes.alike, None),
-    Function("concatenate", "", Memory.NEW, shapes.joined, all_steps.joined, word="joined"),
-    Function("stack", "", Memory.NEW, shapes.stacked, all_steps.joined),
-    Function("pick", "", Memory.OTHER, shapes.picked, all_steps.picked),
-    Function("astype", "", Memory.OTHER, shapes.cast, all_steps.cast, word="cast"),
+    Function("dot", "", Memory.NEW, shapes.multiplied, None, spelling.dot),
+    Function("product", "", Memory.KEPT, shapes.multiplied, None, spelling.product),
+    Function("tensordot", "", Memory.OTHER, None, None, spelling.tensordot),
+    Function("sum", "", Memory.OTHER, shapes.reduced, all_steps.reduction, spelling.reduction, word="sums"),
+    Function("prod", "", Memory.OTHER, shapes.reduced, all_steps.reduction, spelling.reduction),
+    Function("max", "", Memory.OTHER, shapes.reduced, all_steps.reduction, spelling.reduction, word="largest"),
+    Function("min", "", Memory.OTHER, shapes.reduced, all_steps.reduction, spelling.reduction),
+    Function("mean", "", Memory.OTHER, shapes.reduced, all_steps.reduction, spelling.reduction),
+    Function("cumsum", "", Memory.OTHER, shapes.accumulated, all_steps.along_an_axis_from_the_right, spelling.cumsum),
+    Function("reshape", "", Memory.VIEW, shapes.as_told, all_steps.reshaped, spelling.reshape, word="reshaped"),
+    Function("transpose", "", Memory.VIEW, shapes.permuted, all_steps.permuted, spelling.transpose),
+    Function("index", "", Memory.VIEW, shapes.indexed, all_steps.indexed, spelling.index, word="part"),
+    Function("broadcast_to", "", Memory.VIEW, shapes.as_told, all_steps.broadcast, spelling.broadcast_to),
+    Function("contiguous", "", Memory.VIEW, shapes.alike, None, spelling.contiguous),
+    Function("concatenate", "", Memory.NEW, shapes.joined, all_steps.joined, spelling.concatenate, word="joined"),
+    Function("stack", "", Memory.NEW, shapes.stacked, all_steps.joined, spelling.stack),
+    Function("pick", "", Memory.OTHER, shapes.picked, all_steps.picked, spelling.pick, spelling.pick_in_jax),
+    Function("astype", "", Memory.OTHER, shapes.cast, all_steps.cast, spelling.astype, word="cast"),
     Function("scattered", "", Memory.OTHER, shapes.alike, all_steps.scattered),
-    Function("same", "", Memory.VIEW, shapes.alike, all_steps.itself),
-    Function("call", "", Memory.NEW, None, all_steps.called),
+    Function("same", "", Memory.VIEW, shapes.alike, all_steps.itself, spelling.same),
+    Function("call", "", Memory.NEW, None, all_steps.called, spelling.call),
 )
 """Functions of whole arrays; "same" gives what it is given, "call" is a function that the program defines."""
 _PLAIN = (
     Function("argument", "", Memory.VIEW, None, None, is_plain=True),
-    Function("constant", "", Memory.OTHER, None, None, is_plain=True),
-    Function("filled", "", Memory.VIEW, shapes.as_told, None, is_plain=True),
-    Function("typed", "", Memory.OTHER, None, None, is_plain=True),
-    Function("carry", "", Memory.OTHER, None, all_steps.handed_on, is_plain=True),
-    Function("step", "", Memory.VIEW, shapes.row_of, all_steps.rows, is_plain=True),
-    Function("saved", "", Memory.VIEW, None, None, is_plain=True, is_outside=True),
+    Function("constant", "", Memory.OTHER, None, None, spelling.constant, spelling.constant_in_jax, is_plain=True),
+    Function("filled", "", Memory.VIEW, shapes.as_told, None, spelling.filled, is_plain=True),
+    Function("typed", "", Memory.OTHER, None, None, spelling.typed, is_plain=True),
+    Function("carry", "", Memory.OTHER, None, all_steps.handed_on, spelling.carry, is_plain=True),
+    Function("step", "", Memory.VIEW, shapes.row_of, all_steps.rows, spelling.step, is_plain=True),
+    Function(
+        "saved", "", Memory.VIEW, None, None, spelling.saved, spelling.saved_in_jax, is_plain=True, is_outside=True
+    ),
     Function("after", "", Memory.VIEW, None, None, is_plain=True, is_outside=True),
     Function("whole", "", Memory.OTHER, None, None, is_outside=True),
     Function("total", "", Memory.OTHER, shapes.alike, None, is_outside=True),

@@ -1,6 +1,6 @@
 """What must be true of a program's expressions and loops after each pass: `check`.
 
-A pass that breaks one of these rules may still write a source that looks right; so here each is asked for by itself, and
+A pass that breaks one of these rules may still write a source that looks right. So each is asked for by itself, and
 `conftest` asks after every pass of every compilation of these tests.
 """
 
@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from microgradrnn.program.expressions import Carry, Expression, inputs_of, read_by
+from microgradrnn.program.expressions import Expression, read_by
 from microgradrnn.program.scan import IR, Scan
 from microgradrnn.program.sizes import Size
 from microgradrnn.program.table import FUNCTIONS, function
@@ -56,7 +56,9 @@ def check_expression(x: Expression) -> None:
     row = function(x.fn)
     assert x.fn in FUNCTIONS or isinstance(getattr(np, x.fn, None), np.ufunc), f"{x.fn} has no row"
     if row.result is not None:
-        shape, dtype = row.result(row, tuple(map(plain, x.args)), {key: plain(value) for key, value in x.params.items()})
+        shape, dtype = row.result(
+            row, tuple(map(plain, x.args)), {key: plain(value) for key, value in x.params.items()}
+        )
         assert tuple(map(int, shape)) == tuple(map(int, x.shape)), f"{x} should have shape {shape}"
         assert dtype == x.dtype, f"{x} is {x.dtype} and should be {dtype}"
     loops = {y.loop for y in read_by(x) if y.loop is not None}

@@ -543,3 +543,21 @@ def test_tensors_do_not_take_this_road():
     x = Value(2.0, "x")
     program = compile((x * Tensor([1.0, 2.0])).sum())
     assert "import numpy" in program.source
+
+
+def test_each_stage_runs_and_the_last_is_the_source():
+    """Where an op lets no gradient pass, nobody reads what arrives there; y wants none."""
+    stop = replace(ARCTAN, local=(0.0,), routes=True)
+    x, y, w = Value(2.5, "x"), Value(-3.0, "y", requires_grad=False), Value(0.5, "w")
+    program = compile((x * y + w).tanh() * x + record(stop, x * w) * y, inputs=[x, y])
+    expected, texts = program(2.0, -3.0), dict(program.stages)
+    assert list(texts) == ["forward", "backward", "dead code", "inline"]
+    assert texts["inline"] == program.source
+    for name, text in texts.items():
+        space = {}
+        exec(text, space)
+        value, grads, _ = space["forward_backward"](2.0, -3.0, 0.5)
+        assert value == expected[0]
+        assert grads == ({} if name == "forward" else expected[1])
+    lines = {name: len(text.splitlines()) for name, text in texts.items()}
+    assert lines["inline"] < lines["dead code"] < lines["backward"]

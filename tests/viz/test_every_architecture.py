@@ -27,6 +27,15 @@ def test_a_picture_has_no_fault(case):
     assert not [fault for fault in found if fault[0] not in KNOWN]
 
 
+ALL_NUMBERS = [Case(name, 3, "scalar", rolled=False, edges="all") for name in ARCHITECTURES]
+"""Three gradients on every edge of the scalar graph: the pictures with the most on their arrows."""
+
+
+@pytest.mark.parametrize("case", random.Random(14).sample(ALL_NUMBERS, 6), ids=str)
+def test_nothing_lies_on_anything_among_all_numbers(case):
+    assert not checked(case, recorded(case.name, case.T))
+
+
 MENDED = [
     Case("both directions", 8, "scalar", rolled=True),  # 3.3 times as wide as high; a label cut off at the border
     Case("two layers in both directions", 8, "scalar", rolled=False),
@@ -34,6 +43,7 @@ MENDED = [
     Case("one to one", 8, "scalar", rolled=False),
     Case("MLP", 8, "network", rolled=False),
     Case("GRU", 3, "scalar", rolled=True),
+    Case("projected first", 8, "network", rolled=False),  # what comes after the steps lay on what comes before
 ]
 """Pictures that once had a fault."""
 

@@ -312,7 +312,7 @@ def test_play_draws_a_curve_and_pauses(show):
     tab.wait_for_function(f"() => {API}.value('L') < {before} - 0.05")
     field(tab, "play").click()
     assert "steps" in field(tab, "curve").inner_text()
-    assert re.match(r"‖gradient‖ over \d+ steps", field(tab, "norms").inner_text())
+    assert re.match(r"‖gradient‖, \d+ steps", field(tab, "norms").inner_text())
     field(tab, "reset").click()
     assert value(tab, "L") == pytest.approx(before, rel=1e-14)
     assert field(tab, "reset").is_disabled()
@@ -325,7 +325,7 @@ def test_the_norm_of_the_gradient_is_kept_for_each_step(show):
     first = number(float(np.hypot(*(leaf.grad for leaf in leaves))))
     field(tab, "descend").click()
     field(tab, "descend").click()
-    assert field(tab, "norms").inner_text().startswith(f"‖gradient‖ over 2 steps: {first} →")
+    assert field(tab, "norms").inner_text().startswith(f"‖gradient‖, 2 steps: {first} →")
 
 
 # ---- By hand ----
@@ -618,6 +618,9 @@ def test_all_numbers_come_as_an_object_and_as_lines_of_python(show):
     exec(field(tab, "snippet").input_value(), {}, found)
     np.testing.assert_array_equal(found["values"]["W_hh"], [[np.inf, np.nan], [0, 1]])
     assert found["values"]["b_h"] == [0.125, -1e-7]
+    assert type(found["values"]["W_hh"][1][1]) is float
+    assert found["values"]["target"] == given["target"]
+    assert type(found["values"]["target"][0]) is int
     assert set(found["values"]) == set(given)
     again = recorded_again(loss, {leaves["b_h"]: np.array(found["values"]["b_h"])})[-1]
     put(tab, "W_hh", leaves["W_hh"].data.tolist())

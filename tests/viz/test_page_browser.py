@@ -11,6 +11,7 @@ from microgradrnn.backprop import order
 from tests.viz.networks import rnn_loss
 from viz.numbers import brief, number
 from viz.page import page
+from viz.tour import Stop
 
 FLAGS = [
     *("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"),
@@ -308,6 +309,31 @@ def test_lit_arrows_point_back_on_the_way_back_and_forth_on_the_way_forth(show):
             assert points_back == (is_lit and is_back)
             ways.add((is_lit, is_back))
     assert len(ways) == 4
+
+
+# ---- A guided visit ----
+
+
+def test_a_tour_shows_its_stops_and_can_be_left(show):
+    root = chain()
+    s, z = root.inputs[0], root.inputs[1].inputs[0]
+    tour = [Stop("begin"), Stop("forward", s), Stop("back", s, back=True), Stop("change it", z, True, "z")]
+    tab = show(None, source=page(root, tour=tour).html)
+    said, on = tab.locator("[id$=-guide]"), tab.locator("[id$=-on]")
+    seen = []
+    for _ in tour:
+        seen.append((said.inner_text(), tab.locator(".start:visible h2, .visits > li:visible h2").count(), where(tab)))
+        if on.inner_text() == "go on":
+            on.click()
+    back, last = (next(i for i, node in enumerate(order(root), 1) if node.label == name) for name in "sz")
+    assert seen == [("begin", 1, 0), ("forward", 1, 0), ("back", 1, back), ("change it", 1, last)]
+    assert tab.locator("[id$=-leaf]").input_value() == "z"
+    tab.locator("[id$=-before]").click()
+    assert (said.inner_text(), where(tab)) == ("back", back)
+    tab.get_by_role("button", name="skip the tour").click()
+    assert not said.is_visible()
+    press(tab, "ArrowRight")
+    assert where(tab) == back + 1
 
 
 # ---- The numbers ----

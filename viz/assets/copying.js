@@ -3,14 +3,16 @@
   const page = document.currentScript.closest(".page");
   const part = (name) => document.getElementById(page.dataset.prefix + name);
 
-  function python(x) {
-    if (Array.isArray(x)) return `[${x.map(python).join(", ")}]`;
-    if (Number.isFinite(x)) return String(x);
+  function python(x, isFloat) {
+    if (Array.isArray(x)) return `[${x.map((part) => python(part, isFloat)).join(", ")}]`;
+    if (Number.isFinite(x)) return Number.isInteger(x) && isFloat ? x.toFixed(1) : String(x);
     return `float("${Number.isNaN(x) ? "nan" : x > 0 ? "inf" : "-inf"}")`;
   }
 
   function snippet() {
-    const lines = Object.entries(page.microgradrnn.values()).map(([name, x]) => `    ${JSON.stringify(name)}: ${python(x)},`);
+    const isFloat = (name) => !page.live.nodes.get(name).classes;
+    const values = Object.entries(page.microgradrnn.values());
+    const lines = values.map(([name, x]) => `    ${JSON.stringify(name)}: ${python(x, isFloat(name))},`);
     const use = "# By the names that the page shows. For each leaf p: p.data = values[p.label]; then record the loss anew.";
     return [use, "values = {", ...lines, "}", ""].join("\n");
   }
@@ -21,6 +23,7 @@
     text.value = snippet();
     part("copied").showModal();
     text.select();
+    text.scrollTop = 0;
     let done = false;
     try {
       await navigator.clipboard.writeText(text.value);

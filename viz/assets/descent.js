@@ -54,7 +54,7 @@
     const d = finite.map((x, i) => `${i ? "L" : "M"}${(300 * i) / (finite.length - 1)},${y(x)}`).join("");
     const lines = ghosts.filter(([, x]) => Number.isFinite(x)).map(([look, x]) => written.element("path", { class: `ghost ${look}`, d: `M0,${y(x)}h300` }));
     const [from, to] = [finite[0], finite.at(-1)].map(written.number);
-    chart(name, `${called} over ${finite.length - 1} steps: ${from} → ${to}`, ...lines, written.element("path", { class: name, d }));
+    chart(name, `${called}, ${finite.length - 1} steps: ${from} → ${to}`, ...lines, written.element("path", { class: name, d }));
   }
 
   /** The norm of the gradient at the states of each time step; those of the ghosts are outlines. */
@@ -68,9 +68,9 @@
       const height = Number.isFinite(x) ? (34 * x) / most : 35;
       return written.element("path", { class: look, d: `M${i * wide + wide * 0.1},36v${-height}h${wide * 0.8}v${height}` });
     };
-    const [first, last] = [now[0], now.at(-1)].map(([t, x]) => `t = ${t}: ${written.number(x)}`);
+    const [first, last] = [now[0], now.at(-1)].map(([t, x]) => `${written.number(x)} (t = ${t})`);
     const outlines = before.flatMap(([look, norms]) => norms.map(bar(`ghost ${look}`)));
-    chart("flow", `‖gradient‖ at states, ${first}, ${last}`, ...now.map(bar("now")), ...outlines);
+    chart("flow", `‖gradient‖ at states: ${first}, ${last}`, ...now.map(bar("now")), ...outlines);
   }
 
   function draw() {

@@ -33,7 +33,7 @@ def cell_line(view: View, sizes: Sizes, radius: Callable[[int], float]) -> Layou
         radius: of a box's corners.
     """
     found = _Cells(view, sizes, radius)
-    return found.layout() if found.are_cells and not found.is_crossed() else None
+    return found.out if found.are_cells and not found.is_crossed() else None
 
 
 class _Step:
@@ -49,7 +49,7 @@ class _Step:
         self.inputs = {box.key for box in boxes if box.role in ("data", "leaf") and box.key not in self.core}
         self.line = self._line(states)
         if self.line:
-            self._place(states)
+            self._place()
         if self.core - set(self.x):  # what neither the line reads nor reads the line, as a second cell
             self.line = []
 
@@ -87,47 +87,54 @@ class _Step:
 
     # -- slots and rows --
 
-    def _place(self, states: list[int]) -> None:
-        line = set(self.line)
-        hanging = self._after(line)
-        self.hanging = hanging
-        under = [key for key in sorted(self.core) if key not in line and key not in hanging]
-        depth: dict[int, int] = {}
-        for key in under:
-            depth[key] = max((depth[x] + 1 for x in self._reads(key) if x in depth), default=0)
-        self.bus = {key for key in under if depth[key] == 0 and self._fan_out(key) > 1}
+    def _place(self) -> None:
+        hanging = self._hanging()
+        depth = self._depths(hanging)
+        self.bus = {key for key in depth if depth[key] == 0 and self._fan_out(key) > 1}
         self.next = 0.0
         for key in sorted(self.bus):
             self._put(key, self.next, 0)
             self.next += 1
-        top = max([0, *(depth[x] + 1 for key in self.line for x in self._reads(key) if x in depth)])
         drop = dict.fromkeys(self.line, 0)
-        for key in sorted(hanging):
+        for key in hanging:
             drop[key] = 1 + max(drop[x] for x in self._reads(key) if x in drop)
-        lowest = max([0, *(depth[x] for key in hanging for x in self._reads(key) if x in depth)], default=0)
-        top = max(top, max(drop.values()) + lowest)
+        under_line = [depth[x] + 1 for key in self.line for x in self._reads(key) if x in depth]
+        under_hanging = [depth[x] for key in hanging for x in self._reads(key) if x in depth]
+        self.top = max([0, *under_line, max(drop.values()) + max([0, *under_hanging])])
+        self._place_line(depth)
+        for key in hanging:
+            for x in self._reads(key):
+                self._put_under(x, depth)
+        for key in hanging:
+            self._put(key, self.next, self.top - drop[key])
+        self._outside()
+
+    def _hanging(self) -> list[int]:
+        """What reads the line, or what hangs from it."""
+        found: list[int] = []
+        for key in sorted(self.core.difference(self.line)):
+            if any(x in self.line or x in found for x in self._reads(key)):
+                found.append(key)
+        return found
+
+    def _depths(self, hanging: list[int]) -> dict[int, int]:
+        """How many operations under each box that stands under the line the longest way to it begins."""
+        found: dict[int, int] = {}
+        for key in sorted(self.core.difference(self.line, hanging)):
+            found[key] = max((found[x] + 1 for x in self._reads(key) if x in found), default=0)
+        return found
+
+    def _place_line(self, depth: Mapping[int, int]) -> None:
+        """The boxes of the line, each over the middle of what it reads."""
         last = -1.0
         for key in self.line:
             for x in self._reads(key):
                 self._put_under(x, depth)
-            beside = [self.x[x] for x in self._reads(key) if x in self.x and x not in line and x not in self.bus]
+            apart = self.bus.union(self.line)
+            beside = [self.x[x] for x in self._reads(key) if x in self.x and x not in apart]
             last = max(last + 1, sum(beside) / len(beside) if beside else self.next)
-            self._put(key, last, top)
+            self._put(key, last, self.top)
             self.next = max(self.next, math.floor(last) + 1)
-        for key in sorted(hanging):
-            for x in self._reads(key):
-                self._put_under(x, depth)
-        for key in sorted(hanging):
-            self._put(key, self.next, top - drop[key])
-        self.top = top
-        self._outside(states)
-
-    def _after(self, line: set[int]) -> set[int]:
-        found: set[int] = set()
-        for key in sorted(self.core - line):
-            if any(x in line or x in found for x in self._reads(key)):
-                found.add(key)
-        return found
 
     def _fan_out(self, key: int) -> int:
         return sum(key in self.cells.reads[other] for other in self.core)
@@ -151,7 +158,7 @@ class _Step:
                 self.next += not mine
                 todo.pop()
 
-    def _outside(self, states: list[int]) -> None:
+    def _outside(self) -> None:
         """Outputs above, inputs below."""
         right = max(self.x.values())
         for key in sorted(self.keys - self.core - self.inputs):
@@ -199,10 +206,6 @@ class _Cells:
             return False
         return box.role == "gap" or (stem(box) == kind and box.role in ("data", "leaf", "op", "cell"))
 
-    def layout(self) -> Layout:
-        """The positions."""
-        return self.out
-
     def is_crossed(self) -> bool:
         """Whether a line passes through a box, or two boxes lie on each other."""
         for i, path in self.out.arrows.items():
@@ -221,43 +224,40 @@ class _Cells:
 
     def _stand(self) -> None:
         cores = [key for step in self.steps.values() for key in step.core]
-        slot = max(self.sizes[key][0] for key in cores) + BESIDE
-        tall = max(self.sizes[key][1] for key in self.sizes) + BETWEEN
+        self.slot = max(self.sizes[key][0] for key in cores) + BESIDE
+        self.tall = max(self.sizes[key][1] for key in self.sizes) + BETWEEN
         self.highest = max(max(step.row.values()) for step in self.steps.values())
+        self.y0 = self._y(0)
+        self.exits: dict[int, float] = {}
         before = [box.key for box in self.view.boxes if box.place == "before"]
-        x = max((self.sizes[key][0] for key in before), default=0.0) + (GAP if before else 0.0)
-        start = x
-
-        def y(row: float) -> float:
-            return (self.highest - row + 0.5) * tall
-
-        self.y0, self.exits = y(0), {}
+        x = start = max((self.sizes[key][0] for key in before), default=0.0) + (GAP if before else 0.0)
         for t in self.view.steps:
             for box in self.view.boxes:
                 if box.place == t and box.role == "gap":
-                    self.out.boxes[box.key] = (x + self.sizes[box.key][0] / 2, y(0))
+                    self.out.boxes[box.key] = (x + self.sizes[box.key][0] / 2, self._y(0))
                     x += self.sizes[box.key][0] + GAP
-            if t not in self.steps:
-                continue
-            step = self.steps[t]
-            left = x + PAD + slot / 2
-            for key, place in step.x.items():
-                self.out.boxes[key] = (left + place * slot, y(step.row[key]))
-            right = max(self.out.boxes[key][0] + self.sizes[key][0] / 2 for key in step.core) + PAD
-            self.exits[t] = left + (max(step.x[key] for key in step.core) + 0.75) * slot
-            self.out.columns[t] = (
-                x,
-                y(step.top) - tall / 2 + 4,
-                max(right, self.exits[t] + 10) - x,
-                (step.top + 1) * tall - 8,
-            )
-            x = max(right, self.exits[t] + 10, *(self.out.boxes[k][0] + self.sizes[k][0] / 2 for k in step.x)) + GAP
+            if t in self.steps:
+                x = self._stand_step(t, x) + GAP
         self._stand_before(before, start)
-        self._stand_after(start, x - GAP, tall)
-        self.out.width, self.out.height = (
-            x - GAP,
-            max(py + self.sizes[k][1] / 2 for k, (_, py) in self.out.boxes.items()),
-        )
+        self._stand_after(start, x - GAP)
+        self.out.width = x - GAP
+        self.out.height = max(y + self.sizes[key][1] / 2 for key, (_, y) in self.out.boxes.items())
+
+    def _y(self, row: float) -> float:
+        return (self.highest - row + 0.5) * self.tall
+
+    def _stand_step(self, t: int, start: float) -> float:
+        """Put down a step whose cell begins at ``start``; gives where the rightmost box of it ends."""
+        step, boxes = self.steps[t], self.out.boxes
+        left = start + PAD + self.slot / 2
+        for key, place in step.x.items():
+            boxes[key] = (left + place * self.slot, self._y(step.row[key]))
+        self.exits[t] = left + (max(step.x[key] for key in step.core) + 0.75) * self.slot
+        right = max(boxes[key][0] + self.sizes[key][0] / 2 for key in step.core) + PAD
+        end = max(right, self.exits[t] + 10)
+        top = self._y(step.top) - self.tall / 2 + 4
+        self.out.columns[t] = (start, top, end - start, (step.top + 1) * self.tall - 8)
+        return max(end, *(boxes[key][0] + self.sizes[key][0] / 2 for key in step.x))
 
     def _stand_before(self, before: list[int], start: float) -> None:
         for key in before:
@@ -270,12 +270,12 @@ class _Cells:
                 height += self.sizes[key][1] + 6
             self.out.boxes[key] = (start - GAP - self.sizes[key][0] / 2, height)
 
-    def _stand_after(self, start: float, end: float, tall: float) -> None:
+    def _stand_after(self, start: float, end: float) -> None:
         after = [box.key for box in self.view.boxes if box.key not in self.out.boxes]
         for key in after:
             reads = [self.out.boxes[x] for x in self.reads[key] if x in self.out.boxes]
             x = sum(place[0] for place in reads) / len(reads) if reads else (start + end) / 2
-            self.out.boxes[key] = (x, min((place[1] for place in reads), default=0.0) - tall)
+            self.out.boxes[key] = (x, min((place[1] for place in reads), default=0.0) - self.tall)
         lowest = min(y - self.sizes[key][1] / 2 for key, (_, y) in self.out.boxes.items())
         if lowest < 0:
             self.out.boxes = {key: (x, y - lowest) for key, (x, y) in self.out.boxes.items()}
@@ -294,11 +294,8 @@ class _Cells:
         step = self.steps.get(a) if isinstance(a, int) else None
         if a != b or step is None or tail not in step.row or head not in step.row:
             return self._to_another_step(tail, head)
-        if head not in step.core:  # an output, over the edge of its cell
-            return self._bent(tail, head, [(bx, ay)])
-        if tail in step.bus:
-            return self._bent(tail, head, [(bx, ay)])
-        if tail in step.line:
+        is_output = head not in step.core  # over the edge of its cell
+        if is_output or tail in step.bus or tail in step.line:
             return self._bent(tail, head, [(bx, ay)])
         return self._bent(tail, head, [(ax, by)])
 

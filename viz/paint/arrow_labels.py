@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -18,8 +19,8 @@ from ..layout.rooms import Room
 from .geometry import Occupied, Rectangle, Way, around
 from .nodes import Node, Printed, on_arrow
 
-APART = 8.0
-"""Labels that stand side by side are so far apart."""
+APART, SLANT = 8.0, 0.05
+"""How far apart labels stand side by side; from which sine and cosine on a line is neither level nor upright."""
 
 
 @dataclass(frozen=True)
@@ -112,16 +113,25 @@ def _is_inside(rectangle: Rectangle, bounds: Rectangle) -> bool:
 
 
 def _beside(way: Way, half: float, tall: float) -> Iterator[Point]:
-    """Places beside an arrow: near its middle, then further to its ends, and then a little further from the line."""
+    """Places beside an arrow: near its middle, then further to its ends; where it runs level or upright come first, and
+    a little further from the line last.
+    """
     steps = max(12, int(way.length / 6))
     shares = sorted((k / steps for k in range(1, steps)), key=lambda share: (abs(share - 0.47), share))
-    for away in (0.0, 4.0):
-        for share in shares:
-            (x0, y0), (x1, y1) = way.at(way.length * max(share - 0.03, 0.0), 1.0), way.at(way.length * share, 1.0)
-            length = max(math.dist((x0, y0), (x1, y1)), 1e-9)
-            ux, uy = (x1 - x0) / length, (y1 - y0) / length
+    stretches = [(way.at(way.length * share, 1.0), _direction(way, share)) for share in shares]
+    for is_slanting, away in itertools.product((False, True), (0.0, 4.0)):
+        for (x, y), (ux, uy) in stretches:
+            if (min(abs(ux), abs(uy)) > SLANT) != is_slanting:
+                continue
             # Over a level line, at the right of one that runs up; beside a slanting one as far as its corners ask for.
             reach = abs(uy) * half + abs(ux) * tall + away
             for side in (1, -1):
                 nx, ny = (-uy, ux) if (ux < -1e-9 or (abs(ux) < 1e-9 and uy < 0)) == (side > 0) else (uy, -ux)
-                yield x1 + nx * reach, y1 + ny * reach
+                yield x + nx * reach, y + ny * reach
+
+
+def _direction(way: Way, share: float) -> Point:
+    """Which way an arrow runs, as a step of length 1."""
+    (x0, y0), (x1, y1) = way.at(way.length * max(share - 0.03, 0.0), 1.0), way.at(way.length * share, 1.0)
+    length = max(math.dist((x0, y0), (x1, y1)), 1e-9)
+    return (x1 - x0) / length, (y1 - y0) / length
