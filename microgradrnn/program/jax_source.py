@@ -57,8 +57,7 @@ class JaxExpressions(Expressions):
         if isinstance(x, Expression) and x.fn == "transpose" and rows is not None:
             stack = _stack_of_rows(x.args[0])
             if stack is not None and same(stack.shape[:-1], rows.shape[:-1]):
-                shape, dtype = (stack.shape[-1], rows.shape[-1]), np.result_type(stack.dtype, rows.dtype)
-                return self.make("tensordot", (stack, rows), {"axes": stack.ndim - 1}, shape, dtype)
+                return self.make("tensordot", (stack, rows), {"axes": stack.ndim - 1})
         stack = _stack_of_rows(x)
         if stack is None or y.ndim != 2:
             return super().matmul(x, y)
