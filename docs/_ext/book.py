@@ -8,19 +8,22 @@
 import hashlib
 import re
 import shutil
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import chapters
 from chapters import DOCS, pages, run
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.transforms import SphinxTransform
 from sphinx.util.docutils import SphinxDirective
+from themes import both_themes
 
 MADE = DOCS / "made"
+NEEDS_TORCH = "(PyTorch was not installed where this was built, so the code of this page has not been run.)"
 COLUMN = 800
 """Pixels: a wider picture takes the room beside the text too."""
-_DARK = re.compile(r"@media \(prefers-color-scheme: dark\) \{\n(.*?)\n\}(?=</style>|\n)", re.DOTALL)
 
 
 def made_by(docname: str) -> Path:
@@ -32,6 +35,8 @@ def run_pages(app: Sphinx) -> None:
     """Run the code of each page that has changed since; add the pictures that pages name in HTML of their own."""
     for page in pages():
         folder = made_by(page.relative_to(DOCS).with_suffix("").as_posix())
+        if chapters.needs_torch(page) and not find_spec("torch"):
+            continue
         stamp, text = folder / "ran", hashlib.sha256(page.read_bytes()).hexdigest()
         if stamp.exists() and stamp.read_text() == text:
             continue
@@ -44,12 +49,12 @@ def run_pages(app: Sphinx) -> None:
     shutil.copytree(DOCS / "pictures", MADE / "pictures", ignore=shutil.ignore_patterns("*.py"), dirs_exist_ok=True)
 
 
-def both_themes(picture: Path) -> None:
-    """Of a picture that follows the system's theme, write two: one always light, one always dark."""
-    svg = picture.read_text(encoding="utf-8")
-    if _DARK.search(svg):
-        picture.with_suffix(".light.svg").write_text(_DARK.sub("", svg), encoding="utf-8")
-        picture.with_suffix(".dark.svg").write_text(_DARK.sub(r"\1", svg), encoding="utf-8")
+def is_left_out(docname: str) -> bool:
+    """Whether a page has code that was not run here."""
+    return (
+        any(docname == f"{page.parent.name}/{page.stem}" for page in pages())
+        and not (made_by(docname) / "ran").exists()
+    )
 
 
 class Pictures(SphinxTransform):
@@ -62,6 +67,9 @@ class Pictures(SphinxTransform):
         made = made_by(self.env.docname)
         for image in list(self.document.findall(nodes.image)):
             drawn = made / image["uri"]
+            if is_left_out(self.env.docname):
+                image.replace_self(nodes.emphasis("", NEEDS_TORCH))
+                continue
             if "://" in image["uri"] or not drawn.exists():
                 continue
             figure = nodes.figure("", *_shown(image, drawn, Path(self.env.docname).name))
@@ -103,6 +111,8 @@ class LivePage(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         """A frame, and a link."""
         name, docname = self.arguments[0], self.env.docname
+        if is_left_out(docname):
+            return [nodes.paragraph("", NEEDS_TORCH)]
         if not (made_by(docname) / name).exists():
             raise self.error(f"the page's code wrote no {name}")
         address = f"{Path(docname).name}/{name}"

@@ -33,6 +33,11 @@ def pages() -> list[Path]:
     return [*sorted((DOCS / "book").glob("*.md")), *sorted((DOCS / "start").glob("*.md"))]
 
 
+def needs_torch(page: Path) -> bool:
+    """Whether a page's code imports PyTorch."""
+    return "import torch" in page.read_text(encoding="utf-8")
+
+
 def run(page: Path, folder: Path) -> Iterator[Run]:
     """Run a page's code in a folder, which is made; what it writes stays there.
 

@@ -10,7 +10,7 @@ from sphinx.writers.html5 import HTML5Translator
 
 def mathml(source: str, display: str) -> str:
     """A formula in LaTeX as MathML; a function's name stands apart from what follows it."""
-    return convert(re.sub(r"\\(log|tanh|exp)(\^\d)? *(?=[\w\\])", r"\\\1\2\\,", source), display=display)
+    return convert(re.sub(r"\\(log|tanh|exp|sin|cos)(\^\d)? *(?=[\w\\])", r"\\\1\2\\,", source), display=display)
 
 
 def in_line(self: HTML5Translator, node: nodes.math) -> None:
