@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections import Counter
 from collections.abc import Iterator
 
 from benchmarks.picture_checks import WIDEST, Fault
@@ -69,7 +68,7 @@ def _labels(boxes: list[Shape], places: list[Rectangle], labels: dict[Text, Rect
 
 
 def _lines(picture: Picture, boxes: list[Shape], labels: dict[Text, Rectangle]) -> Iterator[Fault]:
-    covered = Counter[Text]()
+    covered: dict[Text, set[frozenset[tuple[int, int]]]] = {text: set() for text in labels}
     for line in (mark for mark in picture.marks if isinstance(mark, Line)):
         way = Way(list(line.path))
         points = [way.at(3.0 * k, 1.0) for k in range(int(way.length / 3))]
@@ -78,10 +77,11 @@ def _lines(picture: Picture, boxes: list[Shape], labels: dict[Text, Rectangle]) 
             if any(is_inside(point, (box.x, box.y), inner, max(box.radius - 1, 0)) for point in points):
                 yield "arrow", f"a line runs through {box.title}"
         for text, (left, top, right, bottom) in labels.items():
-            covered[text] += any(left < x < right and top < y < bottom for x, y in points)
-    for text, count in covered.items():
-        if count > text.halo:  # a label with a ground of its own may cover one line
-            yield "line", f"{count} lines run through {_said(text)}"
+            if inside := {(round(x), round(y)) for x, y in points if left < x < right and top < y < bottom}:
+                covered[text].add(frozenset(inside))  # lines from one box that share their way are one
+    for text, found in covered.items():
+        if len(found) > text.halo:  # a label with a ground of its own may cover one line
+            yield "line", f"{len(found)} lines run through {_said(text)}"
 
 
 def _said(text: Text) -> str:

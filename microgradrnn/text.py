@@ -30,17 +30,22 @@ def read_text(path: str | Path) -> str:
             the first such byte or character, where it stands, and the encoding that the file seems to have.
     """
     content = Path(path).read_bytes()
+    return decoded(content.removeprefix(codecs.BOM_UTF8), str(path)).replace("\r\n", "\n").replace("\r", "\n")
+
+
+def decoded(content: bytes, name: str, start: int = 0) -> str:
+    """The text of a part of a file; ``start`` is the place of its first byte. Raises ValueError as `read_text` does."""
     try:
-        text = content.decode("utf-8-sig")
+        text = content.decode("utf-8")
     except UnicodeDecodeError as error:
-        place = f"byte 0x{content[error.start]:02x} at {error.start}"
-        raise ValueError(f"{path} is not UTF-8 text: {place}{_remedy(content)}") from error
+        place = f"byte 0x{content[error.start]:02x} at {start + error.start}"
+        raise ValueError(f"{name} is not UTF-8 text: {place}{_remedy(content)}") from error
     controls = _CONTROLS.findall(text)
     if "\0" in controls or len(controls) > len(text) / 10:
         character = "\0" if "\0" in controls else controls[0]
-        place = f"character {character!r} at {text.index(character)}"
-        raise ValueError(f"{path} is not UTF-8 text: {place}{_remedy(content)}")
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+        place = f"character {character!r} at {start + text.index(character)}"
+        raise ValueError(f"{name} is not UTF-8 text: {place}{_remedy(content)}")
+    return text
 
 
 _CONTROLS = re.compile(r"[\x00-\x07\x0e-\x1a\x1c-\x1f\x7f]")
@@ -116,20 +121,25 @@ class Vocabulary:
         Traceback (most recent call last):
         ValueError: Vocabulary: '\n' at line 1, column 3 is none of the 2 characters that the model knows
         """
-        tokens = {character: token for token, character in enumerate(self.characters)}
-        try:
-            return np.array([tokens[character] for character in text], dtype=np.intp)
-        except KeyError as error:
-            at = text.index(error.args[0])
+        known, codes = _code_points(self.characters), _code_points(text)
+        tokens = np.searchsorted(known, codes)
+        unknown = known[np.minimum(tokens, len(known) - 1)] != codes
+        if unknown.any():
+            at = int(unknown.argmax())
             line, column = text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at)
             raise ValueError(
-                f"Vocabulary: {error.args[0]!r} at line {line}, column {column} is none of the {len(self)} characters "
+                f"Vocabulary: {text[at]!r} at line {line}, column {column} is none of the {len(self)} characters "
                 "that the model knows"
-            ) from None
+            )
+        return tokens.astype(np.intp, copy=False)
 
     def decode(self, tokens: Any) -> str:
         """The text of tokens, (T,)."""
         return "".join(self.characters[token] for token in tokens)
+
+
+def _code_points(text: str) -> Tokens:
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4")
 
 
 def split(tokens: Tokens, fraction: float) -> tuple[Tokens, Tokens]:

@@ -11,7 +11,7 @@ import pytest
 from microgradrnn import optim
 from microgradrnn.by_hand import min_char_rnn
 from microgradrnn.nn import RNNLM
-from microgradrnn.text import Vocabulary
+from microgradrnn.text import Vocabulary, split
 from microgradrnn.training import MIN_CHAR_RNN, Checkpoint, Diverged, Run, Settings, Trainer, evaluate
 from tests.plain import every_kind, log_losses, randomised, states, weights
 
@@ -213,7 +213,8 @@ def test_a_text_of_one_character_is_refused(text):
 def test_it_stops_early_when_patience_runs_out_and_the_best_is_kept(tmp_path):
     """Too high a learning rate on a short text: what is held out soon gets worse."""
     settings = Settings(hidden=24, layers=1, seq_length=10, batch_size=2, epochs=200, lr=0.05, patience=2)
-    trainer = Trainer(settings, "to be, or not to be, that is the question: whether it is nobler in the mind to suffer")
+    text = "to be, or not to be, that is the question: whether it is nobler in the mind to suffer"
+    trainer = Trainer(settings, text)
     for _ in Run(tmp_path).train(trainer):
         pass
     losses = [row["validation_loss"] for row in trainer.history]
@@ -221,9 +222,9 @@ def test_it_stops_early_when_patience_runs_out_and_the_best_is_kept(tmp_path):
     assert len(losses) < 200
     best = Run(tmp_path).best()
     assert best.position.epoch == 1 + int(np.argmin(losses)) == len(losses) - 2
-    vocabulary, text = best.vocabulary, trainer.held_out
-    assert isinstance(vocabulary, Vocabulary)
-    assert evaluate(best.model(), text) == min(losses)
+    assert isinstance(best.vocabulary, Vocabulary)
+    _, held_out = split(best.vocabulary.encode(text), settings.validation)
+    assert evaluate(best.model(), held_out) == min(losses)
 
 
 def test_a_loss_that_runs_off_names_node_and_step_and_the_last_checkpoint_stays_good(tmp_path):

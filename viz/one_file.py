@@ -62,16 +62,22 @@ def tight(style: str) -> str:
 
 
 def tight_script(script: str) -> str:
-    r"""The same of a script. Lines in which a blank may stand in a text or a pattern are left as they are.
+    """The same of a script. Lines with templates, patterns or comments are left as they are.
 
-    >>> print(tight_script("const f = (a, b) => a + b * -2;\nsay('a + b');"))
-    const f=(a,b)=>a+b*-2;
-    say('a + b');
+    >>> print(tight_script('const f = (a, b) => a + b * -2, text = "a + b";'))
+    const f=(a,b)=>a+b*-2,text="a + b";
     """
-    return "\n".join(line if _MAY_QUOTE.search(line) else _BLANKS.sub(r"\1\2", line) for line in script.splitlines())
+    return "\n".join(line if _LEFT.search(line) else _tight_line(line) for line in script.splitlines())
 
 
-_MAY_QUOTE = re.compile(r"[\"'`/]")
+def _tight_line(line: str) -> str:
+    """Texts in double quotes stand in every second part."""
+    parts = _TEXT.split(line)
+    return "".join(part if i % 2 else _BLANKS.sub(r"\1\2", part) for i, part in enumerate(parts))
+
+
+_LEFT = re.compile(r"['`/]")
+_TEXT = re.compile(r'("(?:[^"\\]|\\.)*")')
 _BLANKS = re.compile(r" ?(=>|[=<>!&|?:;,{}()*]+) ?|(?<=[\w)\]]) ([+-]) (?=[\w(])")
 
 

@@ -49,8 +49,13 @@ class Cells:
         return self._new(parts)
 
     def run(self, indices: Indices) -> str:
-        """Cells that stand at equal distances, as ``first.count.distance``; others are copied to where they do."""
+        """Cells that stand at equal distances, as ``first.count.distance``; others are copied to where they do.
+
+        One cell is its number alone.
+        """
         listed = np.ravel(indices)
+        if len(listed) == 1:
+            return str(listed[0])
         distances = set(np.diff(listed).tolist())
         if len(distances) <= 1:
             return f"{listed[0] if len(listed) else 0}.{len(listed)}.{distances.pop() if distances else 1}"

@@ -3,7 +3,7 @@
 import typer
 
 from benchmarks import report
-from benchmarks.training import kill, language, memory, min_char_rnn
+from benchmarks.training import engines, kill, language, memory, min_char_rnn, two
 from microgradrnn.console import replacing
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False)
@@ -17,6 +17,8 @@ def versions() -> None:
 
 app.command("min-char-rnn")(min_char_rnn.run)
 app.command("kill")(kill.run)
+app.command("two")(two.run)
+app.command("engines")(engines.run)
 app.command("memory")(memory.run)
 app.command("language")(language.run)
 

@@ -20,6 +20,7 @@ from benchmarks import report
 from benchmarks.report import Floor
 from benchmarks.training.shared import Minutes, for_minutes, topics
 from microgradrnn import interop, no_grad
+from microgradrnn.text import split
 from microgradrnn.training import Settings, Trainer, evaluate
 
 Array = NDArray[Any]
@@ -58,7 +59,12 @@ class Trained:
 def ours(trainer: Trainer, minutes: float) -> Trained:
     for position in for_minutes(trainer.steps(), minutes):
         done = position
-    return Trained(done.step, done.seconds, evaluate(trainer.model, trainer.held_out) / math.log(2))
+    return Trained(done.step, done.seconds, evaluate(trainer.model, held_out(trainer)) / math.log(2))
+
+
+def held_out(trainer: Trainer) -> Array:
+    """The tokens that a training on `topics` judges by."""
+    return split(trainer.vocabulary.encode(topics()), trainer.settings.validation)[1]
 
 
 class InPyTorch:
@@ -128,7 +134,7 @@ def measure(minutes: float) -> dict[str, Trained]:
     agree(trainer, pytorch)
     mine = ours(trainer, minutes)
     seconds = pytorch.train(trainer.inputs, trainer.targets, mine.steps)
-    bits = pytorch.evaluate(trainer.held_out) / math.log(2)
+    bits = pytorch.evaluate(held_out(trainer)) / math.log(2)
     return {OURS: mine, PYTORCH: Trained(mine.steps, seconds, bits)}
 
 

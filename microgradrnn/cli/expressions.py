@@ -134,7 +134,7 @@ def step(expression: ExpressionOrRun, values: Values = None, text: Text = None, 
         "draw run --text hello --steps 1,4 -o steps.svg",
         "draw run --text hello --rolled -o rolled.svg",
         "draw run --text hello --style figure --width 12cm --theme dark -o slide.png",
-        "draw run --text hello --style figure --path L_4,h_1 -o paper.tex",
+        "draw run --text hello --style figure -o paper.tex",
     ),
 )
 def draw(

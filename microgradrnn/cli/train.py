@@ -5,6 +5,7 @@ import signal
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -12,16 +13,21 @@ import typer
 from tqdm import tqdm
 
 from microgradrnn.cli.common import app, examples, refuse, to_paste
+from microgradrnn.cli.hosts import Told, ending_with_the_others, is_worker, watch_over_worker
 from microgradrnn.console import PIPE_SIGNAL, nobody_reads
 from microgradrnn.diagnosis import Watch
 from microgradrnn.text import read_text
 from microgradrnn.training import MIN_CHAR_RNN, Diverged, InUse, Run, Settings, Trainer
 from microgradrnn.training.checkpoint import write
+from microgradrnn.training.corpus import Corpus, of_file, of_text
+from microgradrnn.training.hosts import Hosts
 from microgradrnn.training.settings import FREE_TO_CHANGE, NAMES
 
 PRESETS = {"min-char-rnn": MIN_CHAR_RNN}
 DEFAULT = Settings()
 SAVE_EVERY = 200
+STOPS_EVERY = 20
+"""Of several processes each asks the others after so many steps whether one has been told to stop."""
 
 
 def _option(name: str, told: str, **more: Any) -> Any:
@@ -77,6 +83,23 @@ def train(
         bool | None,
         typer.Option("--compiled/--recorded", help="Run programs, or record every step.", show_default="compiled"),
     ] = None,
+    engine: Annotated[
+        Literal["numpy", "jax"] | None, _option("engine", "What computes the updates: jax needs the extra [jax].")
+    ] = None,
+    mesh: Annotated[
+        str | None,
+        typer.Option(help="With jax, devices that share the work.", show_default="data=all", metavar="data=N,model=M"),
+    ] = None,
+    coordinator: Annotated[
+        str | None,
+        typer.Option(metavar="HOST:PORT", help="With jax, where process 0 of several listens.", show_default=False),
+    ] = None,
+    processes: Annotated[int | None, typer.Option(min=1, help="How many there are.", show_default=False)] = None,
+    process_id: Annotated[int | None, typer.Option(min=0, help="Which of them this is.", show_default=False)] = None,
+    cluster: Annotated[
+        bool, typer.Option("--cluster", help="Take all three from SLURM, Open MPI or Kubernetes.")
+    ] = False,
+    start_timeout: Annotated[int, typer.Option(min=1, help="Seconds to wait for the other processes.")] = 300,
     save_every: Annotated[int, typer.Option(min=1, help="Save after so many steps, and each epoch.")] = SAVE_EVERY,
     watch: Annotated[
         int | None,
@@ -88,29 +111,31 @@ def train(
     RUN comes to hold checkpoint.safetensors to go on from, best.safetensors to use, and history.csv. Ctrl-C
     saves and ends; after a kill --resume goes on from the last save. A loss or gradient that is NaN or inf ends
     it, and RUN keeps what was saved before; a loss that is merely huge does not, but it is remarked on.
+    Of several processes each runs this command and reads its part of TEXT, and process 0 writes RUN.
     If you have no text at hand: python -c "import this" > zen.txt
     """
     given = {name: value for name, value in locals().items() if name in NAMES and value is not None}
     if clip == math.inf:
         given["clip"] = None
-    run, base = Run(out), PRESETS[preset] if preset else DEFAULT
+    told = Told(coordinator, process_id, processes, cluster, start_timeout)
+    if told.several and not is_worker():
+        raise typer.Exit(watch_over_worker(Run(out).last_file))
+    base = PRESETS[preset] if preset else DEFAULT
     with ExitStack() as held:  # the lock of RUN, before anything is read that another training may be writing
         try:
-            content = read_text(text)
+            hosts = told.connected(given, watch)
+            run = Run(out, hosts)
             if resume:
-                _check_exists(run)
-                held.enter_context(_locked(run))
-                trainer = _resumed(run, content, base if preset else None, given)
+                trainer = _resumed(run, text, base if preset else None, given, hosts, held)
             else:
-                trainer = _fresh(run, content, base, given)
-                held.enter_context(_locked(run))
-                _check_empty(run)
+                trainer = _fresh(run, text, base, given, hosts, held)
             watching = _watch(run, trainer, watch)
         except InUse as error:
             refuse(error, code=1)
-        except (OSError, ValueError) as error:
+        except (ImportError, OSError, ValueError) as error:
             refuse(error)
-        _train(run, trainer, text, save_every, watching)
+        with ending_with_the_others(trainer.hosts, run.last_file):
+            _train(run, trainer, text, save_every, watching)
 
 
 def _train(run: Run, trainer: Trainer, text: Path, save_every: int, watch: Watch | None) -> None:
@@ -118,10 +143,13 @@ def _train(run: Run, trainer: Trainer, text: Path, save_every: int, watch: Watch
     saving = [] if save_every == SAVE_EVERY else ["--save-every", save_every]
     saving += [] if watch is None else ["--watch", watch.every]
     again = to_paste("train", text, "--out", run.folder, "--resume", *saving)
+    if trainer.hosts.count > 1:
+        again = "the same command with --resume on every process,"
+    say = typer.echo if run.writes else _silent
     if trainer.finished:
-        typer.echo(f"This training is finished. To go on with it: {again} {_longer(trainer)}")
+        say(f"This training is finished. To go on with it: {again} {_longer(trainer)}")
         return
-    typer.echo(_described(trainer, text))
+    say(_described(trainer, text))
     try:
         with _stop_requests() as asked:
             try:
@@ -141,11 +169,11 @@ def _train(run: Run, trainer: Trainer, text: Path, save_every: int, watch: Watch
     except OSError as error:
         refuse(error, code=1)
     if asked and not trainer.finished:
-        typer.echo(f"\nStopped and saved at step {trainer.position.step}. To go on: {again}", err=True)
+        say(f"\nStopped and saved at step {trainer.position.step}. To go on: {again}", err=True)
         raise typer.Exit(128 + asked[0])
     early = f" (nothing better for {trainer.settings.patience} epochs)" if trainer.stopped_early else ""
     sample = to_paste("sample", run.folder)
-    typer.echo(f"Finished after {trainer.position.epoch} epochs{early}. To see what it writes: {sample}")
+    say(f"Finished after {trainer.position.epoch} epochs{early}. To see what it writes: {sample}")
 
 
 @contextmanager
@@ -170,21 +198,40 @@ def _check_empty(run: Run) -> None:
         raise ValueError(f"{run.folder} already holds a training: go on with it by --resume, or name another folder")
 
 
-def _fresh(run: Run, text: str, base: Settings, given: dict[str, Any]) -> Trainer:
+def _check_folder(run: Run) -> None:
     if run.folder.exists() and not run.folder.is_dir():
         raise ValueError(f"{run.folder} is a file, and RUN is a folder")
-    return Trainer(Settings(**{**vars(base), **given}), text)
 
 
-def _resumed(run: Run, text: str, preset: Settings | None, given: dict[str, Any]) -> Trainer:
+def _corpus(text: Path, settings: Settings, hosts: Hosts) -> Corpus:
+    return of_text(read_text(text), settings) if hosts.count == 1 else of_file(text, settings, hosts)
+
+
+def _fresh(run: Run, text: Path, base: Settings, given: dict[str, Any], hosts: Hosts, held: ExitStack) -> Trainer:
+    """A training at its start; the lock of its folder is held from then on."""
+    hosts.first(lambda: _check_folder(run))
+    settings = Settings(**{**vars(base), **given})
+    trainer = Trainer(settings, _corpus(text, settings, hosts), hosts)
+    hosts.first(lambda: held.enter_context(_locked(run)))
+    hosts.first(lambda: _check_empty(run))
+    return trainer
+
+
+def _resumed(
+    run: Run, text: Path, preset: Settings | None, given: dict[str, Any], hosts: Hosts, held: ExitStack
+) -> Trainer:
     """The training in a folder; what was told before cannot be told otherwise, but for how long and how fast."""
-    checkpoint = run.last()
+    hosts.first(lambda: _check_exists(run))
+    hosts.first(lambda: held.enter_context(_locked(run)))
+    checkpoint = hosts.agree(run.last)
+    hosts.same("the step to go on from", str(checkpoint.position.step))
     told = vars(checkpoint.settings)
     for name, value in ({**vars(preset), **given} if preset else given).items():
         if value != told[name] and name not in FREE_TO_CHANGE:
             raise ValueError(f"{run.folder} was trained with --{name.replace('_', '-')} {told[name]}, not {value}")
     changed = {name: value for name, value in given.items() if name in FREE_TO_CHANGE}
-    return Trainer.resumed(checkpoint, text, **changed)
+    settings = replace(checkpoint.settings, **changed)
+    return Trainer.resumed(checkpoint, _corpus(text, settings, hosts), hosts, **changed)
 
 
 def _longer(trainer: Trainer) -> str:
@@ -199,12 +246,13 @@ def _longer(trainer: Trainer) -> str:
 
 def _described(trainer: Trainer, text: Path) -> str:
     settings, count = trainer.settings, sum(p.size for p in trainer.model.parameters())
-    steps, batch = trainer.inputs.shape
-    held_out = f", {len(trainer.held_out):,} held out" if len(trainer.held_out) else ""
+    steps, batch = len(trainer.inputs), trainer.corpus.learnt.batch
+    by = f", on JAX{' with ' * bool(settings.mesh)}{settings.mesh}" if settings.engine == "jax" else ""
+    held_out = f", {trainer.corpus.held_out_size:,} held out" if trainer.corpus.held_out else ""
     return (
         f"{text}: {steps * batch:,} characters to learn in {batch} {'stream' if batch == 1 else 'streams'}{held_out}; "
         f"{len(trainer.vocabulary)} different\n"
-        f"{settings.cell}, {settings.layers} x {settings.hidden} units, {count:,} parameters, {settings.dtype}; "
+        f"{settings.cell}, {settings.layers} x {settings.hidden} units, {count:,} parameters, {settings.dtype}{by}; "
         f"from epoch {trainer.position.epoch + 1} of {settings.epochs}, step {trainer.position.step}"
     )
 
@@ -221,7 +269,7 @@ def _watch(run: Run, trainer: Trainer, every: int | None) -> Watch | None:
 
 def _follow(run: Run, trainer: Trainer, save_every: int, asked: list[int], watch: Watch | None) -> None:
     """Train, with a bar on a terminal and a line an epoch, until finished or asked to stop."""
-    size, place = trainer.inputs.size, trainer.position
+    size, place = trainer.corpus.learnt.size, trainer.position
     done = place.epoch * size + place.epoch_characters
     with tqdm(
         total=trainer.settings.epochs * size,
@@ -239,11 +287,25 @@ def _follow(run: Run, trainer: Trainer, save_every: int, asked: list[int], watch
             bar.update(now - bar.n if not bar.disable else 0)
             if watch is not None and watch.history and watch.history[-1]["update"] == position.step - 1:
                 write(run.watch_file, watch.to_json().encode())
-            if position.chunk == 0:
+            if position.chunk == 0 and run.writes:
                 with bar.external_write_mode():
                     typer.echo(_epoch_line(trainer))
-            if asked:
+            if _stop_agreed(trainer, asked):
                 return
+
+
+def _stop_agreed(trainer: Trainer, asked: list[int]) -> bool:
+    """Whether to stop. Several processes do so together, after as many steps: at times they ask one another."""
+    if trainer.hosts.count == 1 or trainer.finished:
+        return bool(asked)
+    if trainer.position.step % STOPS_EVERY == 0 and (number := trainer.hosts.any(asked[0] if asked else 0)):
+        asked[:] = asked or [number]
+        return True
+    return False
+
+
+def _silent(*_: Any, **__: Any) -> None:
+    """What all but the first process say."""
 
 
 def _epoch_line(trainer: Trainer) -> str:

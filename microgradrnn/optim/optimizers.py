@@ -85,8 +85,8 @@ class Optimizer:
         memory: dict[Node, dict[str, Any]] = {}
         left = dict(state)
         for k, p in enumerate(self.params):
-            held = {slot: left.pop(f"{k}.{slot}") for slot in self._slots() if f"{k}.{slot}" in left}
-            if held and len(held) < len(self._slots()):
+            held = {slot: left.pop(f"{k}.{slot}") for slot in self.slots() if f"{k}.{slot}" in left}
+            if held and len(held) < len(self.slots()):
                 raise KeyError(f"{type(self).__name__}.load_state_dict: parameter {k} has only {', '.join(held)}")
             if held:
                 memory[p] = {slot: _remembered(f"{k}.{slot}", array, p) for slot, array in held.items()}
@@ -94,7 +94,7 @@ class Optimizer:
             raise KeyError(f"{type(self).__name__}.load_state_dict: not known here {sorted(left)}")
         self.memory = memory
 
-    def _slots(self) -> tuple[str, ...]:
+    def slots(self) -> tuple[str, ...]:
         """What is remembered of each parameter; ``k`` is a count, all else has the parameter's shape."""
         raise NotImplementedError
 
@@ -129,7 +129,8 @@ class SGD(Optimizer):
             raise ValueError(f"SGD: momentum is not negative, and above 0 for nesterov; it is {momentum}")
         self.momentum, self.nesterov = momentum, nesterov
 
-    def _slots(self) -> tuple[str, ...]:
+    def slots(self) -> tuple[str, ...]:
+        """See `Optimizer.slots`."""
         return ("v",) if self.momentum else ()
 
     def _direction(self, g: Any, memory: dict[str, Any], corrections: tuple[float, ...], xp: Any) -> Any:
@@ -164,7 +165,8 @@ class Adagrad(Optimizer):
         check_not_negative(self, eps=eps)
         self.eps, self.eps_inside = eps, eps_inside
 
-    def _slots(self) -> tuple[str, ...]:
+    def slots(self) -> tuple[str, ...]:
+        """See `Optimizer.slots`."""
         return ("s",)
 
     def _direction(self, g: Any, memory: dict[str, Any], corrections: tuple[float, ...], xp: Any) -> Any:
@@ -199,7 +201,8 @@ class RMSprop(Optimizer):
         check_not_negative(self, eps=eps, momentum=momentum)
         self.alpha, self.eps, self.momentum = alpha, eps, momentum
 
-    def _slots(self) -> tuple[str, ...]:
+    def slots(self) -> tuple[str, ...]:
+        """See `Optimizer.slots`."""
         return ("s", "v") if self.momentum else ("s",)
 
     def _direction(self, g: Any, memory: dict[str, Any], corrections: tuple[float, ...], xp: Any) -> Any:
@@ -239,7 +242,8 @@ class Adam(Optimizer):
         check_not_negative(self, eps=eps)
         self.betas, self.eps = betas, eps
 
-    def _slots(self) -> tuple[str, ...]:
+    def slots(self) -> tuple[str, ...]:
+        """See `Optimizer.slots`."""
         return ("k", "m", "v")
 
     def corrections(self, memory: dict[str, Any]) -> tuple[float, ...]:

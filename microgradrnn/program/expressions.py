@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from microgradrnn.program.operand import Operand
 from microgradrnn.program.sizes import Shape, Size, product
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class Notes(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Expression:
+class Expression(Operand):
     """An array that will be computed by ``fn`` of ``args``.
 
     Attributes:
@@ -58,8 +59,6 @@ class Expression:
         loop: the loop in whose steps it differs from step to step, or None.
         serial: which of all expressions it is, in the order in which they were made.
     """
-
-    __array_ufunc__ = None  # NumPy's arrays leave the arithmetic to us
 
     home: Expressions
     fn: str
@@ -127,38 +126,17 @@ class Expression:
     def __getitem__(self, key: Any) -> Any:
         return self.home.index(self, key if isinstance(key, tuple) else (key,))
 
-    # fmt: off
-    def __add__(self, other: Any) -> Any: return self.home.elementwise("add", self, other)
-    def __radd__(self, other: Any) -> Any: return self.home.elementwise("add", other, self)
-    def __sub__(self, other: Any) -> Any: return self.home.elementwise("subtract", self, other)
-    def __rsub__(self, other: Any) -> Any: return self.home.elementwise("subtract", other, self)
-    def __mul__(self, other: Any) -> Any: return self.home.elementwise("multiply", self, other)
-    def __rmul__(self, other: Any) -> Any: return self.home.elementwise("multiply", other, self)
-    def __truediv__(self, other: Any) -> Any: return self.home.elementwise("divide", self, other)
-    def __rtruediv__(self, other: Any) -> Any: return self.home.elementwise("divide", other, self)
-    def __pow__(self, other: Any) -> Any: return self.home.elementwise("power", self, other)
-    def __rpow__(self, other: Any) -> Any: return self.home.elementwise("power", other, self)
-    def __matmul__(self, other: Any) -> Any: return self.home.matmul(self, other)
-    def __neg__(self) -> Any: return self.home.elementwise("negative", self)
-    def __invert__(self) -> Any: return self.home.elementwise("invert", self)
-    def __gt__(self, other: Any) -> Any: return self.home.elementwise("greater", self, other)
-    def __lt__(self, other: Any) -> Any: return self.home.elementwise("less", self, other)
-    def __ge__(self, other: Any) -> Any: return self.home.elementwise("greater_equal", self, other)
-    def __le__(self, other: Any) -> Any: return self.home.elementwise("less_equal", self, other)
-    def __eq__(self, other: Any) -> Any: return self.home.elementwise("equal", self, other)
-    def __ne__(self, other: Any) -> Any: return self.home.elementwise("not_equal", self, other)
-    def __and__(self, other: Any) -> Any: return self.home.elementwise("bitwise_and", self, other)
-    def __rand__(self, other: Any) -> Any: return self.home.elementwise("bitwise_and", other, self)
-    def __or__(self, other: Any) -> Any: return self.home.elementwise("bitwise_or", self, other)
-    def __ror__(self, other: Any) -> Any: return self.home.elementwise("bitwise_or", other, self)
-    # fmt: on
-    __hash__ = object.__hash__
+    def _operate(self, operator: str, x: Any, y: Any) -> Any:
+        return self.home.operate(operator, x, y)
 
-    def __array__(self, *_: Any, **__: Any) -> Any:
-        raise TypeError("NumPy takes arrays, and this is a formula")
+    def __matmul__(self, other: Any) -> Any:
+        return self.home.matmul(self, other)
 
-    def __bool__(self) -> bool:
-        raise TypeError("an op's functions may not branch on data: use where")
+    def __neg__(self) -> Any:
+        return self.home.elementwise("negative", self)
+
+    def __invert__(self) -> Any:
+        return self.home.elementwise("invert", self)
 
     def __repr__(self) -> str:
         return f"<{self.name or self.fn} {self.shape}>"

@@ -23,6 +23,7 @@ from microgradrnn.engine import Node, Value
 from microgradrnn.graph import serial
 from microgradrnn.lowering import lowering
 from microgradrnn.program.frozen import frozen
+from microgradrnn.program.inputs import checked_inputs
 from microgradrnn.program.kernels import asset, helper_sources, kernel
 
 Slots = NDArray[np.intp]
@@ -76,9 +77,9 @@ def compile_javascript(loss: Node, inputs: Sequence[Any] = ()) -> JavaScript:
     """
     with np.errstate(all="ignore"):  # the graph may hold infinities; they were recorded, and are no news
         lowered = lowering(loss, live=True)
-    _check(inputs, lowered)
+    given = dict.fromkeys(x for each in checked_inputs(inputs, lowered) for x in each.leaves if x in lowered)
     graph = _graph(node for entries in lowered.values() for node in entries.flat)
-    first = {node: k for k, node in enumerate(node for leaf in inputs for node in lowered[leaf].flat)}
+    first = {node: k for k, node in enumerate(node for leaf in given for node in lowered[leaf].flat)}
     leaves = sorted((node for node in graph if node.op is None), key=lambda node: first.get(node, len(first)))
     nodes = [*leaves, *(node for node in graph if node.op is not None)]
     place = {node: k for k, node in enumerate(nodes)}
@@ -90,7 +91,7 @@ def compile_javascript(loss: Node, inputs: Sequence[Any] = ()) -> JavaScript:
         np.array(edges, dtype=np.intp).reshape(-1, 2),
         {node: _slots(entries, place) for node, entries in lowered.items()},
         lowered,
-        [*frozen(list(lowered), set(inputs)), *_narrow(lowered)],
+        [*frozen(list(lowered), given), *_narrow(lowered)],
     )
 
 
@@ -116,14 +117,6 @@ def _narrow(nodes: Iterable[Node]) -> list[str]:
 
 def _slots(entries: NDArray[np.object_], place: Mapping[Any, int]) -> Slots:
     return np.array([place[node] for node in entries.flat], dtype=np.intp).reshape(entries.shape)
-
-
-def _check(inputs: Sequence[Any], lowered: Mapping[Node, Any]) -> None:
-    for number, leaf in enumerate(inputs):
-        if not isinstance(leaf, Node) or leaf.op is not None:
-            raise TypeError(f"compile: inputs[{number}] is a leaf, not {leaf!r}")
-        if leaf not in lowered:
-            raise ValueError(f"compile: inputs[{number}] is not read by the graph: {leaf!r}")
 
 
 def _source(nodes: Sequence[Value], leaf_count: int, place: Mapping[Any, int], root: Value) -> str:

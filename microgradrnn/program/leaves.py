@@ -13,6 +13,7 @@ import numpy as np
 from microgradrnn.engine import Node
 from microgradrnn.loops import Listed, Row
 from microgradrnn.program.expressions import Expression
+from microgradrnn.program.inputs import checked_inputs
 from microgradrnn.program.names import identifier
 from microgradrnn.program.namespace import Expressions
 from microgradrnn.program.sizes import WEIGHT, Dimension, Size
@@ -49,27 +50,13 @@ class Leaves:
             for x, data in zip(node.inputs, node.xs, strict=True):
                 same_type = not isinstance(data, np.ndarray) or data.dtype == x.dtype  # else the op computes in floats
                 self.recorded.setdefault(x, data if same_type else data.astype(x.dtype))
-        for number, given in enumerate(inputs):
-            self._input(number, given)
+        for number, given in enumerate(checked_inputs(inputs, self.recorded)):
+            self._input(number, *given)
         for leaf in graph:
             if leaf.op is None and leaf not in self.given:
                 self._leaf(leaf)
 
-    def _input(self, number: int, given: Any) -> None:
-        several = isinstance(given, (list, tuple))
-        leaves = list(given) if several else [given]
-        if not leaves:
-            raise ValueError(f"compile: inputs[{number}] is a leaf, or a list of leaves, and not an empty one")
-        for leaf in leaves:
-            if not isinstance(leaf, Node) or leaf.op is not None:
-                raise TypeError(f"compile: inputs[{number}] is a leaf, or a list of leaves, not {leaf!r}")
-            if leaf in self.given:
-                raise ValueError(f"compile: inputs[{number}] was named before: {leaf!r}")
-        if not any(leaf in self.recorded for leaf in leaves):
-            raise ValueError(
-                f"compile: inputs[{number}] is not read by the graph: {leaves[0]!r}. A network copies an array that it "
-                "is called with: call it with this Tensor instead"
-            )
+    def _input(self, number: int, leaves: list[Node], several: bool) -> None:
         first = leaves[0]
         shape = (len(leaves), *first.shape) if several else first.shape
         name = self.names.new(_plain_label(first, several) or f"input_{number + 1}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -105,6 +106,10 @@ class Expressions:
             return self.filled(found.item(), shape, found.dtype)
         return self.make(fn, self._typed(row, args), _NONE, shape, dtype)
 
+    def operate(self, operator: str, x: Any, y: Any) -> Any:
+        """What an operator of Python's gives, entry by entry."""
+        return self.elementwise(function(operator).name, x, y)
+
     def _without_axes(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
         """The same, arrays of one number and one entry as that number, where another has the axes."""
         most = max(x.ndim for x in args if isinstance(x, Expression)) if any(map(_is_expression, args)) else 0
@@ -136,6 +141,8 @@ class Expressions:
         return self.constant(x) if np.ndim(x) else np.asarray(x).item()
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
+        if function(name).result is reduced:
+            return partial(self._reduced, name)
         if not hasattr(arrays, name) or not (name in FUNCTIONS or isinstance(getattr(np, name), np.ufunc)):
             raise AttributeError(f"{name} is no function of NumPy's that generated programs know")
         return lambda *args: self.elementwise(name, *args)
@@ -150,7 +157,7 @@ class Expressions:
 
     dot = matmul
 
-    def _reduced(self, fn: str, x: Any, axis: Any, keepdims: bool, dtype: Any) -> Any:
+    def _reduced(self, fn: str, x: Any, axis: Any = None, keepdims: bool = False, dtype: Any = None) -> Any:
         if not isinstance(x, Expression) or x.ndim == 0:
             return x
         axes = range(x.ndim) if axis is None else [a % x.ndim for a in (axis if isinstance(axis, tuple) else (axis,))]
@@ -165,39 +172,19 @@ class Expressions:
             return self.reshape(x, shape)
         return self.make(fn, (x,), params)
 
-    def sum(self, x: Any, axis: Any = None, keepdims: bool = False, dtype: Any = None) -> Any:
-        """The sum over an axis, several, or all."""
-        return self._reduced("sum", x, axis, keepdims, dtype)
-
-    def prod(self, x: Any, axis: Any = None, keepdims: bool = False) -> Any:
-        """The product over an axis, several, or all."""
-        return self._reduced("prod", x, axis, keepdims, None)
-
     def cumsum(self, x: Any, axis: int) -> Any:
         """The sums of the first entries along an axis: of one, two, and so on."""
         if type(x.shape[axis]) is int and x.shape[axis] == 1:
             return x
         return self.make("cumsum", (x,), {"axis": axis % x.ndim - x.ndim})
 
-    def max(self, x: Any, axis: Any = None, keepdims: bool = False) -> Any:
-        """The largest entry over an axis, several, or all."""
-        return self._reduced("max", x, axis, keepdims, None)
-
-    def min(self, x: Any, axis: Any = None, keepdims: bool = False) -> Any:
-        """The smallest entry over an axis, several, or all."""
-        return self._reduced("min", x, axis, keepdims, None)
-
     def first_max(self, x: Any, axis: int, keepdims: bool = False) -> Any:
         """The largest along an axis; that ties go to the first shows in the gradient only."""
-        return self._reduced("max", x, axis, keepdims, None)
+        return self._reduced("max", x, axis, keepdims)
 
     def first_min(self, x: Any, axis: int, keepdims: bool = False) -> Any:
         """The smallest along an axis; likewise."""
-        return self._reduced("min", x, axis, keepdims, None)
-
-    def mean(self, x: Any, axis: Any = None, keepdims: bool = False) -> Any:
-        """The mean over an axis, several, or all."""
-        return self._reduced("mean", x, axis, keepdims, None)
+        return self._reduced("min", x, axis, keepdims)
 
     def astype(self, x: Any, dtype: Any) -> Any:
         """The same entries as another type."""

@@ -22,6 +22,7 @@ from microgradrnn.errors import reading
 from microgradrnn.ops import Op, downstream_of
 from microgradrnn.program import float_helpers
 from microgradrnn.program.frozen import frozen
+from microgradrnn.program.inputs import checked_inputs
 from microgradrnn.program.lines import SymbolWriter, count_uses, statement, text_of
 from microgradrnn.program.names import Names
 from microgradrnn.program.program import Program, Sizes
@@ -105,9 +106,8 @@ class _Compiling:
         self.functions: dict[Op, str] = {}
         self.defined: list[str] = []
         self.helpers: set[Callable[..., Any]] = set()
-        leaves = {node for node in graph if node.op is None}
-        for number, given in enumerate(inputs):
-            self._input(number, given, leaves)
+        for number, given in enumerate(checked_inputs(inputs, set(graph))):
+            self._input(number, *given)
         self.notes = frozen(graph, set(self.values))
         for leaf in graph:
             if leaf.op is None and leaf.requires_grad and leaf not in self.values:
@@ -137,22 +137,13 @@ class _Compiling:
         source = passes.source()
         return Program(source, self.arguments, self.parameters, {}, self.notes, passes.stages)
 
-    def _input(self, number: int, given: Any, leaves: set[Node]) -> None:
-        several = isinstance(given, (list, tuple)) and len(given) > 0
-        listed, wanted = list(given) if several else [given], f"input_{number + 1}"
-        names = []
-        for leaf in listed:
-            if not isinstance(leaf, Node) or leaf.op is not None:
-                raise TypeError(f"compile: inputs[{number}] is a leaf, or a list of leaves, not {leaf!r}")
-            if leaf in self.values:
-                raise ValueError(f"compile: inputs[{number}] was named before: {leaf!r}")
-            names.append(self._leaf(leaf, leaf.label or (self._numbered(wanted) if several else wanted)))
-        if leaves.isdisjoint(listed):
-            raise ValueError(f"compile: inputs[{number}] is not read by the graph: {given!r}")
+    def _input(self, number: int, leaves: list[Node], several: bool) -> None:
+        wanted = f"input_{number + 1}"
+        names = [self._leaf(leaf, leaf.label or (self._numbered(wanted) if several else wanted)) for leaf in leaves]
         if several:
-            name = self.names.new(listed[0].label.rsplit("_", 1)[0] or wanted)
+            name = self.names.new(leaves[0].label.rsplit("_", 1)[0] or wanted)
             self.unpacked += statement("[", ", ".join(names), f"] = {name}")
-            self.arguments.append(_Argument(name, len(listed)))
+            self.arguments.append(_Argument(name, len(leaves)))
         else:
             self.arguments.append(_Argument(names[0], None))
 

@@ -14,13 +14,14 @@ import numpy as np
 
 from microgradrnn import floats
 from microgradrnn.precedence import AND, ATOM, LEVELS
+from microgradrnn.program.operand import Operand
 from microgradrnn.program.table import Form, function
 
 _GIVEN = ("argument", "number")
 """What no function computes."""
 
 
-class Symbol:
+class Symbol(Operand):
     """A number (or the outcome of a comparison) that the program will compute by ``fn`` of ``args``.
 
     Attributes:
@@ -39,7 +40,6 @@ class Symbol:
         *("home", "serial", "fn", "args", "is_float"),
         *("label", "hint", "grad_of", "why", "uses", "text", "level", "size"),
     )
-    __array_ufunc__ = None  # NumPy's numbers leave the arithmetic to us
 
     def __init__(self, home: Symbols, fn: str, args: tuple[Any, ...]) -> None:
         self.home, self.fn, self.args, self.serial = home, fn, args, len(home.made)
@@ -49,41 +49,16 @@ class Symbol:
         self.uses, self.text, self.level, self.size = 0, "", ATOM, 0
         home.made.append(self)
 
-    # fmt: off
-    def __add__(self, other: Any) -> Any: return self.home.apply("+", self, other)
-    def __radd__(self, other: Any) -> Any: return self.home.apply("+", other, self)
-    def __sub__(self, other: Any) -> Any: return self.home.apply("-", self, other)
-    def __rsub__(self, other: Any) -> Any: return self.home.apply("-", other, self)
-    def __mul__(self, other: Any) -> Any: return self.home.apply("*", self, other)
-    def __rmul__(self, other: Any) -> Any: return self.home.apply("*", other, self)
-    def __truediv__(self, other: Any) -> Any: return self.home.apply("/", self, other)
-    def __rtruediv__(self, other: Any) -> Any: return self.home.apply("/", other, self)
-    def __floordiv__(self, other: Any) -> Any: return self.home.apply("//", self, other)
-    def __rfloordiv__(self, other: Any) -> Any: return self.home.apply("//", other, self)
-    def __mod__(self, other: Any) -> Any: return self.home.apply("%", self, other)
-    def __rmod__(self, other: Any) -> Any: return self.home.apply("%", other, self)
-    def __pow__(self, other: Any) -> Any: return self.home.apply("**", self, other)
-    def __rpow__(self, other: Any) -> Any: return self.home.apply("**", other, self)
-    def __neg__(self) -> Any: return self.home.apply("negative", self)
-    def __abs__(self) -> Any: return self.home.apply("abs", self)
-    def __lt__(self, other: Any) -> Any: return self.home.apply("<", self, other)
-    def __gt__(self, other: Any) -> Any: return self.home.apply(">", self, other)
-    def __le__(self, other: Any) -> Any: return self.home.apply("<=", self, other)
-    def __ge__(self, other: Any) -> Any: return self.home.apply(">=", self, other)
-    def __eq__(self, other: Any) -> Any: return self.home.apply("==", self, other)
-    def __ne__(self, other: Any) -> Any: return self.home.apply("!=", self, other)
-    def __and__(self, other: Any) -> Any: return self.home.both(self, other)
-    def __rand__(self, other: Any) -> Any: return self.home.both(other, self)
-    def __or__(self, other: Any) -> Any: return self.home.either(self, other)
-    def __ror__(self, other: Any) -> Any: return self.home.either(other, self)
-    # fmt: on
-    __hash__ = object.__hash__
+    def _operate(self, operator: str, x: Any, y: Any) -> Any:
+        if operator in ("&", "|"):
+            return self.home.both(x, y) if operator == "&" else self.home.either(x, y)
+        return self.home.apply(operator, x, y)
 
-    def __array__(self, *_: Any, **__: Any) -> Any:
-        raise TypeError("NumPy takes arrays, and this is a formula")
+    def __neg__(self) -> Any:
+        return self.home.apply("negative", self)
 
-    def __bool__(self) -> bool:
-        raise TypeError("it branches on data; xp.where chooses")
+    def __abs__(self) -> Any:
+        return self.home.apply("abs", self)
 
     @property
     def dtype(self) -> np.dtype[Any]:

@@ -34,11 +34,16 @@ def evaluate(model: RNNLM, tokens: Tokens, batch_size: int = 1) -> float:
     >>> round(evaluate(model, np.array([0, 1, 2, 3, 0])), 9) == round(float(np.log(4)), 9)
     True
     """
-    sequences, training = streams(tokens, batch_size, CHUNK), model.training
+    return mean_loss(model, *streams(tokens, batch_size, CHUNK))
+
+
+def mean_loss(model: RNNLM, inputs: Tokens, targets: Tokens) -> float:
+    """The mean loss over streams that are read side by side, (steps, N) each, nats a character."""
+    training = model.training
     model.eval()
     try:
         with no_grad(), np.errstate(over="ignore", invalid="ignore"):  # a model that has run off has a loss of NaN
-            chunks = truncated_bptt(partial(model.loss, reduction="sum"), sequences, CHUNK)
-            return sum(float(loss.item()) for loss, _ in chunks) / sequences[0].size
+            chunks = truncated_bptt(partial(model.loss, reduction="sum"), (inputs, targets), CHUNK)
+            return sum(float(loss.item()) for loss, _ in chunks) / inputs.size
     finally:
         model.train(training)

@@ -19,6 +19,7 @@ import numpy as np
 
 from microgradrnn.checks import check_size
 from microgradrnn.training.checkpoint import COLUMNS, Checkpoint, Position, leftovers, write
+from microgradrnn.training.hosts import Hosts
 from microgradrnn.training.lock import only_writer
 from microgradrnn.training.trainer import Trainer
 
@@ -28,6 +29,7 @@ class Run:
 
     Args:
         folder: made with the first thing that is saved.
+        hosts: the processes that train together, of which the first writes. All of them call `save` and `train`.
 
     >>> import tempfile
     >>> from microgradrnn.training import Settings
@@ -39,8 +41,8 @@ class Run:
     (3, 3)
     """
 
-    def __init__(self, folder: str | Path) -> None:
-        self.folder = Path(folder)
+    def __init__(self, folder: str | Path, hosts: Hosts | None = None) -> None:
+        self.folder, self.writes = Path(folder), hosts is None or hosts.index == 0
         self.last_file, self.best_file = self.folder / "checkpoint.safetensors", self.folder / "best.safetensors"
         self.history_file, self.watch_file = self.folder / "history.csv", self.folder / "watch.json"
         self._locked = False
@@ -65,7 +67,7 @@ class Run:
             self.save(trainer)
             for position in trainer.steps():
                 if trainer.improved:
-                    trainer.checkpoint().save(self.best_file)
+                    self._write(trainer, self.best_file)
                 if position.chunk == 0 or position.step % save_every == 0:
                     self.save(trainer)
                 yield position
@@ -78,8 +80,14 @@ class Run:
             OSError: a file cannot be written.
         """
         with self.lock():
-            trainer.checkpoint().save(self.last_file)
-            write(self.history_file, _table(trainer).encode())
+            self._write(trainer, self.last_file)
+            if self.writes:
+                write(self.history_file, _table(trainer).encode())
+
+    def _write(self, trainer: Trainer, path: Path) -> None:
+        checkpoint = trainer.checkpoint()  # of several processes each has a part
+        if self.writes:
+            checkpoint.save(path)
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -92,7 +100,7 @@ class Run:
             InUse: another one is training here; says the id of its process.
             OSError: the folder cannot be made.
         """
-        if self._locked:
+        if self._locked or not self.writes:
             yield
             return
         self.folder.mkdir(parents=True, exist_ok=True)

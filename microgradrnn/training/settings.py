@@ -11,6 +11,7 @@ from microgradrnn.checks import check_choice, check_fraction, check_not_negative
 from microgradrnn.nn import RNNLM
 from microgradrnn.nn.recurrent import CELLS
 from microgradrnn.optim import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
+from microgradrnn.training.mesh import axes_of
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {
     "sgd": SGD,
@@ -47,6 +48,9 @@ class Settings:
         seed: of all random numbers.
         dtype: "float32" or "float64".
         compiled: whether chunks are computed by programs; see `microgradrnn.compiled`.
+        engine: what computes them: "numpy", or "jax", where an update is one function that JAX has compiled.
+        mesh: with the engine "jax", how devices share the work: "data=4" for parts of the batch on each of 4, or
+            "data=4,model=2" for parts of the weights too; all devices on the batch unless given.
 
     Raises:
         TypeError, ValueError: a setting makes no sense; names it.
@@ -77,6 +81,8 @@ class Settings:
     seed: int = 0
     dtype: str = "float32"
     compiled: bool = True
+    engine: str = "numpy"
+    mesh: str = ""
 
     def __post_init__(self) -> None:
         sizes = {name: getattr(self, name) for name in ("hidden", "layers", "seq_length", "batch_size", "epochs")}
@@ -95,6 +101,11 @@ class Settings:
         check_choice(self, "optimizer", self.optimizer, tuple(OPTIMIZERS))
         check_choice(self, "clip_by", self.clip_by, ("norm", "value"))
         check_choice(self, "reduction", self.reduction, ("mean", "sum"))
+        check_choice(self, "engine", self.engine, ("numpy", "jax"))
+        if axes_of(self.mesh) and self.engine != "jax":
+            raise ValueError(
+                f'Settings: the mesh {self.mesh!r} is for the engine "jax", and this one is {self.engine!r}'
+            )
         check_choice(self, "dtype", self.dtype, ("float32", "float64"))
 
     def model(self, characters: int, rng: np.random.Generator) -> RNNLM:
@@ -144,7 +155,7 @@ MIN_CHAR_RNN = Settings(
 )
 """The settings of min-char-rnn (Karpathy, 2015)."""
 
-FREE_TO_CHANGE = ("epochs", "lr", "lr_decay", "lr_decay_after", "clip", "patience", "compiled")
+FREE_TO_CHANGE = ("epochs", "lr", "lr_decay", "lr_decay_after", "clip", "patience", "compiled", "engine", "mesh")
 """What may be told anew when a training goes on: all else decides what was trained so far."""
 
 NAMES = tuple(field.name for field in fields(Settings))

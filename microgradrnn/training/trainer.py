@@ -5,25 +5,26 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from microgradrnn.context import detect_nan
-from microgradrnn.engine import ancestors, constant
+from microgradrnn.engine import ancestors
 from microgradrnn.errors import describe
-from microgradrnn.optim import clip_grad_norm_, clip_grad_value_
-from microgradrnn.program import compiled
-from microgradrnn.text import Vocabulary, split, streams
-from microgradrnn.training.bptt import truncated_bptt
+from microgradrnn.nn import RNNLM
+from microgradrnn.optim import Optimizer
+from microgradrnn.text import Tokens
 from microgradrnn.training.checkpoint import Checkpoint, CheckpointError, Position
-from microgradrnn.training.evaluation import evaluate
+from microgradrnn.training.corpus import Corpus, of_text
+from microgradrnn.training.engine import Engine, NumPyEngine, Outcome, as_nodes
+from microgradrnn.training.hosts import Hosts
 from microgradrnn.training.settings import Settings
 
 
@@ -36,10 +37,12 @@ class Trainer:
 
     Args:
         settings: what to train, and how.
-        text: what to learn from; at least two characters.
+        text: what to learn from, at least two characters; or a corpus, of which several processes have a part each.
+        hosts: those processes.
 
     Attributes:
-        model, optimizer, vocabulary: as they stand.
+        model, optimizer: as they stand.
+        corpus, vocabulary, text_digest: the text as this process has it, and of the whole its characters and hash.
         position: how far it has come.
         history: a row for each epoch that has been finished.
         improved: whether the last step ended an epoch with the lowest loss yet on what is held out.
@@ -54,40 +57,52 @@ class Trainer:
     (18, True, 3)
     """
 
-    def __init__(self, settings: Settings, text: str) -> None:
-        if len(text) < 2:
-            raise ValueError(f"Trainer: a text has at least 2 characters, one to predict the other, not {len(text)}")
-        self.settings, self.vocabulary = settings, Vocabulary.of(text)
-        self.text_digest = hashlib.sha256(text.encode()).hexdigest()
-        tokens, self.held_out = split(self.vocabulary.encode(text), settings.validation)
-        self.inputs, self.targets = streams(tokens, settings.batch_size, settings.seq_length)
+    def __init__(self, settings: Settings, text: str | Corpus, hosts: Hosts | None = None) -> None:
+        self.settings, self.hosts = settings, hosts or Hosts()
+        self.corpus = of_text(text, settings) if isinstance(text, str) else text
+        self.vocabulary, self.text_digest = self.corpus.vocabulary, self.corpus.digest
+        self.inputs, self.targets = self.corpus.learnt.inputs, self.corpus.learnt.targets
         self.chunks = math.ceil(len(self.inputs) / settings.seq_length)
         self.rng = np.random.default_rng(settings.seed)
-        self.model = settings.model(len(self.vocabulary), self.rng)
-        self.optimizer = settings.optimizer_of(self.model)
-        self.state: Any = None
+        self._model = settings.model(len(self.vocabulary), self.rng)
+        self._optimizer = settings.optimizer_of(self._model)
+        self._engine = _engine(self, self._model, self._optimizer)
         steps = settings.seq_length if settings.reduction == "sum" else 1
-        self._step_loss = compiled(self._loss) if settings.compiled else self._loss
         self.position = Position(smooth_loss=steps * math.log(len(self.vocabulary)))  # of a model that knows nothing
         self.history: list[dict[str, Any]] = []
         self.improved = False
         self.callbacks: list[Callable[[Trainer], None]] = []
-        self._random = self.rng.bit_generator.state
+        self._pending: deque[_Pending] = deque()
+
+    @property
+    def model(self) -> RNNLM:
+        """The model as it stands; what is changed in it is learnt on from."""
+        self._settle()
+        return self._model
+
+    @property
+    def optimizer(self) -> Optimizer:
+        """The optimiser as it stands."""
+        self._settle()
+        return self._optimizer
 
     @classmethod
-    def resumed(cls, checkpoint: Checkpoint, text: str, **changed: Any) -> Trainer:
+    def resumed(cls, checkpoint: Checkpoint, text: str | Corpus, hosts: Hosts | None = None, **changed: Any) -> Trainer:
         """The training as it stood at a checkpoint: it goes on bit for bit as if it had never stopped.
 
         Args:
             checkpoint: from `Trainer.checkpoint`, or a file.
             text: the same as before.
+            hosts: see the class.
             changed: settings to go on with, of `microgradrnn.training.settings.FREE_TO_CHANGE`.
 
         Raises:
             ValueError: the text is another one.
             CheckpointError: what is in the checkpoint does not fit together.
         """
-        trainer = cls(replace(checkpoint.settings, **changed), text)
+        if changed.get("engine") == "numpy":
+            changed = {"mesh": "", **changed}  # the mesh of the engine before
+        trainer = cls(replace(checkpoint.settings, **changed), text, hosts)
         if trainer.text_digest != checkpoint.text_digest:
             raise ValueError("the text is not the one that this training began with")
         if trainer.vocabulary != checkpoint.vocabulary:
@@ -100,7 +115,7 @@ class Trainer:
             trainer.model.load_state_dict(checkpoint.part("model"))
             trainer.optimizer.load_state_dict(checkpoint.part("optimizer"))
             trainer.rng.bit_generator.state = checkpoint.random
-            trainer.state = trainer._unpacked(checkpoint.part("state"))
+            trainer._engine.set_state(trainer._checked_state(checkpoint.part("state")))
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise CheckpointError(f"the checkpoint does not fit its own settings: {error}") from error
         return trainer
@@ -109,7 +124,7 @@ class Trainer:
         """All that is needed to go on from here."""
         arrays = {f"model.{name}": array for name, array in self.model.state_dict().items()}
         arrays |= {f"optimizer.{name}": array for name, array in self.optimizer.state_dict().items()}
-        arrays |= {f"state.{k}": part for k, part in enumerate(self._parts())}
+        arrays |= {f"state.{k}": part for k, part in enumerate(self._engine.state())}
         return Checkpoint(
             self.settings,
             self.vocabulary,
@@ -145,57 +160,58 @@ class Trainer:
             Diverged: the loss or a gradient is not finite. What was saved before still is.
         """
         while not self.finished:
-            start = self.position.chunk * self.settings.seq_length
-            rest = (self.inputs[start:], self.targets[start:])
-            chunks = truncated_bptt(self._step_loss, rest, self.settings.seq_length, self.state)
             for _ in range(self.position.chunk, self.chunks):
-                began, self._random = time.perf_counter(), self.rng.bit_generator.state
-                with np.errstate(over="ignore", invalid="ignore"):  # `Diverged` says more
-                    self._step(chunks)
+                began = time.perf_counter()
+                self._learn()
+                ends = self.position.chunk == self.chunks
+                self._count(wait=ends)
                 self.position.seconds += time.perf_counter() - began
                 self.improved = False
-                if self.position.chunk == self.chunks:
+                if ends:
                     self._end_epoch()
                 yield self.position
 
-    def _loss(self, inputs: Any, targets: Any, state: Any) -> tuple[Any, Any]:
-        return self.model.loss(inputs, targets, state, reduction=self.settings.reduction)
-
-    def _step(self, chunks: Iterator[tuple[Any, Any]]) -> None:
+    def _learn(self) -> None:
         """One chunk: its loss, the backward pass, the optimiser's step."""
-        loss, state = next(chunks)
-        self.optimizer.zero_grad()
-        loss.backward()
-        parameters = self.model.parameters()
-        if not (np.isfinite(loss.item()) and all(np.isfinite(p.grad).all() for p in parameters)):
-            raise Diverged(self._where(loss.item()))
-        if self.settings.clip is not None:
-            clip = clip_grad_norm_ if self.settings.clip_by == "norm" else clip_grad_value_
-            clip(parameters, self.settings.clip)
-        self.optimizer.lr = self.settings.lr_at(self.position.epoch)
+        place = self.position
+        tokens, targets = self._chunk(place.chunk)
+        random = self.rng.bit_generator.state
+        characters = len(tokens) * self.corpus.learnt.batch
+        self._pending.append(_Pending(place.step, place.epoch, place.chunk, characters, random))
+        with np.errstate(over="ignore", invalid="ignore"):  # `Diverged` says more
+            self._engine.update(tokens, targets, self.settings.lr_at(place.epoch), self._call_back)
+        place.chunk, place.step = place.chunk + 1, place.step + 1
+
+    def _call_back(self) -> None:
         for callback in self.callbacks:
             callback(self)
-        self.optimizer.step()
-        for p in parameters:
-            if not np.isfinite(p.data).all():
-                raise Diverged(f"after step {self.position.step + 1} of the optimiser {p.label} is not finite")
-        self.state = state
-        self._count(float(loss.item()))
 
-    def _count(self, loss: float) -> None:
-        place, length, (steps, batch) = self.position, self.settings.seq_length, self.inputs.shape
-        read = min(length, steps - place.chunk * length) * batch
-        place.chunk, place.step = place.chunk + 1, place.step + 1
-        place.epoch_loss += loss if self.settings.reduction == "sum" else loss * read
-        place.epoch_characters += read
-        place.smooth_loss = self.settings.smoothing * place.smooth_loss + (1 - self.settings.smoothing) * loss
+    def _chunk(self, number: int) -> tuple[Tokens, Tokens]:
+        start, length = number * self.settings.seq_length, self.settings.seq_length
+        return self.inputs[start : start + length], self.targets[start : start + length]
+
+    def _settle(self) -> None:
+        """Wait for what is still being computed, and have the model and the optimiser hold it."""
+        self._count(wait=True)
+        self._engine.settle()
+
+    def _count(self, wait: bool) -> None:
+        """Count the losses of updates that are done; raise where one has run off."""
+        place, settings = self.position, self.settings
+        for outcome in self._engine.outcomes(wait):
+            pending = self._pending.popleft()
+            if not outcome.sound:
+                raise Diverged(self._where(pending, outcome))
+            place.epoch_loss += outcome.loss if settings.reduction == "sum" else outcome.loss * pending.characters
+            place.epoch_characters += pending.characters
+            place.smooth_loss = settings.smoothing * place.smooth_loss + (1 - settings.smoothing) * outcome.loss
 
     def _end_epoch(self) -> None:
         """Judge by what is held out, write a row of history, and go to the front of the text."""
         place, settings = self.position, self.settings
         loss = None
-        if len(self.held_out):
-            loss = evaluate(self.model, self.held_out, settings.batch_size)
+        if self.corpus.held_out is not None:
+            loss = self._engine.evaluate(self.corpus.held_out)
             if not np.isfinite(loss):
                 raise Diverged(f"after epoch {place.epoch + 1} the loss on what is held out is {loss}")
             self.improved = place.best_loss is None or loss < place.best_loss
@@ -214,50 +230,69 @@ class Trainer:
                 "seconds": place.seconds,
             }
         )
-        place.chunk, place.epoch_loss, place.epoch_characters, self.state = 0, 0.0, 0, None
+        place.chunk, place.epoch_loss, place.epoch_characters = 0, 0.0, 0
+        self._engine.set_state([])
 
     def recorded_loss(self) -> Any:
         """The loss of the chunk that is being learnt from, recorded operation by operation; for callbacks.
 
         Dropout is as it was drawn for that chunk, and nothing that is drawn later changes.
         """
-        start = self.position.chunk * self.settings.seq_length
-        chunk = slice(start, start + self.settings.seq_length)
-        now, self.rng.bit_generator.state = self.rng.bit_generator.state, self._random
+        return self._record(self._pending[-1])
+
+    def _record(self, pending: _Pending) -> Any:
+        tokens, targets = self._chunk(pending.chunk)
+        parts = self._engine.state()
+        now, self.rng.bit_generator.state = self.rng.bit_generator.state, pending.random
         try:
-            return self._loss(self.inputs[chunk], self.targets[chunk], self.state)[0]
+            state = as_nodes(parts) if parts else None
+            return self._model.loss(tokens, targets, state, reduction=self.settings.reduction)[0]
         finally:
             self.rng.bit_generator.state = now
 
-    def _where(self, loss: float) -> str:
+    def _where(self, pending: _Pending, outcome: Outcome) -> str:
         """Go through the chunk once more, with a watch for NaN and then for inf, to say in which node it came up."""
-        place = self.position
-        said = f"at step {place.step + 1} of the optimiser (epoch {place.epoch + 1}, chunk {place.chunk + 1})"
+        self._engine.settle()
+        if outcome.gradient_is_finite:
+            p = self._model.parameters()[outcome.weights_are_finite.index(False)]
+            return f"after step {pending.step + 1} of the optimiser {p.label} is not finite"
+        said = f"at step {pending.step + 1} of the optimiser (epoch {pending.epoch + 1}, chunk {pending.chunk + 1})"
         try:
-            with detect_nan():
-                root = self.recorded_loss()
+            with detect_nan(), np.errstate(over="ignore", invalid="ignore"):
+                root = self._record(pending)
                 for node in ancestors(root):  # oldest first
                     if not np.isfinite(node.data).all():
                         return f"{said}: inf came up in {describe(node)}{node.place}"
                 root.backward()
         except FloatingPointError as error:
             return f"{said}: {error}"
-        return f"{said}: the loss is {loss}, and a gradient is not finite"
+        return f"{said}: the loss is {outcome.loss}, and a gradient is not finite"
 
-    def _parts(self) -> list[Any]:
-        """The carried states of all layers, (layers, N, hidden): none at the front of the text; an LSTM has two."""
-        if self.state is None:
-            return []
-        parts = self.state if isinstance(self.state, tuple) else (self.state,)
-        return [np.stack([layer.data for layer in part]) for part in parts]
-
-    def _unpacked(self, arrays: dict[str, NDArray[Any]]) -> Any:
-        letters = self.model.rnn.letters
+    def _checked_state(self, arrays: dict[str, NDArray[Any]]) -> list[NDArray[Any]]:
+        """The carried states of a checkpoint, if they are this training's."""
+        letters = self._model.rnn.letters
         if self.position.chunk == 0 and not arrays:
-            return None
-        shape = (self.settings.layers, self.inputs.shape[1], self.settings.hidden)
+            return []
+        shape = (self.settings.layers, self.corpus.learnt.batch, self.settings.hidden)
         right = {str(k): (shape, self.settings.dtype) for k in range(len(letters))}
         if {name: (array.shape, array.dtype.name) for name, array in arrays.items()} != right:
             raise ValueError(f"there are {len(letters)} carried states of {self.settings.dtype} and shape {shape}")
-        parts = tuple([constant(layer) for layer in arrays[str(k)]] for k in range(len(letters)))
-        return parts if len(parts) > 1 else parts[0]
+        return [arrays[str(k)] for k in range(len(letters))]
+
+
+class _Pending(NamedTuple):
+    """An update that was asked for: which, how many characters it reads, and the random numbers before it."""
+
+    step: int
+    epoch: int
+    chunk: int
+    characters: int
+    random: Any
+
+
+def _engine(trainer: Trainer, model: RNNLM, optimizer: Optimizer) -> Engine:
+    if trainer.settings.engine == "jax":
+        from microgradrnn.training.jax_engine import JAXEngine  # JAX is loaded where it is asked for
+
+        return JAXEngine(trainer.settings, model, optimizer, trainer.rng, trainer.corpus.learnt)
+    return NumPyEngine(trainer.settings, model, optimizer)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from microgradrnn import functional
 from microgradrnn.by_hand import encoder_decoder
-from tests.by_hand.witnesses import Sizes, assert_same, differences, reverse_mode, sizes, without
+from tests.by_hand.witnesses import FEW, Sizes, assert_same, differences, reverse_mode, sizes, without
 
 ENCODER = {"encoder.W_xh": "I 2H", "encoder.W_hh": "2H 2H", "encoder.b_h": "2H"}
 DECODER = {"decoder.W_xh": "O H", "decoder.W_hh": "H H", "decoder.W_ch": "2H H", "decoder.b_h": "H"}
@@ -63,6 +63,7 @@ def test_the_gradients_are_those_of_a_graph(forced, s, steps):
 
 
 @forced_or_free
+@FEW
 @given(sizes, numbers_of_steps)
 def test_the_gradients_are_central_differences_of_its_own_forward(forced, s, steps):
     arrays, dy = problem(s, steps, forced)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from microgradrnn import Parameter, Tensor, functional, nn
 from microgradrnn.by_hand import min_char_rnn
 from microgradrnn.optim import Adagrad, clip_grad_value_
-from tests.by_hand.witnesses import assert_same, differences, set_weights, sizes
+from tests.by_hand.witnesses import FEW, assert_same, differences, set_weights, sizes
 
 SHAPES = {"W_xh": "I H", "W_hh": "H H", "b_h": "H", "W_hy": "H I", "b_y": "I"}
 
@@ -64,6 +64,7 @@ def problem_with_a_long_text():
     return weights, np.zeros((1, 4)), rng.integers(3, size=(7, 1))
 
 
+@FEW
 @given(sizes)
 def test_the_gradients_are_central_differences_of_the_loss(s):
     weights, h0, text = problem(s)

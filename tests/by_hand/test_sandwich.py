@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from microgradrnn import functional
 from microgradrnn.by_hand import sandwich
-from tests.by_hand.witnesses import assert_same, differences, reverse_mode, sizes, without
+from tests.by_hand.witnesses import FEW, assert_same, differences, reverse_mode, sizes, without
 
 SHAPES = {"x": "T N I", "h_0": "N H", "W_1": "I O", "b_1": "O", "W_xh": "O H", "W_hh": "H H", "b_h": "H"}
 SHAPES |= {"W_3": "H 2O", "b_3": "2O"}
@@ -47,6 +47,7 @@ def test_the_gradients_are_those_of_a_graph(s, f):
     assert_same(by_hand(arrays, do, f)[1], reverse_mode(graph(do, f), arrays), 1e-10)
 
 
+@FEW
 @given(sizes, functions)
 def test_the_gradients_are_central_differences_of_its_own_forward(s, f):
     arrays, do = problem(s)

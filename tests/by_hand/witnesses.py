@@ -6,10 +6,14 @@ Sizes are drawn by hypothesis; numbers come from a seed that is drawn with them.
 from typing import NamedTuple
 
 import numpy as np
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from microgradrnn import Tensor
 from microgradrnn.backprop import gradients
+
+FEW = settings(max_examples=15)
+"""For central differences, which take the forward pass twice for each entry of each array."""
 
 
 class Sizes(NamedTuple):

@@ -1,5 +1,8 @@
 """How the command line is run here, and on what."""
 
+import subprocess
+import sys
+
 from typer.testing import CliRunner
 
 from microgradrnn import cli
@@ -10,3 +13,9 @@ SMALL = ["--hidden", "6", "--layers", "1", "--seq-length", "8", "--batch-size", 
 
 def run(*arguments):
     return CliRunner().invoke(cli.app, [str(argument) for argument in arguments])
+
+
+def started(*arguments):
+    """`train` in a process of its own."""
+    command = [sys.executable, "-m", "microgradrnn", "train", *map(str, arguments)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8")

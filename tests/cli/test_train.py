@@ -6,7 +6,6 @@ import random
 import re
 import shlex
 import signal
-import subprocess
 import sys
 import time
 
@@ -14,13 +13,7 @@ import numpy as np
 import pytest
 
 from microgradrnn.training import Checkpoint, Run
-from tests.cli.running import SMALL, TEXT, run
-
-
-def started(*arguments):
-    """`train` in a process of its own."""
-    command = [sys.executable, "-m", "microgradrnn", "train", *map(str, arguments)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8")
+from tests.cli.running import SMALL, TEXT, run, started
 
 
 def wait_for(path, process):

@@ -306,3 +306,10 @@ def test_a_live_lowering_equals_the_recorded_one():
         z = example(op).apply(*example(op).leaves())
         live, plain = lowering(z, live=True)[z], lowering(z)[z]
         assert [node.item() for node in live.flat] == [node.item() for node in plain.flat]
+
+
+def test_a_list_of_leaves_is_an_input_too():
+    """Its leaves come first, in their order, whether or not all of them are read."""
+    x, y, w, unread = (Value(number, label) for number, label in [(1.0, "x"), (2.0, "y"), (3.0, "w"), (4.0, "z")])
+    program = compile(w * x + y, inputs=[[y, unread, x]], dialect="javascript")
+    assert [node.label for node in program.nodes[:3]] == ["y", "x", "w"]

@@ -14,11 +14,8 @@ from viz.passes import so_far
 CROWDED = {
     FigureCase("both directions", 3, "states with numbers"),
     FigureCase("two layers in both directions", 3, "states"),
-    FigureCase("two layers in both directions", 3, "states with numbers"),
-    FigureCase("projected first", 3, "states with numbers"),
-    FigureCase("attention", 3, "states with numbers"),
 }
-"""Figures with more on their arrows than has room at 16 cm: there a label may cover several lines."""
+"""Figures with more on their arrows than has room at 16 cm: there a label may cover two lines."""
 
 
 @pytest.mark.parametrize("case", [*figure_cases(lengths=[3])], ids=str)

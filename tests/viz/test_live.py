@@ -554,6 +554,9 @@ def test_a_notebooks_sandbox_lets_it_live(open_page):
     frame.wait_for_load_state()
     frame.evaluate(f"() => {API}.set('w_hh', 1.5)")
     assert frame.evaluate(f"() => {API}.value('w_hh')") == 1.5
+    frame.locator("[id$='-copy']").click()
+    frame.wait_for_function("() => document.querySelector('[id$=isCopied]').textContent")
+    assert '"w_hh": 1.5,' in frame.locator("[id$='-snippet']").input_value()
     tab.close()
 
 
@@ -644,6 +647,7 @@ def test_a_page_of_nearly_5000_scalars_is_under_a_megabyte_and_a_half():
     html = page(language("rnn", steps=25, hidden=5, symbols=9)(np.random.default_rng(0)), live=True).html
     found = sizes(html)
     assert found["all"] == len(html.encode()) < 1_500_000
+    assert sizes(page(language("rnn")(np.random.default_rng(0)), live=True).html)["all"] < 250_000
     assert 0.95 * found["all"] < sum(size for part, size in found.items() if part != "all") < found["all"]
 
 

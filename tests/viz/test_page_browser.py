@@ -767,6 +767,63 @@ def test_a_label_is_only_text(show, label):
     assert tab.locator("img").count() == 0
 
 
+def test_on_paper_stand_the_whole_picture_at_the_end_of_the_pass_and_all_steps(show):
+    root = rnn_loss(3)
+    tab = show(root)
+    press(tab, "Home", "ArrowRight")
+    tab.evaluate("() => document.querySelector('main').microgradrnn.set('h_0', [[1, 1, 1, 1, 1]])")
+    tab.evaluate("() => dispatchEvent(new Event('beforeprint'))")
+    tab.emulate_media(media="print")
+    assert tab.locator(".visits > li:visible").count() == len(Forward(root).order) + len(order(root))
+    assert tab.locator("button:visible, input:visible, .names:visible").count() == 0
+    width = tab.evaluate("() => document.querySelector('.canvas svg').getBoundingClientRect().width")
+    assert width <= 1400
+    grads = gradients(tab)
+    assert "∇ –" not in grads.values()
+    loss = "() => document.querySelector('main').microgradrnn.value('L')"
+    assert values(tab)["L"] == number(tab.evaluate(loss))
+    tab.emulate_media(media="screen")
+    tab.evaluate("() => dispatchEvent(new Event('afterprint'))")
+    assert tab.locator(".visits > li:visible .where").all_inner_texts() == ["Forward step 1 of 22 · t = 1 · cell"]
+
+
+@pytest.mark.parametrize("colour", ["light", "dark"])
+def test_on_a_phone_picture_and_button_are_in_sight_wherever_one_reads_and_the_sums_can_be_reached(show, colour):
+    tab = show(rnn_loss(3), width=390, forward=True, color_scheme=colour, reduced_motion="reduce")
+    assert tab.evaluate("() => document.documentElement.scrollWidth") == 390
+    assert tab.get_by_role("heading", name="Forward and backward pass of L").is_visible()
+    press(tab, "v", *["ArrowRight"] * 6)
+    in_view = """(selector) => {
+        const { top, bottom } = document.querySelector(selector).getBoundingClientRect();
+        return top >= -1 && bottom <= innerHeight + 1;
+    }"""
+    for scrolled in (0, 150, 300):
+        tab.evaluate(f"() => scrollTo(0, {scrolled})")
+        assert tab.evaluate(in_view, ".node.lit .box")
+        assert tab.evaluate(in_view, "[id$=-next]")
+    tab.get_by_role("button", name="weights").click()
+    assert tab.evaluate(
+        "() => { const { top } = document.querySelector('.sum').getBoundingClientRect(); "
+        "return top > 0.42 * innerHeight && top < innerHeight; }"
+    )
+
+
+def test_who_listens_hears_equations_and_reaches_what_scrolls(show):
+    tab = show(rnn_loss(3))
+    press(tab, *["ArrowRight"] * 4)
+    assert tab.get_by_role("heading", name="h_3 @ W_hy").count() == 1
+    assert tab.locator("th").filter(has_text=re.compile(r"^$")).count() == 0
+    regions = tab.evaluate(
+        """() => [...document.querySelectorAll("main *")].filter((e) => {
+            const { overflowY, overflowX } = getComputedStyle(e);
+            const across = overflowX === "auto" && e.scrollWidth > e.clientWidth;
+            return e.checkVisibility() && (across || (overflowY === "auto" && e.scrollHeight > e.clientHeight));
+        }).map((e) => [e.className, e.tabIndex >= 0 || e.querySelector("button, input, [tabindex='0']") !== null])"""
+    )
+    assert regions
+    assert all(can_be_reached for _, can_be_reached in regions), regions
+
+
 def test_two_pages_stand_in_one_notebook_and_step_apart(show):
     frames = "".join(page(root)._repr_html_() for root in (chain(), rnn_loss(2)))
     tab = show(None, source=f"<!doctype html>{frames}")

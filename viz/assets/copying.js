@@ -24,13 +24,8 @@
     part("copied").showModal();
     text.select();
     text.scrollTop = 0;
-    let done = false;
-    try {
-      await navigator.clipboard.writeText(text.value);
-      done = true;
-    } catch {
-      done = document.execCommand("copy"); // a notebook's frame has no clipboard of its own
-    }
+    let done = document.execCommand("copy"); // a notebook's frame may use no other clipboard
+    if (!done && top === window) done = await navigator.clipboard?.writeText(text.value).then(() => true, () => false);
     part("isCopied").textContent = done ? "copied" : "press Ctrl+C to copy it";
   }
 

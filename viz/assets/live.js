@@ -35,7 +35,7 @@
   const parsedRuns = new Map();
   function indices(run) {
     if (!parsedRuns.has(run)) {
-      const [first, count, distance] = run.split(".").map(Number);
+      const [first, count = 1, distance = 1] = run.split(".").map(Number);
       parsedRuns.set(run, Array.from({ length: count }, (_, i) => first + i * distance));
     }
     return parsedRuns.get(run);

@@ -32,6 +32,9 @@
     }
   }
 
+  // Not every screen reader reads formulas.
+  for (const item of items) item.querySelector("h2").ariaLabel = item.dataset.say.split(/\. (?=value|upstream|grad)/)[0];
+
   let lit = [];
   let turned = []; // tips of arrows that point back, and how they were before
   function light(step) {
@@ -62,12 +65,19 @@
 
   // ---- Going from step to step ----
 
+  /** What can be scrolled can be focused. */
+  function makeReachable(item) {
+    for (const formula of item.querySelectorAll(".formula"))
+      if (formula.scrollWidth > formula.clientWidth) formula.tabIndex = 0;
+  }
+
   function show(position, typing = false) {
     items[now - 1]?.classList.remove("now");
     now = Math.min(Math.max(position, 0), last);
     const item = items[now - 1];
     const step = steps[now - 1];
     item?.classList.add("now");
+    if (item) makeReachable(item);
     part("start").hidden = now > 0;
     const open = page.quiz.ask(now - 1 - turn, typing);
     reveal(open ? step.at - 1 : step?.at ?? -Infinity);
@@ -242,13 +252,16 @@
 
   function toggleAll() {
     const all = told.classList.toggle("all");
+    if (all) for (const item of items) makeReachable(item);
     part("all").setAttribute("aria-pressed", String(all));
     (items[now - 1] ?? part("start")).scrollIntoView({ block: "nearest" });
   }
 
   function toggleWeights() {
-    part("weights").setAttribute("aria-pressed", String((part("sums").hidden = !part("sums").hidden) === false));
+    const isShown = !(part("sums").hidden = !part("sums").hidden);
+    part("weights").setAttribute("aria-pressed", String(isShown));
     page.camera.again();
+    if (isShown && matchMedia("(max-width: 759px)").matches) part("sums").scrollIntoView();
   }
 
   function toggleQuiz() {
@@ -315,6 +328,22 @@
     else return;
     event.preventDefault();
   }
+
+  // On paper: the picture at the end of the pass, and all steps as a list.
+  let before;
+  addEventListener("beforeprint", () => {
+    before ??= { position: now, all: told.classList.contains("all") };
+    told.classList.add("all");
+    for (const place of graph.querySelectorAll(".place")) place.classList.add("near");
+    show(last);
+    light();
+  });
+  addEventListener("afterprint", () => {
+    if (!before) return;
+    told.classList.toggle("all", before.all);
+    show(before.position);
+    before = undefined;
+  });
 
   if (!part("sums").children.length) part("weights").hidden = part("sums").hidden = true;
   else if (matchMedia("(max-width: 1199px)").matches) toggleWeights();

@@ -92,10 +92,10 @@ def placed(view: View, layout: Layout, nodes: Mapping[int, Node], numbers: bool,
                 for place in _beside(ways[i], mine[0] / 2 + 3, mine[1] / 2 + 1.5)
                 if taken.is_free(around(place, mine)) and _is_inside(around(place, mine), bounds)
             ]
-            # Where no place is clear of lines, the label's ground covers what runs under it.
             clear = next((place for place in free if lines.is_free(around(place, mine))), None)
             if free:
-                middle = clear or free[0]
+                # Where no place is clear of lines, the label's ground covers what runs under it, which is to be little.
+                middle = clear or min(free, key=lambda place: lines.count(around(place, mine)))
                 taken.add(around(middle, (mine[0] + APART, mine[1])))
                 yield Label(i, text, middle, mine[1], clear is not None)
 

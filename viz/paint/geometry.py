@@ -7,6 +7,7 @@
 
 import math
 from collections import defaultdict
+from collections.abc import Iterator
 from itertools import pairwise
 
 from ..layout.arrange import Point
@@ -54,8 +55,14 @@ class Occupied:
 
     def is_free(self, rectangle: Rectangle) -> bool:
         """Whether nothing stands there yet."""
-        near = (other for square in self._squares(rectangle) for other in self._filed.get(square, ()))
-        return not any(overlap(rectangle, other) for other in near)
+        return not any(overlap(rectangle, other) for other in self._near(rectangle))
+
+    def count(self, rectangle: Rectangle) -> int:
+        """How many of the rectangles it lies on."""
+        return sum(overlap(rectangle, other) for other in set(self._near(rectangle)))
+
+    def _near(self, rectangle: Rectangle) -> Iterator[Rectangle]:
+        return (other for square in self._squares(rectangle) for other in self._filed.get(square, ()))
 
     def _squares(self, rectangle: Rectangle) -> list[tuple[int, int]]:
         left, top, right, bottom = (math.floor(x / self._SQUARE) for x in rectangle)

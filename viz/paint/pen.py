@@ -144,9 +144,10 @@ def style(live: bool = False, theme: Theme = "auto") -> str:
 
     The dark theme holds where the reader asks for it; "light" and "dark" hold for everybody.
 
-    In a web page a style sheet reaches everything on it, so each rule names our own pictures. A class stands twice
-    where a rule is to win over the usual look of a thing.
+    In a web page a style sheet reaches everything on it, so each rule names our own pictures; a live one has the page
+    to itself. A class stands twice where a rule is to win over the usual look of a thing.
     """
+    ours = "svg" if live else ".microgradrnn"
     mono = "{ font-family: 'DejaVu Sans Mono', Menlo, Consolas, monospace; }"
     rules = ["text { font-family: 'DejaVu Sans', Verdana, sans-serif; }"]
     rules += [f".{kind.name} {mono}" for kind in _KINDS if kind.font == fonts.MONO]
@@ -160,10 +161,10 @@ def style(live: bool = False, theme: Theme = "auto") -> str:
         faded = range(1, heat.LEVELS)
         rules += [_rule(f".{_fading(k)}", {"fill-opacity": f"{k / heat.LEVELS:g}"}) for k in faded]
         lit = [_rule(f".lit .{name}:not(.root)", look) for name, look in _LIT.items()]  # the root's rim is enough
-    dark = [f".microgradrnn {rule}" for rule in dark] if theme != "light" else []
+    dark = [f"{ours} {rule}" for rule in dark] if theme != "light" else []
     if theme == "auto":
         dark = ["@media (prefers-color-scheme: dark) {", *dark, "}"]
-    return "\n".join([*(f".microgradrnn {r}" for r in rules), *dark, *(f".microgradrnn {r}" for r in lit)])
+    return "\n".join([*(f"{ours} {r}" for r in rules), *dark, *(f"{ours} {r}" for r in lit)])
 
 
 def _rule(selector: str, look: dict[str, str]) -> str:

@@ -119,7 +119,7 @@ def _goes_down(to: Contribution, loss: str) -> list[str]:
     left_out = to.left_out
     if is_live(to.value):  # once a number has been changed, others may be larger
         left_out = left_out.replace(to.NO_LARGER, f"<span class=then-so>{to.NO_LARGER}</span>")
-    rows += [f'<tr><th><td colspan="2">{left_out}'] if left_out else []
+    rows += [f"<tr><th><td colspan=2>{left_out}"] if left_out else []
     return [
         f"<section class=edge><h3>to <b>{xml(to.to.text)}</b>{f' {to.as_input}' if to.as_input else ''}</h3>",
         f"<p class=formula>{equation}{numbers if is_new else ''}",
@@ -144,7 +144,8 @@ def _table(rows: list[str]) -> list[str]:
 
 def _row(equation: Equation) -> str:
     made = equation.made.replace(" × ", "\u00a0×\u00a0")  # a long sum breaks between its products
-    return f"<tr><th>{equation.place}<td>{made} =<td>{equation.result}"
+    head = f"<th>{equation.place}" if equation.place else "<td>"
+    return f"<tr>{head}<td>{made} =<td>{equation.result}"
 
 
 def _figure(data: Any, strip: Strip) -> str:

@@ -1,0 +1,117 @@
+"""The devices of a training: a mesh with two axes, over which JAX shards the batch ("data") and the weights ("model").
+
+- `axes_of`: what a person wrote, as sizes. `Placement`: where which array lives.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from microgradrnn.training.corpus import Streams  # which reads settings, and these read a mesh
+
+AXES = ("data", "model")
+
+
+def axes_of(told: str) -> dict[str, int]:
+    """The sizes of a mesh's axes; empty where nothing was told: then all devices share the batch.
+
+    Raises:
+        ValueError: it is not of the form "data=4,model=2".
+
+    >>> axes_of("data=4,model=2"), axes_of("data=8"), axes_of("")
+    ({'data': 4, 'model': 2}, {'data': 8, 'model': 1}, {})
+    """
+    if not told:
+        return {}
+    found: dict[str, int] = {}
+    for part in told.split(","):
+        match = re.fullmatch(r"\s*(data|model)=([1-9][0-9]{0,5})\s*", part)
+        if match is None or match[1] in found:
+            raise ValueError(f"a mesh is written data=4 or data=4,model=2, got {told!r}")
+        found[match[1]] = int(match[2])
+    return {axis: found.get(axis, 1) for axis in AXES}
+
+
+class Placement:
+    """Where which array of a training lives.
+
+    The batch is divided over the data axis. The last axis of every weight, which of a cell's is that of the hidden
+    units, is divided over the model axis where it is a multiple of its size; else the weight is whole on all devices.
+
+    Args:
+        jax: the module.
+        told: see `axes_of`.
+        learnt: the streams that are read side by side, of which this process has some.
+
+    Raises:
+        ValueError: there are other devices than the mesh has, or the batch cannot be divided over them.
+    """
+
+    def __init__(self, jax: Any, told: str, learnt: Streams) -> None:
+        devices = jax.devices()
+        sizes = axes_of(told) or {"data": len(devices), "model": 1}
+        count = sizes["data"] * sizes["model"]
+        if count > len(devices) or (count != len(devices) and jax.process_count() > 1):
+            raise ValueError(f"the mesh {told!r} has {count} devices, and there are {len(devices)}")
+        if learnt.batch % sizes["data"]:
+            raise ValueError(
+                f"{learnt.batch} streams of text cannot be divided over {sizes['data']} devices: use a batch size that "
+                f"is a multiple of {sizes['data']} (a short text has fewer streams), or --mesh data=N with another N"
+            )
+        self._jax, self._sizes = jax, sizes
+        shape = (sizes["data"], sizes["model"])
+        self.mesh = jax.sharding.Mesh(np.array(devices[:count]).reshape(shape), AXES)
+
+    def _sharding(self, *axes: str | None) -> Any:
+        return self._jax.sharding.NamedSharding(self.mesh, self._jax.sharding.PartitionSpec(*axes))
+
+    def everywhere(self) -> Any:
+        """The same on all devices."""
+        return self._sharding()
+
+    def weight(self, array: Any) -> Any:
+        """A weight, its gradient and its part of the optimiser's memory."""
+        size = self._sizes["model"]
+        if size == 1 or not array.ndim or array.shape[-1] % size:
+            return self._sharding()
+        return self._sharding(*(None,) * (array.ndim - 1), "model")
+
+    def state(self) -> Any:
+        """A carried state, (N, hidden)."""
+        return self._sharding("data", None)
+
+    def shares(self, text: Streams) -> bool:
+        """Whether the devices share these streams; else each reads them all."""
+        return text.batch % self._sizes["data"] == 0
+
+    def put_streams(self, text: Streams, arrays: Sequence[Any]) -> list[Any]:
+        """Tokens, targets or masks of this process's streams, (steps, N, ...), on the devices that read them."""
+        return self._put(text, arrays, (None, "data"))
+
+    def put_state(self, text: Streams, arrays: Sequence[Any]) -> list[Any]:
+        """Carried states of all streams, (N, hidden), each row on the device that reads its stream."""
+        return self._put(text, [array[text.columns] for array in arrays], ("data", None))
+
+    def _put(self, text: Streams, arrays: Sequence[Any], axes: Sequence[Any]) -> list[Any]:
+        if not self.shares(text):
+            return [self.put(array, self.everywhere()) for array in arrays]
+        sharding = self._sharding(*axes)
+        return [self._jax.make_array_from_process_local_data(sharding, array) for array in arrays]
+
+    def put(self, array: Any, sharding: Any) -> Any:
+        """An array that every process has, on the devices."""
+        return self._jax.device_put(array, sharding)
+
+    def get(self, array: Any) -> NDArray[Any]:
+        """An array as a whole, on every process: all ask for it."""
+        if array.is_fully_addressable or array.is_fully_replicated:
+            return np.asarray(array)
+        from jax.experimental import multihost_utils
+
+        return np.asarray(multihost_utils.process_allgather(array, tiled=True))
