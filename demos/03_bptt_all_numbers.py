@@ -152,8 +152,8 @@ def tour(L, w_hh, steps):
             back=True,
         ),
         Stop(
-            "Now change w_hh with the slider: to 0.1, to 1.5. What comes back from step 2 to h_1 is multiplied by w_hh: "
-            "with 0.1 a tenth of it arrives, with 1.5 it grows. So over many steps gradients vanish, or explode.",
+            "Now change w_hh with the slider: to 0.1, to 1.5. What comes back from step 2 to h_1 is multiplied by "
+            "w_hh: with 0.1 a tenth of it arrives, with 1.5 it grows. So over many steps gradients vanish, or explode.",
             named["h_1"],
             back=True,
             change="w_hh",
