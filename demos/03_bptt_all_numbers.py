@@ -19,8 +19,8 @@ from pathlib import Path
 from microgradrnn import Value, functional, scope
 from microgradrnn.analysis import find_states, grad_by_time
 from microgradrnn.engine import ancestors
-from viz import draw, page
-from viz.tour import Stop
+from microgradrnn.viz import draw, page
+from microgradrnn.viz.tour import Stop
 
 WEIGHTS = {"w_xh": 0.5, "w_hh": 0.8, "b_h": 0.1, "w_hy": 1.5, "b_y": -0.2}
 X, TARGETS = (1.0, -0.5, 0.25), (0.5, 0.0, 1.0)
