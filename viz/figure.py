@@ -198,7 +198,7 @@ class _Maker:
         for steps in first if self.steps is None else [self.steps]:  # one more as long as they fit
             seen = self._seen(steps)
             nodes = self._nodes(seen.view, ops=True)
-            sizes = {key: node.size for key, node in nodes.items()}
+            sizes = _sizes(nodes)
             layout = cell_line(seen.view, sizes, _radius(nodes)) or _with_cells(seen.view, sizes)
             narrowest = min(narrowest, layout.width)
             if self._scale(layout) < LEAST_SCALE:
@@ -234,8 +234,7 @@ class _Maker:
             for i, arrow in enumerate(view.arrows)
             if (found := on_arrow(arrow, self.numbers))
         }
-        sizes = {key: node.size for key, node in nodes.items()}
-        return Blocks(view, grid, sizes, labels, port, _radius(nodes), count, spacing).layout
+        return Blocks(view, grid, _sizes(nodes), labels, port, _radius(nodes), count, spacing).layout
 
     def _scale(self, layout: Layout) -> float:
         return min(self.room / (layout.width + 2 * MARGIN), MOST_SCALE)
@@ -333,7 +332,7 @@ class _Maker:
         for count in (self.options.max_nodes, *(few for few in FEWER_NODES if few < self.options.max_nodes)):
             seen = self._nearest(count)
             nodes = self._nodes(seen.view, ops=True)
-            sizes = {key: node.size for key, node in nodes.items()}
+            sizes = _sizes(nodes)
             fewest, best = np.inf, None
             for rankdir, on_arrows in itertools.product(ways, ({}, rooms(seen.view, self.numbers))):
                 if fewest > 0:
@@ -369,6 +368,10 @@ def _with_cells(view: View, sizes: Sizes) -> Layout:
     layout = arrange(view, sizes, "LR")
     shown = {box.place for box in view.boxes if box.role != "gap"}
     return replace(layout, columns={step: place for step, place in layout.columns.items() if step in shown})
+
+
+def _sizes(nodes: Mapping[int, Node]) -> Sizes:
+    return {key: node.size for key, node in nodes.items()}
 
 
 def _radius(nodes: Mapping[int, Node]) -> Callable[[int], float]:

@@ -74,5 +74,5 @@ def _largest(edge: Edge) -> str:
     (place,) = largest(edge.downstream, 1)
     found = entry(edge, place)
     where = f"[{','.join(map(str, place))}]" if place else ""
-    text = written([(term.upstream, term.local) for term in found.terms], MOST_TERMS)
-    return f"{where}: " + (f"{text} = {number(found.total)}" if found.terms else "0")
+    pairs = [(term.upstream, term.local) for term in found.terms if term.upstream * term.local]
+    return f"{where}: " + (f"{written(pairs, MOST_TERMS)} = {number(found.total)}" if pairs else "0")
