@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from microgradrnn import Backprop, Value
-from viz import draw, explain
+from microgradrnn.viz import draw, explain
 
 
 @dataclass

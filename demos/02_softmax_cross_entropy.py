@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from microgradrnn import Backprop, Tensor, functional
-from viz import draw
+from microgradrnn.viz import draw
 
 HUGE = 1000.0
 

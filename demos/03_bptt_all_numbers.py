@@ -19,8 +19,8 @@ from pathlib import Path
 from microgradrnn import Value, functional, scope
 from microgradrnn.analysis import find_states, grad_by_time
 from microgradrnn.engine import ancestors
-from viz import draw, page
-from viz.tour import Stop
+from microgradrnn.viz import draw, page
+from microgradrnn.viz.tour import Stop
 
 WEIGHTS = {"w_xh": 0.5, "w_hh": 0.8, "b_h": 0.1, "w_hy": 1.5, "b_y": -0.2}
 X, TARGETS = (1.0, -0.5, 0.25), (0.5, 0.0, 1.0)
@@ -152,9 +152,9 @@ def tour(L, w_hh, steps):
             back=True,
         ),
         Stop(
-            "Now change w_hh with the slider: to 0.1, to 1.5. The bars show the gradient at the states. With 0.1 "
-            "almost nothing of a later loss comes back to h_1.",
-            w_hh,
+            "Now change w_hh with the slider: to 0.1, to 1.5. What comes back from step 2 to h_1 is multiplied by "
+            "w_hh: with 0.1 a tenth of it arrives, with 1.5 it grows. So over many steps gradients vanish, or explode.",
+            named["h_1"],
             back=True,
             change="w_hh",
         ),

@@ -25,7 +25,7 @@ from microgradrnn.nn import RNNLM
 from microgradrnn.optim import Adam, clip_grad_norm_
 from microgradrnn.text import read_text
 from microgradrnn.training import truncated_bptt
-from viz import draw, grad_flow, page
+from microgradrnn.viz import draw, grad_flow, page
 
 HIDDEN, STEPS, BATCH, DRAWN = 96, 25, 32, 4
 

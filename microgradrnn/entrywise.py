@@ -120,11 +120,21 @@ class Entrywise:
     clip = clamp
 
 
+_EXAMPLE = """
+
+        >>> import math
+        >>> from microgradrnn import Value
+        >>> math.isclose(Value(0.5).{name}().item(), math.{name}(0.5))
+        True
+        """
+
+
 def _describe() -> None:
     """Give the methods above that are one record of the table that record's rule as their docstring."""
-    smooth = (ops.EXP, ops.LOG, ops.SQRT, ops.SIN, ops.COS, ops.LOG1P, ops.EXPM1, ops.ERF, ops.TANH, ops.SIGMOID)
-    for op in (*smooth, ops.ABS, ops.RELU, ops.SOFTPLUS, ops.SIGN, ops.FLOOR):
-        getattr(Entrywise, op.name).__doc__ = f"{op.name}(x), entry by entry. Backward it {op.rule}."
+    like_math = (ops.EXP, ops.LOG, ops.SQRT, ops.SIN, ops.COS, ops.LOG1P, ops.EXPM1, ops.ERF, ops.TANH, ops.FLOOR)
+    for op in (*like_math, ops.SIGMOID, ops.ABS, ops.RELU, ops.SOFTPLUS, ops.SIGN):
+        example = _EXAMPLE.format(name=op.name) if op in like_math else ""
+        getattr(Entrywise, op.name).__doc__ = f"{op.name}(x), entry by entry. Backward it {op.rule}.{example}"
     Entrywise.square.__doc__ = "x squared, as ``x ** 2``."
 
 

@@ -55,6 +55,10 @@ print("equal")
 found, inside = collectives(hlo(shared))
 assert found == {"all-reduce": 1}, found
 assert inside == 0
+[told] = re.findall(r"= (.*?) all-reduce(?:-start)?\(", hlo(shared))
+numbers = sum(np.prod([int(n) for n in sizes.split(",") if n]) for sizes in re.findall(r"[a-z]\w+\[([\d,]*)\]", told))
+weights = sum(p.size for p in shared.model.parameters())
+assert weights <= numbers <= 1.05 * weights, (numbers, weights)  # the gradient, the loss, and little more
 print("one")
 both = trained("data=4,model=2")
 same(alone, both)

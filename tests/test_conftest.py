@@ -37,19 +37,20 @@ def test_an_expected_failure_is_no_skip(tmp_path):
 
 
 @pytest.mark.parametrize("processes", [[], ["-n", "2"]], ids=["one process", "two"])
+def test_what_was_skipped_is_listed(tmp_path, processes):
+    skipped = tmp_path / "out" / "skipped"
+    (tmp_path / "test_module.py").write_text(SKIPPED_MODULE)
+    (tmp_path / "test_failing.py").write_text(EXPECTED_FAILURE)
+    run_pytest(tmp_path, SKIPPED_TEST + "def test_more(): pass\n", "", str(skipped), *processes)
+    assert sorted(skipped.read_text().splitlines()) == ["test_it.py::test_nothing", "test_module.py"]
+
+
 @pytest.mark.parametrize(
     ("test", "listed"),
-    [
-        (SKIPPED_MODULE, "test_it.py\n"),
-        (SKIPPED_TEST + "def test_more(): pass\n", "test_it.py::test_nothing\n"),
-        (EXPECTED_FAILURE, ""),
-    ],
-    ids=["module", "test", "expected failure"],
+    [(SKIPPED_MODULE, "test_it.py\n"), (SKIPPED_TEST, "test_it.py::test_nothing\n")],
+    ids=["module", "test"],
 )
-def test_what_was_skipped_is_listed_so_that_it_can_be_run_by_itself(tmp_path, test, listed, processes):
-    skipped = tmp_path / "out" / "skipped"
-    run_pytest(tmp_path, test, "", str(skipped), *processes)
-    assert skipped.read_text() == listed
-    if listed:
-        failed = (pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.INTERRUPTED)
-        assert run_pytest(tmp_path, test, "1", "", f"@{skipped}") in failed  # it is found, and still skips itself
+def test_what_is_listed_is_found_and_still_skips_itself(tmp_path, test, listed):
+    (tmp_path / "skipped").write_text(listed)
+    failed = (pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.INTERRUPTED)
+    assert run_pytest(tmp_path, test, "1", "", f"@{tmp_path / 'skipped'}") in failed

@@ -19,11 +19,11 @@ import jupytext
 
 HERE = Path(__file__).parent
 IMAGE = 'from IPython.display import Image\n\nImage(chart({}, Path("out/{}.png")))'
-PAGE = "from viz import page\n\npage({})"
+PAGE = "from microgradrnn.viz import page\n\npage({})"
 PICTURES = {
     "01_chain_rule": ["draw(f)", PAGE.format("f")],
     "02_softmax_cross_entropy": ['draw(graphs["fused"][0])', 'draw(graphs["apart"][0])'],
-    "03_bptt_all_numbers": ["draw(L, max_nodes=300)", PAGE.format("L")],
+    "03_bptt_all_numbers": ["draw(L, max_nodes=300)", "page(L)"],
     "04_character_rnn": ["draw(loss)", "page(loss)"],
     "10_vanishing_exploding": [IMAGE.format("outcomes", "vanishing_exploding")],
     "11_recall": [IMAGE.format("outcomes", "recall")],

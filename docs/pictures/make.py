@@ -12,7 +12,7 @@ import numpy as np
 
 from microgradrnn import Parameter, Tensor, Value, functional, scope
 from microgradrnn.nn import RNNCell
-from viz import draw, page
+from microgradrnn.viz import draw, page
 
 HERE = Path(__file__).parent
 TEXT, CHARS = "hell", "ehlo"

@@ -57,8 +57,7 @@ class JaxExpressions(Expressions):
         if isinstance(x, Expression) and x.fn == "transpose" and rows is not None:
             stack = _stack_of_rows(x.args[0])
             if stack is not None and same(stack.shape[:-1], rows.shape[:-1]):
-                shape, dtype = (stack.shape[-1], rows.shape[-1]), np.result_type(stack.dtype, rows.dtype)
-                return self.make("tensordot", (stack, rows), {"axes": stack.ndim - 1}, shape, dtype)
+                return self.make("tensordot", (stack, rows), {"axes": stack.ndim - 1})
         stack = _stack_of_rows(x)
         if stack is None or y.ndim != 2:
             return super().matmul(x, y)
@@ -168,11 +167,25 @@ class JaxWriter(Writer):
     def _returned(self, scan: Scan, handed: Sequence[str]) -> list[str]:
         """What a step hands on, and what is saved of it."""
         inside = {wanted.of: wanted.inside for wanted in scan.wanted}
-        after = [self._fitting(each.update) for each in scan.handed]
+        after = [self._with_type(each.update) for each in scan.handed]
         added = [self.within(inside[x], ATOM) for x in scan.totals]
         after += [f"{one} + {more}" for one, more in zip(handed[len(after) :], added, strict=True)]
-        made = [self.text(inside[x])[0] for x in scan.saved]
-        return [_together(after), _together(made) if made else "None"] if handed else [_together(made)]
+        made = [self._with_type(inside[x]) for x in scan.saved]
+        saved = self._tuple("saved", made) if made else "None"
+        return [self._tuple("handed", after), saved] if handed else [saved]
+
+    def _with_type(self, x: Expression) -> str:
+        """A result of a step: a number of Python would be float64 there."""
+        return self.result(x) if x.fn == "filled" and not x.shape else self._fitting(x)
+
+    def _tuple(self, name: str, texts: Sequence[str]) -> str:
+        """Several as a tuple, which gets a line and a name where it is long; one as it is."""
+        text = _together(texts)
+        if len(text) <= WIDTH - 36 or len(texts) == 1:
+            return text
+        name = self.names.new(name)
+        self._line_of(f"{name} = (", ", ".join(texts), ")")
+        return name
 
     def _line_of(self, start: str, text: str, end: str = "") -> None:
         """A line, or several where it is long."""
@@ -233,11 +246,11 @@ class JaxWriter(Writer):
         """The line that runs a loop; steps that hand nothing on are run all at once."""
         (starts, rows), (lasts, saved) = takes, gives
         if not starts:
-            start, arguments = f"{', '.join(saved)} = jax.vmap({function})(", [_together(rows)]
+            start, arguments = f"{', '.join(saved)} = jax.vmap({function})(", [self._tuple("rows", rows)]
         else:
             last = _together(lasts) if set(lasts) != {"_"} else "_"
             start = f"{last}, {_together(saved) if saved else '_'} = jax.lax.scan("
-            arguments = [function, _together(starts), _together(rows) if rows else "None"]
+            arguments = [function, self._tuple("first", starts), self._tuple("rows", rows) if rows else "None"]
             arguments += [] if rows else [f"length={scan.length}"]
             arguments += ["reverse=True"] if scan.reverse else []
         self._line_of(start, ", ".join(arguments), ")")

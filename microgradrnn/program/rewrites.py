@@ -169,9 +169,7 @@ class Rewriter:
         """The sum over all steps of left.T @ right, where both have a matrix for each step."""
         if "flatten" in self.rewrites:
             return below(left).T @ below(right)
-        shape = (left.shape[-1], right.shape[-1])
-        dtype = np.result_type(left.dtype, right.dtype)
-        return self.xp.make("tensordot", (left, right), {"axes": 2}, shape, dtype)
+        return self.xp.make("tensordot", (left, right), {"axes": 2})
 
     # ---- For every step at once -------------------------------------------------------------------------------------
 

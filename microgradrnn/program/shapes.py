@@ -45,6 +45,12 @@ def multiplied(row: Function, args: Args, params: Params) -> Result:
     return stack + x.shape[-2:-1] + (y.shape[-1:] if y.ndim > 1 else ()), np.result_type(x.dtype, y.dtype)
 
 
+def contracted(row: Function, args: Args, params: Params) -> Result:
+    """The sum of products over the first axes."""
+    x, y = args
+    return x.shape[params["axes"] :] + y.shape[params["axes"] :], np.result_type(x.dtype, y.dtype)
+
+
 def reduced(row: Function, args: Args, params: Params) -> Result:
     """Over an axis, several, or all."""
     (x,) = args

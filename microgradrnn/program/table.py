@@ -10,7 +10,7 @@ from __future__ import annotations
 import enum
 import math
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple
@@ -51,6 +51,7 @@ class Function:
         is_plain: whether it is no more than a name, an index or a number, so that no line is needed for it.
         is_outside: whether it is outside the loop that it is about, as a sum over all steps is.
         keeps_type: whether integers of Python stay integers.
+        computed: what computes it of arrays and numbers of Python. None: NumPy's.
         python: what computes it of floats: a function of `math` or of ours, a builtin, or a `Form`. None: NumPy's.
         javascript: what computes it there: a function of ``Math`` or of ``helpers.js``, an operator, or a `Form`; empty
             where nothing does.
@@ -64,9 +65,7 @@ class Function:
     name: str
     operator: str = ""
     memory: Memory = Memory.ENTRYWISE
-    result: Callable[[Function, tuple[Any, ...], Mapping[str, Any]], tuple[tuple[int, ...], Any]] | None = (
-        shapes.entrywise
-    )
+    result: shapes.Rule | None = shapes.entrywise
     all_steps: all_steps.Rule | None = all_steps.entrywise
     in_numpy: spelling.Rule | None = None
     in_jax: spelling.Rule | None = None
@@ -75,13 +74,14 @@ class Function:
     is_plain: bool = False
     is_outside: bool = False
     keeps_type: bool = False
+    computed: Callable[..., Any] | None = None
     python: Callable[..., Any] | Form | None = None
     javascript: str | Form = ""
 
     @property
     def computes(self) -> Callable[..., Any]:
         """The function of arrays and numbers."""
-        return _OPERATIONS[self.name] if self.name in _OPERATIONS else getattr(arrays, self.name)
+        return getattr(arrays, self.name) if self.computed is None else self.computed
 
     @property
     def is_comparison(self) -> bool:
@@ -91,32 +91,33 @@ class Function:
 
 _INVERTED = ("sin", "cos", "tan", "tan2", "sinh", "cosh", "tanh")
 _OPERATORS = (
-    Function("add", "+", word="total", cheap=True, javascript="+"),
-    Function("subtract", "-", word="difference", cheap=True, javascript="-"),
-    Function("multiply", "*", word="product", cheap=True, javascript="*"),
-    Function("divide", "/", word="quotient", python=float_helpers.divide, javascript="/"),
-    Function("power", "**", Memory.NEW, python=float_helpers.power, javascript="power"),
+    Function("add", "+", computed=operator.add, word="total", cheap=True, javascript="+"),
+    Function("subtract", "-", computed=operator.sub, word="difference", cheap=True, javascript="-"),
+    Function("multiply", "*", computed=operator.mul, word="product", cheap=True, javascript="*"),
+    Function("divide", "/", computed=operator.truediv, word="quotient", python=float_helpers.divide, javascript="/"),
+    Function("power", "**", Memory.NEW, computed=operator.pow, python=float_helpers.power, javascript="power"),
     Function("matmul", "@", Memory.NEW, shapes.multiplied, all_steps.products, word="product"),
     Function("floor_divide", "//", javascript="floorDivide"),
     Function("remainder", "%", javascript="remainder"),
     Function(
         "negative",
         "-",
+        computed=operator.neg,
         word="minus",
         cheap=True,
         keeps_type=True,
         python=Form("-{}", SIGN, SIGN),
         javascript=Form("-{}", SIGN, POWER),
     ),
-    Function("invert", "~"),
-    Function("greater", ">", javascript=">"),
-    Function("less", "<", javascript="<"),
-    Function("greater_equal", ">=", javascript=">="),
-    Function("less_equal", "<=", javascript="<="),
-    Function("equal", "==", javascript="=="),
-    Function("not_equal", "!=", javascript="!="),
-    Function("bitwise_and", "&", javascript="&"),
-    Function("bitwise_or", "|", javascript="|"),
+    Function("invert", "~", computed=operator.invert),
+    Function("greater", ">", computed=operator.gt, javascript=">"),
+    Function("less", "<", computed=operator.lt, javascript="<"),
+    Function("greater_equal", ">=", computed=operator.ge, javascript=">="),
+    Function("less_equal", "<=", computed=operator.le, javascript="<="),
+    Function("equal", "==", computed=operator.eq, javascript="=="),
+    Function("not_equal", "!=", computed=operator.ne, javascript="!="),
+    Function("bitwise_and", "&", computed=operator.and_, javascript="&"),
+    Function("bitwise_or", "|", computed=operator.or_, javascript="|"),
 )
 _ENTRYWISE = (
     Function("abs", keeps_type=True, python=abs, javascript="Math.abs"),
@@ -175,7 +176,7 @@ _ENTRYWISE = (
 _OF_ARRAYS = (
     Function("dot", "", Memory.NEW, shapes.multiplied, None, spelling.dot),
     Function("product", "", Memory.KEPT, shapes.multiplied, None, spelling.product),
-    Function("tensordot", "", Memory.OTHER, None, None, spelling.tensordot),
+    Function("tensordot", "", Memory.OTHER, shapes.contracted, None, spelling.tensordot),
     Function("sum", "", Memory.OTHER, shapes.reduced, all_steps.reduction, spelling.reduction, word="sums"),
     Function("prod", "", Memory.OTHER, shapes.reduced, all_steps.reduction, spelling.reduction),
     Function("max", "", Memory.OTHER, shapes.reduced, all_steps.reduction, spelling.reduction, word="largest"),
@@ -213,24 +214,6 @@ _PLAIN = (
 )
 """What is given, and what loops read and leave."""
 FUNCTIONS = {each.name: each for each in (*_OPERATORS, *_ENTRYWISE, *_OF_ARRAYS, *_PLAIN)}
-_OPERATIONS: Mapping[str, Callable[..., Any]] = {
-    "add": operator.add,
-    "subtract": operator.sub,
-    "multiply": operator.mul,
-    "divide": operator.truediv,
-    "power": operator.pow,
-    "negative": operator.neg,
-    "invert": operator.invert,
-    "greater": operator.gt,
-    "less": operator.lt,
-    "greater_equal": operator.ge,
-    "less_equal": operator.le,
-    "equal": operator.eq,
-    "not_equal": operator.ne,
-    "bitwise_and": operator.and_,
-    "bitwise_or": operator.or_,
-}
-"""Functions that Python's operators compute, of numbers of Python too."""
 _BY_OPERATOR = {each.operator: each for each in reversed(_OPERATORS)}  # a minus between two comes before a sign
 
 

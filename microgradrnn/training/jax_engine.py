@@ -66,7 +66,8 @@ class JAXEngine:
         self._optimizer.lr = lr
         before_step()
         with self._precise():
-            function, device, read = self._call(tokens, targets, lr)
+            device = self._device or self._sent()
+            function, read = self._call(device.counts, tokens, targets, lr)
             *device.held, loss, finite, weights_are_finite = function(*device.held, *read)
             self._device = device
             self._asked.append((loss, finite, weights_are_finite))
@@ -74,19 +75,17 @@ class JAXEngine:
     def lowered(self, tokens: Tokens, targets: Tokens, lr: float) -> Any:
         """The next update as JAX lowers it: of `.compile().as_text()` one reads what the devices tell one another."""
         with self._precise():
-            function, device, read = self._call(tokens, targets, lr)
+            device, random = self._device or self._sent(), self._rng.bit_generator.state
+            function, read = self._call([dict(counts) for counts in device.counts], tokens, targets, lr)
+            self._rng.bit_generator.state = random
             return function.lower(*device.held, *read)
 
-    def _call(self, tokens: Tokens, targets: Tokens, lr: float) -> tuple[Any, _OnDevice, Sequence[Any]]:
-        """The function of an update, what stays on the devices, and what else the function takes."""
-        device = self._device or self._sent()
-        corrections = [self._optimizer.corrections(counts) for counts in device.counts]
+    def _call(self, counts: list[Any], tokens: Tokens, targets: Tokens, lr: float) -> tuple[Any, Sequence[Any]]:
+        """The function of an update, and what it takes besides what stays on the devices; steps are counted."""
+        corrections = [self._optimizer.corrections(count) for count in counts]
         tokens, targets, *masks = self._place.put_streams(self._learnt, [tokens, targets, *self._masks(len(tokens))])
-        return (
-            self._function("update", len(tokens), self._learnt.batch),
-            device,
-            (tokens, targets, tuple(masks), lr, corrections),
-        )
+        function = self._function("update", len(tokens), self._learnt.batch)
+        return function, (tokens, targets, tuple(masks), lr, corrections)
 
     def outcomes(self, wait: bool) -> Iterator[Outcome]:
         """See `Engine`."""

@@ -63,6 +63,17 @@ def test_each_rewrite_can_be_left_out(rewrites):
     assert_agrees(compile_graph(loss, inputs, rewrites=rewrites, dialect="jax"), loss, inputs, tolerance=1e-10)
 
 
+def test_a_number_that_steps_hand_on_leaves_float32_as_it_is():
+    """Summed up step by step the loss is a state, and upstream of it is 1 in each step."""
+    x = as_input(np.random.default_rng(0).normal(size=(5, 2, 3)).astype(np.float32), "x")
+    W, h, loss = Parameter(np.eye(3, dtype=np.float32), "W"), np.zeros((2, 3), np.float32), 0.0
+    for t in range(5):
+        h = (x[t] + h @ W).tanh() @ W
+        loss = loss + h.sum()
+    for rewrites in ((), ("together",)):
+        assert_agrees(compile_graph(loss, [x], rewrites=rewrites, dialect="jax"), loss, [x], tolerance=1e-5)
+
+
 @pytest.mark.parametrize("op", [SOFTPLUS, HYPOT, OUTER], ids=lambda op: op.name)
 def test_in_a_loop_a_users_op_agrees(op):
     loop_agrees(op)

@@ -604,3 +604,14 @@ def test_every_line_of_the_backward_pass_that_makes_a_gradient_says_what_it_does
 def test_no_line_is_longer_than_a_screen_is_wide(cell, rewrites):
     _, program, _ = program_of_a_language_model(rewrites, cell=cell, num_layers=2)
     assert max(map(len, program.source.splitlines())) <= 120
+
+
+def test_a_product_of_matrices_beside_another_product_has_brackets_for_its_readers():
+    """Python needs none: both operators are of one level."""
+    x, W, b = as_input(np.ones((2, 3)), "x"), Parameter(np.ones((3, 3)), "W"), Parameter(np.ones(3), "b")
+    assert "(product * b) @ W" in compile_graph((((x @ W) * b) @ W).sum(), [x]).source
+
+
+def test_minus_is_subtracted_not_added():
+    x, W = as_input(np.ones((2, 3)), "x"), Parameter(np.ones((3, 3)), "W")
+    assert "x @ W - x" in compile_graph((x @ W + (-x)).sum(), [x]).source

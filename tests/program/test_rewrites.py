@@ -8,11 +8,11 @@ import re
 import numpy as np
 import pytest
 
-from microgradrnn import Parameter, Tensor
+from microgradrnn import Parameter, Tensor, functional
 from microgradrnn.backprop import gradients
 from microgradrnn.program import REWRITES
 from microgradrnn.program import compile as compile_graph
-from tests.program.agreement import array_of, close
+from tests.program.agreement import array_of, assert_agrees, close
 from tests.program.networks import CASES, as_input
 
 T, N = 6, 2
@@ -172,3 +172,14 @@ def test_an_unknown_rewrite_is_named_beside_those_that_there_are():
         ValueError, match=r"together, flatten, lookup, gather, buffers, in_place, dot, tanh, not \['fast'\]"
     ):
         compile_graph(W.sum(), rewrites=("gather", "fast"))
+
+
+def test_what_reads_nothing_of_its_loop_is_computed_before_it():
+    """Three steps that all read one row: the sum that they make of it is no step's own."""
+    x, w = as_input(np.ones((6, 2, 3)), "x"), Parameter(np.ones(3), "w")
+    gates = [row.sigmoid() * row for row in [x[5]] * 3]
+    states = [gate + x[5] for gate in gates]
+    loss = functional.add_n([state.sum() for state in states]) + (x * w).sum()
+    program = compile_graph(loss, [x], rewrites=())
+    assert not any("sigmoid" in line or "x[5]" in line for line in in_loops(program.source))
+    assert_agrees(program, loss, [x])

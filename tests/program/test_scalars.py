@@ -136,6 +136,8 @@ def formulas_of(inner: Any) -> Any:
 @hypothesis.example("xp.divide(x, 0.0)", 1.0, 0.0)
 @hypothesis.example("(-xp.power((x < y), 1))", 1.0, 0.0)  # minus the integer 0 is no -0.0
 @hypothesis.example("(-xp.where((x < y), 0, x))", 0.0, 1.0)
+@hypothesis.example("xp.maximum((x < y), (y < x))", 1.0, 1.0)  # of two conditions a number, as floats says
+@hypothesis.example("xp.minimum((x < y), (y < x))", 1.0, 1.0)
 @hypothesis.example("((xp.exp(x) + xp.exp(y)) < 3.0)", 0.0, 0.0)
 def test_a_users_op_may_be_any_formula(formula, x, y):
     """Written with no more brackets than Python needs, it is the formula that the op computes."""

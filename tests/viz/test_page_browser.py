@@ -630,14 +630,14 @@ def test_the_picture_is_dragged_and_a_drag_is_no_click(show):
     tab = show(rnn_loss(4), width=900, reduced_motion="reduce")
     press(tab, *["ArrowRight"] * 5)
     left = "() => document.querySelector('.graph').scrollLeft"
-    tab.evaluate("() => { document.querySelector('.graph').scrollLeft = 120 }")  # so that there is room to drag
-    before, place = tab.evaluate(left), box(tab, "z_4").locator(".box").bounding_box()
+    press(tab, "+", "+")  # so that there is room to drag
+    before, place = tab.evaluate(left), tab.locator(".node.lit .box").bounding_box()
     x, y = place["x"] + 5, place["y"] + 5
     tab.mouse.move(x, y)
     tab.mouse.down()
-    tab.mouse.move(x + 100, y, steps=4)
+    tab.mouse.move(x + 60, y, steps=4)
     tab.mouse.up()
-    assert tab.evaluate(left) == pytest.approx(before - 100, abs=2)
+    assert tab.evaluate(left) == pytest.approx(before - 60, abs=2)
     assert where(tab) == 5
 
 

@@ -8,10 +8,12 @@
   const calm = matchMedia("(prefers-reduced-motion: reduce)");
   const natural = { width: picture.width.baseVal.value, height: picture.height.baseVal.value };
   const [MARGIN, AROUND] = [24, 30]; // between the picture's edge and its boxes; around what is brought into view
-  const [LEAST, FAR] = [0.2, 0.9]; // at the first the largest type can still be read; below the other no other can
+  const [LEAST, FAR, SMALL] = [0.12, 0.6, 0.9]; // zooms: the least of an overview; below the second one numbers, in an
+  // overview already below the third one, are too small to be read
   let zoom = 1;
   let liked; // the zoom that the reader has chosen
   let followed = []; // what is kept in view
+  let isOverview = false;
 
   // ---- From far away only names are shown, as large as they can be read ----
 
@@ -29,7 +31,7 @@
 
   function writeNames() {
     canvas.style.setProperty("--zoom", zoom);
-    const isFar = zoom < FAR;
+    const isFar = zoom < (isOverview ? SMALL : FAR);
     canvas.classList.toggle("far", isFar);
     if (!isFar) return;
     for (const { text, middle, wide, tall } of shortNames) {
@@ -90,7 +92,8 @@
     followed = elements;
     for (const element of elements) element.closest(".place")?.classList.add("near");
     const boxes = elements.map((element) => element.getBBox()).filter(({ width, height }) => width || height);
-    if (!boxes.length) return moveTo(overview());
+    isOverview = !boxes.length;
+    if (isOverview) return moveTo(overview());
     const [left, top] = [Math.min(...boxes.map(({ x }) => x)), Math.min(...boxes.map(({ y }) => y))].map((z) => z + MARGIN);
     const right = Math.max(...boxes.map(({ x, width }) => x + width)) + MARGIN;
     const bottom = Math.max(...boxes.map(({ y, height }) => y + height)) + MARGIN;
@@ -99,10 +102,13 @@
       (graph.clientHeight - 2 * AROUND) / (bottom - top),
     );
     const view = { x: (left + right) / 2, y: (top + bottom) / 2, zoom: Math.min(liked ?? Math.max(whole(), 1), fitting) };
+    isOverview = liked === undefined && view.zoom < FAR && whole() >= LEAST;
+    if (isOverview) return moveTo(overview());
     const seen = middle();
     const reach = { x: graph.clientWidth / 2 / view.zoom, y: graph.clientHeight / 2 / view.zoom };
     const isIn = left > seen.x - reach.x && right < seen.x + reach.x && top > seen.y - reach.y && bottom < seen.y + reach.y;
     if (!isIn || Math.abs(seen.zoom - view.zoom) > 0.01) moveTo(view);
+    else writeNames();
   }
 
   // Columns that are a screen away are not drawn: a long network would be slow to paint.
@@ -122,6 +128,7 @@
 
   function setZoom(wanted, x = graph.clientWidth / 2, y = graph.clientHeight / 2) {
     movement++;
+    isOverview = false;
     const before = zoom;
     liked = Math.min(Math.max(wanted, 0.1), 6);
     const at = { x: (graph.scrollLeft + x) / before, y: (graph.scrollTop + y) / before };

@@ -36,15 +36,14 @@
   for (const item of items) item.querySelector("h2").ariaLabel = item.dataset.say.split(/\. (?=value|upstream|grad)/)[0];
 
   let lit = [];
-  let turned = []; // tips of arrows that point back, and how they were before
+  let turned = []; // tips and numbers of arrows that point back: what was changed, and how it was before
   function light(step) {
     for (const element of lit) element.classList.remove("lit");
-    for (const [tip, d] of turned) tip.setAttribute("d", d);
+    for (const [element, name, before] of turned) element.setAttribute(name, before);
     turned = [];
     const { boxes = [], sum, arrows = [], at } = step ?? {};
-    const wires = arrows.map((i) => part("a" + i));
-    if (at > 0) wires.forEach(pointBack);
-    lit = [...boxes.map((i) => part("b" + i)), ...wires, ...arrows.map((i) => part("n" + i))];
+    if (at > 0) arrows.forEach(pointBack);
+    lit = [...boxes.map((i) => part("b" + i)), ...arrows.flatMap((i) => [part("a" + i), part("n" + i)])];
     if (sum !== undefined) lit.push(part("s" + sum));
     lit = lit.filter(Boolean);
     for (const element of lit) element.classList.add("lit");
@@ -53,14 +52,24 @@
     if (sum !== undefined) part("s" + sum).scrollIntoView({ block: "nearest" });
   }
 
-  /** Put an arrow's tip where it starts: gradients go that way. */
-  function pointBack(arrow) {
+  /** Put an arrow's tip where it starts, and its number behind the tip: gradients go that way. */
+  function pointBack(i) {
+    const [arrow, number] = [part("a" + i), part("n" + i)];
+    for (const element of [arrow, number]) element?.closest(".place")?.classList.add("near");
     const [wire, tip] = arrow.querySelectorAll("path");
-    turned.push([tip, tip.getAttribute("d")]);
     const [{ x, y }, on] = [wire.getPointAtLength(0), wire.getPointAtLength(1)];
     const [ux, uy] = [on.x - x, on.y - y];
     const corner = (side) => `${x + 8.5 * ux + side * uy},${y + 8.5 * uy - side * ux}`;
+    turned.push([tip, "d", tip.getAttribute("d")]);
     tip.setAttribute("d", `M${x},${y}L${corner(4)}L${corner(-4)}z`);
+    if (!number) return;
+    const box = number.getBBox();
+    const [left, top] = [box.x + (ux < 0 ? box.width : 0), box.y + (uy < 0 ? box.height : 0)];
+    const near = (left - x) * ux + (top - y) * uy;
+    const most = wire.getTotalLength() - 2 - near - Math.abs(box.width * ux) - Math.abs(box.height * uy);
+    const by = Math.max(Math.min(10 - near, most), 0);
+    turned.push([number, "transform", ""]);
+    number.setAttribute("transform", `translate(${by * ux} ${by * uy})`);
   }
 
   // ---- Going from step to step ----

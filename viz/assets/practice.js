@@ -39,14 +39,18 @@
     graph.scrollBy({ left: left + width / 2 - seen.left - seen.width / 2, top: top + height / 2 - seen.top - seen.height / 2, behavior: "instant" });
   }
 
-  /** The picture as large as there is room for, as far as it can be read so. */
+  /** The picture as large as there is room for, with the shared weights beside it or under it. */
   function fit() {
     const graph = page.querySelector(".graph");
     const picture = articles[number].querySelector(".canvas > svg");
     const { width, height } = picture.viewBox.baseVal;
-    const beside = matchMedia("(min-width: 760px)").matches ? articles[number].querySelector(".sums").offsetWidth : 0;
-    const scale = Math.min((graph.clientWidth - beside - 40) / width, (graph.clientHeight - 24) / height, 1.7);
-    Object.assign(picture.style, { width: `${Math.max(scale, 0.7) * width}px`, height: `${Math.max(scale, 0.7) * height}px` });
+    const sums = articles[number].querySelector(".sums");
+    const scaleIn = (across, down) => Math.min((across - 30) / width, (down - 30) / height, 1.7);
+    const beside = scaleIn(graph.clientWidth - sums.offsetWidth, graph.clientHeight);
+    const under = scaleIn(graph.clientWidth, graph.clientHeight - sums.offsetHeight);
+    articles[number].classList.toggle("under", under > beside);
+    const scale = Math.max(beside, under, 0.7); // smaller, nobody could read it
+    Object.assign(picture.style, { width: `${scale * width}px`, height: `${scale * height}px` });
   }
 
   /** The words of a visit, or none. */

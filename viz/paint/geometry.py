@@ -116,6 +116,21 @@ def arrowhead(path: list[Point], weight: float = 1.0) -> tuple[Point, Point, Poi
     )
 
 
+def behind_tip(path: list[Point], middle: Point, half: float) -> Point:
+    """Where a number on a path moves to, as far as there is room, so that a tip at the path's start is seen.
+
+    >>> behind_tip([(0.0, 0.0), (0.0, -10.0), (0.0, -20.0), (0.0, -30.0)], (0.0, -9.0), 20.0)
+    (0.0, -15.5)
+    """
+    way = Way(path)
+    (x, y), (tx, ty) = path[0], way.at(1.0)
+    length = max(math.dist((x, y), (tx, ty)), 1e-9)
+    ux, uy = (tx - x) / length, (ty - y) / length
+    at, reach = (middle[0] - x) * ux + (middle[1] - y) * uy, half * abs(ux) + 5.5 * abs(uy)
+    by = max(min(10.0 - (at - reach), way.length - 2 - (at + reach)), 0.0)
+    return middle[0] + by * ux, middle[1] + by * uy
+
+
 def backward(path: list[Point], aside: float) -> list[Point]:
     """A line beside a path, from its end to its start: at the path's right hand, or, if ``aside`` is below 0, its left.
 

@@ -176,8 +176,9 @@ class Pen:
 
     Args:
         visit: the visit whose state is painted; None paints the last one.
-        live: paint every state, each in a group that says from which moment on it holds, and the first one of class
-            ``on``. Which is seen is the style sheet's matter. Strips that a page's script paints are left to it.
+        live: paint every state, each in a group that says from which moment on it holds; the first one, which holds
+            from the start, is of class ``on``. Which is seen is the style sheet's matter. Strips that a page's script
+            paints are left to it.
 
     Attributes:
         out: what has been written.
@@ -194,8 +195,7 @@ class Pen:
             return
         with self.group('class="changing"'):
             for state in states:
-                shown = ' class="on"' if state is states[0] else ""
-                with self.group(f'data-from="{state.since}"{shown}'):
+                with self.group('class="on"' if state is states[0] else f'data-from="{state.since}"'):
                     draw(state)
 
     @contextmanager

@@ -26,7 +26,7 @@ from . import fonts, heat
 from .box_rows import Name, Row, badge, paint_badge, rows
 from .figure_marks import Theme
 from .figures import captions, figures, text_on
-from .geometry import around, arrowhead, backward
+from .geometry import around, arrowhead, backward, behind_tip
 from .legend import Bars, has_strips, phrases
 from .look import PLAIN, Look
 from .marks import BACK, marks, told_by_arrows
@@ -324,10 +324,13 @@ class _Painter:
                     tag.paint(self.pen, place, self.grad_scale)
         if i not in self.figures:
             return
-        arrow, lit, (x, y) = self.view.arrows[i], i in self.highlight.arrows, self.figures[i]
+        arrow, lit, middle = self.view.arrows[i], i in self.highlight.arrows, self.figures[i]
 
         def figure(state: Known) -> None:
             text = text_on(arrow, state.data)
+            x, y = middle
+            if i in self.highlight.back:
+                x, y = behind_tip(self.layout.arrows[i], middle, FIGURE.width(text) / 2 + 2)
             if text != UNKNOWN or not self.pen.live:  # on a page the outline of a dash sets it off from the arrow
                 half = FIGURE.width(text) / 2 + 2
                 self.pen.rectangle(x - half, y - 5.5, 2 * half, 11, "halo", rx=2)
