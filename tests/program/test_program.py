@@ -609,7 +609,7 @@ def test_no_line_is_longer_than_a_screen_is_wide(cell, rewrites):
 def test_a_product_of_matrices_beside_another_product_has_brackets_for_its_readers():
     """Python needs none: both operators are of one level."""
     x, W, b = as_input(np.ones((2, 3)), "x"), Parameter(np.ones((3, 3)), "W"), Parameter(np.ones(3), "b")
-    assert "(product * b) @ W" in compile_graph((((x @ W) * b) @ W).sum(), [x]).source
+    assert "((dproduct @ W.T) * x).sum(axis=0)" in compile_graph((((x * b) @ W) * b).sum(), [x]).source
 
 
 def test_minus_is_subtracted_not_added():
