@@ -10,6 +10,7 @@ from the scalar nodes of the op that reads to the one of the entry.
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -134,7 +135,7 @@ class Live:
         trained = [node for node in trained if isinstance(node, Parameter)] or trained
         return {
             "nodes": [self._node(node, name, node in set(trained)) for node, name in self.named()],
-            "leaves": [repr(x) for x in self.program.leaves.tolist()],
+            "leaves": [_for_json(x) for x in self.program.leaves.tolist()],
             "edges": self._edges,
             "flow": [[t, [self._grad_run(node) for node in nodes]] for t, nodes in self._states().items()],
             "sums": [parts[0] if len(parts) == 1 else parts for parts in self.cells.sums],
@@ -181,6 +182,13 @@ class Live:
                 name = self.run.names[node]
                 seen[name] += 1
                 yield node, name if seen[name] == 1 else f"{name}#{seen[name]}"
+
+
+def _for_json(x: float) -> float | str:
+    """A number in as few characters as it can be read from: -0 is not 0, and infinities are words."""
+    if not math.isfinite(x):
+        return repr(x)
+    return int(x) if x.is_integer() and str(x) != "-0.0" else x
 
 
 def _targets(run: Pass) -> Iterator[tuple[Node, tuple[int, int | None]]]:

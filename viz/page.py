@@ -43,9 +43,19 @@ MOST_ENTRIES = 20_000
 MOST_SO_FAR = 1_000
 """A gradient of more entries opens once all its contributions are in, and not as it is before."""
 
-SCRIPTS = ("arithmetic.js", "number.js", "judging.js", "quiz.js", "camera.js", "lesson.js", "page.js")
+SCRIPTS = ("parts.js", "arithmetic.js", "number.js", "judging.js", "quiz.js", "camera.js", "lesson.js", "page.js")
 LIVE_SCRIPTS = (
-    *("arithmetic.js", "number.js", "written.js", "live.js", "learn.js", "descent.js", "radius.js", "copying.js"),
+    *(
+        "parts.js",
+        "arithmetic.js",
+        "number.js",
+        "written.js",
+        "live.js",
+        "learn.js",
+        "descent.js",
+        "radius.js",
+        "copying.js",
+    ),
     *("judging.js", "quiz.js", "camera.js", "lesson.js", "page.js"),
 )
 """What a page consists of, and a live one, which has its program before them."""

@@ -22,7 +22,7 @@ from .paint import pen, svg
 from .words.as_html import visit
 from .words.quiz import HANDED_ON
 
-SCRIPTS = ("arithmetic.js", "number.js", "judging.js", "practice.js")
+SCRIPTS = ("parts.js", "arithmetic.js", "number.js", "judging.js", "practice.js")
 
 OWN = "your graph"
 """What the level of a graph that was handed in is called."""

@@ -58,7 +58,7 @@ class SharedFrames:
         first = forms[0]
         if len({_text(form) for form in forms}) == 1:
             return first
-        if len(first) and len({(form.text, *form.attrib.items()) for form in forms}) == 1:
+        if first.tag == "g" and len({(form.text, *form.attrib.items()) for form in forms}) == 1:
             found = ET.Element(first.tag, first.attrib)
             found.text = first.text
             found.extend(self._children([list(form) for form in forms]))

@@ -108,7 +108,7 @@ Visits = Annotated[bool, typer.Option("--visits", help="Number the boxes in the 
     ),
 )
 def step(expression: ExpressionOrRun, values: Values = None, text: Text = None, quiz: Quiz = False) -> None:
-    """Step through the backward pass in the terminal, one visit a screen; piped, print all visits.
+    """Step through the pass in the terminal, first forward, then backward; piped, print all steps.
 
     Operators are + - * / @ ** ^, functions tanh sigmoid relu exp log sqrt abs sin cos max min sum,
     of lists softmax and cross_entropy(scores, class); y[2] is an entry. Both count from 0.
@@ -243,7 +243,7 @@ def page(
         typer.Option("--live/--recorded", help="Whether numbers can be changed; where they can, unless told."),
     ] = None,
 ) -> None:
-    """Write a page that steps through the backward pass: one file, to open in any browser.
+    """Write a page that steps through the pass, forward and backward: one file, to open in any browser.
 
     With --text, of a trained network's loss: page RUN --text hello.
     """

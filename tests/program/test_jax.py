@@ -74,6 +74,22 @@ def test_a_number_that_steps_hand_on_leaves_float32_as_it_is():
         assert_agrees(compile_graph(loss, [x], rewrites=rewrites, dialect="jax"), loss, [x], tolerance=1e-5)
 
 
+def test_steps_that_hand_nothing_on_and_have_no_function_of_all_of_them_are_mapped():
+    """NumPy has no product of a vector with a vector for each of several steps."""
+    rng = np.random.default_rng(0)
+    x, y = as_input(rng.normal(size=(6, 3)), "x"), as_input(rng.normal(size=(6, 3)), "y")
+    W = Parameter(rng.normal(size=3), "W")
+    for order in (range(6), reversed(range(6))):
+        h, losses = Tensor(0.0, requires_grad=False), []
+        for t in order:
+            h = (h + (x[t] * W).tanh() @ (y[t] * W)).tanh()
+            losses.append(h)
+        loss = functional.add_n(losses)
+        program = compile_graph(loss, [x, y], dialect="jax")
+        assert "jax.vmap(step" in program.source
+        assert_agrees(program, loss, [x, y])
+
+
 @pytest.mark.parametrize("op", [SOFTPLUS, HYPOT, OUTER], ids=lambda op: op.name)
 def test_in_a_loop_a_users_op_agrees(op):
     loop_agrees(op)

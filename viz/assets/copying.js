@@ -1,7 +1,5 @@
 // The numbers of all leaves as lines of Python, to go on with where the graph was recorded.
 (() => {
-  const page = document.currentScript.closest(".page");
-  const part = (name) => document.getElementById(page.dataset.prefix + name);
 
   function python(x, isFloat) {
     if (Array.isArray(x)) return `[${x.map((part) => python(part, isFloat)).join(", ")}]`;

@@ -1,7 +1,5 @@
 // Descent, step by step; the curves of loss and gradient, and what is kept to compare with.
 (() => {
-  const page = document.currentScript.closest(".page");
-  const part = (name) => document.getElementById(page.dataset.prefix + name);
   const { live } = page;
   const { say, typed } = page.learn;
   const steps = []; // after each one the loss, and the length of the gradient of all that is trained

@@ -1,7 +1,5 @@
 // Changing numbers by hand: dragging in the picture, and the fields of the panel.
 (() => {
-  const page = document.currentScript.closest(".page");
-  const part = (name) => document.getElementById(page.dataset.prefix + name);
   const { live } = page;
   const editable = [...live.nodes.values()].filter((node) => node.editable);
   const say = (words, kind = "") => {

@@ -2,8 +2,6 @@
 // What is shown stands in one vector of numbers, its cells: the program's values, contributions and local gradients,
 // then sums of those. Each number on the page says from which cells it comes; a run of them is first.count.distance.
 (() => {
-  const page = document.currentScript.closest(".page");
-  const part = (name) => document.getElementById(page.dataset.prefix + name);
   const source = JSON.parse(part("cells").textContent);
   const { at, start } = forwardBackward;
   const [nodeCount, edgeCount] = [start.length - 1, at.length];
@@ -16,7 +14,7 @@
   const contributions = cells.subarray(nodeCount, nodeCount + edgeCount);
   const locals = cells.subarray(nodeCount + edgeCount, nodeCount + 2 * edgeCount);
   const grads = new Float64Array(nodeCount);
-  const parse = (text) => Number(text.replace("inf", "Infinity").replace("nan", "NaN"));
+  const parse = (x) => Number(String(x).replace("inf", "Infinity").replace("nan", "NaN"));
   const recordedLeaves = Float64Array.from(source.leaves, parse);
   const leaves = Float64Array.from(recordedLeaves);
 

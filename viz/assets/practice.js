@@ -1,7 +1,5 @@
 // Practice: small graphs of rising difficulty. At each visit what its edges contribute is asked before it shows.
 (() => {
-  const page = document.currentScript.closest(".page");
-  const part = (name) => document.getElementById(page.dataset.prefix + name);
   const { exercises, ...words } = JSON.parse(part("data").textContent);
   const { question, judge, filled } = judging(words);
   const articles = [...page.querySelectorAll("article")];

@@ -1,7 +1,5 @@
 // The quiz of a page: each number of a visit is asked for before it shows.
 (() => {
-  const page = document.currentScript.closest(".page");
-  const part = (name) => document.getElementById(page.dataset.prefix + name);
   const { quiz, ...words } = JSON.parse(part("data").textContent);
   const { question, judge, filled } = judging(words);
   const visits = quiz.map((questions) => ({

@@ -1,7 +1,5 @@
 // The spectral radius of a square matrix as a slider: how much longer the state's memory gets in each step.
 (() => {
-  const page = document.currentScript.closest(".page");
-  const part = (name) => document.getElementById(page.dataset.prefix + name);
   const { live } = page;
   let node; // the matrix, if what is chosen is one
   let direction; // its entries over its spectral radius: what the slider leaves as it is

@@ -281,13 +281,12 @@ class _Builder:
 
     def _weight(self, node: Node, slot: int) -> str:
         """The name of the weight that a node multiplies one of its inputs by, or looks it up in; else empty."""
-        others = [x for k, x in enumerate(node.inputs) if k != slot]
-        if node.op is None or len(others) != 1 or node.inputs[slot] in self.shared:
+        if node.op is None or len(node.inputs) != 2 or node.inputs[slot] in self.shared:
             return ""
         if node.op.contracts is None and node.op not in (ops.MUL, ops.INDEX):
             return ""
-        is_weight = others[0] in self.shared and others[0].requires_grad
-        return self.titles[others[0]] if is_weight else ""
+        other = node.inputs[1 - slot]
+        return self.titles[other] if other in self.shared and other.requires_grad else ""
 
     def _add_arrow(self, arrow: Arrow) -> None:
         ends = arrow.tail, arrow.head

@@ -73,6 +73,7 @@ class _Reader:
         self.carried = self._carried()
         self.leads = self._lead_to_states()
         self.kept = [box.key for box in view.boxes if self._is_kept(box)]
+        self.is_kept = frozenset(self.kept)
 
     def textbook(self) -> Textbook:
         arrows = self._arrows()
@@ -175,21 +176,21 @@ class _Reader:
 
     def _arrows(self) -> list[Arrow]:
         """An arrow for each way from one kept box to another."""
-        kept, found = set(self.kept), []
+        found = []
         above: dict[int, dict[int, tuple[Arrow, ...]]] = {}
         for key in self.order:
             here: dict[int, tuple[Arrow, ...]] = {}
             for i in self.into[key]:
                 arrow = self.view.arrows[i]
                 weight = self._named(arrow.weight or self._weight(arrow))
-                if arrow.tail in kept:
+                if arrow.tail in self.is_kept:
                     named = replace(arrow, weight=weight)
                     here[arrow.tail] = (*here.get(arrow.tail, ()), named)
                 else:
                     for start, ways in above.get(arrow.tail, {}).items():
                         on = tuple(self._further(way, weight, arrow.cut) for way in ways)
                         here[start] = _few(here.get(start, ()) + on)
-            if key in kept:
+            if key in self.is_kept:
                 found += [replace(way, head=key) for ways in here.values() for way in ways]
             else:
                 above[key] = here
@@ -278,7 +279,7 @@ class _Reader:
         key = box.key
         while self.out[key]:
             key = self.view.arrows[self.out[key][0]].head
-            if key in set(self.kept):
+            if key in self.is_kept:
                 return stem(self.view.boxes[key])
         return box.key
 

@@ -26,6 +26,9 @@ from . import fonts, heat
 from .figure_marks import Theme
 from .heat import Colours
 
+_ANCHORS = {"middle": "mid", "end": "end"}
+"""The class of a live text that stands around its place, or before it."""
+
 _QUOTED = re.compile(r'="([^\s"\'=<>`]+)"(/>)?')
 
 
@@ -156,7 +159,7 @@ def style(live: bool = False, theme: Theme = "auto") -> str:
     if live:
         rules += [_rule(f".{kind.name}", kind.look()) for kind in _KINDS]
         rules += [_rule(f".{name}", {"fill": colour}) for name, colour in _INKS.items()]
-        rules += [_rule(f".{anchor}", {"text-anchor": anchor}) for anchor in ("middle", "end")]
+        rules += [_rule(f".{name}", {"text-anchor": anchor}) for anchor, name in _ANCHORS.items()]
         rules += [_rule("." + name.replace(" ", "."), look) for name, look in _SHAPES.items()]
         faded = range(1, heat.LEVELS)
         rules += [_rule(f".{_fading(k)}", {"fill-opacity": f"{k / heat.LEVELS:g}"}) for k in faded]
@@ -225,7 +228,7 @@ class Pen:
             return
         place = f'x="{short(x)}" y="{short(y)}"'
         if self.live:
-            aligned = "" if anchor == "start" else f" {anchor}"
+            aligned = f" {_ANCHORS[anchor]}" if anchor in _ANCHORS else ""
             self.out.append(f'<text class="{ink} {kind.name}{aligned}" {place}{as_content(text, "tspan", xml)}</text>')
             return
         aligned = "" if anchor == "start" else f' text-anchor="{anchor}"'
