@@ -8,7 +8,8 @@
   (`steps` has the words for loops). An `IR` (`scan`) holds both passes; a loop's backward pass is derived once.
 - passes, IR -> IR: `rewrites`, each of which is optional, on `all_steps` and `groups`. They end with each loop as a
   `Scan`: what its steps read, compute and hand on.
-- statements, buffers: what gets a line (`statements`), and what is written over what (`in_place`).
+- statements, buffers: what gets a line (`statements`), and what is written over what (`in_place`); both are decided
+  line by line, while `writing` goes through the loops.
 - printer: `writing` and `text` walk over it, `spelling` and `helpers` say how each function is written; `source` makes
   the file. `jax_source` prints the same IR as scans.
 

@@ -2,6 +2,7 @@
 
 import gc
 import json
+import math
 import re
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 from microgradrnn import Parameter, Tensor, functional, nn, optim, record
 from microgradrnn import engine as recording
 from microgradrnn.program import compile as compile_graph
+from microgradrnn.program.helpers import HELPERS, helper_lines
 from tests.op_cases import calls, every_op, example
 from tests.program.agreement import REWRITE_SETS, assert_agrees, close
 from tests.program.networks import as_input
@@ -615,3 +617,28 @@ def test_a_product_of_matrices_beside_another_product_has_brackets_for_its_reade
 def test_minus_is_subtracted_not_added():
     x, W = as_input(np.ones((2, 3)), "x"), Parameter(np.ones((3, 3)), "W")
     assert "x @ W - x" in compile_graph((x @ W + (-x)).sum(), [x]).source
+
+
+@pytest.mark.parametrize("name", HELPERS)
+def test_a_helper_is_printed_as_the_function_that_it_is_but_for_types_and_examples(name):
+    """Each of them is one of the package's own, so its lines define a function that computes the same."""
+    lines = "\n".join(helper_lines(name))
+    assert "Any" not in lines
+    assert ">>>" not in lines
+    space = {"np": np, "math": math}
+    exec("\n".join(map("\n".join, map(helper_lines, HELPERS))), space)
+    grad = {"printed": np.zeros((3, 2)), "own": np.zeros((3, 2))}
+    for kind, helper in (("printed", space[name]), ("own", HELPERS[name])):
+        rows, values, classes = grad[kind], np.arange(6.0).reshape(3, 2), np.array([1, 0, 1])
+        arguments = {
+            "add_rows": (rows, np.array([2, 0, 2]), values),
+            "buffer": ("kept", (3, 2)),
+            "erf": (values,),
+            "pick": (values, classes),
+            "minus_one_hot": (rows, classes),
+            "product": ("kept", values, values.T),
+        }[name]
+        found = helper(*arguments)
+        grad[kind] = rows if found is None else found * 0 if name == "buffer" else found
+    np.testing.assert_array_equal(grad["printed"], grad["own"])
+    assert grad["own"].any() or name == "buffer"
