@@ -223,10 +223,10 @@ class JaxWriter(Writer):
         x, like = handed.initial, handed.update
         if not isinstance(x, Expression):
             text = f"jnp.full({shape_of(like.shape)}, {number(x)[0]}{dtype_of(like.dtype)})"
-        elif x.dtype != like.dtype:
-            text = f"{self.within(x, ATOM)}.astype({type_of(like.dtype)})"
+        elif x.fn == "filled" and not x.shape:
+            text = f"{type_of(like.dtype)}({self.text(x)[0]})"
         else:
-            text = self.result(x)
+            text = self.text(x)[0] if x.dtype == like.dtype else f"{self.within(x, ATOM)}.astype({type_of(like.dtype)})"
         if not is_read or text.isidentifier():
             return text
         name = self.names.new(f"first_{handed.carry.value.name or 'state'}")
