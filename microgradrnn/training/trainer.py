@@ -25,6 +25,7 @@ from microgradrnn.training.checkpoint import Checkpoint, CheckpointError, Positi
 from microgradrnn.training.corpus import Corpus, of_text
 from microgradrnn.training.engine import Engine, NumPyEngine, Outcome, as_nodes
 from microgradrnn.training.hosts import Hosts
+from microgradrnn.training.jax_engine import JAXEngine
 from microgradrnn.training.settings import Settings
 
 
@@ -292,7 +293,5 @@ class _Pending(NamedTuple):
 
 def _engine(trainer: Trainer, model: RNNLM, optimizer: Optimizer) -> Engine:
     if trainer.settings.engine == "jax":
-        from microgradrnn.training.jax_engine import JAXEngine  # JAX is loaded where it is asked for
-
         return JAXEngine(trainer.settings, model, optimizer, trainer.rng, trainer.corpus.learnt)
     return NumPyEngine(trainer.settings, model, optimizer)
