@@ -6,9 +6,10 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=8"
-os.environ["JAX_PLATFORMS"] = "cpu"
-sys.path.insert(0, str(Path(__file__).parent.parent))
+if __name__ == "__main__":
+    os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=8"
+    os.environ["JAX_PLATFORMS"] = "cpu"
+    sys.path.insert(0, str(Path(__file__).parent.parent))
 
 import numpy as np
 import pytest
@@ -49,23 +50,30 @@ def same(one, other):
         np.testing.assert_allclose(a[name], b[name], rtol=1e-12, atol=1e-12, err_msg=name)
 
 
-alone, shared = trained("data=1"), trained("data=8")
-same(alone, shared)
-print("equal")
-found, inside = collectives(hlo(shared))
-assert found == {"all-reduce": 1}, found
-assert inside == 0
-[told] = re.findall(r"= (.*?) all-reduce(?:-start)?\(", hlo(shared))
-numbers = sum(np.prod([int(n) for n in sizes.split(",") if n]) for sizes in re.findall(r"[a-z]\w+\[([\d,]*)\]", told))
-weights = sum(p.size for p in shared.model.parameters())
-assert weights <= numbers <= 1.05 * weights, (numbers, weights)  # the gradient, the loss, and little more
-print("one")
-both = trained("data=4,model=2")
-same(alone, both)
-found, _ = collectives(hlo(both))
-assert sum(found.values()) > 1, found
-print("model")
-for told, words in [("data=5", "multiple of 5"), ("data=16", "there are 8"), ("data=0", "is written data=4")]:
-    with pytest.raises(ValueError, match=words):
-        next(Trainer(replace(SETTINGS, mesh=told), TEXT).steps())
-print("refused")
+def main():
+    alone, shared = trained("data=1"), trained("data=8")
+    same(alone, shared)
+    print("equal")
+    found, inside = collectives(hlo(shared))
+    assert found == {"all-reduce": 1}, found
+    assert inside == 0
+    [told] = re.findall(r"= (.*?) all-reduce(?:-start)?\(", hlo(shared))
+    numbers = sum(
+        np.prod([int(n) for n in sizes.split(",") if n]) for sizes in re.findall(r"[a-z]\w+\[([\d,]*)\]", told)
+    )
+    weights = sum(p.size for p in shared.model.parameters())
+    assert weights <= numbers <= 1.05 * weights, (numbers, weights)  # the gradient, the loss, and little more
+    print("one")
+    both = trained("data=4,model=2")
+    same(alone, both)
+    found, _ = collectives(hlo(both))
+    assert sum(found.values()) > 1, found
+    print("model")
+    for told, words in [("data=5", "multiple of 5"), ("data=16", "there are 8"), ("data=0", "is written data=4")]:
+        with pytest.raises(ValueError, match=words):
+            next(Trainer(replace(SETTINGS, mesh=told), TEXT).steps())
+    print("refused")
+
+
+if __name__ == "__main__":
+    main()

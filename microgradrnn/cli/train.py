@@ -112,6 +112,7 @@ def train(
     saves and ends; after a kill --resume goes on from the last save. A loss or gradient that is NaN or inf ends
     it, and RUN keeps what was saved before; a loss that is merely huge does not, but it is remarked on.
     Of several processes each runs this command and reads its part of TEXT, and process 0 writes RUN.
+
     If you have no text at hand: python -c "import this" > zen.txt
     """
     given = {name: value for name, value in locals().items() if name in NAMES and value is not None}
