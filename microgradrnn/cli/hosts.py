@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import typer
 
@@ -31,7 +31,9 @@ _LOST = (
     "start all processes again with --resume"
 )
 _LOG = re.compile(r"[EF]\d{4} \d\d:\d\d:\d\d")
-"""How a line of JAX's own log begins that reports an error."""
+"""How a line of JAX's own log begins that reports an error; its stack follows."""
+_GREETING = re.compile(r"\[Gloo\]")
+"""How a line begins in which JAX says that processes on CPUs have found one another."""
 
 
 @dataclass(frozen=True)
@@ -79,15 +81,19 @@ def is_worker() -> bool:
 def watch_over_worker(last_file: Path) -> int:
     """Run this very command in a worker, and give the exit status: its own, or 1 where JAX has ended it."""
     worker = subprocess.Popen(
-        [sys.executable, "-m", "microgradrnn", *sys.argv[1:]],
+        [sys.executable, "-u", "-m", "microgradrnn", *sys.argv[1:]],  # an epoch is told when it ends
         env=os.environ | {_WORKER: str(os.getpid())},
+        stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         start_new_session=True,  # Ctrl-C comes once, from here
     )
     before = {number: signal.signal(number, lambda number, _: worker.send_signal(number)) for number in _SIGNALS}
     try:
-        ended_by_jax = _hand_on(worker)
+        printed = threading.Thread(target=_hand_on, args=(worker.stdout, _GREETING), daemon=True)
+        printed.start()
+        ended_by_jax = _hand_on(worker.stderr, _LOG, to_the_end=True)
         status = worker.wait()
+        printed.join()
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -102,16 +108,16 @@ def watch_over_worker(last_file: Path) -> int:
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-def _hand_on(worker: subprocess.Popen[bytes]) -> bool:
-    """Print what a worker says; of JAX's own report of an error nothing. Whether there was such a report."""
-    reported = False
-    for line in worker.stderr or ():
+def _hand_on(lines: IO[bytes] | None, left_out: re.Pattern[str], to_the_end: bool = False) -> bool:
+    """Print what a worker says, but for lines that begin so, or all from the first of them on; whether there were any."""
+    found = False
+    for line in lines or ():
         text = line.decode(errors="replace")
-        reported = reported or bool(_LOG.match(text))
-        if not reported:
-            sys.stderr.write(text)
-            sys.stderr.flush()
-    return reported
+        begins = bool(left_out.match(text))
+        if not (begins or (found and to_the_end)):
+            typer.echo(text, nl=False, err=to_the_end)
+        found = found or begins
+    return found
 
 
 @contextmanager
