@@ -109,7 +109,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def _hand_on(lines: IO[bytes] | None, left_out: re.Pattern[str], to_the_end: bool = False) -> bool:
-    """Print what a worker says, but for lines that begin so, or all from the first of them on; whether there were any."""
+    """Print what a worker says, but for lines that begin so, or all from the first on; whether there were any."""
     found = False
     for line in lines or ():
         text = line.decode(errors="replace")
