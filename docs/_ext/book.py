@@ -8,7 +8,6 @@
 import hashlib
 import re
 import shutil
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ from sphinx.util.docutils import SphinxDirective
 from themes import both_themes
 
 MADE = DOCS / "made"
-NEEDS_TORCH = "(PyTorch was not installed where this was built, so the code of this page has not been run.)"
+NOT_RUN = "(A package that this page needs was not installed where this was built: its code has not been run.)"
 COLUMN = 800
 """Pixels: a wider picture takes the room beside the text too."""
 
@@ -35,7 +34,7 @@ def run_pages(app: Sphinx) -> None:
     """Run the code of each page that has changed since; add the pictures that pages name in HTML of their own."""
     for page in pages():
         folder = made_by(page.relative_to(DOCS).with_suffix("").as_posix())
-        if chapters.needs_torch(page) and not find_spec("torch"):
+        if chapters.missing(page):
             continue
         stamp, text = folder / "ran", hashlib.sha256(page.read_bytes()).hexdigest()
         if stamp.exists() and stamp.read_text() == text:
@@ -68,7 +67,7 @@ class Pictures(SphinxTransform):
         for image in list(self.document.findall(nodes.image)):
             drawn = made / image["uri"]
             if is_left_out(self.env.docname):
-                image.replace_self(nodes.emphasis("", NEEDS_TORCH))
+                image.replace_self(nodes.emphasis("", NOT_RUN))
                 continue
             if "://" in image["uri"] or not drawn.exists():
                 continue
@@ -112,7 +111,7 @@ class LivePage(SphinxDirective):
         """A frame, and a link."""
         name, docname = self.arguments[0], self.env.docname
         if is_left_out(docname):
-            return [nodes.paragraph("", NEEDS_TORCH)]
+            return [nodes.paragraph("", NOT_RUN)]
         if not (made_by(docname) / name).exists():
             raise self.error(f"the page's code wrote no {name}")
         address = f"{Path(docname).name}/{name}"

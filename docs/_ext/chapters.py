@@ -12,6 +12,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 DOCS = Path(__file__).parents[1]
@@ -33,9 +34,14 @@ def pages() -> list[Path]:
     return [*sorted((DOCS / "book").glob("*.md")), *sorted((DOCS / "start").glob("*.md"))]
 
 
-def needs_torch(page: Path) -> bool:
-    """Whether a page's code imports PyTorch."""
-    return "import torch" in page.read_text(encoding="utf-8")
+NEEDS = {"import torch": "torch", 'dialect="jax"': "jax"}
+"""What a page's code says, and the package that it then needs; neither is one that this package brings."""
+
+
+def missing(page: Path) -> list[str]:
+    """The packages that a page's code needs and that are not installed."""
+    text = page.read_text(encoding="utf-8")
+    return [package for said, package in NEEDS.items() if said in text and find_spec(package) is None]
 
 
 def run(page: Path, folder: Path) -> Iterator[Run]:

@@ -17,8 +17,8 @@ def names(page):
 @pytest.mark.parametrize("page", PAGES, ids=names)
 def test_its_code_prints_what_the_page_says(page, tmp_path):
     text = page.read_text(encoding="utf-8")
-    if chapters.needs_torch(page):
-        pytest.importorskip("torch")
+    for package in chapters.missing(page):
+        pytest.importorskip(package)
     known = set()
     for block in chapters.run(page, tmp_path):
         where = f"{page.name}, line {block.line}"
