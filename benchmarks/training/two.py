@@ -81,14 +81,15 @@ def alive(pid: int) -> bool:
 
 
 def one_kill(text: Path, folder: Path, moments: random.Random) -> Ended:
-    """Start both, wait for a save, and kill one of the four processes some time later."""
+    """Start both, wait for a save on the way, and kill one of the four processes some time later."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    file, before = Run(folder).last_file, _written(folder)
+    file, written = Run(folder).last_file, {_written(folder)}
     watchers = [started(text, folder, index, port) for index in range(2)]
     try:
-        while _written(folder) == before:
+        while len(written) < 3:  # the save with which a training begins or goes on, and one on the way
+            written.add(_written(folder))
             if any(watcher.poll() is not None for watcher in watchers):
                 raise AssertionError(f"the training ended by itself: {[w.communicate()[1] for w in watchers]}")
             time.sleep(0.05)
