@@ -116,7 +116,7 @@ def compile(  # noqa: A001
             raise ValueError("compile: in JavaScript sizes are as recorded, and every node is an output")
         return compile_javascript(loss, inputs)
     if dialect == "jax":
-        require_jax()
+        require_jax('compile: dialect "jax"')
     elif all(type(node) is Value for node in graph):
         return compile_scalars(loss, graph, inputs, outputs)
     return _program(loss, graph, inputs, outputs, rewrites, JAX if dialect == "jax" else NUMPY, sizes == "free")

@@ -7,20 +7,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 
 from microgradrnn.convert import handed_out
-from microgradrnn.engine import Node
-from microgradrnn.program.program import Input, Program, Result, Stages
+from microgradrnn.program.program import Program, Result
 
 
-def require_jax() -> None:
-    """Raises ImportError, with the command that installs it, where there is no JAX."""
+def require_jax(what: str) -> None:
+    """Raises ImportError, with the command that installs it, where there is no JAX; ``what`` needs it."""
     if find_spec("jax") is None:
-        raise ImportError('compile: dialect "jax" needs JAX: pip install "microgradrnn[jax]"')
+        raise ImportError(f'{what} needs JAX, which is not installed: pip install "microgradrnn[jax]"')
 
 
 class JaxProgram(Program):
@@ -33,19 +33,11 @@ class JaxProgram(Program):
     To jit, vmap, shard or donate by yourself, take `function`.
     """
 
-    def __init__(
-        self,
-        source: str,
-        arguments: Sequence[Input],
-        parameters: Mapping[str, Node],
-        constants: Mapping[str, Any],
-        notes: Sequence[str],
-        stages: Stages,
-    ) -> None:
+    @cached_property
+    def _jitted(self) -> Any:
         import jax
 
-        super().__init__(source, arguments, parameters, constants, notes, stages)
-        self._jitted = jax.jit(self.function)
+        return jax.jit(self.function)
 
     def function(self, parameters: Mapping[str, Any], *inputs: Any) -> Result:
         """Both passes as a pure function of arrays of JAX or tracers, for jax.jit, jax.vmap and jax.sharding.

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from microgradrnn.program.jax_program import require_jax
 from microgradrnn.training.mesh import axes_of
 
 HEARTBEAT = 10
@@ -104,6 +105,7 @@ def connected(coordinator: str | None, index: int | None, count: int | None, sta
         ImportError: JAX is not installed.
         ValueError: too little was told, or the others have not come in time.
     """
+    require_jax("a training on several processes")
     import jax
 
     try:

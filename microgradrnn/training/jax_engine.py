@@ -19,6 +19,7 @@ from microgradrnn.engine import Tensor, constant
 from microgradrnn.nn import RNNLM
 from microgradrnn.optim import Optimizer
 from microgradrnn.program import compile as compile_program
+from microgradrnn.program.jax_program import require_jax
 from microgradrnn.text import Tokens
 from microgradrnn.training.corpus import Streams
 from microgradrnn.training.engine import Outcome, Parts, as_nodes
@@ -247,7 +248,7 @@ def _loss_and_gradient(settings: Settings, model: RNNLM, steps: int, batch: int,
     given = as_nodes([np.zeros(shape, settings.dtype) for _ in letters])
     parts = list(given) if len(letters) > 1 else [given]
     dropped = _GivenMasks(settings, steps, batch, training)
-    before, model.rnn.dropout = model.rnn.dropout, dropped  # type: ignore[assignment]
+    before, model.rnn.dropout = model.rnn.dropout, dropped  # type: ignore[assignment]  # called alike
     try:
         loss, state = model.loss(tokens, targets, given, reduction=settings.reduction if training else "sum")
     finally:
@@ -287,10 +288,7 @@ class _GivenMasks:
 
 
 def _jax() -> Any:
-    try:
-        import jax
-    except ImportError as error:
-        raise ImportError(
-            'the engine "jax" needs JAX, which is not installed: pip install "microgradrnn[jax]"'
-        ) from error
+    require_jax('the engine "jax"')
+    import jax
+
     return jax
