@@ -3,7 +3,7 @@
 import typer
 
 from benchmarks import report
-from benchmarks.training import engines, kill, language, memory, min_char_rnn, two
+from benchmarks.training import engines, kill, language, memory, min_char_rnn, scaling, speed, two
 from microgradrnn.console import replacing
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False)
@@ -19,6 +19,9 @@ app.command("min-char-rnn")(min_char_rnn.run)
 app.command("kill")(kill.run)
 app.command("two")(two.run)
 app.command("engines")(engines.run)
+app.command("speed")(speed.run)
+app.command("devices")(scaling.devices)
+app.command("processes")(scaling.processes)
 app.command("memory")(memory.run)
 app.command("language")(language.run)
 
