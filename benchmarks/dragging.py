@@ -2,9 +2,9 @@
 
     python -m benchmarks.live --drag
 
-The clock starts when the pointer's event reaches the page, before the page hears of it, and stops when the frame that it
-caused has been handed over to be shown: the program, the texts and strips written anew, style, layout and paint lie
-between. Waiting for the screen's next frame does not count, nor does what the graphics process does.
+The clock starts when the pointer's event reaches the page, and stops when the frame that it caused has been handed over
+to be shown: the program, the texts and strips written anew, style, layout and paint lie between. Waiting for the
+screen's next frame does not count, nor does what the graphics process does.
 
 - `TIMED`: the networks, and what is aimed at. `dragged`: the times of one drag.
 """

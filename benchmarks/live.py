@@ -241,7 +241,7 @@ def print_drags() -> None:
 
 
 def main() -> None:
-    """Print what came of random edits on random graphs."""
+    """Hold live pages against recordings, or say how large or how fast they are."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--graphs", type=int, default=20)
     parser.add_argument("--edits", type=int, default=200)
@@ -249,13 +249,21 @@ def main() -> None:
     parser.add_argument("--sizes", action="store_true", help="what live pages consist of, instead")
     parser.add_argument("--drag", action="store_true", help="how long a drag takes until the picture shows it, instead")
     asked = parser.parse_args()
-    if asked.sizes or asked.drag:
-        return print_sizes() if asked.sizes else print_drags()
+    if asked.sizes:
+        print_sizes()
+    elif asked.drag:
+        print_drags()
+    else:
+        print_differences(asked.graphs, asked.edits, asked.seed)
+
+
+def print_differences(graphs: int, edits: int, seed: int) -> None:
+    """Print what came of random edits on random graphs."""
     kinds = list(GRAPHS)
     with tabs() as open_page:
-        for number in range(asked.graphs):
+        for number in range(graphs):
             kind, began = kinds[number % len(kinds)], time.perf_counter()
-            wrong = check(open_page, kind, max(1, asked.edits // asked.graphs), asked.seed + number)
+            wrong = check(open_page, kind, max(1, edits // graphs), seed + number)
             print(f"{kind}: {len(wrong)} differences; {time.perf_counter() - began:.1f} s", flush=True)
             for line in wrong[:10]:
                 print(f"  {line}")

@@ -14,6 +14,7 @@ from ..numbers import brief, signed
 from ..sources import held, is_live
 from .as_latex import derivative
 from .blocks import (
+    FOR_CONTRIBUTIONS,
     LOCAL,
     NEXT,
     SO_FAR,
@@ -86,7 +87,7 @@ def visit(words: VisitWords, strip: Strip) -> str:
     """
     definition, upstream, ahead = words.definition, words.upstream, words.ahead
     say = f"{_clip(definition.text)}. {upstream.what} {spoken(upstream.total)}"
-    waiting = f"<p class=waits><b>{WAITING}</b> {xml(' · '.join(ahead.waiting))}"
+    waiting = f"<p class=waits><b>{WAITING} {FOR_CONTRIBUTIONS}</b> {xml(' · '.join(ahead.waiting))}"
     lines = [
         *_head(words.title, definition, say),
         *([f"<p class=rule>{xml(words.rule)}"] if words.rule else []),
