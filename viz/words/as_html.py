@@ -129,14 +129,20 @@ def _goes_down(to: Contribution, loss: str) -> list[str]:
 
 
 def _so_far(to: Contribution) -> str:
+    line = f"<b>{SO_FAR}</b> {_sum_so_far(to)}" + (f" · {to.uses_in}" if to.uses_in else "")
+    return f"<p class=far>{line}" + (f"<br>{to.sum_at.place} {to.sum_at}" if to.sum_at else "")
+
+
+def _sum_so_far(to: Contribution) -> str:
+    """What there was, this contribution, and what both come to; of the first one it alone, which is the same."""
     this = brief(to.value)
+    if to.before is None:
+        return f"<b class=orange><i>{this}</i></b>"
     if is_live(to.value) and np.ndim(to.value) == 0:
         this = f"<i>{signed(to.value)}</i>"
     else:
         this = f"(<i>{this}</i>)" if this.startswith("−") else f"<i>{this}</i>"
-    line = f"<b>{SO_FAR}</b> {brief(to.before)} + {this} = <b class=orange>{brief(to.after)}</b>"
-    line += f" · {to.uses_in}" if to.uses_in else ""
-    return f"<p class=far>{line}" + (f"<br>{to.sum_at.place} {to.sum_at}" if to.sum_at else "")
+    return f"{brief(to.before)} + {this} = <b class=orange>{brief(to.after)}</b>"
 
 
 def _table(rows: list[str]) -> list[str]:
