@@ -41,8 +41,7 @@ def axes_of(told: str) -> dict[str, int]:
 class Placement:
     """Where which array of a training lives.
 
-    The batch is divided over the data axis. The last axis of every weight, which of a cell's is that of the hidden
-    units, is divided over the model axis where it is a multiple of its size; else the weight is whole on all devices.
+    The batch is divided over the data axis, and the hidden units over the model axis; see `training.division`.
 
     Args:
         jax: the module.
@@ -75,16 +74,18 @@ class Placement:
         """The same on all devices."""
         return self._sharding()
 
-    def weight(self, array: Any) -> Any:
-        """A weight, its gradient and its part of the optimiser's memory."""
-        size = self._sizes["model"]
-        if size == 1 or not array.ndim or array.shape[-1] % size:
-            return self._sharding()
-        return self._sharding(*(None,) * (array.ndim - 1), "model")
+    @property
+    def model_size(self) -> int:
+        """Over how many devices the hidden units are divided."""
+        return self._sizes["model"]
+
+    def weight(self, axis: int | None) -> Any:
+        """A weight, its gradient and its part of the optimiser's memory, of which this axis is divided, or none."""
+        return self._sharding() if axis is None else self._sharding(*(None,) * axis, "model")
 
     def state(self) -> Any:
         """A carried state, (N, hidden)."""
-        return self._sharding("data", None)
+        return self._sharding("data", "model")
 
     def shares(self, text: Streams) -> bool:
         """Whether the devices share these streams; else each reads them all."""
@@ -96,7 +97,7 @@ class Placement:
 
     def put_state(self, text: Streams, arrays: Sequence[Any]) -> list[Any]:
         """Carried states of all streams, (N, hidden), each row on the device that reads its stream."""
-        return self._put(text, [array[text.columns] for array in arrays], ("data", None))
+        return self._put(text, [array[text.columns] for array in arrays], ("data", "model"))
 
     def _put(self, text: Streams, arrays: Sequence[Any], axes: Sequence[Any]) -> list[Any]:
         if not self.shares(text):
