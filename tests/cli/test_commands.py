@@ -82,7 +82,7 @@ def test_help_tells_arguments_options_and_defaults(told):
         "RUN        A folder.",
         "[NAME]...  Names.",
         "[default: 3; 1<=x<=9]",
-        "-o, --out FILE",
+        "-o, --out PATH",
         "--fast / --slow",
     ):
         assert part in result.output, part
