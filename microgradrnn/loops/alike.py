@@ -103,7 +103,11 @@ class Alike:
         if sources.is_row(one) and sources.is_row(two):
             return self._row(one, two, start, period)
         leaf, other = sources.leaf(one), sources.leaf(two)
-        return OnePerStep(()) if leaf is not None and other is not None and self._may_differ(leaf) and self._is_like(leaf, other) else None
+        return (
+            OnePerStep(())
+            if leaf is not None and other is not None and self._may_differ(leaf) and self._is_like(leaf, other)
+            else None
+        )
 
     def _row(self, one: int, two: int, start: int, period: int) -> Any:
         """Two rows: one after another of the same, or one and the same of what two steps read."""
@@ -190,7 +194,9 @@ class Alike:
         """Where an input comes from, with the leaves that the steps read."""
         match read:
             case OnePerStep():
-                return OnePerStep(tuple(leaf for number in came.tolist() if (leaf := self.sources.leaf(number)) is not None))
+                return OnePerStep(
+                    tuple(leaf for number in came.tolist() if (leaf := self.sources.leaf(number)) is not None)
+                )
             case RowOf(source, index):
                 return RowOf(self.filled(source, self.sources.row_of[~came]), index)
         return read
