@@ -20,8 +20,8 @@ from hypothesis import HealthCheck, settings
 pytest.register_assert_rewrite("tests.witnesses")
 
 slow_is_fine = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
-settings.register_profile("dev", max_examples=50, **slow_is_fine)
-settings.register_profile("ci", max_examples=50, derandomize=True, print_blob=True, **slow_is_fine)
+settings.register_profile("dev", max_examples=25, **slow_is_fine)
+settings.register_profile("ci", max_examples=25, derandomize=True, print_blob=True, **slow_is_fine)
 settings.register_profile("intense", max_examples=1000, **slow_is_fine)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "dev"))
 
