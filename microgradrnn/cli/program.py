@@ -25,7 +25,7 @@ def program(
     expression: ExpressionOrRun,
     values: Values = None,
     steps: Annotated[int | None, typer.Option(min=2, help="Of a RUN: how many its network reads.")] = None,
-    plain: Annotated[bool, typer.Option("--plain", help="Leave loops as they were recorded.")] = False,
+    plain: Annotated[bool, typer.Option("--plain", help="As derived: loops as they were recorded.")] = False,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="A file, such as program.py; else it is printed.")
     ] = None,

@@ -48,7 +48,7 @@ class Recorded:
         inputs: Sequence[Any],
         outputs: Sequence[Node],
         xp: Expressions,
-        factors_last: bool,
+        factors_last: bool = False,
     ) -> None:
         self.graph, self.xp = graph, xp
         self.leaves = Leaves(graph, inputs, xp)
@@ -104,7 +104,7 @@ class Recorded:
         allowed = self._limits(free)
         return [Argument(x.name, x.shape, x.dtype, allowed[x], least) for x in self.leaves.inputs]
 
-    def named_sizes(self, ir: IR) -> list[str]:
+    def first_lines(self, ir: IR) -> list[str]:
         """Names for the sizes that may change, T and N first, and the lines that say what they are."""
         lines = []
         lengths = [scan.length for scan in ir.loops.values()]

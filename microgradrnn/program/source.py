@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -14,6 +15,7 @@ from microgradrnn.program.dialects import Dialect
 from microgradrnn.program.expressions import Expression
 from microgradrnn.program.functions import written_function
 from microgradrnn.program.helpers import helper_lines
+from microgradrnn.program.lines import statement
 from microgradrnn.program.names import Names
 from microgradrnn.program.scan import IR
 from microgradrnn.program.writing import Writer
@@ -47,19 +49,30 @@ def written(ir: IR, rewrites: Collection[str], dialect: Dialect, names: Names, b
     writer.named |= {argument: argument.name for argument in ir.arguments}
     writer.count(results)
     body = _body(ir, writer)
-    lines = [*_title(body), *_head(ir, dialect, rewrites, writer), *(f"    {line}" for line in begins), *body, ""]
-    return Source("\n".join(lines), writer.constants)
-
-
-def _head(ir: IR, dialect: Dialect, rewrites: Collection[str], writer: Writer) -> list[str]:
-    """All that stands between the title and the function's own lines."""
     arguments = [*(x.name for x in ir.arguments), *writer.constants]
-    lines = [line for helper in sorted(writer.helpers) for line in helper_lines(helper)]
-    for op, name in ir.xp.functions.items():
-        lines += written_function(op, name, rewrites, dialect.writer)
-    lines += [f"def forward_backward({', '.join(arguments)}):", *_first_lines(ir, dialect, writer)]
-    imports = [*(["import math", ""] if "erf" in writer.helpers else []), *dialect.imports, "", ""]
-    return [*imports, *lines]
+    text = "\n".join(
+        [
+            *_functions(ir, dialect, rewrites, writer.helpers),
+            *statement("def forward_backward(", ", ".join(arguments), "):"),
+            *_first_lines(ir, dialect, writer),
+            *(f"    {line}" for line in begins),
+            *body,
+            "",
+        ]
+    )
+    imports = [line for name, line in dialect.imports.items() if f"{name}." in text and re.search(rf"\b{name}\.", text)]
+    head = "\n".join([*_title(body), "", *imports]).rstrip()
+    return Source(f"{head}\n\n\n{text}", writer.constants)
+
+
+def _functions(ir: IR, dialect: Dialect, rewrites: Collection[str], helpers: Collection[str]) -> list[str]:
+    """The lines of the functions that are called."""
+    own = [
+        written_function(op, name, dialect.taken, rewrites, dialect.expressions(), dialect.writer)
+        for op, name in ir.xp.functions.items()
+    ]
+    called = sorted(set(helpers).union(*(each.helpers for each in own)))
+    return [line for lines in (*map(helper_lines, called), *(each.lines for each in own)) for line in lines]
 
 
 def _first_lines(ir: IR, dialect: Dialect, writer: Writer) -> list[str]:
@@ -72,16 +85,14 @@ def _first_lines(ir: IR, dialect: Dialect, writer: Writer) -> list[str]:
 
 def _body(ir: IR, writer: Writer) -> list[str]:
     """Forward, backward, and what is returned."""
-    for x in (ir.value, *ir.outputs):
-        writer.write(x)
+    writer.write(ir.value, *ir.outputs)
     loss = writer.result(ir.value) if ir.value in writer.named else writer.write_as("loss", ir.value)
     split = len(writer.lines)
-    for x in ir.grads.values():
-        writer.write(x)
+    writer.write(*ir.grads.values())
     grads = [f'"{name}": {writer.result(x)}' for name, x in ir.grads.items()]
-    outputs = f"({', '.join(map(writer.result, ir.outputs))}{',' if len(ir.outputs) == 1 else ''})"
-    backward = [*writer.lines[split:], *_returned(loss, grads, outputs)]
-    return ["    # Forward", *writer.lines[:split], "", "    # Backward", *backward]
+    returned = writer.returned(loss, grads, list(map(writer.result, ir.outputs)))
+    backward = ["", "    # Backward", *writer.lines[split:]] if ir.grads else []
+    return ["    # Forward", *writer.lines[:split], *backward, *returned]
 
 
 def _title(body: Sequence[str]) -> list[str]:
@@ -92,12 +103,4 @@ def _title(body: Sequence[str]) -> list[str]:
         "out=": "``out=`` and ``+=`` write into arrays that are there: rows to fill, or what nobody reads any more.",
     }
     said = [word for sign, word in puzzles.items() if any(sign in line for line in body)]
-    return [title, "", *said, '"""', ""] if said else [f'{title}"""', ""]
-
-
-def _returned(loss: str, grads: Sequence[str], outputs: str) -> list[str]:
-    """The last lines: on one line if there is room."""
-    line = f"    return {loss}, {{{', '.join(grads)}}}, {outputs}"
-    if len(line) <= 110:
-        return [line]
-    return ["    grads = {", *(f"        {grad}," for grad in grads), "    }", f"    return {loss}, grads, {outputs}"]
+    return [title, "", *said, '"""'] if said else [f'{title}"""']
