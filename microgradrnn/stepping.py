@@ -184,13 +184,18 @@ class Backprop:
 
     >>> from microgradrnn import Value
     >>> x, y, z = Value(-2.0, "x"), Value(5.0, "y"), Value(-4.0, "z")
-    >>> for visit in Backprop(z * (x + y)):
+    >>> run = Backprop(z * (x + y))
+    >>> for visit in run:
     ...     for edge in visit.edges:
     ...         print(f"{edge.upstream:2} * {edge.local:2} = {edge.downstream:3} to {edge.input.label or 'x + y'}")
     1.0 * 3.0 = 3.0 to z
     1.0 * -4.0 = -4.0 to x + y
     -4.0 * 1.0 = -4.0 to x
     -4.0 * 1.0 = -4.0 to y
+    >>> run.done, run.back().node.label, run.done
+    (True, 'x', False)
+    >>> run.step().node.label, run.done
+    ('x', True)
     """
 
     def __init__(self, root: Node, upstream: Any = None) -> None:

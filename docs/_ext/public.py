@@ -2,12 +2,14 @@
 
     python docs/_ext/public.py
 
-counts those without a docstring and those without an example, and names them.
+counts those without a docstring and those without an example, and names them. A member of a class has an example also
+where the example of its class uses it: `shown_by`.
 """
 
+import ast
+import doctest
 import importlib
 import inspect
-import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +19,7 @@ PAGES = {
     "core": ["microgradrnn", "microgradrnn.graph"],
     "functional": ["microgradrnn.functional"],
     "nn": ["microgradrnn.nn", "microgradrnn.nn.unrolled"],
-    "optim": ["microgradrnn.optim"],
+    "optim": ["microgradrnn.optim", "microgradrnn.optim.lr_scheduler"],
     "analysis": ["microgradrnn.analysis", "microgradrnn.diagnosis"],
     "witnesses": [
         "microgradrnn.messages",
@@ -46,11 +48,15 @@ def of_module(module: Any) -> list[str]:
 
 
 def names() -> Iterator[tuple[str, Any]]:
-    """Each public name, in full, with what it names: functions, classes, and methods that classes of ours define."""
+    """Each public name, in full, with what it names: functions, classes, and methods that classes of ours define.
+
+    A method that several classes inherit is named once, under the first of them. Bases come before what derives from
+    them.
+    """
     seen = set()
     for module_name in (name for page in PAGES.values() for name in page):
         module = importlib.import_module(module_name)
-        for name in of_module(module):
+        for name in sorted(of_module(module), key=lambda name: _depth(getattr(module, name))):
             thing = getattr(module, name)
             if inspect.ismodule(thing) or id(thing) in seen:
                 continue
@@ -58,6 +64,10 @@ def names() -> Iterator[tuple[str, Any]]:
             yield f"{module_name}.{name}", thing
             if inspect.isclass(thing):
                 yield from _members(f"{module_name}.{name}", thing, seen)
+
+
+def _depth(thing: Any) -> int:
+    return len(inspect.getmro(thing)) if inspect.isclass(thing) else 0
 
 
 def _members(name: str, cls: type, seen: set[int]) -> Iterator[tuple[str, Any]]:
@@ -79,12 +89,35 @@ def without_docstring() -> list[str]:
 
 
 def without_example() -> list[str]:
-    """The names whose docstring has no example."""
+    """The names whose docstring has no example, and which the example of their class does not use."""
+    found = dict(names())
+    bare = [name for name, thing in found.items() if callable(thing) and not _examples(thing)]
+    owners = {name: found.get(name.rpartition(".")[0]) for name in bare}
     return [
         name
-        for name, thing in names()
-        if callable(thing) and not re.search(r"^\s*>>> ", inspect.getdoc(thing) or "", re.M)
+        for name, owner in owners.items()
+        if not (inspect.isclass(owner) and name.rpartition(".")[2] in shown_by(owner))
     ]
+
+
+def shown_by(cls: type) -> set[str]:
+    """What the example of a class uses of it: each name after a dot, and ``forward`` where an instance is called."""
+    nodes = list(ast.walk(ast.parse(_examples(cls))))
+    made = [node for node in nodes if isinstance(node, ast.Assign) and _makes(node.value, cls)]
+    instances = {target.id for node in made for target in node.targets if isinstance(target, ast.Name)}
+    called = [node.func for node in nodes if isinstance(node, ast.Call)]
+    forward = any(_makes(f, cls) or (isinstance(f, ast.Name) and f.id in instances) for f in called)
+    return {node.attr for node in nodes if isinstance(node, ast.Attribute)} | ({"forward"} if forward else set())
+
+
+def _makes(node: ast.AST, cls: type) -> bool:
+    """Whether an expression is ``Class(...)`` or ``module.Class(...)``."""
+    return isinstance(node, ast.Call) and cls.__name__ in (getattr(node.func, "id", ""), getattr(node.func, "attr", ""))
+
+
+def _examples(thing: Any) -> str:
+    """The lines of code in a docstring's examples."""
+    return "".join(example.source for example in doctest.DocTestParser().get_examples(inspect.getdoc(thing) or ""))
 
 
 if __name__ == "__main__":

@@ -159,6 +159,8 @@ class DenseRNNDense(Module):
     >>> net = DenseRNNDense(10, 20, 5, 100, seed=0)
     >>> sum(p.size for p in net.parameters())
     950
+    >>> [(t, o.label, o.shape) for t, o in net.unroll(np.ones((2, 128, 10)))]
+    [(1, 'o_1', (128, 100)), (2, 'o_2', (128, 100))]
     """
 
     def __init__(

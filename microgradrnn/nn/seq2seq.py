@@ -176,6 +176,13 @@ class Seq2Seq(Module):
 
         Raises:
             TypeError, ValueError: targets are not integers, are out of range, or do not fit x.
+
+        >>> encoder = Encoder(3, 5, seed=0)
+        >>> model = Seq2Seq(encoder, Decoder(2, 4, encoder.context_size, seed=1))
+        >>> for p in model.parameters():
+        ...     p.data = np.zeros(p.shape)
+        >>> round(model.loss(np.ones((3, 1, 3)), [[0], [1], [1]]).item(), 4)  # log 2: it knows nothing
+        0.6931
         """
         node, classes = integers(self, "targets are class indices, integers", targets), self.decoder.cell.input_size
         # As a node they stay an input of the graph, unless their count does not: see `sequence_loss`.

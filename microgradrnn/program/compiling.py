@@ -14,11 +14,12 @@ from typing import Any, Literal, overload
 from microgradrnn.checks import check_choice
 from microgradrnn.engine import Node, Value, ancestors
 from microgradrnn.program.dialects import JAX, NUMPY, PYTHON, REWRITES, Dialect
+from microgradrnn.program.ir import IR
 from microgradrnn.program.javascript import JavaScript, compile_javascript
 from microgradrnn.program.jax_program import JaxProgram, require_jax
 from microgradrnn.program.names import Names
+from microgradrnn.program.passes import improved
 from microgradrnn.program.program import Program
-from microgradrnn.program.scan import IR, improved
 from microgradrnn.program.source import Source, written
 
 
@@ -142,7 +143,7 @@ def _program(
     dialect: Dialect,
     free: bool,
 ) -> Program:
-    """A program: graph -> loops -> both passes as one IR -> rewrites -> lines."""
+    """A program: graph -> loops -> both passes as one IR -> `passes` -> lines."""
     done = [rewrite for rewrite in dialect.rewrites if rewrite in rewrites]
     xp = dialect.expressions(Names(*dialect.taken))
     recorded = dialect.recorded(loss, graph, inputs, outputs, xp)

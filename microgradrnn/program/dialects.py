@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from microgradrnn.program import rewrites
+from microgradrnn.program import passes
 from microgradrnn.program.helpers import FLOAT_HELPERS, HELPERS
 from microgradrnn.program.jax_program import JaxProgram
 from microgradrnn.program.jax_source import JaxExpressions, JaxWriter
@@ -49,7 +49,7 @@ _MATH, _NUMPY = {"math": "import math\n"}, {"np": "import numpy as np"}
 NUMPY = Dialect(
     imports=_MATH | _NUMPY,
     taken=("np", "math", "t", "kept", "forward_backward", *HELPERS),
-    rewrites=rewrites.REWRITES,
+    rewrites=passes.REWRITES,
 )
 JAX = Dialect(
     imports={"jax": "import jax", "jnp": "import jax.numpy as jnp"} | _NUMPY,
@@ -75,6 +75,6 @@ PYTHON = Dialect(
     writer=PythonWriter,
 )
 """Of floats: for graphs of Values."""
-REWRITES = (*rewrites.REWRITES, *PYTHON.rewrites)
-"""What `microgradrnn.compile` can be asked for; see `microgradrnn.program.rewrites`. Of a graph of Values that is
+REWRITES = (*passes.REWRITES, *PYTHON.rewrites)
+"""What `microgradrnn.compile` can be asked for; see `microgradrnn.program.passes`. Of a graph of Values that is
 "inline": what is read once stands where it is read, not on a line of its own."""

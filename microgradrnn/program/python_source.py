@@ -17,11 +17,11 @@ from microgradrnn import floats
 from microgradrnn.precedence import AND, ATOM, LEVELS, PRODUCT, SIGN, sides
 from microgradrnn.program.expressions import Expression, Notes
 from microgradrnn.program.groups import Group
+from microgradrnn.program.ir import Scan
 from microgradrnn.program.lines import statement
 from microgradrnn.program.names import Names
 from microgradrnn.program.namespace import Expressions
 from microgradrnn.program.pieces import number
-from microgradrnn.program.scan import Scan
 from microgradrnn.program.sizes import Shape
 from microgradrnn.program.table import Form, function
 from microgradrnn.program.writing import Writer
@@ -87,7 +87,7 @@ class PythonExpressions(Expressions):
         key = (fn, *[x.serial if type(x) is Expression else repr(x) for x in args])
         found = self.known.get(key)
         if found is None:
-            found = self.known[key] = Expression(self, fn, args, _NONE, (), _type(fn, args), None)
+            found = self.known[key] = Expression(self, fn, args, _NONE, (), type_of(fn, args), None)
             self.made.append(found)
         return found
 
@@ -167,7 +167,7 @@ def _is_float(x: Any) -> bool:
     return x.dtype is _FLOAT if type(x) is Expression else type(x) is float
 
 
-def _type(fn: str, args: Sequence[Any]) -> np.dtype[Any]:
+def type_of(fn: str, args: Sequence[Any]) -> np.dtype[Any]:
     """What Python makes of numbers of these types."""
     level = LEVELS.get(fn)
     if level is None:

@@ -21,12 +21,12 @@ from microgradrnn.errors import reading
 from microgradrnn.ops import Op, downstream_of
 from microgradrnn.program.expressions import Expression, Notes
 from microgradrnn.program.frozen import frozen
-from microgradrnn.program.functions import letters
+from microgradrnn.program.functions import defined
 from microgradrnn.program.inputs import checked_inputs
+from microgradrnn.program.ir import IR, Defined
 from microgradrnn.program.lines import statement
 from microgradrnn.program.program import Sizes
 from microgradrnn.program.python_source import PythonExpressions, as_number, is_call
-from microgradrnn.program.scan import IR
 
 
 class Numbers:
@@ -80,7 +80,7 @@ class RecordedScalars:
         self.inputs: list[Numbers] = []
         self.unpacked: list[str] = []
         self.parameters: dict[str, Node] = {}
-        self.called: dict[Op, bool] = {}
+        self.functions: dict[Op, Defined | None] = {}
         self.rules: dict[Op, str] = {}
         for number, given in enumerate(checked_inputs(inputs, set(graph))):
             self._input(number, *given)
@@ -141,6 +141,7 @@ class RecordedScalars:
             value,
             tuple(map(self._handed_out, outputs)),
             {x.args[0]: grads[leaf] for leaf, x in leaves.items() if leaf in grads},
+            {name: found for op, name in self.xp.functions.items() if (found := self.functions[op]) is not None},
             {},
         )
 
@@ -169,12 +170,12 @@ class RecordedScalars:
 
     def _is_called(self, op: Op) -> bool:
         """Whether the program has a function of its own for an op: where it takes several, such as sigmoid."""
-        if op not in self.called:
+        if op not in self.functions:
             xp = PythonExpressions()
-            if not op.any_number:
-                traced(op, op.forward, xp, *map(xp.argument, letters(len(op.local or ()))))
-            self.called[op] = sum(map(is_call, xp.known.values())) > 1
-        return self.called[op]
+            with reading(op, "compile"):
+                function = None if op.any_number else defined(op, xp)
+            self.functions[op] = function if sum(map(is_call, xp.made)) > 1 else None
+        return self.functions[op] is not None
 
     def _backward(self) -> dict[Node, Any]:
         """The gradient of every node that a backward pass visits, in its order."""

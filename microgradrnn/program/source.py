@@ -13,11 +13,10 @@ import numpy as np
 
 from microgradrnn.program.dialects import Dialect
 from microgradrnn.program.expressions import Expression
-from microgradrnn.program.functions import written_function
 from microgradrnn.program.helpers import helper_lines
+from microgradrnn.program.ir import IR, Defined
 from microgradrnn.program.lines import statement
 from microgradrnn.program.names import Names
-from microgradrnn.program.scan import IR
 from microgradrnn.program.writing import Writer
 
 
@@ -38,7 +37,7 @@ def written(ir: IR, rewrites: Collection[str], dialect: Dialect, names: Names, b
 
     Args:
         ir: both passes.
-        rewrites: which of `REWRITES` to do, of those that are done to lines.
+        rewrites: those that are done; what "buffers" and "in_place" mean for lines is done here.
         dialect: the language.
         names: those that are taken.
         begins: what the function begins with: remarks, and lines that give names to sizes.
@@ -50,16 +49,15 @@ def written(ir: IR, rewrites: Collection[str], dialect: Dialect, names: Names, b
     writer.count(results)
     body = _body(ir, writer)
     arguments = [*(x.name for x in ir.arguments), *writer.constants]
-    text = "\n".join(
-        [
-            *_functions(ir, dialect, rewrites, writer.helpers),
-            *statement("def forward_backward(", ", ".join(arguments), "):"),
-            *_first_lines(ir, dialect, writer),
-            *(f"    {line}" for line in begins),
-            *body,
-            "",
-        ]
-    )
+    lines = [
+        *_functions(ir, dialect, rewrites, writer.helpers),
+        *statement("def forward_backward(", ", ".join(arguments), "):"),
+        *_first_lines(ir, dialect, writer),
+        *(f"    {line}" for line in begins),
+        *body,
+        "",
+    ]
+    text = "\n".join(lines)
     imports = [line for name, line in dialect.imports.items() if f"{name}." in text and re.search(rf"\b{name}\.", text)]
     head = "\n".join([*_title(body), "", *imports]).rstrip()
     return Source(f"{head}\n\n\n{text}", writer.constants)
@@ -67,12 +65,21 @@ def written(ir: IR, rewrites: Collection[str], dialect: Dialect, names: Names, b
 
 def _functions(ir: IR, dialect: Dialect, rewrites: Collection[str], helpers: Collection[str]) -> list[str]:
     """The lines of the functions that are called."""
-    own = [
-        written_function(op, name, dialect.taken, rewrites, dialect.expressions(), dialect.writer)
-        for op, name in ir.xp.functions.items()
-    ]
-    called = sorted(set(helpers).union(*(each.helpers for each in own)))
-    return [line for lines in (*map(helper_lines, called), *(each.lines for each in own)) for line in lines]
+    called, lines = set(helpers), []
+    for name, function in ir.functions.items():
+        writer = dialect.writer({}, Names(*dialect.taken), [*rewrites, "inline"])
+        lines += _definition(name, function, writer)
+        called |= writer.helpers
+    return [line for helper in sorted(called) for line in helper_lines(helper)] + lines
+
+
+def _definition(name: str, function: Defined, writer: Writer) -> list[str]:
+    """The lines that define a function of the program's own."""
+    writer.named |= {x: writer.names.new(x.name) for x in function.arguments}
+    writer.count([function.result])
+    writer.write(function.result)
+    result = f"    return {writer.text(function.result)[0]}"
+    return [f"def {name}({', '.join(writer.named[x] for x in function.arguments)}):", *writer.lines, result, "", ""]
 
 
 def _first_lines(ir: IR, dialect: Dialect, writer: Writer) -> list[str]:
