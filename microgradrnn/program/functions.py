@@ -1,26 +1,26 @@
-"""Ops that take several of NumPy's functions: what a program defines for each, to call it by the op's name.
+"""Ops that take several functions: what a program defines for each, to call it by the op's name.
 
-- `defined`: the function for an op. `by_tanh`: the pass that replaces that of a sigmoid.
+- `defined`: the function for an op. `by_tanh`: the pass that replaces that of a sigmoid. `letters`: names of arguments.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
-
 from microgradrnn.ops import SIGMOID, Op
 from microgradrnn.program.ir import IR, Defined
 from microgradrnn.program.namespace import Expressions
 
-LETTERS = "xyabcdefg"
+
+def defined(op: Op, xp: Expressions) -> Defined:
+    """What an elementwise op does, as a function of numbers, computed in a namespace of its own."""
+    xs = tuple(map(xp.argument, letters(len(op.local or ()))))
+    return Defined(op, xs, xp.held(op.forward(xp, *xs)))
 
 
-def defined(op: Op) -> Defined:
-    """What an elementwise op does, as a function of numbers."""
-    xp = Expressions()
-    xs = [xp.make("argument", (letter,), {}, (), np.float64) for letter in LETTERS[: len(op.local or ())]]
-    return Defined(op, tuple(xs), op.forward(xp, *xs))
+def letters(count: int) -> list[str]:
+    """What so many inputs of an elementwise op are called: x and y; more are x_0, x_1 and so on."""
+    return ["x", "y"][:count] if count <= 2 else [f"x_{slot}" for slot in range(count)]
 
 
 def by_tanh(ir: IR) -> IR:

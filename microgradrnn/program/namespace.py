@@ -129,11 +129,19 @@ class Expressions:
         number = isinstance(x, Expression) and _is_number(x)
         return self.make("typed", x.args, {"dtype": x.dtype}, (), x.dtype) if number else x
 
-    def call(self, op: Op, xs: Sequence[Any], like: Expression) -> Expression:
+    def argument(self, name: str, shape: Shape = (), dtype: Any = np.float64) -> Expression:
+        """What a function is given under a name."""
+        return self.note(self.make("argument", (name,), {}, shape, dtype), name=name)
+
+    def call(self, op: Op, xs: Sequence[Any], shape: Shape, dtype: Any) -> Expression:
         """A function of a name of its own: what an elementwise op does, with all its steps."""
         if op not in self.functions:
             self.functions[op] = self.names.new(op.name)
-        return self.make("call", tuple(xs), {"function": self.functions[op]}, like.shape, like.dtype)
+        return self.make("call", tuple(xs), {"function": self.functions[op]}, shape, dtype)
+
+    def held(self, found: Any) -> Any:
+        """What an op has computed as its node holds it."""
+        return found
 
     def _lifted(self, x: Any) -> Any:
         if isinstance(x, (Expression, bool, int, float)):

@@ -132,8 +132,8 @@ class Program:
 
         Of a graph with Tensors: "forward", the loss alone; "backward", both passes as they are derived, each loop with
         its own step; then each of `microgradrnn.program.REWRITES` that was asked for, after those before it. Of a graph
-        of Values: "forward"; "backward", with a line for each operation and each contribution; "dead code", without the
-        lines that nobody reads; "inline", with short lines written where they are read. The last text is the source.
+        of Values: "forward"; "backward", with a line for each operation and each contribution; "inline", with short
+        lines written where they are read. The last text is the source.
 
         >>> from microgradrnn import Tensor, compile
         >>> x, W = Tensor([[1.0, 2.0]], label="x", requires_grad=False), Tensor([[3.0], [4.0]], label="W")

@@ -49,7 +49,7 @@ class Recorded:
         inputs: Sequence[Any],
         outputs: Sequence[Node],
         xp: Expressions,
-        factors_last: bool,
+        factors_last: bool = False,
     ) -> None:
         self.graph, self.xp = graph, xp
         self.leaves = Leaves(graph, inputs, xp)
@@ -62,7 +62,7 @@ class Recorded:
         fix_untied(self.leaves.uniform, self.leaves.inputs, lengths)
         value, *others = (self._value(node) for node in (loss, *outputs))
         arguments, grads = (*self.leaves.inputs, *self.leaves.weights), self._grads()
-        functions = {name: defined(op) for op, name in xp.functions.items()}
+        functions = {name: defined(op, Expressions()) for op, name in xp.functions.items()}
         self.ir = IR(xp, arguments, value, tuple(others), grads, functions, {})
 
     @property
@@ -107,7 +107,7 @@ class Recorded:
         allowed = self._limits(free)
         return [Argument(x.name, x.shape, x.dtype, allowed[x], least) for x in self.leaves.inputs]
 
-    def named_sizes(self, ir: IR) -> list[str]:
+    def first_lines(self, ir: IR) -> list[str]:
         """Names for the sizes that may change, T and N first, and the lines that say what they are."""
         lines = []
         lengths = [scan.length for scan in ir.loops.values()]

@@ -13,9 +13,9 @@ import numpy as np
 
 from microgradrnn.program.dialects import Dialect
 from microgradrnn.program.expressions import Expression
-from microgradrnn.program.functions import LETTERS
 from microgradrnn.program.helpers import helper_lines
 from microgradrnn.program.ir import IR, Defined
+from microgradrnn.program.lines import statement
 from microgradrnn.program.names import Names
 from microgradrnn.program.writing import Writer
 
@@ -48,26 +48,34 @@ def written(ir: IR, rewrites: Collection[str], dialect: Dialect, names: Names, b
     writer.named |= {argument: argument.name for argument in ir.arguments}
     writer.count(results)
     body = _body(ir, writer)
-    functions = [*_functions(ir, dialect, rewrites, writer), *(f"    {line}" for line in begins), *body, ""]
-    text = "\n".join(functions)
-    imports = [line for line in ("import math", *dialect.imports) if re.search(rf"\b{line.split()[-1]}\.", text)]
-    if "import math" in imports:
-        imports.insert(1, "")
-    return Source("\n".join([*_title(body), *imports, "", "", text]), writer.constants)
-
-
-def _functions(ir: IR, dialect: Dialect, rewrites: Collection[str], writer: Writer) -> list[str]:
-    """The functions that the program calls, and the first lines of the one that it is all for."""
     arguments = [*(x.name for x in ir.arguments), *writer.constants]
-    lines = [line for helper in sorted(writer.helpers) for line in helper_lines(helper)]
+    lines = [
+        *_functions(ir, dialect, rewrites, writer.helpers),
+        *statement("def forward_backward(", ", ".join(arguments), "):"),
+        *_first_lines(ir, dialect, writer),
+        *(f"    {line}" for line in begins),
+        *body,
+        "",
+    ]
+    text = "\n".join(lines)
+    imports = [line for name, line in dialect.imports.items() if f"{name}." in text and re.search(rf"\b{name}\.", text)]
+    head = "\n".join([*_title(body), "", *imports]).rstrip()
+    return Source(f"{head}\n\n\n{text}", writer.constants)
+
+
+def _functions(ir: IR, dialect: Dialect, rewrites: Collection[str], helpers: Collection[str]) -> list[str]:
+    """The lines of the functions that are called."""
+    called, lines = set(helpers), []
     for name, function in ir.functions.items():
-        lines += _definition(name, function, dialect.writer({}, Names("np", *LETTERS), rewrites))
-    return [*lines, f"def forward_backward({', '.join(arguments)}):", *_first_lines(ir, dialect, writer)]
+        writer = dialect.writer({}, Names(*dialect.taken), [*rewrites, "inline"])
+        lines += _definition(name, function, writer)
+        called |= writer.helpers
+    return [line for helper in sorted(called) for line in helper_lines(helper)] + lines
 
 
 def _definition(name: str, function: Defined, writer: Writer) -> list[str]:
     """The lines that define a function of the program's own."""
-    writer.named |= {x: str(x.args[0]) for x in function.arguments}
+    writer.named |= {x: writer.names.new(x.name) for x in function.arguments}
     writer.count([function.result])
     writer.write(function.result)
     result = f"    return {writer.text(function.result)[0]}"
@@ -84,16 +92,14 @@ def _first_lines(ir: IR, dialect: Dialect, writer: Writer) -> list[str]:
 
 def _body(ir: IR, writer: Writer) -> list[str]:
     """Forward, backward, and what is returned."""
-    for x in (ir.value, *ir.outputs):
-        writer.write(x)
+    writer.write(ir.value, *ir.outputs)
     loss = writer.result(ir.value) if ir.value in writer.named else writer.write_as("loss", ir.value)
     split = len(writer.lines)
-    for x in ir.grads.values():
-        writer.write(x)
+    writer.write(*ir.grads.values())
     grads = [f'"{name}": {writer.result(x)}' for name, x in ir.grads.items()]
-    outputs = f"({', '.join(map(writer.result, ir.outputs))}{',' if len(ir.outputs) == 1 else ''})"
-    backward = [*writer.lines[split:], *_returned(loss, grads, outputs)]
-    return ["    # Forward", *writer.lines[:split], "", "    # Backward", *backward]
+    returned = writer.returned(loss, grads, list(map(writer.result, ir.outputs)))
+    backward = ["", "    # Backward", *writer.lines[split:]] if ir.grads else []
+    return ["    # Forward", *writer.lines[:split], *backward, *returned]
 
 
 def _title(body: Sequence[str]) -> list[str]:
@@ -104,12 +110,4 @@ def _title(body: Sequence[str]) -> list[str]:
         "out=": "``out=`` and ``+=`` write into arrays that are there: rows to fill, or what nobody reads any more.",
     }
     said = [word for sign, word in puzzles.items() if any(sign in line for line in body)]
-    return [title, "", *said, '"""', ""] if said else [f'{title}"""', ""]
-
-
-def _returned(loss: str, grads: Sequence[str], outputs: str) -> list[str]:
-    """The last lines: on one line if there is room."""
-    line = f"    return {loss}, {{{', '.join(grads)}}}, {outputs}"
-    if len(line) <= 110:
-        return [line]
-    return ["    grads = {", *(f"        {grad}," for grad in grads), "    }", f"    return {loss}, grads, {outputs}"]
+    return [title, "", *said, '"""'] if said else [f'{title}"""']

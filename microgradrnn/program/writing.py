@@ -53,11 +53,20 @@ class Writer(Statements):
                 todo.append((x.params["group"], None))
             todo += [(y, place if x.loop is not None else None) for y in read_by(x)]
 
+    def returned(self, loss: str, grads: Sequence[str], outputs: Sequence[str]) -> list[str]:
+        """The last lines: on one line if there is room."""
+        others = f"({', '.join(outputs)}{',' if len(outputs) == 1 else ''})"
+        line = f"    return {loss}, {{{', '.join(grads)}}}, {others}"
+        if len(line) <= 110:
+            return [line]
+        entries = [f"        {grad}," for grad in grads]
+        return ["    grads = {", *entries, "    }", f"    return {loss}, grads, {others}"]
+
     # ---- In which order ---------------------------------------------------------------------------------------------
 
-    def write(self, root: Any) -> None:
-        """All lines that a value needs, and its own."""
-        todo: list[Any] = [root]
+    def write(self, *roots: Any) -> None:
+        """All lines that some values need, and their own."""
+        todo: list[Any] = [*reversed(roots)]
         while todo:
             x = todo[-1]
             if x in self.written:
