@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -39,7 +40,8 @@ def minus_one_hot(S: Any, m: Any) -> Any:
 HELPERS = {helper.__name__: helper for helper in (add_rows, buffer, erf, pick, minus_one_hot, product)}
 
 
-def helper_lines(name: str) -> list[str]:
+@cache
+def helper_lines(name: str) -> tuple[str, ...]:
     """The lines of a helper, and two empty ones: without its types, and with the first sentence of its docstring.
 
     >>> helper_lines("product")[0]
@@ -49,4 +51,4 @@ def helper_lines(name: str) -> list[str]:
     text = re.sub(r": Any| -> (Any|None)", "", text)
     text = re.sub(r'("""[^\n]+)\n.*?"""', r'\1"""', text, count=1, flags=re.DOTALL)
     state = ["kept = {}", "", ""] if name == "buffer" else []
-    return [*state, *text.splitlines(), "", ""]
+    return (*state, *text.splitlines(), "", "")
