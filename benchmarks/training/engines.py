@@ -12,12 +12,12 @@ from dataclasses import replace
 from typing import Annotated, Any
 
 import numpy as np
-import typer
 
 from benchmarks import report
 from benchmarks.training.language import InPyTorch
 from benchmarks.training.shared import topics
 from microgradrnn import interop
+from microgradrnn.cli.commands import Option
 from microgradrnn.training import Settings, Trainer
 
 SMALL = Settings(hidden=16, layers=2, seq_length=25, batch_size=8, epochs=1000, dtype="float64", validation=0.0)
@@ -88,9 +88,9 @@ def speeds(settings: Settings, seconds: float, turns: int) -> dict[str, float]:
 
 
 def run(
-    updates: Annotated[int, typer.Option(min=1, help="To compare, of each kind of cell.")] = 200,
-    seconds: Annotated[float, typer.Option(min=0.1, help="Of a turn.")] = 5.0,
-    turns: Annotated[int, typer.Option(min=1, help="Turns of each.")] = 3,
+    updates: Annotated[int, Option(min=1, help="To compare, of each kind of cell.")] = 200,
+    seconds: Annotated[float, Option(min=0.1, help="Of a turn.")] = 5.0,
+    turns: Annotated[int, Option(min=1, help="Turns of each.")] = 3,
 ) -> None:
     """The JAX engine beside the NumPy engine and PyTorch: agreement, and speed at H=128, N=32, T=50."""
     if not report.installed("jax"):

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from typer.testing import CliRunner
+from click.testing import CliRunner
 
 from microgradrnn import cli
 
