@@ -5,9 +5,11 @@
 - graph -> loops: `microgradrnn.loops`. Leaves become arguments (`leaves`), sizes remember what they depend on (`sizes`,
   `fixing`), and what may surprise is noted (`frozen`, `limits`, `labels`): all of it is collected in `recorded`.
 - loops -> IR: `forward` and `derive` call the op table's own functions, in a `namespace` that makes `expressions`
-  (`steps` has the words for loops). An `IR` (`scan`) holds both passes; a loop's backward pass is derived once.
-- passes, IR -> IR: `rewrites`, each of which is optional, on `all_steps` and `groups`. They end with each loop as a
-  `Scan`: what its steps read, compute and hand on.
+  (`steps` has the words for loops). An `ir` holds both passes; a loop's backward pass is derived once.
+- passes, IR -> IR: `passes` lists them, each of which can be left out. The first, `fission` (on `all_steps` and
+  `groups`), says what leaves the loops; it gives each loop as a `Scan`: what its steps read, compute and hand on. Those
+  after it change one expression at a time (`mapping`): how matrix products are computed (`products`), and the functions
+  that a program defines (`functions`).
 - statements, buffers: what gets a line (`statements`), and what is written over what (`in_place`); both are decided
   line by line, while `writing` goes through the loops.
 - printer: `writing` and `text` walk over it, `spelling` and `helpers` say how each function is written; `source` makes
@@ -25,7 +27,7 @@ from microgradrnn.program.compiling import compile  # noqa: A004 - a graph's, as
 from microgradrnn.program.function import Compiled, compiled
 from microgradrnn.program.javascript import JavaScript
 from microgradrnn.program.jax_program import JaxProgram
+from microgradrnn.program.passes import REWRITES
 from microgradrnn.program.program import Program, Result
-from microgradrnn.program.rewrites import REWRITES
 
 __all__ = ["REWRITES", "Compiled", "JavaScript", "JaxProgram", "Program", "Result", "compile", "compiled"]

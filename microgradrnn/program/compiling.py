@@ -14,14 +14,14 @@ from typing import Any, Literal, overload
 from microgradrnn.checks import check_choice
 from microgradrnn.engine import Node, Value, ancestors
 from microgradrnn.program.dialects import JAX, NUMPY, Dialect
+from microgradrnn.program.ir import IR
 from microgradrnn.program.javascript import JavaScript, compile_javascript
 from microgradrnn.program.jax_program import JaxProgram, require_jax
 from microgradrnn.program.names import Names
+from microgradrnn.program.passes import REWRITES, improved
 from microgradrnn.program.program import Program
 from microgradrnn.program.recorded import Recorded
-from microgradrnn.program.rewrites import REWRITES
 from microgradrnn.program.scalars import compile_scalars
-from microgradrnn.program.scan import IR, improved
 from microgradrnn.program.source import Source, written
 
 
@@ -144,7 +144,7 @@ def _program(
     dialect: Dialect,
     free: bool,
 ) -> Program:
-    """A program of arrays: graph -> loops -> both passes as one IR -> rewrites -> lines."""
+    """A program of arrays: graph -> loops -> both passes as one IR -> `passes` -> lines."""
     done = [rewrite for rewrite in dialect.rewrites if rewrite in rewrites]
     xp = dialect.expressions(Names(*dialect.taken))
     recorded = Recorded(loss, graph, inputs, outputs, xp, dialect.factors_last)

@@ -8,8 +8,8 @@ from microgradrnn.program.helpers import HELPERS
 from microgradrnn.program.jax_program import JaxProgram
 from microgradrnn.program.jax_source import JaxExpressions, JaxWriter
 from microgradrnn.program.namespace import Expressions
+from microgradrnn.program.passes import REWRITES
 from microgradrnn.program.program import Program
-from microgradrnn.program.rewrites import REWRITES
 from microgradrnn.program.writing import Writer
 
 

@@ -14,10 +14,10 @@ from microgradrnn.ops import Op
 from microgradrnn.precedence import ATOM
 from microgradrnn.program.expressions import Expression
 from microgradrnn.program.groups import Group
+from microgradrnn.program.ir import Handed, Scan, Wanted
 from microgradrnn.program.lines import WIDTH, statement
 from microgradrnn.program.namespace import Expressions
 from microgradrnn.program.pieces import dtype_of, number, shape_of, type_of
-from microgradrnn.program.scan import Handed, Scan, Wanted
 from microgradrnn.program.shapes import same
 from microgradrnn.program.text import word
 from microgradrnn.program.writing import Writer

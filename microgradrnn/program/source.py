@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -12,10 +13,10 @@ import numpy as np
 
 from microgradrnn.program.dialects import Dialect
 from microgradrnn.program.expressions import Expression
-from microgradrnn.program.functions import written_function
+from microgradrnn.program.functions import LETTERS
 from microgradrnn.program.helpers import helper_lines
+from microgradrnn.program.ir import IR, Defined
 from microgradrnn.program.names import Names
-from microgradrnn.program.scan import IR
 from microgradrnn.program.writing import Writer
 
 
@@ -36,7 +37,7 @@ def written(ir: IR, rewrites: Collection[str], dialect: Dialect, names: Names, b
 
     Args:
         ir: both passes.
-        rewrites: which of `REWRITES` to do, of those that are done to lines.
+        rewrites: those that are done; what "buffers" and "in_place" mean for lines is done here.
         dialect: the language.
         names: those that are taken.
         begins: what the function begins with: remarks, and lines that give names to sizes.
@@ -47,19 +48,30 @@ def written(ir: IR, rewrites: Collection[str], dialect: Dialect, names: Names, b
     writer.named |= {argument: argument.name for argument in ir.arguments}
     writer.count(results)
     body = _body(ir, writer)
-    lines = [*_title(body), *_head(ir, dialect, rewrites, writer), *(f"    {line}" for line in begins), *body, ""]
-    return Source("\n".join(lines), writer.constants)
+    functions = [*_functions(ir, dialect, rewrites, writer), *(f"    {line}" for line in begins), *body, ""]
+    text = "\n".join(functions)
+    imports = [line for line in ("import math", *dialect.imports) if re.search(rf"\b{line.split()[-1]}\.", text)]
+    if "import math" in imports:
+        imports.insert(1, "")
+    return Source("\n".join([*_title(body), *imports, "", "", text]), writer.constants)
 
 
-def _head(ir: IR, dialect: Dialect, rewrites: Collection[str], writer: Writer) -> list[str]:
-    """All that stands between the title and the function's own lines."""
+def _functions(ir: IR, dialect: Dialect, rewrites: Collection[str], writer: Writer) -> list[str]:
+    """The functions that the program calls, and the first lines of the one that it is all for."""
     arguments = [*(x.name for x in ir.arguments), *writer.constants]
     lines = [line for helper in sorted(writer.helpers) for line in helper_lines(helper)]
-    for op, name in ir.xp.functions.items():
-        lines += written_function(op, name, rewrites, dialect.writer)
-    lines += [f"def forward_backward({', '.join(arguments)}):", *_first_lines(ir, dialect, writer)]
-    imports = [*(["import math", ""] if "erf" in writer.helpers else []), *dialect.imports, "", ""]
-    return [*imports, *lines]
+    for name, function in ir.functions.items():
+        lines += _definition(name, function, dialect.writer({}, Names("np", *LETTERS), rewrites))
+    return [*lines, f"def forward_backward({', '.join(arguments)}):", *_first_lines(ir, dialect, writer)]
+
+
+def _definition(name: str, function: Defined, writer: Writer) -> list[str]:
+    """The lines that define a function of the program's own."""
+    writer.named |= {x: str(x.args[0]) for x in function.arguments}
+    writer.count([function.result])
+    writer.write(function.result)
+    result = f"    return {writer.text(function.result)[0]}"
+    return [f"def {name}({', '.join(writer.named[x] for x in function.arguments)}):", *writer.lines, result, "", ""]
 
 
 def _first_lines(ir: IR, dialect: Dialect, writer: Writer) -> list[str]:

@@ -11,9 +11,9 @@ from typing import Any
 from microgradrnn.program.expressions import Expression, read_by
 from microgradrnn.program.groups import Group
 from microgradrnn.program.in_place import is_written_into_its_row
+from microgradrnn.program.ir import Handed, Scan, Wanted
 from microgradrnn.program.names import Names
 from microgradrnn.program.pieces import moved, words, zeros
-from microgradrnn.program.scan import Handed, Scan, Wanted
 from microgradrnn.program.statements import Statements
 from microgradrnn.program.text import word
 

@@ -87,7 +87,7 @@ class JAXEngine:
         """The function of an update, and what it takes besides what stays on the devices; steps are counted."""
         corrections = [self._optimizer.corrections(count) for count in counts]
         tokens, targets, *masks = self._place.put_streams(self._learnt, [tokens, targets, *self._masks(len(tokens))])
-        function = self._function("update", len(tokens), self._learnt.batch)
+        function = self._function("update", len(tokens), self._learnt)
         return function, (tokens, targets, tuple(masks), lr, corrections)
 
     def outcomes(self, wait: bool) -> Iterator[Outcome]:
@@ -132,7 +132,7 @@ class JAXEngine:
             state, losses = tuple(self._place.put_state(text, self._zeros(text.batch))), []
             for start in range(0, len(text.inputs), CHUNK):
                 read = [part[start : start + CHUNK] for part in (text.inputs, text.targets)]
-                function = self._function("evaluate", len(read[0]), text.batch)
+                function = self._function("evaluate", len(read[0]), text)
                 loss, state = function(weights, state, *self._place.put_streams(text, read))
                 losses.append(loss)
             return sum(float(loss) for loss in self._jax.device_get(losses)) / text.size
@@ -168,14 +168,16 @@ class JAXEngine:
         own = (kept[:, :, self._learnt.columns] / (1 - p)).astype(self._settings.dtype)
         return [own[:, k] for k in range(layers)]
 
-    def _function(self, name: str, steps: int, batch: int) -> Any:
+    def _function(self, name: str, steps: int, text: Streams) -> Any:
         """The compiled function of an update or of an evaluation of so many steps."""
-        key = (name, steps, batch)
+        key = (name, steps, text.batch)
         if key not in self._functions:
+            update, batch = name == "update", self._place.local_batch(text)
             with self._division.recording():
-                pure = _loss_and_gradient(self._settings, self._model, steps, batch, training=name == "update")
-            made = self._update(pure) if name == "update" else self._jax.jit(partial(_without_gradient, pure))
-            self._functions[key] = made
+                local = _loss_and_gradient(self._settings, self._model, steps, batch, training=update)
+            local = local if update else partial(_without_gradient, local)
+            pure = self._place.joined(text, local, mean=update and self._settings.reduction == "mean")
+            self._functions[key] = self._update(pure) if update else self._jax.jit(partial(_loss_and_state, pure))
         return self._functions[key]
 
     def _update(self, pure: Any) -> Any:
@@ -242,9 +244,14 @@ def _clipped(jnp: Any, grads: Sequence[Any], limit: float, by: str) -> list[Any]
     return [g * scale for g in grads]
 
 
-def _without_gradient(loss_and_gradient: Any, weights: Arrays, state: Arrays, tokens: Any, targets: Any) -> Any:
+def _without_gradient(loss_and_gradient: Any, *read: Any) -> tuple[Any, list[Any], Any]:
     """The loss and the state alone: what computes the gradient is not compiled, since nothing reads it."""
-    loss, _, state = loss_and_gradient(weights, state, tokens, targets, ())
+    loss, _, state = loss_and_gradient(*read)
+    return loss, [], state
+
+
+def _loss_and_state(pure: Any, weights: Arrays, state: Arrays, tokens: Any, targets: Any) -> tuple[Any, Any]:
+    loss, _, state = pure(weights, state, tokens, targets, ())
     return loss, state
 
 

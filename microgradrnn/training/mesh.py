@@ -91,6 +91,50 @@ class Placement:
         """Whether the devices share these streams; else each reads them all."""
         return text.batch % self._sizes["data"] == 0
 
+    def local_batch(self, text: Streams) -> int:
+        """How many streams `joined` wants computed: a device's, where the devices share the batch alone."""
+        return text.batch // self._sizes["data"] if self._joins(text) else text.batch
+
+    def _joins(self, text: Streams) -> bool:
+        return self.shares(text) and self._sizes["model"] == 1
+
+    def joined(self, text: Streams, local: Any, mean: bool) -> Any:
+        """A function of all streams, from ``local``, which computes `local_batch` of them.
+
+        Where the weights are divided too, XLA divides the work of all streams by itself.
+
+        Args:
+            text: the streams.
+            local: (weights, state, tokens, targets, masks) -> (loss, gradients, next state).
+            mean: whether the losses and gradients of the devices are averaged; else they are added up.
+        """
+        if not self._joins(text) or self._sizes["data"] == 1:
+            return local
+        spec = self._jax.sharding.PartitionSpec
+        whole, rows, columns = spec(), spec("data"), spec(None, "data")
+        reduce = self._jax.lax.pmean if mean else self._jax.lax.psum
+
+        def part(*read: Any) -> Any:
+            loss, grads, state = local(*read)
+            return *self._reduced(reduce, loss, grads), state
+
+        return self._jax.shard_map(
+            part,
+            mesh=self.mesh,
+            in_specs=(whole, rows, columns, columns, columns),
+            out_specs=(whole, whole, rows),
+            check_vma=False,  # JAX does not see that what is reduced is the same everywhere once it is split again
+        )
+
+    def _reduced(self, reduce: Any, loss: Any, grads: Sequence[Any]) -> tuple[Any, list[Any]]:
+        """A loss and gradients over all devices, as one array: an all-reduce of several takes its time for each."""
+        jnp = self._jax.numpy
+        every = [loss, *grads]
+        told = reduce(jnp.concatenate([array.ravel() for array in every]), "data")
+        parts = jnp.split(told, np.cumsum([array.size for array in every])[:-1])
+        loss, *summed = [part.reshape(array.shape) for part, array in zip(parts, every, strict=True)]
+        return loss, summed
+
     def put_streams(self, text: Streams, arrays: Sequence[Any]) -> list[Any]:
         """Tokens, targets or masks of this process's streams, (steps, N, ...), on the devices that read them."""
         return self._put(text, arrays, (None, "data"))

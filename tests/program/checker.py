@@ -9,7 +9,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from microgradrnn.program.expressions import Expression, read_by
-from microgradrnn.program.scan import IR, Scan
+from microgradrnn.program.ir import IR, Scan
 from microgradrnn.program.sizes import Size
 from microgradrnn.program.table import FUNCTIONS, function
 
