@@ -55,8 +55,8 @@ def main(hidden: int, batch: int, updates: int) -> None:
     rank, world = torch.distributed.get_rank(), torch.distributed.get_world_size()
     settings = replace(SETTINGS, hidden=hidden, batch_size=batch)
     corpus = of_text(topics() * REPEATED, settings, Hosts(rank, world, world))
-    weights = interop.to_torch(settings.model(len(corpus.vocabulary), np.random.default_rng(settings.seed)))
-    training = Shared(settings, weights)
+    model = settings.model(len(corpus.vocabulary), np.random.default_rng(settings.seed))
+    training = Shared(settings, interop.to_torch(model))
 
     def learn(count: int) -> float:
         training.train(corpus.learnt.inputs, corpus.learnt.targets, count)
@@ -66,7 +66,8 @@ def main(hidden: int, batch: int, updates: int) -> None:
 
     found = timed(learn, updates)
     if rank == 0:
-        print(json.dumps(found | {"weights": sum(w.nbytes for w in weights.values())}))
+        weights = sum(p.nbytes for p in training.net.parameters() if p.requires_grad)
+        print(json.dumps(found | {"weights": weights}))
     torch.distributed.destroy_process_group()
 
 

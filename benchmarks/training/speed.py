@@ -22,20 +22,21 @@ from microgradrnn import Tensor, interop
 from microgradrnn import compile as compile_program
 from microgradrnn.cli.commands import Option
 from microgradrnn.training import Settings, Trainer
-from microgradrnn.training.jax_engine import FETCHED
 
 SETTINGS = Settings(hidden=128, layers=1, seq_length=50, batch_size=32, epochs=1000, patience=0, validation=0.0)
-NUMPY, JAX, PYTORCH = "NumPy engine", "JAX engine", "PyTorch, nn.LSTM"
+OURS = NUMPY, JAX = "NumPy engine", "JAX engine"
+PYTORCH = "PyTorch, nn.LSTM"
 REPEATED = 4
-"""How often the text is read as one, so that at N=256, too, an epoch is longer than a turn."""
-PASSES = 10
+"""How often the text is read as one, so that at N=256, too, an epoch is longer than some turns."""
+UPDATES = PASSES = 10
+"""Of a turn."""
 TOLERANCE = 1e-3  # of the mean loss of the first updates: float32 has 1e-7, and rounding grows with them
 
 Turn = Callable[[], Any]
 
 
 def updates(trainers: dict[str, Trainer], pytorch: InPyTorch | None) -> dict[str, Turn]:
-    """For each, what makes `FETCHED` updates, so many as the JAX engine waits for together.
+    """For each, what makes `UPDATES` updates, and waits for the last.
 
     Raises:
         AssertionError: their first losses differ.
@@ -45,19 +46,25 @@ def updates(trainers: dict[str, Trainer], pytorch: InPyTorch | None) -> dict[str
         turns[name] = _advance(trainer)
     if pytorch is not None:
         one = trainers[NUMPY]
-        turns[PYTORCH] = lambda: pytorch.train(one.inputs, one.targets, FETCHED)
+        turns[PYTORCH] = lambda: pytorch.train(one.inputs, one.targets, UPDATES)
     for turn in turns.values():
         turn()
     losses = [t.position.epoch_loss / t.position.epoch_characters for t in trainers.values()]
     losses += [] if pytorch is None else [pytorch.mean_loss]
     if max(losses) - min(losses) > TOLERANCE * max(losses):
-        raise AssertionError(f"the mean losses of the first {FETCHED} updates are {losses}")
+        raise AssertionError(f"the mean losses of the first {UPDATES} updates are {losses}")
     return turns
 
 
 def _advance(trainer: Trainer) -> Turn:
     steps = trainer.steps()
-    return lambda: [next(steps) for _ in range(FETCHED)]
+
+    def turn() -> None:
+        for _ in range(UPDATES):
+            next(steps)
+        trainer._count(wait=True)
+
+    return turn
 
 
 def passes(trainer: Trainer, pytorch: InPyTorch | None) -> dict[str, Turn]:
@@ -112,15 +119,12 @@ def beside(found: dict[str, list[float]], name: str) -> float:
 def measure(settings: Settings, seconds: float, rounds: int) -> dict[str, dict[str, list[float]]]:
     """Of an update and of a pass: the seconds of each contender in each round."""
     text = topics() * REPEATED
-    trainers = {name: Trainer(replace(settings, engine=name.split()[0].lower()), text) for name in (NUMPY, JAX)}
+    trainers = {name: Trainer(replace(settings, engine=name.split()[0].lower()), text) for name in OURS}
     pytorch = InPyTorch(settings, interop.to_torch(trainers[NUMPY].model)) if report.installed("torch") else None
     found = {}
-    for what, turns, each in (
-        ("update", updates(trainers, pytorch), FETCHED),
-        ("pass", passes(trainers[NUMPY], pytorch), PASSES),
-    ):
+    for what, turns in (("update", updates(trainers, pytorch)), ("pass", passes(trainers[NUMPY], pytorch))):
         spent = in_turn(turns, seconds, rounds)
-        found[what] = {name: [second / each for second in of] for name, of in spent.items()}
+        found[what] = {name: [second / UPDATES for second in of] for name, of in spent.items()}
     return found
 
 

@@ -247,7 +247,7 @@ def _longer(trainer: Trainer) -> str:
 def _described(trainer: Trainer, text: Path) -> str:
     settings, count = trainer.settings, sum(p.size for p in trainer.model.parameters())
     steps, batch = len(trainer.inputs), trainer.corpus.learnt.batch
-    by = f", on JAX{' with ' * bool(settings.mesh)}{settings.mesh}" if settings.engine == "jax" else ""
+    by = f", on JAX{_devices(trainer)}" if settings.engine == "jax" else ""
     held_out = f", {trainer.corpus.held_out_size:,} held out" if trainer.corpus.held_out else ""
     return (
         f"{text}: {steps * batch:,} characters to learn in {batch} {'stream' if batch == 1 else 'streams'}{held_out}; "
@@ -255,6 +255,14 @@ def _described(trainer: Trainer, text: Path) -> str:
         f"{settings.cell}, {settings.layers} x {settings.hidden} units, {count:,} parameters, {settings.dtype}{by}; "
         f"from epoch {trainer.position.epoch + 1} of {settings.epochs}, step {trainer.position.step}"
     )
+
+
+def _devices(trainer: Trainer) -> str:
+    """Over what the work is divided, where it is."""
+    count, processes, mesh = trainer.devices, trainer.hosts.count, trainer.settings.mesh
+    said = f", {count} devices" if count > 1 else ""
+    said += f" of {processes} processes" if processes > 1 else ""
+    return said + (f" ({mesh})" if mesh else "")
 
 
 def _watch(run: Run, trainer: Trainer, every: int | None) -> Watch | None:
@@ -283,7 +291,8 @@ def _follow(run: Run, trainer: Trainer, save_every: int, asked: list[int], watch
         for position in run.train(trainer, save_every):
             now = position.epoch * size + position.epoch_characters
             bar.set_description_str(f"epoch {position.epoch + 1}/{trainer.settings.epochs} ", refresh=False)
-            bar.postfix = f"loss {trainer.loss:.3f}, perplexity {_exp(trainer.loss):.2f}"
+            loss = trainer.settings.per_character(position.smooth_loss)  # trainer.loss would wait for JAX at every step
+            bar.postfix = f"loss {loss:.3f}, perplexity {_exp(loss):.2f}"
             bar.update(now - bar.n if not bar.disable else 0)
             if watch is not None and watch.history and watch.history[-1]["update"] == position.step - 1:
                 write(run.watch_file, watch.to_json().encode())

@@ -53,6 +53,7 @@ class JAXEngine:
     ) -> None:
         self._jax = _jax()
         self._place = Placement(self._jax, settings.mesh, learnt)
+        self.devices = self._place.count
         self._division = Division(model, self._place.model_size)
         self._settings, self._model, self._optimizer, self._rng, self._learnt = settings, model, optimizer, rng, learnt
         self._functions: dict[tuple[str, int, int], Any] = {}

@@ -48,6 +48,9 @@ class Placement:
         told: see `axes_of`.
         learnt: the streams that are read side by side, of which this process has some.
 
+    Attributes:
+        count: of the devices. mesh: they, as JAX has them.
+
     Raises:
         ValueError: there are other devices than the mesh has, or the batch cannot be divided over them.
     """
@@ -65,6 +68,7 @@ class Placement:
             )
         self._jax, self._sizes = jax, sizes
         shape = (sizes["data"], sizes["model"])
+        self.count = count
         self.mesh = jax.sharding.Mesh(np.array(devices[:count]).reshape(shape), AXES)
 
     def _sharding(self, *axes: str | None) -> Any:

@@ -126,6 +126,10 @@ class Settings:
             options["eps_inside"] = True
         return OPTIMIZERS[self.optimizer](model.parameters(), lr=self.lr, **options)
 
+    def per_character(self, loss: float) -> float:
+        """The loss of a chunk as the loss of one of its characters, whatever ``reduction`` is."""
+        return loss / self.seq_length if self.reduction == "sum" else loss
+
     def lr_at(self, epoch: int) -> float:
         """The learning rate of an epoch, of which the first is 0.
 

@@ -53,7 +53,8 @@ class Trainer:
     Attributes:
         model, optimizer: as they stand.
         corpus, vocabulary, text_digest: the text as this process has it, and of the whole its characters and hash.
-        position: how far it has come.
+        position: how far it has come. With the engine "jax" its losses are of some updates before, 50 at most, since
+            nothing waits for the last ones until an epoch ends, a checkpoint is made, or ``loss`` is asked for.
         history: a row for each epoch that has been finished.
         improved: whether the last step ended an epoch with the lowest loss yet on what is held out.
         callbacks: each is called with the trainer at every step, when its gradients are there (clipped, where they are)
@@ -99,6 +100,11 @@ class Trainer:
         """The optimiser as it stands."""
         self._settle()
         return self._optimizer
+
+    @property
+    def devices(self) -> int:
+        """How many devices compute an update together."""
+        return self._engine.devices
 
     @classmethod
     def resumed(cls, checkpoint: Checkpoint, text: str | Corpus, hosts: Hosts | None = None, **changed: Any) -> Trainer:
@@ -175,9 +181,13 @@ class Trainer:
 
     @property
     def loss(self) -> float:
-        """The smoothed loss, nats a character."""
-        steps = self.settings.seq_length if self.settings.reduction == "sum" else 1
-        return self.position.smooth_loss / steps
+        """The smoothed loss, nats a character, of all updates so far: it waits for those that JAX is still computing.
+
+        Raises:
+            Diverged: see `steps`.
+        """
+        self._count(wait=True)
+        return self.settings.per_character(self.position.smooth_loss)
 
     def steps(self) -> Iterator[Position]:
         """Learn from chunk after chunk until all is finished; between two of them is a moment to save.
