@@ -226,12 +226,22 @@ class Node(Operators):
         self._grad = None
 
     def backward(self, upstream: Any = None) -> None:
-        """Fill ``grad`` of every node that this one depends on; see `microgradrnn.backprop.backward`.
+        """Fill ``grad`` of this node and of every node that it depends on and that needs one.
 
-        >>> x = Value(3.0)
-        >>> (x * x).backward()
+        Leaves add up over passes, as weights shared by several losses must; inner nodes start each pass afresh. If the
+        pass fails on the way, no gradient has changed. Gradients are plain data, so there are no second derivatives.
+
+        Args:
+            upstream: dL/d(this node), of its shape; 1 if it has one entry, else it must be given.
+
+        Raises:
+            ValueError: it has several entries and no upstream, or upstream has another shape.
+            TypeError: nothing that it was computed from needs a gradient.
+
+        >>> x = Tensor([1.0, 2.0])
+        >>> (x * x).backward(upstream=[1.0, 10.0])
         >>> x.grad
-        6.0
+        array([ 2., 40.])
         """
         from microgradrnn.backprop import backward
 

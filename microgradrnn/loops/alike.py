@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from itertools import takewhile
 from typing import Any
 
@@ -34,11 +34,11 @@ class Members:
     """The nodes of loops.
 
     Args:
-        place: of each node of the graph.
+        numbers: the place of each node of the graph; other numbers are below 0.
     """
 
-    def __init__(self, place: dict[Node, int]) -> None:
-        self._place = place
+    def __init__(self, numbers: Mapping[Any, int]) -> None:
+        self._numbers = numbers
         self._starts: list[int] = []
         self._loops: list[Rolled] = []
 
@@ -58,8 +58,7 @@ class Members:
 
     def get(self, thing: Any) -> tuple[Rolled, int, int] | None:
         """The same for a node; None for all else too."""
-        place = self._place.get(thing)
-        return None if place is None else self.at(place)
+        return self.at(self._numbers.get(thing, -1))
 
     def __getitem__(self, node: Node) -> tuple[Rolled, int, int]:
         found = self.get(node)
@@ -142,9 +141,13 @@ class Alike:
         if one == other:
             return True
         x, y = self.sources.leaf(one), self.sources.leaf(other)
-        if x is None or y is None or not (self._may_differ(x) and self._is_like(x, y)) or x.label != y.label:
+        if x is None or y is None or type(x._data) is not type(y._data) or x.label != y.label:
             return False
-        return type(x._data) is type(y._data) and bool(np.array_equal(x._data, y._data))
+        if not (self._may_differ(x) and self._may_differ(y)):
+            return False
+        if isinstance(x._data, np.ndarray):
+            return x.dtype == y.dtype and np.array_equal(x._data, y._data)
+        return bool(x._data == y._data)
 
     def _may_differ(self, leaf: Node) -> bool:
         """Whether a leaf is a constant, of which each step may have another."""

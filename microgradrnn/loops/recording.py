@@ -57,7 +57,7 @@ class Recording:
         self.items: list[Single | Rolled] = []
         self.sources = Sources(nodes, given, keep)
         self.nodes = self.sources.nodes
-        self.member = Members(self.sources.place)
+        self.member = Members(self.sources.numbers)
         self.alike = Alike(self.sources, given, self.member)
         self.repeats = Repeats(numbered(map(_what, self.nodes)))
         self.looked = 0
@@ -71,7 +71,7 @@ class Recording:
     @property
     def broken(self) -> list[Broken]:
         """Why stretches that repeat were not rolled."""
-        place = self.sources.place
+        place = self.sources.numbers
         rolled = np.zeros(len(self.nodes) + 1, dtype=int)
         for loop in (item for item in self.items if isinstance(item, Rolled)):
             rolled[place[loop.body[0][0]] + 1 : place[loop.body[-1][-1]] + 2] = 1
@@ -256,7 +256,8 @@ _SHORT = 64
 def _what(node: Node) -> Any:
     wanted = tuple(x._requires_grad for x in node.inputs) if node.op is ops.WHERE else node._requires_grad
     params = by_value(node.params) if node.params else None
-    return id(node.op), params, node.shape, node.dtype.str, wanted, len(node.inputs)
+    data: Any = node._data if type(node._data) is np.ndarray else node  # whose own shape and type take longer
+    return node.op, params, data.shape, data.dtype, wanted, len(node.inputs)
 
 
 def _agree(reads: Sequence[Any]) -> bool:

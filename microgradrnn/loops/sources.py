@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import accumulate, chain
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +32,8 @@ class Sources:
         keep: nodes that are wanted themselves, even if they are rows.
 
     Attributes:
-        nodes, place: by place, and the place of each; neither leaves nor rows are among them.
+        nodes: by place; neither leaves nor rows are among them.
+        numbers: of nodes, leaves, lists of leaves, and of rows (the number of what they are a row of, index, last).
         reads: for each slot of each node, one after another, the number of what it reads.
         begins: where the slots of each node begin, and where those of the last one end.
         row_of, index, last: by ~number, what a row is a row of, which one, and whether it was counted from the end;
@@ -43,7 +45,7 @@ class Sources:
         self._things: list[Node | Listed | None] = []  # by ~number, as all that follows; None for rows
         self._roots: list[int] = []
         rows: list[tuple[int, int, bool]] = []
-        numbers: dict[Node | Listed | tuple[int, int, bool], int] = {}
+        self.numbers = numbers = dict[Any, int]()
 
         def number(thing: Node | Listed | None, row: tuple[int, int, bool]) -> int:
             """The number of a leaf, a list or a row."""
@@ -56,18 +58,16 @@ class Sources:
             return numbers[key]
 
         for node in nodes:
-            listed = given.get(node)
-            if listed is not None:
-                row = number(listed.source, _NO_ROW), listed.index, listed.last  # type: ignore[arg-type]
-                numbers[node] = number(None, row)
-            elif node.op is None:
-                number(node, _NO_ROW)
-            elif is_row(node) and node not in keep:
-                numbers[node] = number(None, (numbers[node.inputs[0]], *row_taken(node)))
-            else:
+            if node.op is not None and not (is_row(node) and node not in keep):
                 numbers[node] = len(self.nodes)
                 self.nodes.append(node)
-        self.place = {node: place for place, node in enumerate(self.nodes)}
+            elif node.op is not None:
+                numbers[node] = number(None, (numbers[node.inputs[0]], *row_taken(node)))
+            elif (listed := given.get(node)) is not None:
+                row = number(listed.source, _NO_ROW), listed.index, listed.last  # type: ignore[arg-type]
+                numbers[node] = number(None, row)
+            else:
+                number(node, _NO_ROW)
         slots = chain.from_iterable([node.inputs for node in self.nodes])
         self.reads: Numbers = np.fromiter(map(numbers.__getitem__, slots), dtype=np.int64)
         self.begins = [0, *accumulate(len(node.inputs) for node in self.nodes)]

@@ -54,6 +54,7 @@ class Chain:
 
     Rows are sequences of their own: no row of a state may depend on another row.
 
+    >>> from microgradrnn import Tensor
     >>> w = Tensor([[0.5]], label="w")
     >>> doubling = Chain(
     ...     start=lambda: {"s": Tensor([[1.0]])},
@@ -90,6 +91,7 @@ class Step:
             it; that is on its way in the messages. 0 at a step without a loss.
         gradients: dE_t/dp of each parameter, summed over rows.
 
+    >>> from microgradrnn import Tensor
     >>> w = Tensor([[3.0]], label="w")
     >>> tripling = Chain(
     ...     start=lambda: {"s": Tensor([[1.0]])},
@@ -128,6 +130,7 @@ class Messages:
         gradients: dE/dp of each parameter, by its name; 0 for one that no step read.
         error: of the printed form, how far each gradient is from the full form's, relative to its norm; else None.
 
+    >>> from microgradrnn import Tensor
     >>> w = Tensor([[3.0]], label="w")
     >>> tripling = Chain(
     ...     start=lambda: {"s": Tensor([[1.0]])},

@@ -40,6 +40,10 @@ class ReadOut(Module):
         network: what else `microgradrnn.nn.RNN` takes: num_layers, bidirectional, dropout, learn_h0 ...
         seed: an integer or a `numpy.random.Generator`.
         dtype: of the weights; float64 unless told.
+
+    >>> net = ManyToOne(3, 5, 2, cell="lstm", seed=0)
+    >>> {p.label: p.shape for p in net.parameters()}
+    {'W_xh': (3, 20), 'W_hh': (5, 20), 'b_h': (20,), 'W_hy': (5, 2), 'b_y': (2,)}
     """
 
     def __init__(

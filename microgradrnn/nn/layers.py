@@ -111,8 +111,9 @@ class Dropout(Module):
 class Sequential(Module):
     """Modules and functions one after another.
 
-    >>> Sequential(Linear(3, 5, seed=0), lambda x: x.tanh(), Linear(5, 2, seed=1))(np.ones(3)).shape
-    (2,)
+    >>> from microgradrnn import Tensor, nn
+    >>> Sequential(nn.ReLU(), lambda x: 10 * x)(Tensor([-1.0, 2.0])).data
+    array([ 0., 20.])
     """
 
     def __init__(self, *layers: Any) -> None:

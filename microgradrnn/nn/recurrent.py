@@ -40,6 +40,10 @@ class Cell(Module):
         dtype: of the weights; float64 unless told.
         suffix: what tells the labels of this cell from another's: with ``"2"`` they are W_xh2, h2_t ...
         context_size: features of a second input, read through W_ch (context, gates * hidden); 0 for none.
+
+    >>> cell = GRUCell(3, 2, seed=0, context_size=4)
+    >>> {p.label: p.shape for p in cell.parameters()}
+    {'W_xh': (3, 6), 'W_hh': (2, 6), 'b_h': (6,), 'W_ch': (4, 6), 'b_hn': (2,)}
     """
 
     gates: ClassVar[int]
@@ -87,6 +91,11 @@ class Cell(Module):
             TypeError: an argument holds no real numbers.
             ValueError: the last axis of an argument does not fit the weights, or its rows are not those of x; or there
                 is NaN in the data.
+
+        >>> cell = RNNCell(1, 1, nonlinearity="identity", seed=0, context_size=1)
+        >>> cell.W_xh.data, cell.W_hh.data, cell.W_ch.data = [[2.0]], [[3.0]], [[5.0]]
+        >>> cell([[1.0]], [[10.0]], [[100.0]]).item(), cell(None, [[10.0]]).item()  # 2 + 30 + 500, and 30
+        (532.0, 30.0)
         """
         raise NotImplementedError
 

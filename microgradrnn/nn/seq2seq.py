@@ -200,7 +200,8 @@ class Seq2Seq(Module):
 def greedy(y: Any) -> Any:
     """One-hot of the largest entry of each row, a constant: what is read where outputs are the scores of tokens.
 
-    >>> greedy(constant([[0.1, 0.7, 0.2]])).data
+    >>> from microgradrnn import Tensor
+    >>> greedy(Tensor([[0.1, 0.7, 0.2]])).data
     array([[0., 1., 0.]])
     """
     return constant(np.eye(y.shape[-1], dtype=y.dtype)[np.argmax(y.data, axis=-1)])

@@ -61,9 +61,12 @@ def _held(mask: NDArray[np.bool_], new: Any, old: Any) -> Any:
 def detach(state: Any) -> Any:
     """A state, in whatever lists and tuples its nodes stand, cut off from its graph: constants with the same data.
 
-    >>> [h] = detach([RNNCell(3, 2, seed=0)(np.ones((1, 3)), np.zeros((1, 2)))])
-    >>> h.op is None, h.requires_grad
-    (True, False)
+    >>> from microgradrnn import Value
+    >>> x = Value(3.0, "x")
+    >>> h, [c] = detach((2 * x, [x * x]))
+    >>> (h * c * x).backward()  # h and c count as the numbers 6 and 9
+    >>> x.grad
+    54.0
     """
     if isinstance(state, (list, tuple)):
         return type(state)(map(detach, state))

@@ -130,8 +130,7 @@ def _graph(loss: Any, outputs: Sequence[Any]) -> list[Node]:
         raise ValueError(f"compile: loss has one entry, and what came has shape {loss.shape}; sum it")
     if not loss.requires_grad:
         raise TypeError("compile: loss needs no gradient: no leaf of floats with requires_grad lies behind it")
-    found = {node for root in (loss, *outputs) for node in ancestors(root)}
-    return sorted(found, key=lambda node: node._serial)
+    return ancestors(loss, *outputs)
 
 
 def _program(

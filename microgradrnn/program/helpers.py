@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -42,7 +43,8 @@ HELPERS = {helper.__name__: helper for helper in (add_rows, buffer, erf, pick, m
 FLOAT_HELPERS = {name: getattr(float_helpers, name) for name in float_helpers.__all__}
 
 
-def helper_lines(name: str) -> list[str]:
+@cache
+def helper_lines(name: str) -> tuple[str, ...]:
     """The lines of a helper, and two empty ones: without its types, and with the first sentence of its docstring.
 
     >>> helper_lines("product")[0]
@@ -52,4 +54,4 @@ def helper_lines(name: str) -> list[str]:
     text = re.sub(r": Any| -> (Any|None)", "", text)
     text = re.sub(r'("""[^\n]+)\n.*?"""', r'\1"""', text, count=1, flags=re.DOTALL)
     state = ["kept = {}", "", ""] if name == "buffer" else []
-    return [*state, *text.splitlines(), "", ""]
+    return (*state, *text.splitlines(), "", "")

@@ -48,7 +48,7 @@ class JavaScript:
         lowered: for every recorded node, the scalar nodes of its entries.
         notes: constants that may depend on the inputs; they are kept as they were recorded.
 
-    >>> from microgradrnn import compile
+    >>> from microgradrnn import Value, compile
     >>> x, w = Value(3.0, "x"), Value(2.0, "w")
     >>> program = compile(w * x, inputs=[x], dialect="javascript")
     >>> program.leaves, program.edges.tolist()  # the product, at slot 2, reads w, at slot 1, and x

@@ -34,7 +34,7 @@ class JaxProgram(Program):
 
     >>> import jax
     >>> from microgradrnn import Parameter, Tensor, compile
-    >>> x, W = Tensor([[1.0, 2.0]], label="x", requires_grad=False), Parameter([[3.0], [4.0]], label="W")
+    >>> x, W = Tensor([[1.0, 2.0]], "x"), Parameter([[3.0], [4.0]], "W")
     >>> program = compile((x @ W).sum(), inputs=[x], dialect="jax")
     >>> float(program.unchecked([np.array([[10.0, 100.0]])]).value)  # 3 * 10 + 4 * 100
     430.0

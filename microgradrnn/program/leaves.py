@@ -48,8 +48,9 @@ class Leaves:
         self.recorded: dict[Node, Any] = {}
         for node in graph:
             for x, data in zip(node.inputs, node.xs, strict=True):
-                same_type = not isinstance(data, np.ndarray) or data.dtype == x.dtype  # else the op computes in floats
-                self.recorded.setdefault(x, data if same_type else data.astype(x.dtype))
+                if x.op is None and x not in self.recorded:
+                    same_type = not isinstance(data, np.ndarray) or data.dtype == x.dtype  # else in floats
+                    self.recorded[x] = data if same_type else data.astype(x.dtype)
         for number, given in enumerate(checked_inputs(inputs, self.recorded)):
             self._input(number, *given)
         for leaf in graph:

@@ -122,7 +122,7 @@ class Expressions:
 
     def _typed(self, row: Function, args: tuple[Any, ...]) -> tuple[Any, ...]:
         """The same, numbers with their type where a plain number would make the result another one."""
-        plain = tuple(x.args[0] if isinstance(x, Expression) and _is_number(x) else x for x in args)
+        plain = tuple([x.args[0] if isinstance(x, Expression) and _is_number(x) else x for x in args])
         return args if computed_type(row, plain) == computed_type(row, args) else tuple(map(self._with_type, args))
 
     def _with_type(self, x: Any) -> Any:

@@ -38,7 +38,7 @@ class Result(NamedTuple):
         outputs: the values of the nodes that were asked for.
 
     >>> from microgradrnn import Parameter, Tensor, compile
-    >>> x, W = Tensor([[1.0, 2.0]], label="x", requires_grad=False), Parameter([[3.0], [4.0]], label="W")
+    >>> x, W = Tensor([[1.0, 2.0]], "x"), Parameter([[3.0], [4.0]], "W")
     >>> y = x @ W
     >>> found = compile((y * y).sum(), inputs=[x], outputs=[y]).run([[1.0, 2.0]])
     >>> float(found.value), found.grads["W"].tolist(), found.outputs[0].tolist()  # y², 2 y x and y, with y = 11
@@ -69,7 +69,7 @@ class Program:
             constants may depend on the inputs, what was not rolled, and why.
 
     >>> from microgradrnn import Parameter, Tensor, compile
-    >>> x, W = Tensor([[1.0, 2.0]], label="x", requires_grad=False), Parameter([[3.0], [4.0]], label="W")
+    >>> x, W = Tensor([[1.0, 2.0]], "x"), Parameter([[3.0], [4.0]], "W")
     >>> program = compile((x @ W).sum(), inputs=[x])
     >>> program.inputs, list(program.parameters)
     (['x'], ['W'])
@@ -110,7 +110,7 @@ class Program:
             ValueError: a shape is another than what was recorded where it must not be, or two do not fit together.
 
         >>> from microgradrnn import Parameter, Tensor, compile
-        >>> x, W = Tensor([[1.0, 2.0]], label="x", requires_grad=False), Parameter([[3.0], [4.0]], label="W")
+        >>> x, W = Tensor([[1.0, 2.0]], "x"), Parameter([[3.0], [4.0]], "W")
         >>> program = compile((x @ W).sum(), inputs=[x])
         >>> float(program.run([[10.0, 100.0]]).value)
         430.0
@@ -154,7 +154,7 @@ class Program:
         """Both passes for arrays that are known to fit, and parameters as they stand unless given.
 
         >>> from microgradrnn import Parameter, Tensor, compile
-        >>> x, W = Tensor([[1.0, 2.0]], label="x", requires_grad=False), Parameter([[3.0], [4.0]], label="W")
+        >>> x, W = Tensor([[1.0, 2.0]], "x"), Parameter([[3.0], [4.0]], "W")
         >>> program = compile((x @ W).sum(), inputs=[x])
         >>> import numpy as np
         >>> float(program.unchecked([np.array([[10.0, 100.0]])], weights=[np.array([[1.0], [2.0]])]).value)
@@ -174,7 +174,7 @@ class Program:
         """The arrays, in the types that were recorded; raises as `run` does where they do not fit.
 
         >>> from microgradrnn import Parameter, Tensor, compile
-        >>> x, W = Tensor([[1.0, 2.0]], label="x", requires_grad=False), Parameter([[3.0], [4.0]], label="W")
+        >>> x, W = Tensor([[1.0, 2.0]], "x"), Parameter([[3.0], [4.0]], "W")
         >>> program = compile((x @ W).sum(), inputs=[x])
         >>> program.check([[[10, 100]]])  # a list of integers, as the array of floats that it was recorded with
         (array([[ 10., 100.]]),)
@@ -188,7 +188,7 @@ class Program:
         """Both passes, and the gradients added to those of the parameters, as `Node.backward` does.
 
         >>> from microgradrnn import Parameter, Tensor, compile
-        >>> x, W = Tensor([[1.0, 2.0]], label="x", requires_grad=False), Parameter([[3.0], [4.0]], label="W")
+        >>> x, W = Tensor([[1.0, 2.0]], "x"), Parameter([[3.0], [4.0]], "W")
         >>> program = compile((x @ W).sum(), inputs=[x])
         >>> for _ in range(2):
         ...     _ = program.backward([[10.0, 100.0]])
@@ -203,7 +203,7 @@ class Program:
         """Add the gradients of a run to those of the parameters.
 
         >>> from microgradrnn import Parameter, Tensor, compile
-        >>> x, W = Tensor([[1.0, 2.0]], label="x", requires_grad=False), Parameter([[3.0], [4.0]], label="W")
+        >>> x, W = Tensor([[1.0, 2.0]], "x"), Parameter([[3.0], [4.0]], "W")
         >>> program = compile((x @ W).sum(), inputs=[x])
         >>> program.add(program.run([[10.0, 100.0]]))
         >>> W.grad.tolist()

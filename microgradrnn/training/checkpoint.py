@@ -40,13 +40,13 @@ class CheckpointError(ValueError):
     """A file is no checkpoint, or not a whole one; says which file, and what is wrong.
 
     >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     path = Path(folder) / "a.safetensors"
-    ...     _ = path.write_bytes(b"not a checkpoint")
+    >>> with tempfile.TemporaryDirectory() as folder, open(f"{folder}/a.safetensors", "wb") as file:
+    ...     _ = file.write(b"not a checkpoint")
+    ...     file.close()
     ...     try:
-    ...         Checkpoint.load(path)
+    ...         Checkpoint.load(file.name)
     ...     except CheckpointError as error:
-    ...         print(str(error).removeprefix(str(folder)).split(": ")[0][1:])
+    ...         print(str(error).removeprefix(folder).split(": ")[0][1:])
     a.safetensors is damaged, cut short, or no safetensors file
     """
 

@@ -108,7 +108,8 @@ class Trainer:
             checkpoint: from `Trainer.checkpoint`, or a file.
             text: the same as before.
             hosts: see the class.
-            changed: settings to go on with, of `microgradrnn.training.settings.FREE_TO_CHANGE`.
+            changed: settings to go on with: epochs, lr, lr_decay, lr_decay_after, clip, patience, compiled, engine or
+                mesh.
 
         Raises:
             ValueError: the text is another one.
