@@ -26,7 +26,7 @@ def program(
     expression: ExpressionOrRun,
     values: Values = None,
     steps: Annotated[int | None, Option(min=2, help="Of a RUN: how many its network reads.")] = None,
-    plain: Annotated[bool, Option("--plain", help="As derived: loops as they were recorded.")] = False,
+    plain: Annotated[bool, Option("--plain", help="Leave loops as they were recorded.")] = False,
     out: Annotated[Path | None, Option("--out", "-o", help="A file, such as program.py; else it is printed.")] = None,
 ) -> None:
     """Print the backward pass as Python source that runs alone: on floats, or with NumPy.

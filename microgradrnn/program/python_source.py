@@ -192,7 +192,7 @@ class PythonWriter(Writer):
     def __init__(self, scans: Mapping[Group, Scan], names: Names, rewrites: Collection[str]) -> None:
         super().__init__(scans, names, rewrites)
         self.inline = "inline" in rewrites
-        self.unwritten: list[Expression] = []
+        self.unwritten: list[Expression] = []  # newest first
         self.texts: dict[Expression, str] = {}  # what stands for an expression in a line
         self.levels: dict[Expression, int] = {}  # how tightly that holds together, where it is no name
         self.sizes: dict[Any, int] = {}  # how many operations are in it
@@ -213,17 +213,7 @@ class PythonWriter(Writer):
     def write(self, *roots: Any) -> None:
         """All lines that some values need, and their own."""
         texts, sizes, uses = self.texts, self.sizes, self.uses
-        needed, rest, found = set(roots), [], []
-        for x in self.unwritten:
-            if x not in needed:
-                rest.append(x)
-                continue
-            found.append(x)
-            for y in x.args:
-                if type(y) is Expression:
-                    needed.add(y)
-        self.unwritten = rest
-        for x in reversed(found):
+        for x in reversed(self._needed(roots)):
             if x.fn == "argument":
                 texts[x] = x.args[0]
                 continue
@@ -238,6 +228,20 @@ class PythonWriter(Writer):
                 self._line_of(x, text, name, notes)
             else:
                 texts[x], self.levels[x], sizes[x] = text, level, size
+
+    def _needed(self, roots: Iterable[Any]) -> list[Expression]:
+        """What has to be written for some values, newest first."""
+        needed, rest, found = set(roots), [], []
+        for x in self.unwritten:
+            if x not in needed:
+                rest.append(x)
+                continue
+            found.append(x)
+            for y in x.args:
+                if type(y) is Expression:
+                    needed.add(y)
+        self.unwritten = rest
+        return found
 
     def _line_of(self, x: Expression, text: str, name: str, notes: Notes | None) -> None:
         """A line of its own."""

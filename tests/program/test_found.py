@@ -1,9 +1,11 @@
 """Graphs that programs once got wrong, found by people and programs that set out to: each against a fresh recording."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from microgradrnn import Parameter, Tensor, functional
+from microgradrnn import Op, Parameter, Tensor, functional, record
 from microgradrnn.program import REWRITES
 from microgradrnn.program import compile as compile_graph
 from tests.program.agreement import REWRITE_SETS, assert_agrees, close
@@ -298,3 +300,42 @@ def test_an_index_that_names_nothing_is_written_as_an_empty_tuple():
     value, grads = compile_graph((x[()] * x).sum(), [x])([1.0, 3.0])
     assert value == 10.0
     assert grads["x"].tolist() == [2.0, 6.0]
+
+
+# ---- Functions that a program defines -------------------------------------------------------------------------------
+
+OWN = Op(name="own", symbol="own", latex="x", rule="scales: x", forward=lambda xp, x: x, local=(1.0,))
+
+
+def squared_erf(xp, x):
+    e = xp.erf(xp.exp(x))
+    return e * e + xp.exp(x)
+
+
+@pytest.mark.parametrize(
+    "forward",
+    [
+        lambda xp, x: xp.erf(x) + xp.exp(x),
+        squared_erf,
+        lambda xp, x: abs(x),
+        lambda xp, x: 1.0 / ((-0.0) ** x),
+        lambda xp, x: xp.exp(x) - ((-2.0) ** x),
+    ],
+    ids=["a helper that nothing else calls", "a line called as a helper", "abs", "minus zero", "minus two"],
+)
+def test_a_users_op_is_written_as_it_computes(forward):
+    """A sign before a number holds less tightly than a power: -0.0 ** x would be minus a power."""
+    x = as_input(np.array([2.0, 4.0]), "x")
+    loss = record(replace(OWN, forward=forward), x).sum()
+    value, grads = compile_graph(loss, [x])(x.data)
+    assert value == loss.data
+    np.testing.assert_array_equal(grads["x"], [1.0, 1.0])
+
+
+def test_a_users_op_of_many_inputs_has_a_name_for_each():
+    def summed(xp, *xs):
+        return sum(xp.exp(xp.tanh(x)) for x in xs)
+
+    leaves = [Parameter([float(k)], f"x_{k}") for k in range(12)]
+    loss = record(replace(OWN, forward=summed, local=(1.0,) * 12), *leaves).sum()
+    assert compile_graph(loss)()[0] == loss.data
