@@ -37,6 +37,11 @@ def visit(nodes: Iterable[Node], grads: dict[Node, Any], watch: Watch | None = N
 
     With ``watch`` each edge is reported, and its sums before and after stay as they were; unwatched, sums grow in
     place, since nobody else holds them before the pass ends. The numbers are the same, bit for bit.
+
+    An op's record says how: ``local`` are its partial derivatives, which upstream is multiplied by; of an op that
+    ``routes``, nothing arrives where local is 0, even if upstream is infinite. Other ops have a ``pull`` instead. It may
+    give a `Scattered`: a few entries, and zeros elsewhere. `fit` sums over the axes that were broadcast; `own` makes
+    sure that nobody else holds the first array of a sum.
     """
     for node in nodes:
         op = node.op
@@ -121,7 +126,7 @@ def seed(root: Node, upstream: Any) -> Any:
 
 
 def store(grads: Mapping[Node, Any], earlier: Mapping[Node, Any] | None = None) -> None:
-    """Put gradients on their nodes; a leaf's goes on from its ``earlier`` one, which is the one it has unless told."""
+    """Put gradients on their nodes; a leaf's is added to its ``earlier`` one, or else to the one that it has."""
     for node, grad in grads.items():
         if node.op is None:
             before = node._grad if earlier is None else earlier[node]

@@ -315,8 +315,9 @@ class Tensor(Node, Methods):
     def _hand_out(self) -> Array:
         """The array that a reader of ``data`` gets, in C order. An op's is read-only.
 
-        A leaf's array is either the graph's or the user's, never both. Handing it out leaves the old one to the graph
-        and makes a copy the leaf's own; recording after that (`_lend_to_graph`) leaves it to the user, and so on.
+        What was recorded must not change when a user writes into ``leaf.data``. So the first reading after a recording
+        gives the user a copy, which is the leaf's array from then on; and the first recording after a reading
+        (`_lend_to_graph`) copies once more, so that the graph reads an array that the user does not hold.
         """
         if self.op is not None:
             view: Array = np.asarray(self._data, order="C").view()
