@@ -112,6 +112,15 @@ def test_looking_at_the_model_changes_nothing_and_changing_it_is_learnt_on_from(
     assert np.abs(looked.model.readout.W.data).max() < 0.05
 
 
+def test_the_loss_is_that_of_all_updates_whenever_it_is_asked_for():
+    """JAX's updates are not waited for otherwise; the NumPy engine has no such delay."""
+    settings = replace(SMALL, layers=1, cell="rnn")
+    numpy, other = (Trainer(replace(settings, engine=engine), TEXT) for engine in ("numpy", "jax"))
+    for _, (_, position) in zip(range(5), zip(numpy.steps(), other.steps(), strict=True), strict=False):
+        assert other.loss == pytest.approx(numpy.loss, rel=1e-9)
+        assert position.epoch_characters == numpy.position.epoch_characters
+
+
 def test_what_runs_off_raises_and_leaves_the_model_as_it_was_before():
     """In both engines at the same step; updates that were asked for after it have changed nothing."""
     settings = replace(SMALL, cell="rnn", layers=1, optimizer="sgd", lr=1e308, clip=None, epochs=9)

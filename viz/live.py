@@ -19,12 +19,12 @@ from typing import Any
 import numpy as np
 
 from microgradrnn import Parameter, compile, ops  # noqa: A004 - a graph's
+from microgradrnn.analysis import named_states, state_names
 from microgradrnn.engine import Node
 from microgradrnn.errors import CannotFollow
 from microgradrnn.program import JavaScript
 from microgradrnn.stepping import Edge, Visit
 
-from .graph.counterparts import relative
 from .passes import Pass
 from .sources import Cells, Indices, is_live, live
 from .words.escape import clean
@@ -144,24 +144,18 @@ class Live:
         }
 
     def _states(self) -> dict[int, list[Node]]:
-        """For each time step the nodes that a later step reads, and in the last step those that are like them."""
-        run, found, within = self.run, defaultdict[int, list[Node]](list), defaultdict[int, list[Node]](list)
-        for node in run.nodes:
-            t = run.t(node)
-            if t is None or node.op is None or not self._grad_run(node):
-                continue
-            within[t].append(node)
-            if any((run.t(reader) or t) > t for reader, _ in run.consumers[node]):
-                found[t].append(node)
-        if found:
-            last = max(found)
-            kinds = {self._kind(node, last) for node in found[last]}
-            alike = [node for node in within[last + 1] if self._kind(node, last + 1) in kinds]
-            found |= {last + 1: alike} if len(alike) == len(found[last]) else {}
+        """For each time step the states whose gradients change with the numbers; none where the graph has no steps."""
+        found = defaultdict[int, list[Node]](list)
+        try:
+            names = state_names(self.run.root)
+        except ValueError:
+            return found
+        for name in names:
+            for states in named_states(self.run.root, name).values():
+                for t, node in states.items():
+                    if self._grad_run(node):
+                        found[t].append(node)
         return dict(sorted(found.items()))
-
-    def _kind(self, node: Node, t: int) -> Any:
-        return node.op, node.scope, relative(node.label, t)
 
     def _grad_run(self, node: Node) -> str:
         """The cells of a node's grad; empty where it has none that changes."""

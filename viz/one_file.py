@@ -22,6 +22,14 @@ class Page:
     Attributes:
         html: the whole page.
         path: where it was saved; None before.
+
+    >>> import tempfile
+    >>> from microgradrnn import Value
+    >>> from microgradrnn.viz import page
+    >>> made = page(Value(2.0, "a") * Value(3.0, "b"))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     made.save(f"{folder}/product.html").name, made.html.count("<html")
+    ('product.html', 1)
     """
 
     def __init__(self, html: str) -> None:

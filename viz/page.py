@@ -99,8 +99,8 @@ def page(
         CannotFollow: live is True, and an op cannot be written in JavaScript; it is named.
 
     >>> from microgradrnn import Value
-    >>> page(Value(2.0, "a") * Value(3.0, "b")).html.startswith("<!doctype html>")
-    True
+    >>> page(Value(2.0, "a") * Value(3.0, "b")).html[:15]
+    '<!doctype html>'
     """
     if practice:
         return practice_page(loss, path)

@@ -1,27 +1,21 @@
-"""The JAX engine beside the NumPy engine, and PyTorch's LSTM: whether they agree, and how fast each is.
+"""The JAX engine beside the NumPy engine: whether they agree. `speed` says how fast they are.
 
-- Agreement: 200 updates, each from where the NumPy engine stands before it: the largest difference in weights, the
-  optimiser's memory and carried states. Then two whole trainings, beside a third whose first weight differs in its last
-  digit: rounding alone drives trainings apart.
-- Speed: updates of a few seconds each, in turn, so that a busy machine slows all alike; the best of the turns.
+200 updates, each from where the NumPy engine stands before it: the largest difference in weights, the optimiser's
+memory and carried states. Then two whole trainings, beside a third whose first weight differs in its last digit:
+rounding alone drives trainings apart.
 """
 
-import time
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Annotated, Any
 
 import numpy as np
-import typer
 
 from benchmarks import report
-from benchmarks.training.language import InPyTorch
 from benchmarks.training.shared import topics
-from microgradrnn import interop
+from microgradrnn.cli.commands import Option
 from microgradrnn.training import Settings, Trainer
 
 SMALL = Settings(hidden=16, layers=2, seq_length=25, batch_size=8, epochs=1000, dtype="float64", validation=0.0)
-FAST = Settings(hidden=128, layers=1, seq_length=50, batch_size=32, epochs=1000, patience=0, validation=0.0)
 
 
 def apart(one: Any, other: Any) -> float:
@@ -61,38 +55,10 @@ def whole(settings: Settings, updates: int) -> tuple[float, float]:
     return apart(one, other), apart(one, nudged)
 
 
-def paced(step: Callable[[], Any], seconds: float) -> float:
-    """Seconds an update."""
-    began, done = time.perf_counter(), 0
-    while time.perf_counter() - began < seconds:
-        step()
-        done += 1
-    return (time.perf_counter() - began) / done
-
-
-def speeds(settings: Settings, seconds: float, turns: int) -> dict[str, float]:
-    """Milliseconds of an update: NumPy engine, JAX engine, PyTorch's LSTM."""
-    text = topics()
-    numpy, jax = (Trainer(replace(settings, engine=name), text) for name in ("numpy", "jax"))
-    contenders: dict[str, Callable[[], Any]] = {}
-    for name, trainer in (("NumPy engine", numpy), ("JAX engine", jax)):
-        steps = trainer.steps()
-        contenders[name] = lambda steps=steps: [next(steps) for _ in range(50)]  # a loss is fetched every 50
-    if report.installed("torch"):
-        pytorch = InPyTorch(settings, interop.to_torch(numpy.model))
-        contenders["PyTorch, LSTM"] = lambda: pytorch.train(numpy.inputs[:2500], numpy.targets[:2500], 50)
-    for step in contenders.values():
-        step()
-    found = {name: [paced(step, seconds) / 50 for _ in range(turns)] for name, step in contenders.items()}
-    return {name: 1e3 * min(times) for name, times in found.items()}
-
-
 def run(
-    updates: Annotated[int, typer.Option(min=1, help="To compare, of each kind of cell.")] = 200,
-    seconds: Annotated[float, typer.Option(min=0.1, help="Of a turn.")] = 5.0,
-    turns: Annotated[int, typer.Option(min=1, help="Turns of each.")] = 3,
+    updates: Annotated[int, Option(min=1, help="To compare, of each kind of cell.")] = 200,
 ) -> None:
-    """The JAX engine beside the NumPy engine and PyTorch: agreement, and speed at H=128, N=32, T=50."""
+    """The JAX engine beside the NumPy engine: how far an update, and a whole training, differ."""
     if not report.installed("jax"):
         print(report.NOT_INSTALLED)
         return
@@ -105,12 +71,3 @@ def run(
             rows.append((f"{cell}, {layers} layers", f"{alone:.1e}", f"{together:.1e}", f"{nudged:.1e}"))
     heads = (f"{updates} updates, float64", "each alone", "a whole training, lr 1e-4", "another last digit")
     print(report.table(heads, rows))
-    for cell in ("lstm",):
-        found = speeds(replace(FAST, cell=cell), seconds, turns)
-        ours = found["JAX engine"]
-        print(
-            report.table(
-                (f"{cell}, H=128, N=32, T=50, float32", "ms an update", "of the JAX engine's"),
-                [(name, f"{ms:.2f}", f"{ms / ours:.2f}") for name, ms in found.items()],
-            )
-        )

@@ -68,7 +68,11 @@ def held_out(trainer: Trainer) -> Array:
 
 
 class InPyTorch:
-    """The same model and its training in PyTorch, from weights that `interop.to_torch` gave."""
+    """The same model and its training in PyTorch, from weights that `interop.to_torch` gave.
+
+    Attributes:
+        mean_loss: of the chunks that `train` has learnt from, each before its step.
+    """
 
     def __init__(self, settings: Settings, weights: dict[str, Array]) -> None:
         import torch
@@ -95,6 +99,7 @@ class InPyTorch:
         parameters = [p for p in self.net.parameters() if p.requires_grad]
         optimizer = torch.optim.Adam(parameters, lr=self.settings.lr)
         state: Any = None
+        losses: list[Any] = []
         chunks, start = math.ceil(len(inputs) / length), time.perf_counter()
         for step in tqdm(range(steps), desc=PYTORCH, disable=None, mininterval=0.2, unit=" steps"):
             epoch, chunk = divmod(step, chunks)
@@ -106,7 +111,10 @@ class InPyTorch:
             loss.backward()
             torch.nn.utils.clip_grad_norm_(parameters, self.settings.clip)
             optimizer.step()
-        return time.perf_counter() - start
+            losses.append(loss.detach())
+        seconds = time.perf_counter() - start
+        self.mean_loss = float(torch.stack(losses).mean())
+        return seconds
 
     def evaluate(self, tokens: Array) -> float:
         """Nats a character: the text in one stream, from its front to its end."""

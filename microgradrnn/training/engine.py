@@ -47,7 +47,13 @@ class Outcome:
 
 
 class Engine(Protocol):
-    """What a `Trainer` asks for its updates. The model and the optimiser that it was made with are the trainer's."""
+    """What a `Trainer` asks for its updates. The model and the optimiser that it was made with are the trainer's.
+
+    Attributes:
+        devices: how many compute an update together.
+    """
+
+    devices: int
 
     def update(self, tokens: Tokens, targets: Tokens, lr: float, before_step: Callable[[], None]) -> None:
         """Learn from a chunk, (steps, N) each, and carry the state on; what came of it `outcomes` says.
@@ -73,6 +79,8 @@ class Engine(Protocol):
 
 class NumPyEngine:
     """Records each chunk, or runs a program that was recorded once; see `microgradrnn.compiled`."""
+
+    devices = 1
 
     def __init__(self, settings: Settings, model: RNNLM, optimizer: Optimizer) -> None:
         self._settings, self._model, self._optimizer = settings, model, optimizer

@@ -94,6 +94,8 @@ class Hosts:
 def connected(coordinator: str | None, index: int | None, count: int | None, start_timeout: int, mesh: str) -> Hosts:
     """Wait for the other processes of a training; what is not told is what JAX finds in SLURM, Open MPI or Kubernetes.
 
+    A process that is told all has all devices of its machine; one of SLURM or Open MPI has one, as JAX shares them out.
+
     Args:
         coordinator: "host:port" of process 0.
         index: of this process.
@@ -108,15 +110,22 @@ def connected(coordinator: str | None, index: int | None, count: int | None, sta
     require_jax("a training on several processes")
     import jax
 
+    told = None not in (coordinator, index, count)
     try:
         jax.distributed.initialize(
             coordinator_address=coordinator,
             num_processes=count,
             process_id=index,
+            cluster_detection_method="deactivate" if told else None,  # it would also take all devices away but one
             initialization_timeout=start_timeout,
             heartbeat_timeout_seconds=HEARTBEAT,
         )
     except (RuntimeError, ValueError) as error:
+        if "should be defined" in str(error) or "must be defined" in str(error):
+            raise ValueError(
+                "JAX finds neither SLURM nor Open MPI nor Kubernetes here: in place of --cluster tell each process "
+                "--coordinator, --processes and --process-id"
+            ) from error
         raise ValueError(f"the processes of this training have not found one another: {error}") from error
     shards = axes_of(mesh).get("data", jax.device_count())
     if shards % jax.process_count():

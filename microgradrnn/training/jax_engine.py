@@ -22,6 +22,7 @@ from microgradrnn.program import compile as compile_program
 from microgradrnn.program.jax_program import require_jax
 from microgradrnn.text import Tokens
 from microgradrnn.training.corpus import Streams
+from microgradrnn.training.division import Division
 from microgradrnn.training.engine import Outcome, Parts, as_nodes
 from microgradrnn.training.evaluation import CHUNK
 from microgradrnn.training.mesh import Placement
@@ -44,7 +45,7 @@ class JAXEngine:
 
     Raises:
         ImportError: JAX is not installed.
-        ValueError: the devices cannot share the batch as the settings say.
+        ValueError: the devices cannot share the batch, or the hidden units, as the settings say.
     """
 
     def __init__(
@@ -52,6 +53,8 @@ class JAXEngine:
     ) -> None:
         self._jax = _jax()
         self._place = Placement(self._jax, settings.mesh, learnt)
+        self.devices = self._place.count
+        self._division = Division(model, self._place.model_size)
         self._settings, self._model, self._optimizer, self._rng, self._learnt = settings, model, optimizer, rng, learnt
         self._functions: dict[tuple[str, int, int], Any] = {}
         self._carried: Parts = []  # as the host knows it
@@ -85,7 +88,7 @@ class JAXEngine:
         """The function of an update, and what it takes besides what stays on the devices; steps are counted."""
         corrections = [self._optimizer.corrections(count) for count in counts]
         tokens, targets, *masks = self._place.put_streams(self._learnt, [tokens, targets, *self._masks(len(tokens))])
-        function = self._function("update", len(tokens), self._learnt.batch)
+        function = self._function("update", len(tokens), self._learnt)
         return function, (tokens, targets, tuple(masks), lr, corrections)
 
     def outcomes(self, wait: bool) -> Iterator[Outcome]:
@@ -100,10 +103,11 @@ class JAXEngine:
         if self._device is None:
             return
         weights, memories, state, _ = self._jax.tree.map(self._place.get, self._device.held)
+        restored = self._division.restored
         for p, array in zip(self._model.parameters(), weights, strict=True):
-            p.data = array
+            p.data = restored(p, array)
         for p, counts, memory in zip(self._optimizer.params, self._device.counts, memories, strict=True):
-            held = {**counts, **{slot: np.array(array) for slot, array in memory.items()}}
+            held = {**counts, **{slot: np.array(restored(p, array)) for slot, array in memory.items()}}
             if held:
                 self._optimizer.memory[p] = held
         letters = len(self._model.rnn.letters)
@@ -125,29 +129,32 @@ class JAXEngine:
         """See `Engine`."""
         self.settle()
         with self._precise():
-            weights = tuple(self._place.put(p.data, self._place.weight(p.data)) for p in self._model.parameters())
+            weights = tuple(self._put(p, p.data) for p in self._model.parameters())
             state, losses = tuple(self._place.put_state(text, self._zeros(text.batch))), []
             for start in range(0, len(text.inputs), CHUNK):
                 read = [part[start : start + CHUNK] for part in (text.inputs, text.targets)]
-                function = self._function("evaluate", len(read[0]), text.batch)
+                function = self._function("evaluate", len(read[0]), text)
                 loss, state = function(weights, state, *self._place.put_streams(text, read))
                 losses.append(loss)
             return sum(float(loss) for loss in self._jax.device_get(losses)) / text.size
 
     def _sent(self) -> _OnDevice:
         """What the devices start from: the weights, the optimiser's memory, the carried state."""
-        weights = tuple(np.array(p.data) for p in self._model.parameters())
+        weights = tuple(self._put(p, np.array(p.data)) for p in self._model.parameters())
         counts, memories = [], []
         for p in self._model.parameters():
             held = self._optimizer.memory.get(p, {})
             counts.append({slot: held[slot] for slot in held if slot == "k"})
             slots = [slot for slot in self._optimizer.slots() if slot != "k"]
-            memories.append({slot: np.array(held.get(slot, np.zeros_like(p.data))) for slot in slots})
+            memories.append({slot: self._put(p, np.array(held.get(slot, np.zeros_like(p.data)))) for slot in slots})
         place = self._place
-        on_devices = self._jax.tree.map(lambda array: place.put(array, place.weight(array)), (weights, tuple(memories)))
         carried = [layer for part in self._carried for layer in part] or self._zeros(self._learnt.batch)
         state = tuple(place.put_state(self._learnt, carried))
-        return _OnDevice([*on_devices, state, place.put(np.bool_(True), place.everywhere())], counts)
+        return _OnDevice([weights, tuple(memories), state, place.put(np.bool_(True), place.everywhere())], counts)
+
+    def _put(self, p: Any, array: NDArray[Any]) -> Any:
+        """A parameter, or what the optimiser remembers of it, on the devices."""
+        return self._place.put(self._division.ordered(p, array), self._place.weight(self._division.axis(p)))
 
     def _zeros(self, batch: int) -> list[NDArray[Any]]:
         shape, count = (batch, self._settings.hidden), self._settings.layers * len(self._model.rnn.letters)
@@ -162,18 +169,21 @@ class JAXEngine:
         own = (kept[:, :, self._learnt.columns] / (1 - p)).astype(self._settings.dtype)
         return [own[:, k] for k in range(layers)]
 
-    def _function(self, name: str, steps: int, batch: int) -> Any:
+    def _function(self, name: str, steps: int, text: Streams) -> Any:
         """The compiled function of an update or of an evaluation of so many steps."""
-        key = (name, steps, batch)
+        key = (name, steps, text.batch)
         if key not in self._functions:
-            pure = _loss_and_gradient(self._settings, self._model, steps, batch, training=name == "update")
-            made = self._update(pure) if name == "update" else self._jax.jit(partial(_without_gradient, pure))
-            self._functions[key] = made
+            update, batch = name == "update", self._place.local_batch(text)
+            with self._division.recording():
+                local = _loss_and_gradient(self._settings, self._model, steps, batch, training=update)
+            local = local if update else partial(_without_gradient, local)
+            pure = self._place.joined(text, local, mean=update and self._settings.reduction == "mean")
+            self._functions[key] = self._update(pure) if update else self._jax.jit(partial(_loss_and_state, pure))
         return self._functions[key]
 
     def _update(self, pure: Any) -> Any:
         place, jax = self._place, self._jax
-        weights = tuple(place.weight(p.data) for p in self._model.parameters())
+        weights = tuple(place.weight(self._division.axis(p)) for p in self._model.parameters())
         slots = [slot for slot in self._optimizer.slots() if slot != "k"]
         memories = tuple(dict.fromkeys(slots, sharding) for sharding in weights)
         states = (place.state(),) * len(self._zeros(1))
@@ -235,9 +245,14 @@ def _clipped(jnp: Any, grads: Sequence[Any], limit: float, by: str) -> list[Any]
     return [g * scale for g in grads]
 
 
-def _without_gradient(loss_and_gradient: Any, weights: Arrays, state: Arrays, tokens: Any, targets: Any) -> Any:
+def _without_gradient(loss_and_gradient: Any, *read: Any) -> tuple[Any, list[Any], Any]:
     """The loss and the state alone: what computes the gradient is not compiled, since nothing reads it."""
-    loss, _, state = loss_and_gradient(weights, state, tokens, targets, ())
+    loss, _, state = loss_and_gradient(*read)
+    return loss, [], state
+
+
+def _loss_and_state(pure: Any, weights: Arrays, state: Arrays, tokens: Any, targets: Any) -> tuple[Any, Any]:
+    loss, _, state = pure(weights, state, tokens, targets, ())
     return loss, state
 
 

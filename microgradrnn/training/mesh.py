@@ -41,13 +41,15 @@ def axes_of(told: str) -> dict[str, int]:
 class Placement:
     """Where which array of a training lives.
 
-    The batch is divided over the data axis. The last axis of every weight, which of a cell's is that of the hidden
-    units, is divided over the model axis where it is a multiple of its size; else the weight is whole on all devices.
+    The batch is divided over the data axis, and the hidden units over the model axis; see `training.division`.
 
     Args:
         jax: the module.
         told: see `axes_of`.
         learnt: the streams that are read side by side, of which this process has some.
+
+    Attributes:
+        count: of the devices. mesh: they, as JAX has them.
 
     Raises:
         ValueError: there are other devices than the mesh has, or the batch cannot be divided over them.
@@ -66,6 +68,7 @@ class Placement:
             )
         self._jax, self._sizes = jax, sizes
         shape = (sizes["data"], sizes["model"])
+        self.count = count
         self.mesh = jax.sharding.Mesh(np.array(devices[:count]).reshape(shape), AXES)
 
     def _sharding(self, *axes: str | None) -> Any:
@@ -75,20 +78,66 @@ class Placement:
         """The same on all devices."""
         return self._sharding()
 
-    def weight(self, array: Any) -> Any:
-        """A weight, its gradient and its part of the optimiser's memory."""
-        size = self._sizes["model"]
-        if size == 1 or not array.ndim or array.shape[-1] % size:
-            return self._sharding()
-        return self._sharding(*(None,) * (array.ndim - 1), "model")
+    @property
+    def model_size(self) -> int:
+        """Over how many devices the hidden units are divided."""
+        return self._sizes["model"]
+
+    def weight(self, axis: int | None) -> Any:
+        """A weight, its gradient and its part of the optimiser's memory, of which this axis is divided, or none."""
+        return self._sharding() if axis is None else self._sharding(*(None,) * axis, "model")
 
     def state(self) -> Any:
         """A carried state, (N, hidden)."""
-        return self._sharding("data", None)
+        return self._sharding("data", "model")
 
     def shares(self, text: Streams) -> bool:
         """Whether the devices share these streams; else each reads them all."""
         return text.batch % self._sizes["data"] == 0
+
+    def local_batch(self, text: Streams) -> int:
+        """How many streams `joined` wants computed: a device's, where the devices share the batch alone."""
+        return text.batch // self._sizes["data"] if self._joins(text) else text.batch
+
+    def _joins(self, text: Streams) -> bool:
+        return self.shares(text) and self._sizes["model"] == 1
+
+    def joined(self, text: Streams, local: Any, mean: bool) -> Any:
+        """A function of all streams, from ``local``, which computes `local_batch` of them.
+
+        Where the weights are divided too, XLA divides the work of all streams by itself.
+
+        Args:
+            text: the streams.
+            local: (weights, state, tokens, targets, masks) -> (loss, gradients, next state).
+            mean: whether the losses and gradients of the devices are averaged; else they are added up.
+        """
+        if not self._joins(text) or self._sizes["data"] == 1:
+            return local
+        spec = self._jax.sharding.PartitionSpec
+        whole, rows, columns = spec(), spec("data"), spec(None, "data")
+        reduce = self._jax.lax.pmean if mean else self._jax.lax.psum
+
+        def part(*read: Any) -> Any:
+            loss, grads, state = local(*read)
+            return *self._reduced(reduce, loss, grads), state
+
+        return self._jax.shard_map(
+            part,
+            mesh=self.mesh,
+            in_specs=(whole, rows, columns, columns, columns),
+            out_specs=(whole, whole, rows),
+            check_vma=False,  # JAX does not see that what is reduced is the same everywhere once it is split again
+        )
+
+    def _reduced(self, reduce: Any, loss: Any, grads: Sequence[Any]) -> tuple[Any, list[Any]]:
+        """A loss and gradients over all devices, as one array: an all-reduce of several takes its time for each."""
+        jnp = self._jax.numpy
+        every = [loss, *grads]
+        told = reduce(jnp.concatenate([array.ravel() for array in every]), "data")
+        parts = jnp.split(told, np.cumsum([array.size for array in every])[:-1])
+        loss, *summed = [part.reshape(array.shape) for part, array in zip(parts, every, strict=True)]
+        return loss, summed
 
     def put_streams(self, text: Streams, arrays: Sequence[Any]) -> list[Any]:
         """Tokens, targets or masks of this process's streams, (steps, N, ...), on the devices that read them."""
@@ -96,7 +145,7 @@ class Placement:
 
     def put_state(self, text: Streams, arrays: Sequence[Any]) -> list[Any]:
         """Carried states of all streams, (N, hidden), each row on the device that reads its stream."""
-        return self._put(text, [array[text.columns] for array in arrays], ("data", None))
+        return self._put(text, [array[text.columns] for array in arrays], ("data", "model"))
 
     def _put(self, text: Streams, arrays: Sequence[Any], axes: Sequence[Any]) -> list[Any]:
         if not self.shares(text):

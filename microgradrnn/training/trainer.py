@@ -30,7 +30,16 @@ from microgradrnn.training.settings import Settings
 
 
 class Diverged(ArithmeticError):  # noqa: N818 - what has happened
-    """The loss or a gradient is not finite; says at which step, and in which node it came up."""
+    """The loss or a gradient is not finite; says at which step, and in which node it came up.
+
+    >>> trainer = Trainer(Settings(hidden=8, layers=1, seq_length=5, batch_size=2), "hello world, " * 5)
+    >>> trainer.model.readout.b.data = np.full(9, np.nan)
+    >>> try:
+    ...     next(trainer.steps())
+    ... except Diverged as error:
+    ...     print(str(error).split(" in scope")[0])
+    at step 1 of the optimiser (epoch 1, chunk 1): NaN came up in add at step t=1
+    """
 
 
 class Trainer:
@@ -44,7 +53,8 @@ class Trainer:
     Attributes:
         model, optimizer: as they stand.
         corpus, vocabulary, text_digest: the text as this process has it, and of the whole its characters and hash.
-        position: how far it has come.
+        position: how far it has come. With the engine "jax" its losses are of some updates before, 50 at most, since
+            nothing waits for the last ones until an epoch ends, a checkpoint is made, or ``loss`` is asked for.
         history: a row for each epoch that has been finished.
         improved: whether the last step ended an epoch with the lowest loss yet on what is held out.
         callbacks: each is called with the trainer at every step, when its gradients are there (clipped, where they are)
@@ -54,8 +64,12 @@ class Trainer:
         ValueError: the text is too short.
 
     >>> trainer = Trainer(Settings(hidden=8, layers=1, seq_length=5, batch_size=2, epochs=3), "hello world, " * 5)
+    >>> round(trainer.loss, 4)  # log 9: it knows nothing of the 9 characters
+    2.1972
     >>> [position.step for position in trainer.steps()][-1], trainer.finished, len(trainer.history)
     (18, True, 3)
+    >>> trainer.stopped_early, trainer.optimizer.lr, len(trainer.model.parameters())
+    (False, 0.002, 5)
     """
 
     def __init__(self, settings: Settings, text: str | Corpus, hosts: Hosts | None = None) -> None:
@@ -87,6 +101,11 @@ class Trainer:
         self._settle()
         return self._optimizer
 
+    @property
+    def devices(self) -> int:
+        """How many devices compute an update together."""
+        return self._engine.devices
+
     @classmethod
     def resumed(cls, checkpoint: Checkpoint, text: str | Corpus, hosts: Hosts | None = None, **changed: Any) -> Trainer:
         """The training as it stood at a checkpoint: it goes on bit for bit as if it had never stopped.
@@ -95,11 +114,20 @@ class Trainer:
             checkpoint: from `Trainer.checkpoint`, or a file.
             text: the same as before.
             hosts: see the class.
-            changed: settings to go on with, of `microgradrnn.training.settings.FREE_TO_CHANGE`.
+            changed: settings to go on with: epochs, lr, lr_decay, lr_decay_after, clip, patience, compiled, engine or
+                mesh.
 
         Raises:
             ValueError: the text is another one.
             CheckpointError: what is in the checkpoint does not fit together.
+
+        >>> text = "hello world, " * 5
+        >>> trainer = Trainer(Settings(hidden=8, layers=1, seq_length=5, batch_size=2, epochs=3, compiled=False), text)
+        >>> for position in trainer.steps():
+        ...     if position.step == 7:
+        ...         other = Trainer.resumed(trainer.checkpoint(), text)
+        >>> [position.step for position in other.steps()][-1], other.loss == trainer.loss
+        (18, True)
         """
         if changed.get("engine") == "numpy":
             changed = {"mesh": "", **changed}  # the mesh of the engine before
@@ -122,7 +150,12 @@ class Trainer:
         return trainer
 
     def checkpoint(self) -> Checkpoint:
-        """All that is needed to go on from here."""
+        """All that is needed to go on from here.
+
+        >>> trainer = Trainer(Settings(hidden=8, layers=1, seq_length=5, batch_size=2), "hello world, " * 5)
+        >>> sorted({name.split(".")[0] for name in trainer.checkpoint().arrays}), trainer.checkpoint().position.step
+        (['model'], 0)
+        """
         arrays = {f"model.{name}": array for name, array in self.model.state_dict().items()}
         arrays |= {f"optimizer.{name}": array for name, array in self.optimizer.state_dict().items()}
         arrays |= {f"state.{k}": part for k, part in enumerate(self._engine.state())}
@@ -148,9 +181,13 @@ class Trainer:
 
     @property
     def loss(self) -> float:
-        """The smoothed loss, nats a character."""
-        steps = self.settings.seq_length if self.settings.reduction == "sum" else 1
-        return self.position.smooth_loss / steps
+        """The smoothed loss, nats a character, of all updates so far: it waits for those that JAX is still computing.
+
+        Raises:
+            Diverged: see `steps`.
+        """
+        self._count(wait=True)
+        return self.settings.per_character(self.position.smooth_loss)
 
     def steps(self) -> Iterator[Position]:
         """Learn from chunk after chunk until all is finished; between two of them is a moment to save.
@@ -238,6 +275,12 @@ class Trainer:
         """The loss of the chunk that is being learnt from, recorded operation by operation; for callbacks.
 
         Dropout is as it was drawn for that chunk, and nothing that is drawn later changes.
+
+        >>> trainer = Trainer(Settings(hidden=8, layers=1, seq_length=5, batch_size=2), "hello world, " * 5)
+        >>> losses = []
+        >>> trainer.callbacks.append(lambda trainer: losses.append(trainer.recorded_loss()))
+        >>> next(trainer.steps()).step, round(losses[0].item(), 1), losses[0].op.name  # about log 9, at first
+        (1, 2.2, 'div')
         """
         return self._record(self._pending[-1])
 

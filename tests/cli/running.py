@@ -1,9 +1,10 @@
 """How the command line is run here, and on what."""
 
+import os
 import subprocess
 import sys
 
-from typer.testing import CliRunner
+from click.testing import CliRunner
 
 from microgradrnn import cli
 
@@ -15,7 +16,8 @@ def run(*arguments):
     return CliRunner().invoke(cli.app, [str(argument) for argument in arguments])
 
 
-def started(*arguments):
-    """`train` in a process of its own."""
+def started(*arguments, **variables):
+    """`train` in a process of its own, with these variables in its environment."""
     command = [sys.executable, "-m", "microgradrnn", "train", *map(str, arguments)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8")
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return subprocess.Popen(command, **pipes, encoding="utf-8", env=os.environ | variables)

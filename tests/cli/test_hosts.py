@@ -51,6 +51,48 @@ def test_two_processes_train_as_one_does(tmp_path, text):
     assert run("train", text, "--out", tmp_path / "two", "--resume", "--epochs", 3).exit_code == 0
 
 
+def slurm(index, job):
+    """The variables that SLURM sets for one of two tasks; JAX makes the coordinator's port of the job's number."""
+    return {
+        "SLURM_JOB_ID": str(job),
+        "SLURM_STEP_NODELIST": "localhost",
+        "SLURM_NTASKS": "2",
+        "SLURM_PROCID": str(index),
+        "SLURM_LOCALID": str(index),
+    }
+
+
+def open_mpi(index, job):
+    """Those of Open MPI 4."""
+    return {
+        "OMPI_MCA_orte_hnp_uri": f"{job * 2**12}.0;tcp://127.0.0.1:34911",
+        "OMPI_COMM_WORLD_SIZE": "2",
+        "OMPI_COMM_WORLD_RANK": str(index),
+        "OMPI_COMM_WORLD_LOCAL_RANK": str(index),
+    }
+
+
+@pytest.mark.parametrize("cluster", [slurm, open_mpi])
+def test_a_cluster_tells_its_processes_who_they_are(tmp_path, text, cluster):
+    job = 1 + hash(tmp_path) % 4000
+    both = [started(text, "--out", tmp_path / "run", *SMALL, "--cluster", **cluster(index, job)) for index in range(2)]
+    said = [process.communicate() for process in both]
+    assert [process.returncode for process in both] == [0, 0], said
+    assert "2 devices of 2 processes" in said[0][0]
+    assert Run(tmp_path / "run").last().position.epoch == 2
+
+
+def test_told_all_a_process_does_not_ask_the_cluster(tmp_path, text):
+    """JAX would take the number of processes from there, and all devices but one away."""
+    port = 20_000 + hash(tmp_path) % 20_000
+    told = ["--coordinator", f"127.0.0.1:{port}", "--processes", "1", "--process-id", "0"]
+    devices = {"XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
+    process = started(text, "--out", tmp_path / "run", *SMALL, *told, **slurm(1, 7), **devices)
+    said = process.communicate()
+    assert process.returncode == 0, said
+    assert "2 devices" in said[0]
+
+
 @pytest.mark.parametrize("what", ["text", "option"])
 def test_what_differs_on_one_of_them_ends_both_with_a_line(tmp_path, text, what):
     other = Path(tmp_path / "other.txt")
@@ -82,6 +124,7 @@ def test_one_that_comes_alone_waits_no_longer_than_it_is_told(tmp_path, text):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
+        (["--cluster"], "JAX finds neither SLURM nor Open MPI nor Kubernetes here"),
         (["--processes", "2"], "each has --coordinator, --processes and --process-id, or --cluster"),
         (["--cluster", "--engine", "numpy"], "train together with --engine jax alone"),
         (["--cluster", "--watch", "5"], "--watch is for one process"),

@@ -333,14 +333,11 @@ def test_the_bars_are_the_gradients_norms_at_the_states_of_all_steps(show, cell)
     loss = unit() if cell is None else language(cell)(np.random.default_rng(0))
     tab = show(loss)
     loss.backward()
-    states = {node.label: node for node in ancestors(loss) if re.fullmatch(r"[hc]_[1-9]", node.label)}
-    steps = sorted({label[-1] for label in states})
-    wanted = [
-        float(np.sqrt(sum(np.sum(node.grad**2) for label, node in states.items() if label[-1] == t))) for t in steps
-    ]
+    states = {node.label: node for node in ancestors(loss) if re.fullmatch(r"h_[1-9]", node.label)}
+    wanted = [[int(label[2:]), float(np.linalg.norm(states[label].grad))] for label in sorted(states)]
     found = tab.evaluate(f"() => {MAIN}.live.flow({MAIN}.live.cells)")
-    assert [str(t) for t, _ in found] == steps
-    assert [norm for _, norm in found] == pytest.approx(wanted, rel=1e-9)
+    assert [t for t, _ in found] == [t for t, _ in wanted]
+    assert [size for _, size in found] == pytest.approx([size for _, size in wanted], rel=1e-9)
 
 
 # ---- By hand ----
@@ -401,6 +398,21 @@ def beside(tab):
     return {head: numbers for head, *numbers in rows}
 
 
+def test_the_bars_of_the_states_are_the_gradients_by_the_chain_rule(show):
+    """Of the last state too, which no later step reads."""
+    loss = unit()
+    x = [node.item() for node in ancestors(loss) if node.label.startswith("x_")]
+    tab = show(loss)
+    put(tab, "w_hh", 1.5)
+    h = [0.0]
+    for t in range(4):
+        h.append(np.tanh(0.5 * x[t] + 1.5 * h[-1]))
+    last = 2 * (h[4] - 1)
+    first = last * np.prod([(1 - h[t] ** 2) * 1.5 for t in (2, 3, 4)])
+    said = f"at states: {number(abs(first))} (t = 1), {number(abs(last))} (t = 4)"
+    assert said in tab.locator("[id$=flow]").first.text_content()
+
+
 def test_pinned_numbers_stand_beside_the_present_and_the_recorded_ones(show):
     tab, losses = show(unit()), [number(unit().data)]
     field(tab, "leaf").select_option("w_hh")
@@ -414,7 +426,7 @@ def test_pinned_numbers_stand_beside_the_present_and_the_recorded_ones(show):
     assert beside(tab)["L"] == [losses[2], losses[0], losses[1]]
     field(tab, "pinned").click()
     assert tab.locator(".node.root .digits").first.text_content() == pinned
-    assert tab.locator("[id$=flow] .pinned").count() == 4
+    assert tab.locator("[id$=flow] .pinned").count() == 4  # a bar a state, the last one too
     put(tab, "w_hh", 0.25)
     assert field(tab, "pinned").get_attribute("aria-pressed") == "false"
     field(tab, "reset").click()

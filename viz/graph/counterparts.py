@@ -52,13 +52,13 @@ class Counterparts:
             consumer.scope,
             consumer.op.name if consumer.op else "",
             slot,
-            relative(node.label, self.t(node)),
+            _relative(node.label, self.t(node)),
         )
 
     def _description(self, node: Node) -> Hashable:
         """What the node does; two that do the same in one step are told apart by which comes first."""
         read = tuple(self._as_input(x, node, slot) for slot, x in enumerate(node.inputs))
-        does = (node.scope, node.op, relative(node.label, self.t(node)), read)
+        does = (node.scope, node.op, _relative(node.label, self.t(node)), read)
         self.counts[does, self.t(node)] = self.counts.get((does, self.t(node)), 0) + 1
         return does, self.counts[does, self.t(node)]
 
@@ -68,13 +68,13 @@ class Counterparts:
             return "carried over"
         if x in self.shared:
             return x
-        return "leaf" if x.op is None else relative(x.label, self.t(reader)) or self.keys.get(x, 0)
+        return "leaf" if x.op is None else _relative(x.label, self.t(reader)) or self.keys.get(x, 0)
 
     def _number(self, description: Hashable) -> int:
         return self.numbers.setdefault(description, len(self.numbers) + 1)
 
 
-def relative(label: Any, t: int | None) -> str:
+def _relative(label: Any, t: int | None) -> str:
     """A label with its step counted from ``t``: what a formula calls h_t and h_(t-1)."""
     if t is None:
         return str(label)
