@@ -156,6 +156,7 @@ def _html(film: Animation, quiz: bool, live: Live | None, why: str, tour: Sequen
             for item in [*map(forward, computed), *(visit(words, picture.strip) for words in said)]
         ),
         live=Template(asset("live.html")).substitute(prefix=prefix) if live else "",
+        unpainted=" Heat strips need it, too." if live and picture.scales else "",
         live_data=_data_element(prefix + "cells", live.data(picture.scaled)) if live else "",
         tour=Template(asset("tour.html")).substitute(prefix=prefix) if tour else "",
         stops=_data_element(prefix + "stops", stops(tour, film, told)) if tour else "",

@@ -328,6 +328,18 @@ def test_the_norm_of_the_gradient_is_kept_for_each_step(show):
     assert field(tab, "norms").inner_text().startswith(f"‖gradient‖, 2 steps: {first} →")
 
 
+@pytest.mark.parametrize("cell", [None, "lstm"])
+def test_the_bars_are_the_gradients_norms_at_the_states_of_all_steps(show, cell):
+    loss = unit() if cell is None else language(cell)(np.random.default_rng(0))
+    tab = show(loss)
+    loss.backward()
+    states = {node.label: node for node in ancestors(loss) if re.fullmatch(r"h_[1-9]", node.label)}
+    wanted = [[int(label[2:]), float(np.linalg.norm(states[label].grad))] for label in sorted(states)]
+    found = tab.evaluate(f"() => {MAIN}.live.flow({MAIN}.live.cells)")
+    assert [t for t, _ in found] == [t for t, _ in wanted]
+    assert [size for _, size in found] == pytest.approx([size for _, size in wanted], rel=1e-9)
+
+
 # ---- By hand ----
 
 
@@ -350,6 +362,21 @@ def test_a_number_is_dragged_and_undone_as_one(show):
     field(tab, "undo").click()
     assert value(tab, "w_hh") == 0.5
     assert field(tab, "undo").is_disabled()
+
+
+def test_from_far_away_the_box_of_a_number_is_dragged(show):
+    loss = Value(2.0, "x")
+    for k in range(12):
+        loss = loss * Value(1.0, f"a_{k}")
+    tab = show(loss)
+    tab.set_viewport_size({"width": 800, "height": 800})
+    assert tab.locator(".canvas.distant:not(.numbered)").count() == 1
+    box = tab.locator(".node", has=tab.locator(".title", has_text=re.compile("^x$"))).bounding_box()
+    tab.mouse.move(box["x"] + 3, box["y"] + 3)
+    tab.mouse.down()
+    tab.mouse.move(box["x"] + 53, box["y"] + 3)
+    tab.mouse.up()
+    assert value(tab, "x") == pytest.approx(3.0)
 
 
 def test_the_recorded_numbers_can_be_seen_beside_the_new_ones(show):

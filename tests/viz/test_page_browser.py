@@ -230,6 +230,38 @@ def test_find_says_when_there_is_none(show):
     assert where(tab) == 0
 
 
+def test_without_shared_weights_there_is_no_room_for_them_and_no_button(show):
+    tab = show(chain())
+    assert not tab.get_by_role("button", name="weights").is_visible()
+    assert not tab.locator(".sums").is_visible()
+
+
+def test_the_sums_stand_where_they_leave_the_picture_larger(show):
+    tab = show(rnn_loss(3), width=1400)
+    seen = "() => ['clientWidth', 'clientHeight'].map((side) => document.querySelector('.graph')[side])"
+    across, down = map(float, tab.locator(".canvas svg").first.get_attribute("viewBox").split()[2:])
+    zooms = []
+    for beside in ("true", "false"):
+        tab.evaluate(f"() => document.querySelector('main').classList.toggle('beside', {beside})")
+        wide, high = tab.evaluate(seen)
+        zooms.append(min(wide / across, high / down))
+    tab.evaluate("() => dispatchEvent(new Event('resize'))")
+    assert tab.evaluate("() => document.querySelector('main').classList.contains('beside')") is (zooms[0] > zooms[1])
+
+
+def test_from_far_away_names_stay_in_their_boxes(show):
+    tab = show(rnn_loss(6), width=1280, forward=True, reduced_motion="reduce")
+    over = tab.evaluate(
+        """() => [...document.querySelectorAll(".canvas .node")].flatMap((node, i) => {
+            const name = document.querySelectorAll(".names text")[i];
+            const [box, text] = [node.querySelector("rect"), name].map((element) => element.getBoundingClientRect());
+            return text.width > 1.05 * box.width ? [name.textContent] : [];
+        })"""
+    )
+    assert tab.locator(".canvas.distant").count() == 1
+    assert over == []
+
+
 # ---- Forward ----
 
 

@@ -7,7 +7,8 @@
   const picture = canvas.firstElementChild;
   const calm = matchMedia("(prefers-reduced-motion: reduce)");
   const natural = { width: picture.width.baseVal.value, height: picture.height.baseVal.value };
-  const [MARGIN, AROUND] = [24, 30]; // between the picture's edge and its boxes; around what is brought into view
+  const [MARGIN, AROUND, ABOVE] = [24, 30, 40]; // between the picture's edge and its boxes; around what is brought into
+  // view, and above it, where the buttons stand
   const HEAD = 20; // how high the part of a box is where its name stands
   const [LEAST, FAR, SMALL] = [0.12, 0.6, 0.9]; // zooms: the least of an overview; below the second one texts, in an
   // overview already below the third one, are too small to be read
@@ -116,14 +117,14 @@
     const bottom = Math.max(...boxes.map(({ y, height }) => y + height)) + MARGIN;
     const fitting = Math.min(
       (graph.clientWidth - 2 * AROUND) / (right - left),
-      (graph.clientHeight - 2 * AROUND) / (bottom - top),
+      (graph.clientHeight - 2 * ABOVE) / (bottom - top),
     );
     const view = { x: (left + right) / 2, y: (top + bottom) / 2, zoom: Math.min(liked ?? Math.max(whole(), 1), fitting) };
     isOverview = liked === undefined && view.zoom < FAR && whole() >= LEAST;
     if (isOverview) return moveTo(overview());
     const seen = middle();
     const reach = { x: graph.clientWidth / 2 / view.zoom, y: graph.clientHeight / 2 / view.zoom };
-    const isIn = left > seen.x - reach.x && right < seen.x + reach.x && top > seen.y - reach.y && bottom < seen.y + reach.y;
+    const isIn = left > seen.x - reach.x && right < seen.x + reach.x && top > seen.y - reach.y + ABOVE / view.zoom && bottom < seen.y + reach.y;
     if (!isIn || Math.abs(seen.zoom - view.zoom) > 0.01) moveTo(view);
     else writeNames();
   }

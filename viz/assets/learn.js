@@ -193,5 +193,6 @@
 
   // On a low screen the words of the visit come first.
   if (matchMedia("(min-width: 760px) and (max-height: 719px)").matches) part("change").open = false;
-  choose(editable.find((node) => node.trained) ?? editable[0], 0);
+  const first = editable.find((node) => node.trained) ?? editable[0];
+  choose(first, Math.max(first.slots.findIndex((slot) => live.grads[slot]), 0)); // of an entry without effect nothing is seen
 })();
