@@ -11,7 +11,7 @@ INSTALLED := $(VENV)/installed
 BENCH_INSTALLED := $(VENV)/bench-installed
 DOCS_INSTALLED := $(VENV)/docs-installed
 
-.PHONY: demo test format bench docs clean
+.PHONY: demo test types tests format bench docs clean
 
 demo: $(INSTALLED)  ## one unit with all its numbers, then training on real text; TEXT=path for a text of your own
 	$(BIN)/python demos/03_bptt_all_numbers.py
@@ -20,7 +20,12 @@ demo: $(INSTALLED)  ## one unit with all its numbers, then training on real text
 test: $(INSTALLED)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(MAKE) --no-print-directory --jobs=2 types tests
+
+types:  # one process, beside which the tests begin
 	$(BIN)/mypy
+
+tests:
 	$(BIN)/pytest -n auto --dist worksteal
 
 format: $(INSTALLED)

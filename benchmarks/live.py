@@ -3,6 +3,7 @@
     python -m benchmarks.live                    # 200 edits on 20 graphs
     python -m benchmarks.live --graphs 5 --edits 20 --seed 1
     python -m benchmarks.live --sizes            # what live pages consist of, in bytes
+    python -m benchmarks.live --drag             # milliseconds from drag to picture
 
 - `GRAPHS`: recurrent networks, attention, softmax with cross-entropy, an op of a user's, and networks drawn at random.
 - `recorded_again`: a graph with other leaves. `check`: edits on one page; says what is wrong.
@@ -22,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import drawn
+from benchmarks import dragging, drawn
 from benchmarks.javascript import FLAGS, TOLERANCE, close
 from microgradrnn import Op, Parameter, Tensor, Value, functional, nn, record
 from microgradrnn.engine import Node, ancestors
@@ -228,22 +229,41 @@ def print_sizes() -> None:
             print(f"  {name:20} {size:9,}")
 
 
+def print_drags() -> None:
+    """Of networks of about 2,000 and 5,000 scalar nodes, how long each move of a drag takes."""
+    with tabs() as open_page:
+        for steps, hidden, symbols, aim in dragging.TIMED:
+            loss = language("rnn", steps, hidden, symbols)(np.random.default_rng(0))
+            made, _ = made_live(whole(loss), wanted=True)
+            assert made is not None
+            taken = dragging.dragged(open_page, page(loss, live=True).html, "W_hh")
+            print(f"{len(made.program.nodes):,} scalar nodes: {dragging.report(taken, aim)}", flush=True)
+
+
 def main() -> None:
-    """Print what came of random edits on random graphs."""
+    """Hold live pages against recordings, or say how large or how fast they are."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--graphs", type=int, default=20)
     parser.add_argument("--edits", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--sizes", action="store_true", help="what live pages consist of, instead")
+    parser.add_argument("--drag", action="store_true", help="how long a drag takes until the picture shows it, instead")
     asked = parser.parse_args()
     if asked.sizes:
         print_sizes()
-        return
+    elif asked.drag:
+        print_drags()
+    else:
+        print_differences(asked.graphs, asked.edits, asked.seed)
+
+
+def print_differences(graphs: int, edits: int, seed: int) -> None:
+    """Print what came of random edits on random graphs."""
     kinds = list(GRAPHS)
     with tabs() as open_page:
-        for number in range(asked.graphs):
+        for number in range(graphs):
             kind, began = kinds[number % len(kinds)], time.perf_counter()
-            wrong = check(open_page, kind, max(1, asked.edits // asked.graphs), asked.seed + number)
+            wrong = check(open_page, kind, max(1, edits // graphs), seed + number)
             print(f"{kind}: {len(wrong)} differences; {time.perf_counter() - began:.1f} s", flush=True)
             for line in wrong[:10]:
                 print(f"  {line}")

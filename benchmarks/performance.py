@@ -109,6 +109,7 @@ def lost(figures: Figures) -> Iterator[str]:
         if found := shares(sizes, name, PROGRAM):
             at = ", ".join(f"{size} ({part})" for size, part in found.items())
             yield f"- **{name}**, at {len(found)} of {len(sizes)} sizes: {at}."
+    yield f"- **Beside the better of our two dialects**: {beside_both(sizes)}."
     for of in networks["compiled"]:
         yield from more(of["seconds"], f"Seconds to compile at T={of['case']['T']:,}", 1.0)
     longest = networks["remembered"][-1]
@@ -122,6 +123,19 @@ def lost(figures: Figures) -> Iterator[str]:
     learner = {"learner's": sizes["learner's"]}
     behind = [f"{name} ({part})" for name in CONTENDERS for part in shares(learner, name, RECORDED).values()]
     yield f"- **The recorded graph**, which is there to be looked at, at the learner's size: {', '.join(behind)}."
+
+
+def beside_both(sizes: Figures) -> str:
+    """Who is ahead of the better of NumPy's and JAX's programs, at which sizes, and which part of its time it takes."""
+    both = "the better one"
+    better = {size: of | {both: min(of[x] for x in (PROGRAM, ON_JAX) if x in of)} for size, of in sizes.items()}
+    found = {name: shares(better, name, both) for name in CONTENDERS if name not in (PROGRAM, ON_JAX)}
+    ahead = (
+        f"{name} at {len(at)} of {len(sizes)} sizes ({', '.join(f'{size} {part}' for size, part in at.items())})"
+        for name, at in found.items()
+        if at
+    )
+    return "; ".join(ahead) or "nobody"
 
 
 def every(networks: Figures) -> Figures:

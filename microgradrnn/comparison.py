@@ -98,7 +98,7 @@ def compare(loss: Node, mine: Mapping[Any, Any], rtol: float = 1e-6) -> Comparis
             nodes that all have the label h, one a step: the gradient of each, likewise.
         rtol: how far an entry may be off, relative to ours, and beyond that a thousandth of it relative to our largest
             entry. What rounding explains is allowed too: where numbers cancel, as in a bias before batch normalisation,
-            the gradient is 0, and what is computed depends on the order of the sums (`microgradrnn.rounding`).
+            the gradient is 0, and what is computed depends on the order of the sums.
 
     Returns:
         For each gradient whether it agrees, its worst entry, and the step at which the difference comes in.

@@ -48,6 +48,15 @@ class Node(Operators):
         params: what else the op was told, such as an axis.
         xs: the inputs' data as they were when this node was recorded.
         label: a name to show; any text.
+
+    >>> from microgradrnn import scope
+    >>> with scope("square", t=2):
+    ...     x = Tensor([[1.0, 2.0]], label="x")
+    ...     y = x * x
+    >>> y.op.name, [node.label for node in y.inputs], y.scope, y.t
+    ('mul', ['x', 'x'], 'square', 2)
+    >>> x.shape, x.ndim, x.size, x.dtype
+    ((1, 2), 2, 2, dtype('float64'))
     """
 
     __slots__ = (
@@ -76,6 +85,13 @@ class Node(Operators):
 
         A leaf's may be set, and an array changed in place; graphs recorded before keep the numbers that they were
         computed with. An op's output is read-only.
+
+        >>> x = Value(3.0)
+        >>> y = x * x
+        >>> x.data = 5.0
+        >>> y.backward()
+        >>> y.data, x.grad  # y is what it was, and so is its gradient, 2 * 3
+        (9.0, 6.0)
         """
         tell(self)
         return self._hand_out()
@@ -91,7 +107,17 @@ class Node(Operators):
 
     @property
     def grad(self) -> Any:
-        """dL/d(this node): None until a backward pass has reached it. It is plain data: no second derivatives."""
+        """dL/d(this node): None until a backward pass has reached it. It is plain data: no second derivatives.
+
+        >>> x = Value(3.0)
+        >>> for _ in range(2):
+        ...     print(x.grad)
+        ...     (x * x).backward()
+        None
+        6.0
+        >>> x.grad  # leaves add up what passes bring; zero_grad() starts afresh
+        12.0
+        """
         self._grad = handed_out(self._grad)
         return self._grad
 
@@ -101,7 +127,13 @@ class Node(Operators):
 
     @property
     def requires_grad(self) -> bool:
-        """Whether backward passes visit this node. Integers and booleans never get a gradient."""
+        """Whether backward passes visit this node. Integers and booleans never get a gradient.
+
+        >>> x, target = Value(3.0), Value(1.0, requires_grad=False)
+        >>> ((x - target) ** 2).backward()
+        >>> x.grad, target.grad
+        (4.0, None)
+        """
         return self._requires_grad
 
     @requires_grad.setter
@@ -117,7 +149,13 @@ class Node(Operators):
 
     @property
     def scope(self) -> str:
-        """The path of scopes that this was recorded in, such as ``"rnn/cell"``; empty outside any."""
+        """The path of scopes that this was recorded in, such as ``"rnn/cell"``; empty outside any.
+
+        >>> from microgradrnn import scope
+        >>> with scope("rnn"), scope("cell", t=1):
+        ...     Value(1.0).scope
+        'rnn/cell'
+        """
         return self.place.path
 
     @property
@@ -156,27 +194,54 @@ class Node(Operators):
         return self.op.symbol if self.op else ""
 
     def item(self) -> Any:
-        """The one number that this node holds. Raises ValueError where it holds more."""
+        """The one number that this node holds. Raises ValueError where it holds more.
+
+        >>> Tensor([[2.5]]).item()
+        2.5
+        """
         if self.size != 1:
             raise ValueError(f"{self._name()} has shape {self.shape}: only a node with one entry is a number")
         tell(self)
         return np.asarray(self._data).item()
 
     def detach(self) -> Any:
-        """A constant with the same data, cut off from the graph."""
+        """A constant with the same data, cut off from the graph.
+
+        >>> x = Value(3.0)
+        >>> (x * x.detach()).backward()  # which counts as the number 3
+        >>> x.grad
+        3.0
+        """
         return copied(constant(self._data, self.label), self)
 
     def zero_grad(self) -> None:
-        """Forget the gradient: back to None."""
-        self._grad = None
-
-    def backward(self, upstream: Any = None) -> None:
-        """Fill ``grad`` of every node that this one depends on; see `microgradrnn.backprop.backward`.
+        """Forget the gradient: back to None.
 
         >>> x = Value(3.0)
         >>> (x * x).backward()
+        >>> x.zero_grad()
+        >>> print(x.grad)
+        None
+        """
+        self._grad = None
+
+    def backward(self, upstream: Any = None) -> None:
+        """Fill ``grad`` of this node and of every node that it depends on and that needs one.
+
+        Leaves add up over passes, as weights shared by several losses must; inner nodes start each pass afresh. If the
+        pass fails on the way, no gradient has changed. Gradients are plain data, so there are no second derivatives.
+
+        Args:
+            upstream: dL/d(this node), of its shape; 1 if it has one entry, else it must be given.
+
+        Raises:
+            ValueError: it has several entries and no upstream, or upstream has another shape.
+            TypeError: nothing that it was computed from needs a gradient.
+
+        >>> x = Tensor([1.0, 2.0])
+        >>> (x * x).backward(upstream=[1.0, 10.0])
         >>> x.grad
-        6.0
+        array([ 2., 40.])
         """
         from microgradrnn.backprop import backward
 

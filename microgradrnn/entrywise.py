@@ -122,20 +122,40 @@ class Entrywise:
 
 _EXAMPLE = """
 
-        >>> import math
         >>> from microgradrnn import Value
-        >>> math.isclose(Value(0.5).{name}().item(), math.{name}(0.5))
-        True
+        >>> x = Value({x})
+        >>> y = x.{name}()
+        >>> y.backward()
+        >>> y.item(), x.grad
+        ({y}, {grad})
         """
+_EXAMPLES = {
+    ops.EXP: ("0.0", "1.0", "1.0"),
+    ops.LOG: ("1.0", "0.0", "1.0"),
+    ops.SQRT: ("4.0", "2.0", "0.25"),
+    ops.ABS: ("-3.0", "3.0", "-1.0"),
+    ops.SIN: ("0.0", "0.0", "1.0"),
+    ops.COS: ("0.0", "1.0", "-0.0"),
+    ops.LOG1P: ("1e-20", "1e-20", "1.0"),  # log(1 + x) would be 0
+    ops.EXPM1: ("1e-20", "1e-20", "1.0"),  # exp(x) - 1 would be 0
+    ops.ERF: ("0.0", "0.0", "1.1283791670955126"),  # 2 / √π
+    ops.TANH: ("0.0", "0.0", "1.0"),
+    ops.SIGMOID: ("0.0", "0.5", "0.25"),
+    ops.RELU: ("-2.0", "0.0", "0.0"),
+    ops.SOFTPLUS: ("1000.0", "1000.0", "1.0"),  # log(1 + e^x) would overflow
+    ops.SIGN: ("-3.0", "-1.0", "0.0"),
+    ops.FLOOR: ("2.5", "2.0", "0.0"),
+}
+"""For each op that is a method: x, what it gives, and its gradient."""
 
 
 def _describe() -> None:
     """Give the methods above that are one record of the table that record's rule as their docstring."""
-    like_math = (ops.EXP, ops.LOG, ops.SQRT, ops.SIN, ops.COS, ops.LOG1P, ops.EXPM1, ops.ERF, ops.TANH, ops.FLOOR)
-    for op in (*like_math, ops.SIGMOID, ops.ABS, ops.RELU, ops.SOFTPLUS, ops.SIGN):
-        example = _EXAMPLE.format(name=op.name) if op in like_math else ""
+    for op, (x, y, grad) in _EXAMPLES.items():
+        example = _EXAMPLE.format(name=op.name, x=x, y=y, grad=grad)
         getattr(Entrywise, op.name).__doc__ = f"{op.name}(x), entry by entry. Backward it {op.rule}.{example}"
-    Entrywise.square.__doc__ = "x squared, as ``x ** 2``."
+    square = _EXAMPLE.format(name="square", x="3.0", y="9.0", grad="6.0")
+    Entrywise.square.__doc__ = f"x squared, as ``x ** 2``.{square}"
 
 
 _describe()

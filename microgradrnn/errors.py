@@ -5,8 +5,7 @@ from __future__ import annotations
 import dis
 import inspect
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
@@ -32,18 +31,25 @@ def misfit(op: Op, operands: Sequence[Node], params: Mapping[str, Any], error: E
     return kind(f"{op.name} got shapes {shapes}{told}; it needs {op.needs} ({error})")
 
 
-@contextmanager
-def reading(op: Op, reader: str) -> Iterator[None]:
+class reading:  # noqa: N801 - a context manager, entered thousands of times a compilation
     """Turn an error of the op's functions, which the reader calls with its own namespace, into one that says why.
 
-    Mostly they use NumPy, which knows nothing of nodes and symbols, where ``xp`` would do.
+    Mostly they use NumPy, which knows nothing of nodes and expressions, where ``xp`` would do.
     """
-    try:
-        yield
-    except (TypeError, AttributeError) as error:
-        remedy = " and ".join(f"write xp.{name.partition('.')[2]}, not {name}" for name in _outside_xp(op))
-        remedy = remedy or "its functions may use operators and the functions of xp"
-        raise CannotFollow(f"{reader} cannot follow op {op.name!r}: {remedy} ({error})") from error
+
+    __slots__ = ("op", "reader")
+
+    def __init__(self, op: Op, reader: str) -> None:
+        self.op, self.reader = op, reader
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
+        if isinstance(error, (TypeError, AttributeError)):
+            remedy = " and ".join(f"write xp.{name.partition('.')[2]}, not {name}" for name in _outside_xp(self.op))
+            remedy = remedy or "its functions may use operators and the functions of xp"
+            raise CannotFollow(f"{self.reader} cannot follow op {self.op.name!r}: {remedy} ({error})") from error
 
 
 def _outside_xp(op: Op) -> list[str]:

@@ -22,11 +22,11 @@ serial = operator.attrgetter("_serial")
 """When a node was created, among all nodes: the key to sort by."""
 
 
-def ancestors(root: Node, needing_grad: bool = False) -> list[Node]:
-    """``root`` and every node that it was computed from, oldest first: inputs come before what reads them.
+def ancestors(*roots: Node, needing_grad: bool = False) -> list[Node]:
+    """The roots and every node that they were computed from, oldest first: inputs come before what reads them.
 
     Args:
-        root: any node.
+        roots: any nodes.
         needing_grad: whether only nodes that need a gradient are followed and listed, as a backward pass does.
 
     >>> from microgradrnn import Value
@@ -34,8 +34,9 @@ def ancestors(root: Node, needing_grad: bool = False) -> list[Node]:
     >>> [node.label or str(node.data) for node in ancestors(x * x + 1)]
     ['x', '9.0', '1.0', '10.0']
     """
-    tell(root)  # who walks a graph may read its numbers
-    found, todo = {root}, [root]
+    for root in roots:
+        tell(root)  # who walks a graph may read its numbers
+    found, todo = set(roots), list(roots)
     while todo:
         for node in todo.pop().inputs:
             if node not in found and (node._requires_grad or not needing_grad):
@@ -53,16 +54,20 @@ def by_value(x: Any) -> Hashable:
     (True, False)
     """
     kind = type(x)
-    if x is None or kind in (int, bool, str):
+    if kind in _SIMPLE:
         return kind, x
-    if isinstance(x, Mapping):
-        return kind, tuple((name, by_value(value)) for name, value in x.items())
     if kind in (tuple, list):
         return kind, tuple(map(by_value, x))
+    if kind is slice:
+        return kind, by_value(x.start), by_value(x.stop), by_value(x.step)
+    if kind is dict or isinstance(x, Mapping):
+        return kind, tuple([(name, by_value(value)) for name, value in x.items()])
     if isinstance(x, np.ndarray) and x.dtype.kind != "O":
         return x.shape, x.dtype.str, x.tobytes()
     if isinstance(x, (float, np.generic)):
         return kind, repr(x)  # which tells 0.0 from -0.0, and nan from no other nan
-    if kind is slice:
-        return kind, by_value(x.start), by_value(x.stop), by_value(x.step)
     return (kind, x) if isinstance(x, Hashable) else (kind, id(x))
+
+
+_SIMPLE = frozenset([int, bool, str, type(None), type(...)])
+"""The types whose things are known by themselves; the commonest ones, in the params of thousands of nodes."""

@@ -71,54 +71,122 @@ class Handling:
     op: Op | None
 
     def clone(self) -> Any:
-        """A node of its own with the same numbers; gradients flow through it."""
+        """A node of its own with the same numbers; gradients flow through it.
+
+        >>> from microgradrnn import Tensor
+        >>> x = Tensor([1.0, 2.0])
+        >>> y = x.clone()
+        >>> (3 * y).sum().backward()
+        >>> y is x, x.grad
+        (False, array([3., 3.]))
+        """
         return self._record(ops.COPY, self)
 
     copy = clone
 
     def numpy(self) -> NDArray[Any]:
-        """A copy as an array. Raises TypeError where a gradient would be lost, as in PyTorch."""
+        """A copy as an array. Raises TypeError where a gradient would be lost, as in PyTorch.
+
+        >>> from microgradrnn import Tensor
+        >>> Tensor([1.0, 2.0]).detach().numpy()
+        array([1., 2.])
+        """
         if self._requires_grad:
             raise TypeError(f"{self._name()} needs a gradient, which an array does not carry: write detach().numpy()")
         return np.array(numbers_of(self))
 
     def cpu(self) -> Self:
-        """The node itself, which is in the computer's own memory already."""
+        """The node itself, which is in the computer's own memory already.
+
+        >>> from microgradrnn import Tensor
+        >>> x = Tensor([1.0])
+        >>> x.cpu() is x
+        True
+        """
         return self
 
     def contiguous(self) -> Self:
-        """The node itself: how its entries lie in memory makes no difference."""
+        """The node itself: how its entries lie in memory makes no difference.
+
+        >>> from microgradrnn import Tensor
+        >>> x = Tensor([[1.0, 2.0], [3.0, 4.0]]).T
+        >>> x.contiguous() is x
+        True
+        """
         return self
 
     def requires_grad_(self, requires_grad: bool = True) -> Self:
-        """Set ``requires_grad``, and return the node."""
+        """Set ``requires_grad``, and return the node.
+
+        >>> from microgradrnn import Tensor
+        >>> x = Tensor([1.0, 2.0], requires_grad=False).requires_grad_()
+        >>> (x * x).sum().backward()
+        >>> x.grad
+        array([2., 4.])
+        """
         self.requires_grad = requires_grad
         return self
 
     def retain_grad(self) -> None:
-        """Nothing to do: the gradient of every node is kept."""
+        """Nothing to do: the gradient of every node is kept.
+
+        >>> from microgradrnn import Value
+        >>> x = Value(3.0)
+        >>> y = x * x
+        >>> y.retain_grad()  # in PyTorch y.grad would be None without it
+        >>> (2 * y).backward()
+        >>> y.grad
+        2.0
+        """
 
     # In place: each changes a leaf inside no_grad(), or a constant, and returns it.
 
     def zero_(self) -> Self:
-        """Set every entry to 0, in place."""
+        """Set every entry to 0, in place. Raises TypeError where gradients would be wrong; so do the next three.
+
+        >>> from microgradrnn import Tensor
+        >>> Tensor([1.0, 2.0], requires_grad=False).zero_().data
+        array([0., 0.])
+        """
         return self.fill_(0.0)
 
     def fill_(self, value: Any) -> Self:
-        """Set every entry to a number, in place."""
+        """Set every entry to a number, in place; raises as `zero_`.
+
+        >>> from microgradrnn import Tensor
+        >>> Tensor([1.0, 2.0], requires_grad=False).fill_(7).data
+        array([7., 7.])
+        """
         self._check_in_place("fill_")
         self._write(np.full(np.shape(self._data), value, np.asarray(self._data).dtype))
         return self
 
     def copy_(self, other: Any) -> Self:
-        """Take over the numbers of another node or array, in place."""
+        """Take over the numbers of another node or array, in place; raises as `zero_`.
+
+        Raises:
+            ValueError: they do not broadcast to this shape.
+
+        >>> from microgradrnn import Tensor, no_grad
+        >>> x = Tensor([1.0, 2.0])
+        >>> with no_grad():
+        ...     x.copy_([3.0, 4.0]).data
+        array([3., 4.])
+        """
         self._check_in_place("copy_")
         new = numbers_of(other) if isinstance(other, Handling) else as_numbers(other)
         self._write(np.broadcast_to(new, np.shape(self._data)))
         return self
 
     def add_(self, other: Any, alpha: Any = 1) -> Self:
-        """``x += alpha * other``, in place."""
+        """``x += alpha * other``, in place; raises as `zero_`.
+
+        >>> from microgradrnn import Tensor, no_grad
+        >>> x = Tensor([1.0, 2.0])
+        >>> with no_grad():  # a step of gradient descent
+        ...     x.add_([10.0, 20.0], alpha=-0.1).data
+        array([0., 0.])
+        """
         self._check_in_place("add_")
         self._write(numbers_of(self._record(ops.ADD, self, self._record(ops.MUL, other, alpha))))
         return self

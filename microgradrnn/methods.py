@@ -54,11 +54,28 @@ class Methods(Shaping, Casting):
         return self._reduced(ops.SUM, along("sum", args, axis, keepdims, dim, keepdim))
 
     def mean(self, *args: Any, axis: Any = UNSET, keepdims: Any = UNSET, dim: Any = UNSET, keepdim: Any = UNSET) -> Any:
-        """The mean over an axis, several, or all."""
+        """The mean over an axis, several, or all.
+
+        >>> from microgradrnn import Tensor
+        >>> x = Tensor([[1.0, 2.0], [3.0, 6.0]])
+        >>> y = x.mean()
+        >>> y.backward()
+        >>> y.item(), x.grad, x.mean(axis=0).data
+        (3.0, array([[0.25, 0.25],
+               [0.25, 0.25]]), array([2., 4.]))
+        """
         return self._reduced(ops.MEAN, along("mean", args, axis, keepdims, dim, keepdim))
 
     def prod(self, *args: Any, axis: Any = UNSET, keepdims: Any = UNSET, dim: Any = UNSET, keepdim: Any = UNSET) -> Any:
-        """The product over an axis, several, or all."""
+        """The product over an axis, several, or all.
+
+        >>> from microgradrnn import Tensor
+        >>> x = Tensor([2.0, 3.0, 4.0])
+        >>> y = x.prod()
+        >>> y.backward()
+        >>> y.item(), x.grad  # each entry gets the product of the others
+        (24.0, array([12.,  8.,  6.]))
+        """
         return self._reduced(ops.PROD, along("prod", args, axis, keepdims, dim, keepdim))
 
     def max(self, *args: Any, axis: Any = UNSET, keepdims: Any = UNSET, dim: Any = UNSET, keepdim: Any = UNSET) -> Any:
@@ -77,7 +94,15 @@ class Methods(Shaping, Casting):
         return self._extreme("max", ops.MAX, ops.FIRST_MAX, np.argmax, args, axis, keepdims, dim, keepdim)
 
     def min(self, *args: Any, axis: Any = UNSET, keepdims: Any = UNSET, dim: Any = UNSET, keepdim: Any = UNSET) -> Any:
-        """The smallest entry; as `max`."""
+        """The smallest entry; as `max`.
+
+        >>> from microgradrnn import Tensor
+        >>> x = Tensor([3.0, 1.0, 1.0])
+        >>> y = x.min()
+        >>> y.backward()
+        >>> y.item(), x.grad, x.min(dim=0).indices.item()
+        (1.0, array([0. , 0.5, 0.5]), 1)
+        """
         if args and isinstance(args[0], (Operators, np.ndarray)):
             return self._record(ops.MINIMUM, self, *args)
         return self._extreme("min", ops.MIN, ops.FIRST_MIN, np.argmin, args, axis, keepdims, dim, keepdim)
@@ -85,21 +110,44 @@ class Methods(Shaping, Casting):
     def argmax(
         self, *args: Any, axis: Any = UNSET, keepdims: Any = UNSET, dim: Any = UNSET, keepdim: Any = UNSET
     ) -> Any:
-        """Where the largest entry stands, of ties the first: integer constants. Without an axis, of all in a row."""
+        """Where the largest entry stands, of ties the first: integer constants. Without an axis, of all in a row.
+
+        >>> from microgradrnn import Tensor
+        >>> x = Tensor([[1.0, 5.0], [7.0, 2.0]])
+        >>> x.argmax(axis=1).data, x.argmax().item()
+        (array([1, 0]), 2)
+        """
         return self._places(np.argmax, along("argmax", args, axis, keepdims, dim, keepdim))
 
     def argmin(
         self, *args: Any, axis: Any = UNSET, keepdims: Any = UNSET, dim: Any = UNSET, keepdim: Any = UNSET
     ) -> Any:
-        """Where the smallest entry stands; as `argmax`."""
+        """Where the smallest entry stands; as `argmax`.
+
+        >>> from microgradrnn import Tensor
+        >>> Tensor([[1.0, 5.0], [7.0, 2.0]]).argmin(dim=1).data
+        array([0, 1])
+        """
         return self._places(np.argmin, along("argmin", args, axis, keepdims, dim, keepdim))
 
     def any(self, *args: Any, axis: Any = UNSET, keepdims: Any = UNSET, dim: Any = UNSET, keepdim: Any = UNSET) -> Any:
-        """Whether one entry is true, or not 0: a boolean constant."""
+        """Whether one entry is true, or not 0: a boolean constant.
+
+        >>> from microgradrnn import Tensor
+        >>> x = Tensor([[1.0, -1.0], [2.0, 3.0]])
+        >>> (x < 0).any(axis=1).data
+        array([ True, False])
+        """
         return self._truth(np.any, along("any", args, axis, keepdims, dim, keepdim))
 
     def all(self, *args: Any, axis: Any = UNSET, keepdims: Any = UNSET, dim: Any = UNSET, keepdim: Any = UNSET) -> Any:
-        """Whether all entries are true, or not 0: a boolean constant."""
+        """Whether all entries are true, or not 0: a boolean constant.
+
+        >>> from microgradrnn import Tensor
+        >>> x = Tensor([[1.0, -1.0], [2.0, 3.0]])
+        >>> (x > 0).all(axis=1).data
+        array([False,  True])
+        """
         return self._truth(np.all, along("all", args, axis, keepdims, dim, keepdim))
 
     def var(
@@ -137,7 +185,13 @@ class Methods(Shaping, Casting):
         correction: Any = UNSET,
         unbiased: Any = UNSET,
     ) -> Any:
-        """The square root of the variance; see `var`. Where all entries are equal, its gradient is 0, as PyTorch's."""
+        """The square root of the variance; see `var`. Where all entries are equal, its gradient is 0, as PyTorch's.
+
+        >>> from microgradrnn import Tensor
+        >>> x = Tensor([1.0, 2.0, 3.0])
+        >>> x.std(dim=0).item(), round(x.std(axis=0).item(), 4)  # sqrt(2 / 2), sqrt(2 / 3)
+        (1.0, 0.8165)
+        """
         told, off = self._correction("std", args, axis, keepdims, dim, keepdim, ddof, correction, unbiased)
         return self._deviations(told).norm(axis=told.axis, keepdims=told.keepdims) / math.sqrt(self._divisor(told, off))
 
@@ -169,24 +223,50 @@ class Methods(Shaping, Casting):
         return (x.abs() ** p)._reduced(ops.SUM, told) ** (1.0 / p)
 
     def cumsum(self, *args: Any, axis: Any = UNSET, dim: Any = UNSET) -> Any:
-        """The sums of the first entries along an axis: of one, two, and so on; without an axis, of all in a row."""
+        """The sums of the first entries along an axis: of one, two, and so on; without an axis, of all in a row.
+
+        >>> from microgradrnn import Tensor
+        >>> x = Tensor([1.0, 2.0, 3.0])
+        >>> y = x.cumsum(0)
+        >>> y.sum().backward()
+        >>> y.data, x.grad  # the first entry is in all three sums
+        (array([1., 3., 6.]), array([3., 2., 1.]))
+        """
         along_axis = one_axis("cumsum", args, axis, dim)
         if along_axis is UNSET or along_axis is None:
             return self._record(ops.CUMSUM, self.flatten(), axis=0)
         return self._record(ops.CUMSUM, self, axis=along_axis)
 
     def softmax(self, *args: Any, axis: Any = UNSET, dim: Any = UNSET) -> Any:
-        """e^(x_i) / sum_j e^(x_j) along an axis, the last one unless told."""
+        """e^(x_i) / sum_j e^(x_j) along an axis, the last one unless told.
+
+        >>> from microgradrnn import Tensor
+        >>> x = Tensor([[0.0, 0.0], [1000.0, 0.0]])
+        >>> x.softmax(axis=1).data
+        array([[0.5, 0.5],
+               [1. , 0. ]])
+        """
         return self._record(ops.SOFTMAX, self, axis=_or_last(one_axis("softmax", args, axis, dim)))
 
     def log_softmax(self, *args: Any, axis: Any = UNSET, dim: Any = UNSET) -> Any:
-        """x_i - log sum_j e^(x_j) along an axis, the last one unless told."""
+        """x_i - log sum_j e^(x_j) along an axis, the last one unless told.
+
+        >>> from microgradrnn import Tensor
+        >>> Tensor([1000.0, 0.0]).log_softmax().data
+        array([    0., -1000.])
+        """
         return self._record(ops.LOG_SOFTMAX, self, axis=_or_last(one_axis("log_softmax", args, axis, dim)))
 
     def logsumexp(
         self, *args: Any, axis: Any = UNSET, keepdims: Any = UNSET, dim: Any = UNSET, keepdim: Any = UNSET
     ) -> Any:
-        """log sum_i e^(x_i) along an axis, the last one unless told."""
+        """log sum_i e^(x_i) along an axis, the last one unless told.
+
+        >>> from microgradrnn import Tensor
+        >>> x = Tensor([[0.0, 0.0], [1000.0, 0.0]])
+        >>> x.logsumexp(axis=1).data.round(4)  # log 2, and no overflow
+        array([6.931e-01, 1.000e+03])
+        """
         told = along("logsumexp", args, axis, keepdims, dim, keepdim)
         return self._record(ops.LOGSUMEXP, self, axis=-1 if told.axis is None else told.axis, keepdims=told.keepdims)
 
@@ -195,6 +275,10 @@ class Methods(Shaping, Casting):
 
         Raises:
             ValueError: ``other`` has more than two axes: NumPy's dot and ``@`` differ there.
+
+        >>> from microgradrnn import Tensor
+        >>> Tensor([1.0, 2.0]).dot([3.0, 4.0]).item()  # 1 * 3 + 2 * 4
+        11.0
         """
         axes = np.ndim(other._data if isinstance(other, Operators) else other)
         if axes > 2:
@@ -204,20 +288,46 @@ class Methods(Shaping, Casting):
         return self._record(ops.MUL if axes == 0 or self.ndim == 0 else ops.MATMUL, self, other)
 
     def outer(self, other: Any) -> Any:
-        """Each entry of x times each of other, of shape (entries of x, entries of other)."""
+        """Each entry of x times each of other, of shape (entries of x, entries of other).
+
+        >>> from microgradrnn import Tensor
+        >>> Tensor([1.0, 2.0]).outer([3.0, 4.0]).data
+        array([[3., 4.],
+               [6., 8.]])
+        """
         columns = other if isinstance(other, Shaping) else self._constant(other)
         return self._record(ops.MUL, self.reshape(-1, 1), columns.reshape(1, -1))
 
     def masked_fill(self, mask: Any, value: Any) -> Any:
-        """x with ``value`` where the mask holds."""
+        """x with ``value`` where the mask holds.
+
+        >>> from microgradrnn import Tensor
+        >>> x = Tensor([1.0, -2.0])
+        >>> y = x.masked_fill(x < 0, 0.0)
+        >>> y.sum().backward()
+        >>> y.data, x.grad
+        (array([1., 0.]), array([1., 0.]))
+        """
         return self._record(ops.WHERE, mask, value, self)
 
     def tril(self, diagonal: int = 0) -> Any:
-        """x with zeros above a diagonal of each matrix."""
+        """x with zeros above a diagonal of each matrix. Raises ValueError for fewer than two axes.
+
+        >>> from microgradrnn import Tensor
+        >>> Tensor([[1.0, 2.0], [3.0, 4.0]]).tril().data
+        array([[1., 0.],
+               [3., 4.]])
+        """
         return self._record(ops.WHERE, self._below("tril", diagonal), self, 0.0)
 
     def triu(self, diagonal: int = 0) -> Any:
-        """x with zeros below a diagonal of each matrix."""
+        """x with zeros below a diagonal of each matrix. Raises ValueError for fewer than two axes.
+
+        >>> from microgradrnn import Tensor
+        >>> x = Tensor([[1.0, 2.0], [3.0, 4.0]])
+        >>> x.triu().data.tolist(), x.triu(1).data.tolist()
+        ([[1.0, 2.0], [0.0, 4.0]], [[0.0, 2.0], [0.0, 0.0]])
+        """
         return self._record(ops.WHERE, ~self._below("triu", diagonal - 1), self, 0.0)
 
     def gather(self, dim: int, index: Any) -> Any:
@@ -231,7 +341,13 @@ class Methods(Shaping, Casting):
         return self[self._grid("gather", dim, index)]
 
     def take_along_axis(self, indices: Any, axis: Any = -1) -> Any:
-        """NumPy's gather: the other axes of the indices broadcast against x's; ``axis=None`` takes of all in a row."""
+        """NumPy's gather: the other axes of the indices broadcast against x's; ``axis=None`` takes of all in a row.
+
+        >>> from microgradrnn import Tensor
+        >>> Tensor([[1.0, 2.0], [3.0, 4.0]]).take_along_axis([[1], [0]], axis=1).data
+        array([[2.],
+               [3.]])
+        """
         if axis is None:
             return self.flatten().take_along_axis(indices, 0)
         found = as_index(numbers_of(indices) if isinstance(indices, Operators) else indices)
@@ -242,7 +358,16 @@ class Methods(Shaping, Casting):
         return self[self._grid("take_along_axis", axis, found)]
 
     def scatter(self, dim: int, index: Any, src: Any) -> Any:
-        """x with the entries of ``src`` put where the index names along ``dim``; of two in one place the last stays."""
+        """x with the entries of ``src`` put where the index names along ``dim``; of two in one place the last stays.
+
+        Raises:
+            ValueError: the index has other axes than x, or is larger than ``src``.
+
+        >>> from microgradrnn import Tensor
+        >>> x, y = Tensor([1.0, 2.0, 3.0]), Tensor([10.0, 20.0])
+        >>> x.scatter(0, [2, 0], y).data
+        array([20.,  2., 10.])
+        """
         places, source = self._scattered("scatter", dim, index, src)
         position = np.full(self.shape, -1)
         position[places] = np.arange(source.size).reshape(source.shape)
@@ -250,7 +375,13 @@ class Methods(Shaping, Casting):
         return self._record(ops.WHERE, position >= 0, flat, self)
 
     def scatter_add(self, dim: int, index: Any, src: Any) -> Any:
-        """x with the entries of ``src`` added where the index names along ``dim``."""
+        """x with the entries of ``src`` added where the index names along ``dim``; raises as `scatter`.
+
+        >>> from microgradrnn import Tensor
+        >>> x, y = Tensor([1.0, 2.0, 3.0]), Tensor([10.0, 20.0])
+        >>> x.scatter_add(0, [2, 2], y).data
+        array([ 1.,  2., 33.])
+        """
         places, source = self._scattered("scatter_add", dim, index, src)
         cells = np.arange(self.size).reshape(self.shape)[places].reshape(-1)
         return self + (source.reshape(-1) @ (cells[:, None] == np.arange(self.size)).astype(float)).reshape(self.shape)

@@ -43,36 +43,75 @@ class Shaping:
 
     @property
     def T(self) -> Any:
-        """All axes in reverse order."""
+        """All axes in reverse order.
+
+        >>> from microgradrnn import Tensor
+        >>> Tensor([[1.0, 2.0], [3.0, 4.0]]).T.data
+        array([[1., 3.],
+               [2., 4.]])
+        """
         return self.transpose()
 
     @property
     def mT(self) -> Any:
-        """Each matrix of a stack transposed: the last two axes in each other's place."""
+        """Each matrix of a stack transposed: the last two axes in each other's place.
+
+        >>> from microgradrnn import Tensor
+        >>> x = Tensor(np.zeros((5, 2, 3)))
+        >>> x.mT.shape, x.T.shape
+        ((5, 3, 2), (3, 2, 5))
+        """
         if self.ndim < 2:
             raise ValueError(f"mT got shape {self.shape}; it needs at least two axes")
         return self.swapaxes(-2, -1)
 
     def dim(self) -> int:
-        """PyTorch's word for ndim."""
+        """PyTorch's word for ndim.
+
+        >>> from microgradrnn import Tensor
+        >>> Tensor([[1.0, 2.0]]).dim()
+        2
+        """
         return self.ndim
 
     def numel(self) -> int:
-        """PyTorch's word for size, the number of entries."""
+        """PyTorch's word for size, the number of entries.
+
+        >>> from microgradrnn import Tensor
+        >>> Tensor([[1.0, 2.0], [3.0, 4.0]]).numel()
+        4
+        """
         return int(self.size)
 
     def reshape(self, *shape: Any) -> Any:
-        """The same entries in another shape: ``reshape(2, 3)`` or ``reshape((2, 3))``; one size may be -1."""
+        """The same entries in another shape: ``reshape(2, 3)`` or ``reshape((2, 3))``; one size may be -1.
+
+        >>> from microgradrnn import Tensor
+        >>> x = Tensor([1.0, 2.0, 3.0, 4.0])
+        >>> x.reshape(2, -1).data
+        array([[1., 2.],
+               [3., 4.]])
+        """
         return self._record(ops.RESHAPE, self, shape=as_shape(shape))
 
     def view(self, *shape: Any) -> Any:
-        """PyTorch's word for `reshape`."""
+        """PyTorch's word for `reshape`.
+
+        >>> from microgradrnn import Tensor
+        >>> Tensor([[1.0, 2.0], [3.0, 4.0]]).view(4).data
+        array([1., 2., 3., 4.])
+        """
         if shape and not isinstance(shape[0], (int, np.integer, tuple, list)):
             raise TypeError(f"view takes a shape, not {shape[0]!r}; for another type write astype(dtype)")
         return self.reshape(*shape)
 
     def ravel(self) -> Any:
-        """All entries in a row."""
+        """All entries in a row.
+
+        >>> from microgradrnn import Tensor
+        >>> Tensor([[1.0, 2.0], [3.0, 4.0]]).ravel().data
+        array([1., 2., 3., 4.])
+        """
         return self.reshape(-1)
 
     def flatten(self, start_dim: int = 0, end_dim: int = -1) -> Any:
@@ -115,12 +154,22 @@ class Shaping:
         return self._record(ops.TRANSPOSE, self, axes=order or tuple(reversed(range(self.ndim))))
 
     def permute(self, *dims: Any) -> Any:
-        """The axes in the given order."""
+        """The axes in the given order.
+
+        >>> from microgradrnn import Tensor
+        >>> Tensor(np.zeros((2, 3, 4))).permute(2, 0, 1).shape
+        (4, 2, 3)
+        """
         order = as_shape(dims)
         return self._record(ops.TRANSPOSE, self, axes=tuple(order))
 
     def swapaxes(self, axis1: int, axis2: int) -> Any:
-        """Two axes in each other's place."""
+        """Two axes in each other's place.
+
+        >>> from microgradrnn import Tensor
+        >>> Tensor(np.zeros((2, 3, 4))).swapaxes(0, -1).shape
+        (4, 3, 2)
+        """
         axes = list(range(self.ndim))
         one, other = self._axis("swapaxes", axis1), self._axis("swapaxes", axis2)
         axes[one], axes[other] = other, one
@@ -130,6 +179,11 @@ class Shaping:
         """Axes of size 1 taken away: all of them, or those named.
 
         A named axis of another size is an error with ``axis=``, as in NumPy, and stays with ``dim=``, as in PyTorch.
+
+        >>> from microgradrnn import Tensor
+        >>> x = Tensor(np.zeros((1, 3, 1)))
+        >>> x.squeeze().shape, x.squeeze(axis=0).shape, x.squeeze(dim=1).shape
+        ((3,), (3, 1), (1, 3, 1))
         """
         along = one_axis("squeeze", args, axis, dim)
         if along is UNSET or along is None:
@@ -144,7 +198,13 @@ class Shaping:
         return self.reshape(tuple(size for a, size in enumerate(self.shape) if a not in named or size != 1))
 
     def unsqueeze(self, dim: int) -> Any:
-        """A new axis of size 1, which is ``dim`` then."""
+        """A new axis of size 1, which is ``dim`` then.
+
+        >>> from microgradrnn import Tensor
+        >>> x = Tensor([1.0, 2.0, 3.0])
+        >>> x.unsqueeze(0).shape, x.unsqueeze(-1).shape
+        ((1, 3), (3, 1))
+        """
         place = operator.index(dim)
         if not -self.ndim - 1 <= place <= self.ndim:
             raise IndexError(
@@ -171,11 +231,25 @@ class Shaping:
         return self._record(ops.EXPAND, self, shape=tuple(wanted))
 
     def broadcast_to(self, shape: Any) -> Any:
-        """NumPy's word for `expand`."""
+        """NumPy's word for `expand`.
+
+        >>> from microgradrnn import Tensor
+        >>> x = Tensor([1.0, 2.0])
+        >>> y = x.broadcast_to((3, 2))
+        >>> y.sum().backward()
+        >>> y.shape, x.grad  # each entry was read three times
+        ((3, 2), array([3., 3.]))
+        """
         return self.expand(tuple(shape) if isinstance(shape, (tuple, list)) else (shape,))
 
     def expand_as(self, other: Any) -> Any:
-        """Axes of size 1 repeated to the shape of another."""
+        """Axes of size 1 repeated to the shape of another.
+
+        >>> from microgradrnn import Tensor
+        >>> Tensor([1.0, 2.0]).expand_as(Tensor(np.zeros((2, 2)))).data
+        array([[1., 2.],
+               [1., 2.]])
+        """
         return self.expand(tuple(other.shape))
 
     def split(self, *args: Any, axis: Any = UNSET, dim: Any = UNSET) -> tuple[Any, ...]:
@@ -204,19 +278,36 @@ class Shaping:
         return self._cut(at, np.cumsum(lengths)[:-1].tolist())
 
     def chunk(self, chunks: int, dim: int = 0) -> tuple[Any, ...]:
-        """So many parts along an axis, of equal length but for the last; fewer where the axis is too short."""
+        """So many parts along an axis, of equal length but for the last; fewer where the axis is too short.
+
+        >>> from microgradrnn import Tensor
+        >>> [part.data for part in Tensor([1.0, 2.0, 3.0, 4.0, 5.0]).chunk(2)]
+        [array([1., 2., 3.]), array([4., 5.])]
+        """
         if operator.index(chunks) < 1:
             raise ValueError(f"chunk takes a positive number of parts, not {chunks}")
         at = self._axis("chunk", dim)
         return self._cut(at, list(range(0, self.shape[at], max(1, -(-self.shape[at] // chunks))))[1:])
 
     def unbind(self, dim: int = 0) -> tuple[Any, ...]:
-        """What stands along an axis, one by one."""
+        """What stands along an axis, one by one.
+
+        >>> from microgradrnn import Tensor
+        >>> x = Tensor([[1.0, 2.0], [3.0, 4.0]])
+        >>> [row.data for row in x.unbind()]
+        [array([1., 2.]), array([3., 4.])]
+        """
         at = self._axis("unbind", dim)
         return tuple(self[(*(slice(None),) * at, k)] for k in range(self.shape[at]))
 
     def repeat(self, *repeats: Any, axis: Any = UNSET) -> Any:
-        """With ``axis=`` NumPy's repeat, `repeat_interleave`. Without it TypeError: PyTorch's repeat is `tile`."""
+        """With ``axis=`` NumPy's repeat, `repeat_interleave`. Without it TypeError: PyTorch's repeat is `tile`.
+
+        >>> from microgradrnn import Tensor
+        >>> Tensor([[1.0, 2.0]]).repeat(2, axis=0).data
+        array([[1., 2.],
+               [1., 2.]])
+        """
         if axis is UNSET:
             told = ", ".join(map(str, repeats))
             raise TypeError(
@@ -239,7 +330,13 @@ class Shaping:
         return self[(*(slice(None),) * at, np.repeat(np.arange(self.shape[at]), as_index(repeats)))]
 
     def tile(self, *repeats: Any) -> Any:
-        """The whole repeated along each axis, the last count for the last axis: PyTorch's repeat, and NumPy's tile."""
+        """The whole repeated along each axis, the last count for the last axis: PyTorch's repeat, and NumPy's tile.
+
+        >>> from microgradrnn import Tensor
+        >>> Tensor([1.0, 2.0]).tile(2, 2).data
+        array([[1., 2., 1., 2.],
+               [1., 2., 1., 2.]])
+        """
         counts = as_shape(repeats)
         most = max(len(counts), self.ndim)
         counts, x = (1,) * (most - len(counts)) + tuple(counts), self.reshape((1,) * (most - self.ndim) + self.shape)
@@ -249,7 +346,13 @@ class Shaping:
         return x
 
     def flip(self, *dims: Any) -> Any:
-        """The entries in reverse order along the given axes."""
+        """The entries in reverse order along the given axes.
+
+        >>> from microgradrnn import Tensor
+        >>> Tensor([[1.0, 2.0], [3.0, 4.0]]).flip(0).data
+        array([[3., 4.],
+               [1., 2.]])
+        """
         named = {self._axis("flip", axis) for axis in as_shape(dims)}
         return self[tuple(slice(None, None, -1) if axis in named else slice(None) for axis in range(self.ndim))]
 

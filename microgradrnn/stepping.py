@@ -20,6 +20,8 @@ from microgradrnn.convert import as_array, handed_out
 from microgradrnn.engine import Node, ancestors
 from microgradrnn.ops import Scattered
 
+__all__ = ["Backprop", "Computed", "Edge", "Forward", "Visit", "walk"]
+
 Array = NDArray[Any]
 
 
@@ -30,6 +32,13 @@ class Computed:
     Attributes:
         node: its output; whatever it reads is known by then.
         value: what it was computed to be when the graph was recorded: a float, or a copy of the array.
+
+    >>> from microgradrnn import Value
+    >>> x = Value(3.0, "x")
+    >>> y = x * x
+    >>> x.data = 5.0
+    >>> [(computed.node.op.name, computed.value) for computed in Forward(y)]  # as it was recorded
+    [('mul', 9.0)]
     """
 
     node: Node
@@ -105,6 +114,14 @@ class Edge:
         upstream: dL/d(node).
         downstream: local applied to upstream, this edge's contribution; of input's shape.
         before, after: the sum of input's contributions in this pass, without this one (None: it is the first) and with.
+
+    >>> from microgradrnn import Value
+    >>> x, y = Value(3.0, "x"), Value(4.0, "y")
+    >>> edge = next(walk(x * y)).edges[0]
+    >>> edge.input.label, edge.slot, edge.upstream, edge.local, edge.downstream
+    ('x', 0, 1.0, 4.0, 4.0)
+    >>> [(edge.before, edge.after) for edge in next(walk(x * x)).edges]
+    [(None, 3.0), (3.0, 6.0)]
     """
 
     node: Node
@@ -129,7 +146,14 @@ class Edge:
         return formula if isinstance(formula, str) else formula(*self.node.xs)
 
     def jacobian(self) -> Array:
-        """The dense local gradient, d(node entry)/d(input entry), of shape ``node.shape + input.shape``: small ones."""
+        """The dense local gradient, d(node entry)/d(input entry), of shape ``node.shape + input.shape``: small ones.
+
+        >>> from microgradrnn import Tensor
+        >>> S = Tensor([0.0, 0.0]).softmax()
+        >>> next(walk(S, upstream=[1.0, 0.0])).edges[0].jacobian()  # diag(S) - S Sᵀ
+        array([[ 0.25, -0.25],
+               [-0.25,  0.25]])
+        """
         rows = []
         for basis in np.eye(self.node.size):
             upstream = as_array(basis.reshape(self.node.shape), self.node.dtype)
@@ -140,7 +164,18 @@ class Edge:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Visit:
-    """One node's turn in a backward pass: its upstream, complete by now, and what goes down its edges."""
+    """One node's turn in a backward pass.
+
+    Attributes:
+        node: whose turn it is.
+        upstream: dL/d(node), complete by now.
+        edges: what goes down each of its edges.
+
+    >>> from microgradrnn import Value
+    >>> x, y = Value(3.0, "x"), Value(4.0, "y")
+    >>> [(visit.node.label or "x * y", visit.upstream, len(visit.edges)) for visit in walk(x * y)]
+    [('x * y', 1.0, 2), ('y', 3.0, 0), ('x', 4.0, 0)]
+    """
 
     node: Node
     upstream: Any
@@ -184,13 +219,18 @@ class Backprop:
 
     >>> from microgradrnn import Value
     >>> x, y, z = Value(-2.0, "x"), Value(5.0, "y"), Value(-4.0, "z")
-    >>> for visit in Backprop(z * (x + y)):
+    >>> run = Backprop(z * (x + y))
+    >>> for visit in run:
     ...     for edge in visit.edges:
     ...         print(f"{edge.upstream:2} * {edge.local:2} = {edge.downstream:3} to {edge.input.label or 'x + y'}")
     1.0 * 3.0 = 3.0 to z
     1.0 * -4.0 = -4.0 to x + y
     -4.0 * 1.0 = -4.0 to x
     -4.0 * 1.0 = -4.0 to y
+    >>> run.done, run.back().node.label, run.done
+    (True, 'x', False)
+    >>> run.step().node.label, run.done
+    ('x', True)
     """
 
     def __init__(self, root: Node, upstream: Any = None) -> None:

@@ -28,13 +28,27 @@ def read_text(path: str | Path) -> str:
         OSError: there is no such file, or it cannot be read.
         ValueError: it is not UTF-8, or holds what no text does: NUL, or control characters all over. The error names
             the first such byte or character, where it stands, and the encoding that the file seems to have.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "two_lines.txt"
+    ...     _ = path.write_bytes("naïve\r\nidea".encode("utf-8-sig"))
+    ...     read_text(path)
+    'naïve\nidea'
     """
     content = Path(path).read_bytes()
     return decoded(content.removeprefix(codecs.BOM_UTF8), str(path)).replace("\r\n", "\n").replace("\r", "\n")
 
 
 def decoded(content: bytes, name: str, start: int = 0) -> str:
-    """The text of a part of a file; ``start`` is the place of its first byte. Raises ValueError as `read_text` does."""
+    """The text of a part of a file; ``start`` is the place of its first byte. Raises ValueError as `read_text` does.
+
+    >>> decoded("naïve".encode(), "a.txt")
+    'naïve'
+    >>> decoded("naïve".encode("latin-1"), "a.txt")
+    Traceback (most recent call last):
+    ValueError: a.txt is not UTF-8 text: byte 0xef at 2
+    """
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError as error:

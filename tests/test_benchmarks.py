@@ -15,7 +15,7 @@ from tests.witnesses import assert_close
 
 with patch.dict(os.environ):  # benchmarks bind this process, and all that it starts, to one thread
     from benchmarks import chart, contenders, loops, networks, performance, scalar, workers
-    from benchmarks.contenders import CONTENDERS, HAND, JAX, MYGRAD, PROGRAM, PYTORCH, RECORDED
+    from benchmarks.contenders import CONTENDERS, HAND, JAX, MYGRAD, ON_JAX, PROGRAM, PYTORCH, RECORDED
     from benchmarks.problems import Case, make_problem
 
 SMALL = [
@@ -142,6 +142,14 @@ def test_the_table_holds_ratios_to_its_columns_base(figures):
     assert rows["micrograd"][6].strip() == "1 = 100 ms"
     assert rows[MYGRAD][0].strip() == "–"
     assert "autograd" not in rows
+
+
+def test_what_our_program_on_jax_is_ahead_of_is_lost_by_the_other_one_alone(figures):
+    figures["networks"]["sizes"]["batch"]["processor"][ON_JAX] = 0.0004  # JAX itself takes 0.0008
+    figures["networks"]["growth"]["H"][-1]["processor"][ON_JAX] = 0.0007  # and 0.0005 here
+    lost = "\n".join(performance.lost(figures))
+    assert f"- **Beside the better of our two dialects**: {JAX} at 1 of 16 sizes (H=1,000 0.71)." in lost
+    assert f"- **{JAX}**, at 2 of 16 sizes" in lost
 
 
 def test_the_page_says_what_is_lost_and_leaves_out_what_is_level(figures):

@@ -8,7 +8,7 @@ import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
+from click.testing import CliRunner
 
 import microgradrnn
 from microgradrnn import cli
@@ -268,7 +268,7 @@ def test_numbers_that_run_off_make_no_noise():
 
 def test_help_comes_without_what_only_drawing_needs():
     program = (
-        "import sys; from typer.testing import CliRunner; from microgradrnn.cli import app\n"
+        "import sys; from click.testing import CliRunner; from microgradrnn.cli import app\n"
         "assert CliRunner().invoke(app, ['--help']).exit_code == 0\n"
         "print(sorted({'matplotlib', 'viz', 'wasmtime', 'graphviz', 'resvg_py'} & set(sys.modules)))"
     )
@@ -276,15 +276,23 @@ def test_help_comes_without_what_only_drawing_needs():
 
 
 def test_a_shell_can_complete_the_commands():
-    asked = {"_MICROGRADRNN_COMPLETE": "complete_bash", "COMP_WORDS": "microgradrnn dr", "COMP_CWORD": "1"}
+    asked = {"_MICROGRADRNN_COMPLETE": "bash_complete", "COMP_WORDS": "microgradrnn dr", "COMP_CWORD": "1"}
     result = python("-m", "microgradrnn", encoding="utf-8", env={**speaking(), **asked})
-    assert result.stdout.split() == ["draw"]
+    assert result.stdout.split() == ["plain,draw"]
 
 
 def test_how_to_complete_is_told_in_help_and_readme():
     readme = Path(__file__).parents[1] / "README.md"
     for told in (run("--help").stdout, readme.read_text(encoding="utf-8")):
-        assert "--install-completion" in told
+        assert "completion" in told
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish", "powershell"])
+def test_what_teaches_a_shell_asks_the_program_by_the_variable_that_it_answers_to(shell):
+    told = run("completion", shell)
+    assert told.exit_code == 0
+    assert "_MICROGRADRNN_COMPLETE" in told.stdout
+    assert f"{shell}_complete" in told.stdout
 
 
 def test_program_prints_source_that_runs_alone_and_gives_the_numbers_of_the_chain_rule():

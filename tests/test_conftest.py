@@ -10,6 +10,7 @@ import pytest
 
 SKIPPED_MODULE = "import pytest\npytest.importorskip('a_package_that_nobody_has')\ndef test_nothing(): pass\n"
 SKIPPED_TEST = "import pytest\ndef test_nothing(): pytest.skip('no reason')\n"
+EXAMPLE = 'def two():\n    """Two.\n\n    >>> import torch\n    >>> 1 + 1\n    2\n    """\n'
 EXPECTED_FAILURE = "import pytest\n@pytest.mark.xfail\ndef test_nothing(): assert False\n"
 
 
@@ -54,3 +55,10 @@ def test_what_is_listed_is_found_and_still_skips_itself(tmp_path, test, listed):
     (tmp_path / "skipped").write_text(listed)
     failed = (pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.INTERRUPTED)
     assert run_pytest(tmp_path, test, "1", "", f"@{tmp_path / 'skipped'}") in failed
+
+
+def test_an_example_that_needs_what_is_not_here_is_skipped(tmp_path):
+    (tmp_path / "hiding.py").write_text("import sys\nsys.modules['torch'] = None\n")
+    options = ("--doctest-modules", "-p", "hiding")
+    assert run_pytest(tmp_path, EXAMPLE, "", str(tmp_path / "skipped"), *options) == pytest.ExitCode.OK
+    assert (tmp_path / "skipped").read_text() == "test_it.py::test_it.two\n"

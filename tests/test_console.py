@@ -7,8 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
-import typer
 
 from microgradrnn import Value, cli
 from microgradrnn.console import ending_with_the_reader, replacing
@@ -138,7 +138,7 @@ def test_a_stream_replaces_what_it_lacks_and_is_afterwards_as_it_was(monkeypatch
     stream = io.TextIOWrapper(written, encoding=encoding, errors=errors, newline="\n")
     monkeypatch.setattr(sys, "stdout", stream)
     with replacing():
-        typer.echo("café − \udce9")
+        click.echo("café − \udce9")
     stream.flush()
     assert written.getvalue() == expected
     assert (stream.encoding, stream.errors) == (encoding, errors)
@@ -165,7 +165,7 @@ PRINTING = [
     ["-h"],
     ["step", "-h"],
     ["--version"],
-    ["--show-completion"],
+    ["completion", "bash"],
 ]
 
 

@@ -26,7 +26,7 @@ LATER = {
     "safetensors": "a checkpoint is read",
     "filelock": "a network is trained",
     "tqdm": "a network is trained",
-    "typer": "the command line is used",
+    "click": "the command line is used",
     "torch": "a network is captured",
     "jax": "a program is run in that dialect",
     "asyncio": "nobody asks",

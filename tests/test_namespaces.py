@@ -7,7 +7,7 @@ from microgradrnn import arrays, floats
 from microgradrnn.lowering import ScalarNodes
 from microgradrnn.ops import EachInput
 from microgradrnn.program.namespace import Expressions
-from microgradrnn.program.symbols import Symbols
+from microgradrnn.program.python_source import PythonExpressions
 from tests.op_cases import every_elementwise_op, every_op, example
 
 
@@ -43,7 +43,7 @@ def used_backward(op):
 
 
 @every_elementwise_op
-@pytest.mark.parametrize("namespace", [floats, Symbols()], ids=["floats", "symbols"])
+@pytest.mark.parametrize("namespace", [floats, PythonExpressions()], ids=["floats", "expressions"])
 def test_numbers_have_what_an_elementwise_op_uses(op, namespace):
     for name in used_forward(op)[0] | used_backward(op):
         assert callable(getattr(namespace, name))

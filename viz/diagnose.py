@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from microgradrnn import Parameter, Tensor, diagnosis
+from microgradrnn import diagnosis
 from microgradrnn.diagnosis import Finding, Measured, Thresholds
 from microgradrnn.engine import Node
 
@@ -24,8 +24,23 @@ class Diagnosis:
     Attributes:
         numbers: all of them; see `microgradrnn.diagnosis.Diagnosis`.
 
-    >>> _found()
-    <Diagnosis: exploding>
+    >>> import json, tempfile
+    >>> from microgradrnn import Parameter, Tensor
+    >>> state, W = Tensor([[1.0]]), Parameter([[4.0]], "W")
+    >>> for _ in range(12):
+    ...     state = state @ W
+    >>> found = diagnose(state.sum())
+    >>> found, found.healthy, [finding.fault for finding in found.findings], found.layers[0].factor
+    (<Diagnosis: exploding>, False, ['exploding'], 4.0)
+    >>> print(found.text.splitlines()[1])
+      1. The gradient explodes in W: what the loss at step 12 sends back is 4.194e6
+    >>> json.loads(found.to_json())["layers"][0]["share"]  # 4 to the power of 11
+    4194304.0
+    >>> found.svg()[:4], found.png()[1:4]
+    ('<svg', b'PNG')
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     found.save(f"{folder}/why.txt").name
+    'why.txt'
     """
 
     def __init__(self, numbers: diagnosis.Diagnosis) -> None:
@@ -33,67 +48,37 @@ class Diagnosis:
 
     @property
     def healthy(self) -> bool:
-        """Whether no fault was found.
-
-        >>> _found().healthy
-        False
-        """
+        """Whether no fault was found."""
         return self.numbers.healthy
 
     @property
     def findings(self) -> list[Finding]:
-        """The faults, that which spoils most first.
-
-        >>> [finding.fault for finding in _found().findings]
-        ['exploding']
-        """
+        """The faults, that which spoils most first."""
         return self.numbers.findings
 
     @property
     def layers(self) -> list[Measured]:
-        """The numbers of each recurrent layer and direction.
-
-        >>> [layer.factor for layer in _found().layers]
-        [4.0]
-        """
+        """The numbers of each recurrent layer and direction."""
         return self.numbers.layers
 
     @cached_property
     def text(self) -> str:
-        r"""The report, in lines of at most 80 columns.
-
-        >>> print(_found().text.split("\n\n")[0])
-        Diagnosis at a loss of 1.678e7: 1 fault
-          1. The gradient explodes in W: what the loss at step 12 sends back is 4.194e6
-             times as large at step 1.
-        """
+        r"""The report, in lines of at most 80 columns."""
         return report(self.numbers)
 
     def to_json(self) -> str:
-        """All numbers as JSON; what is not finite stands there as "nan", "inf" or "-inf".
-
-        >>> import json
-        >>> json.loads(_found().to_json())["layers"][0]["share"] == 4.0**11
-        True
-        """
+        """All numbers as JSON; what is not finite stands there as "nan", "inf" or "-inf"."""
         return self.numbers.to_json()
 
     def svg(self) -> str:
         """Layers by time as one SVG element: the size of the gradient at each state, on one scale of powers of ten.
 
         Above that of the whole loss, below that of the last step's loss alone.
-
-        >>> _found().svg().startswith("<svg")
-        True
         """
         return self._svg
 
     def png(self) -> bytes:
-        """The picture as PNG, at two pixels a point.
-
-        >>> _found().png()[1:4]
-        b'PNG'
-        """
+        """The picture as PNG, at two pixels a point."""
         return png(self.svg())
 
     @cached_property
@@ -115,11 +100,6 @@ class Diagnosis:
 
         Raises:
             ValueError: another ending.
-
-        >>> import tempfile
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     _found().save(f"{folder}/why.txt").name
-        'why.txt'
         """
         writers: dict[str, Callable[[], bytes]] = {
             ".svg": lambda: self.svg().encode(),
@@ -137,14 +117,6 @@ class Diagnosis:
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         return {"text/html": report_and_picture(self.text, self.svg()), "text/plain": self.text}
-
-
-def _found() -> Diagnosis:
-    """The diagnosis of a recurrence that takes a gradient times 4 at each step, for the examples."""
-    state, weight = Tensor([[1.0]]), Parameter([[4.0]], "W")
-    for _ in range(12):
-        state = state @ weight
-    return diagnose(state.sum())
 
 
 def diagnose(loss: Node, optimizer: Any = None, history: Any = None, thresholds: Thresholds | None = None) -> Diagnosis:

@@ -20,7 +20,24 @@ from .words.visits import Detail, Words
 
 @dataclass(frozen=True)
 class Explanation:
-    """What there is to say of one node: `text`, `latex`, `html`; prints as text and shows itself in Jupyter."""
+    r"""What there is to say of one node: `text`, `latex`, `html`; prints as text and shows itself in Jupyter.
+
+    >>> from microgradrnn import Value
+    >>> x = Value(3.0, "x")
+    >>> y = x * x
+    >>> y.backward()
+    >>> print(explain(x, loss=y).text)
+    x = 3
+    dL/dx: 2 contributions came in
+      from x * x: upstream × x = 3
+      from x * x: upstream × x = 3
+      sum: 6
+        3 + 3 = 6
+    >>> print(explain(y).latex.splitlines()[1])
+    & {x}^2 \\
+    >>> explain(y).html.count("<math")
+    4
+    """
 
     text: str
     latex: str

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from microgradrnn import Parameter, compile, ops  # noqa: A004 - a graph's
+from microgradrnn.analysis import named_states, state_names
 from microgradrnn.engine import Node
 from microgradrnn.errors import CannotFollow
 from microgradrnn.program import JavaScript
@@ -143,14 +144,17 @@ class Live:
         }
 
     def _states(self) -> dict[int, list[Node]]:
-        """For each time step the nodes that a later step reads."""
-        run, found = self.run, defaultdict[int, list[Node]](list)
-        for node in run.nodes:
-            t = run.t(node)
-            if t is None or node.op is None or not self._grad_run(node):
-                continue
-            if any((run.t(reader) or t) > t for reader, _ in run.consumers[node]):
-                found[t].append(node)
+        """For each time step the states whose gradients change with the numbers; none where the graph has no steps."""
+        found = defaultdict[int, list[Node]](list)
+        try:
+            names = state_names(self.run.root)
+        except ValueError:
+            return found
+        for name in names:
+            for states in named_states(self.run.root, name).values():
+                for t, node in states.items():
+                    if self._grad_run(node):
+                        found[t].append(node)
         return dict(sorted(found.items()))
 
     def _grad_run(self, node: Node) -> str:

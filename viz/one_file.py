@@ -22,6 +22,14 @@ class Page:
     Attributes:
         html: the whole page.
         path: where it was saved; None before.
+
+    >>> import tempfile
+    >>> from microgradrnn import Value
+    >>> from microgradrnn.viz import page
+    >>> made = page(Value(2.0, "a") * Value(3.0, "b"))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     made.save(f"{folder}/product.html").name, made.html.count("<html")
+    ('product.html', 1)
     """
 
     def __init__(self, html: str) -> None:
@@ -57,8 +65,14 @@ def short(source: str) -> str:
 
 
 def tight(style: str) -> str:
-    """A style sheet without the blanks that only please the eye."""
-    return re.sub(r"(?<=[,;:{}]) (?=[^:])| (?=\{)|;(?= ?\})", "", style)
+    """A style sheet without the blanks that only please the eye, and with its numbers and colours as short as they go.
+
+    >>> tight("a { color: #ffcc00; opacity: 0.5; }")
+    'a{color:#fc0;opacity:.5}'
+    """
+    style = re.sub(r"(?<=[,;:{}]) (?=[^:])| (?=\{)|;(?= ?\})", "", style)
+    style = re.sub(r"#([0-9a-f])\1([0-9a-f])\2([0-9a-f])\3\b", r"#\1\2\3", style)
+    return re.sub(r"(?<=[:, (-])0(?=\.\d)", "", style)
 
 
 def tight_script(script: str) -> str:

@@ -37,7 +37,19 @@ _next_sheet = itertools.count().__next__
 
 
 class Thumbnails:
-    """Small figures side by side. Show themselves in Jupyter."""
+    """Small figures side by side. Show themselves in Jupyter.
+
+    >>> import tempfile
+    >>> import numpy as np
+    >>> from microgradrnn import nn
+    >>> both = thumbnails({
+    ...     "many to one": nn.ManyToOne(3, 4, 2, seed=0)(np.ones((3, 1, 3))),
+    ...     "many to many": nn.ManyToMany(3, 4, 2, seed=0)(np.ones((3, 1, 3))),
+    ... })
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     both, both.svg()[:4], both.save(f"{folder}/both.svg").name
+    (<Thumbnails: many to one, many to many>, '<svg', 'both.svg')
+    """
 
     def __init__(self, picture: Picture) -> None:
         self._picture = picture

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from microgradrnn import Parameter, Tensor, diagnosis
+from microgradrnn import diagnosis
 from microgradrnn.diagnosis.watching import measured_of
 
 from .paint import over_time
@@ -45,6 +45,17 @@ class Watch(diagnosis.Watch):
     update 1: The gradient vanishes in h: of what the loss at step 11 sends back,
         0.00059% reaches step 1 (the largest singular value of W_hh is 0.3). Before,
         at update 0: 34.9% reached step 1.
+    >>> watch.plot()
+    <Picture of Gradient by layer and step over updates 0 to 1>
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     watch.save(f"{folder}/watch.json").name
+    'watch.json'
+    >>> from unittest.mock import Mock
+    >>> writer = Mock()  # in the place of a SummaryWriter
+    >>> watch.to_tensorboard(writer)
+    >>> writer.add_scalar.call_args_list[0].args[::2]
+    ('watch/loss', 0)
     """
 
     def plot(self) -> Picture:
@@ -55,9 +66,6 @@ class Watch(diagnosis.Watch):
 
         Raises:
             ValueError: nothing has been measured yet.
-
-        >>> _watched().plot()
-        <Picture of Gradient by layer and step over updates 0 to 1>
         """
         rows = self._measured()
         if not rows:
@@ -79,25 +87,13 @@ class Watch(diagnosis.Watch):
 
         Raises:
             ValueError: another ending, or nothing has been measured yet.
-
-        >>> import tempfile
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     _watched().save(f"{folder}/watch.json").name
-        'watch.json'
         """
         if Path(path).suffix.lower() == ".json":
             return saved(path, {".json": lambda: f"{self.to_json()}\n".encode()}, "a watch")
         return self.plot().save(path)
 
     def to_tensorboard(self, writer: Any) -> None:
-        """Write the history by a ``SummaryWriter`` of PyTorch or tensorboardX: scalars, and the report as a text.
-
-        >>> from unittest.mock import Mock
-        >>> writer = Mock()
-        >>> _watched().to_tensorboard(writer)
-        >>> writer.add_scalar.call_args_list[0].args
-        ('watch/loss', 0.125, 0)
-        """
+        """Write the history by a ``SummaryWriter`` of PyTorch or tensorboardX: scalars, and the report as a text."""
         for row in self._measured():
             step, largest = row["update"], largest_update(row)
             writer.add_scalar("watch/loss", float(row["loss"]), step)
@@ -118,17 +114,6 @@ class Watch(diagnosis.Watch):
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         text = {"text/plain": str(self)}
         return text | {"text/html": report_and_picture(str(self), self.plot().source)} if self._measured() else text
-
-
-def _watched() -> Watch:
-    """A watch of two updates, for the examples."""
-    watch, weight = Watch(every=1), Parameter([[0.5]], "W")
-    for _ in range(2):
-        state = Tensor([[1.0]])
-        for _ in range(3):
-            state = state @ weight
-        watch(state.sum())
-    return watch
 
 
 def _spread(count: int, most: int) -> list[int]:

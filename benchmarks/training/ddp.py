@@ -8,9 +8,9 @@ import json
 from dataclasses import replace
 from typing import Any
 
+import click
 import numpy as np
 import torch
-import typer
 from torch.nn.parallel import DistributedDataParallel
 
 from benchmarks.training.language import InPyTorch
@@ -46,6 +46,10 @@ class _Loss(torch.nn.Module):
         return self._loss(inputs, targets, state)
 
 
+@click.command()
+@click.argument("hidden", type=int)
+@click.argument("batch", type=int)
+@click.argument("updates", type=int)
 def main(hidden: int, batch: int, updates: int) -> None:
     torch.distributed.init_process_group("gloo")
     rank, world = torch.distributed.get_rank(), torch.distributed.get_world_size()
@@ -68,4 +72,4 @@ def main(hidden: int, batch: int, updates: int) -> None:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    main()

@@ -9,10 +9,10 @@ from dataclasses import replace
 from typing import Annotated, Any
 
 import numpy as np
-import typer
 
 from benchmarks import report
 from benchmarks.training.shared import topics
+from microgradrnn.cli.commands import Option
 from microgradrnn.training import Settings, Trainer
 
 SMALL = Settings(hidden=16, layers=2, seq_length=25, batch_size=8, epochs=1000, dtype="float64", validation=0.0)
@@ -56,7 +56,7 @@ def whole(settings: Settings, updates: int) -> tuple[float, float]:
 
 
 def run(
-    updates: Annotated[int, typer.Option(min=1, help="To compare, of each kind of cell.")] = 200,
+    updates: Annotated[int, Option(min=1, help="To compare, of each kind of cell.")] = 200,
 ) -> None:
     """The JAX engine beside the NumPy engine: how far an update, and a whole training, differ."""
     if not report.installed("jax"):

@@ -21,12 +21,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
-import typer
 from tqdm import tqdm
 
 from benchmarks import report
 from benchmarks.report import Floor
 from benchmarks.training.shared import topics
+from microgradrnn.cli.commands import Option
 from microgradrnn.training import Checkpoint, Run
 
 ROOT = Path(__file__).parents[2]
@@ -152,8 +152,8 @@ def bits(checkpoint: Checkpoint, name: str) -> tuple[object, ...] | None:
 
 
 def run(
-    kills: Annotated[int, typer.Option(min=1, help="How many.")] = 50,
-    seed: Annotated[int, typer.Option(help="Of the moments.")] = 0,
+    kills: Annotated[int, Option(min=1, help="How many.")] = 50,
+    seed: Annotated[int, Option(help="Of the moments.")] = 0,
 ) -> None:
     """Kill a training at random moments and go on each time: what is lost, and whether the end is the same."""
     moments, found = random.Random(seed), list[Kill]()

@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Annotated, Any
 
+import click
 import numpy as np
-import typer
 from numpy.typing import NDArray
 from tqdm import tqdm
 
@@ -23,6 +23,7 @@ from benchmarks import report
 from benchmarks.report import Floor
 from benchmarks.training.shared import topics
 from microgradrnn.by_hand import min_char_rnn
+from microgradrnn.cli.commands import Option
 from microgradrnn.training import MIN_CHAR_RNN, Trainer
 
 Array = NDArray[Any]
@@ -80,15 +81,15 @@ def measure(text: str, seed: int, steps: int) -> Losses:
     trainer = Trainer(replace(MIN_CHAR_RNN, seed=seed), text)
     whole = len(trainer.inputs) // LENGTH
     if steps > whole:
-        raise typer.BadParameter(f"the text ends after {whole:,} whole chunks, and {steps:,} steps were asked for")
+        raise click.BadParameter(f"the text ends after {whole:,} whole chunks, and {steps:,} steps were asked for")
     weights = first_weights(trainer)
     nudged = weights | {"W_hh": np.nextafter(weights["W_hh"], np.inf)}
     return Losses(seed, ours(trainer, steps), by_hand(text, weights, steps), by_hand(text, nudged, steps))
 
 
 def run(
-    steps: Annotated[int, typer.Option(min=1, help="Steps of the optimiser.")] = 1_000,
-    seeds: Annotated[int, typer.Option(min=2, help="How many first weights to train from.")] = 5,
+    steps: Annotated[int, Option(min=1, help="Steps of the optimiser.")] = 1_000,
+    seeds: Annotated[int, Option(min=2, help="How many first weights to train from.")] = 5,
 ) -> None:
     """The preset min-char-rnn beside the same in NumPy by hand: smoothed losses, over several seeds."""
     text = topics()

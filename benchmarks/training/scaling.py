@@ -15,12 +15,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-import typer
 from tqdm import tqdm
 
 from benchmarks import report
 from benchmarks.report import Floor
 from benchmarks.training.speed import TOLERANCE
+from microgradrnn.cli.commands import Option
 
 ROOT = Path(__file__).parents[2]
 LEAST = 2.0
@@ -101,10 +101,10 @@ def faster(found: Mapping[str, list[Found]], name: str, than: str) -> float:
     return statistics.median(b["seconds"] / a["seconds"] for a, b in pairs)
 
 
-Hidden = Annotated[int, typer.Option(min=1, help="H.")]
-Batch = Annotated[int, typer.Option(min=8, help="N: strong scaling divides it, weak gives it to each.")]
-Updates = Annotated[int, typer.Option(min=50, help="Timed updates of a turn, a multiple of 50.")]
-Rounds = Annotated[int, typer.Option(min=1, help="Turns of each.")]
+Hidden = Annotated[int, Option(min=1, help="H.")]
+Batch = Annotated[int, Option(min=8, help="N: strong scaling divides it, weak gives it to each.")]
+Updates = Annotated[int, Option(min=50, help="Timed updates of a turn, a multiple of 50.")]
+Rounds = Annotated[int, Option(min=1, help="Turns of each.")]
 HEADS = ("ms an update", "updates a second", "times as fast", "most possible", "moved, of the weights")
 
 
@@ -122,7 +122,7 @@ def devices(
     batch: Batch = 32,
     updates: Updates = 100,
     rounds: Rounds = 3,
-    weak: Annotated[bool, typer.Option("--weak", help="N streams for each device, not for all.")] = False,
+    weak: Annotated[bool, Option("--weak", help="N streams for each device, not for all.")] = False,
 ) -> None:
     """Strong scaling, or weak, over 1, 2, 4 and 8 virtual devices, a thread each, of the JAX engine; T=50, float32."""
     if not report.installed("jax"):

@@ -4,12 +4,12 @@ import pydoc_data.topics
 from collections.abc import Iterable, Iterator
 from typing import Annotated
 
-import typer
 from tqdm import tqdm
 
+from microgradrnn.cli.commands import Option
 from microgradrnn.training import Position
 
-Minutes = Annotated[float, typer.Option(min=0.01, help="Of training; what is held out is read outside of them.")]
+Minutes = Annotated[float, Option(min=0.01, help="Of training; what is held out is read outside of them.")]
 
 
 def topics() -> str:

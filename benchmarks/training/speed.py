@@ -13,7 +13,6 @@ from dataclasses import replace
 from typing import Annotated, Any
 
 import numpy as np
-import typer
 
 from benchmarks import report
 from benchmarks.report import Floor
@@ -21,6 +20,7 @@ from benchmarks.training.language import InPyTorch
 from benchmarks.training.shared import topics
 from microgradrnn import Tensor, interop
 from microgradrnn import compile as compile_program
+from microgradrnn.cli.commands import Option
 from microgradrnn.training import Settings, Trainer
 
 SETTINGS = Settings(hidden=128, layers=1, seq_length=50, batch_size=32, epochs=1000, patience=0, validation=0.0)
@@ -129,10 +129,14 @@ def measure(settings: Settings, seconds: float, rounds: int) -> dict[str, dict[s
 
 
 def run(
-    hidden: Annotated[list[int] | None, typer.Option(min=1, help="H, once for each; 128 and 512 unless told.")] = None,
-    batch: Annotated[list[int] | None, typer.Option(min=1, help="N, once for each; 32 and 256 unless told.")] = None,
-    seconds: Annotated[float, typer.Option(min=0.0, help="Of a turn.")] = 1.0,
-    rounds: Annotated[int, typer.Option(min=1, help="Turns of each.")] = 7,
+    hidden: Annotated[
+        list[int] | None, Option(multiple=True, min=1, help="H, once for each; 128 and 512 unless told.")
+    ] = None,
+    batch: Annotated[
+        list[int] | None, Option(multiple=True, min=1, help="N, once for each; 32 and 256 unless told.")
+    ] = None,
+    seconds: Annotated[float, Option(min=0.0, help="Of a turn.")] = 1.0,
+    rounds: Annotated[int, Option(min=1, help="Turns of each.")] = 7,
 ) -> None:
     """Updates a second of the NumPy engine, the JAX engine and PyTorch's nn.LSTM, on one core; T=50, float32."""
     if not report.installed("jax"):

@@ -16,12 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-import typer
 from tqdm import tqdm
 
 from benchmarks import report
 from benchmarks.report import Floor
 from benchmarks.training.shared import topics
+from microgradrnn.cli.commands import Option
 from microgradrnn.training import Run
 
 ROOT = Path(__file__).parents[2]
@@ -131,7 +131,7 @@ def measure(times: int, seed: int = 0) -> list[Ended]:
     return found
 
 
-def run(times: Annotated[int, typer.Option(min=1, help="How many kills.")] = 20) -> None:
+def run(times: Annotated[int, Option(min=1, help="How many kills.")] = 20) -> None:
     """Kill one of the processes of a training on two, so many times, and go on each time."""
     if not report.installed("jax"):
         print(report.NOT_INSTALLED)

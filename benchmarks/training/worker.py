@@ -9,9 +9,9 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-import typer
+import click
 
 from benchmarks.training.collectives import collectives
 from benchmarks.training.shared import topics
@@ -41,14 +41,16 @@ def timed(learn: Callable[[int], float], updates: int) -> dict[str, float]:
     return {"loss": loss, "seconds": seconds / updates, "sent": (loopback() - sent) / updates}
 
 
+@click.command()
+@click.argument("hidden", type=int)
+@click.argument("batch", type=int)
+@click.argument("updates", type=int)
+@click.option("--devices", default=1)
+@click.option("--coordinator")
+@click.option("--processes", default=1)
+@click.option("--process-id", default=0)
 def main(
-    hidden: int,
-    batch: int,
-    updates: int,
-    devices: Annotated[int, typer.Option()] = 1,
-    coordinator: Annotated[str | None, typer.Option()] = None,
-    processes: Annotated[int, typer.Option()] = 1,
-    process_id: Annotated[int, typer.Option()] = 0,
+    hidden: int, batch: int, updates: int, devices: int, coordinator: str | None, processes: int, process_id: int
 ) -> None:
     flags = os.environ["XLA_FLAGS"]  # the last of them is no flag, and XLA reads none after it
     os.environ["XLA_FLAGS"] = f"--xla_force_host_platform_device_count={devices} {flags}"
@@ -74,4 +76,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    main()

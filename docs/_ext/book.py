@@ -17,7 +17,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.transforms import SphinxTransform
 from sphinx.util.docutils import SphinxDirective
-from themes import both_themes
+from themes import both_themes, following_the_button
 
 MADE = DOCS / "made"
 NOT_RUN = "(A package that this page needs was not installed where this was built: its code has not been run.)"
@@ -64,6 +64,8 @@ class Pictures(SphinxTransform):
     def apply(self, **_: Any) -> None:
         """Point images to what was made, and set what describes them below."""
         made = made_by(self.env.docname)
+        for raw in self.document.findall(nodes.raw):
+            raw[:] = [nodes.Text(following_the_button(raw.astext()))]
         for image in list(self.document.findall(nodes.image)):
             drawn = made / image["uri"]
             if is_left_out(self.env.docname):

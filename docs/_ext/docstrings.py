@@ -1,7 +1,8 @@
 """Sphinx: docstrings of this project as reStructuredText.
 
 They are plain text with names in backticks, formulas as indented blocks, doctests, and Google's sections. So what
-reStructuredText would take for markup is escaped, and an indented block after a paragraph is shown as it stands.
+reStructuredText would take for markup is escaped, and an indented block after a paragraph is shown as it stands. In the
+docstring of a property or a constant nothing that stands before a colon is a type.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
 _SECTION = re.compile(r"(Args( and attributes)?|Attributes|Returns|Raises|Yields):.*$")
+_LETTER = re.compile(r"(^ *|: )(?=[A-Za-z][.)](?: |$))")
+"""Before a letter and a full stop, which would make an item of a list."""
 _CODE = re.compile(r"(``.+?``|`[^`]+`)")
 
 
@@ -39,7 +42,7 @@ def convert(lines: list[str]) -> list[str]:
         if indent >= 4 and not section and not before.strip() and not block:
             block = indent
             if not (out and _last(out).endswith("::")):
-                out += [" " * _margin(_last(out)) + "::", ""]
+                out += [" " * _margin(_last(out)) + ".. code-block:: none", ""]
         out.append(line if block else _escaped(line))
     return out
 
@@ -55,13 +58,15 @@ def _margin(line: str) -> int:
 
 
 def _escaped(line: str) -> str:
-    parts = _CODE.split(line)
+    parts = _CODE.split(_LETTER.sub(r"\1\\", line))
     return "".join(part if i % 2 else re.sub(r"(?<!\\)([*|]|_(?!\w))", r"\\\1", part) for i, part in enumerate(parts))
 
 
-def process(_app: Sphinx, _what: str, _name: str, _thing: Any, _options: Any, lines: list[str]) -> None:
+def process(_app: Sphinx, what: str, _name: str, _thing: Any, _options: Any, lines: list[str]) -> None:
     """For autodoc, before the sections are read."""
     lines[:] = convert(lines)
+    if what in ("attribute", "data", "property"):  # of these Napoleon takes what a colon follows for a type
+        lines[:0] = ["..", ""]  # an empty comment, which no colon follows
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

@@ -28,6 +28,12 @@ class Spectrum:
         eigenvalues: complex, the one of the largest absolute value first.
         gain: g, a bound for the slope of the nonlinearity.
         matrix: what it is the spectrum of.
+
+    >>> found = spectrum([[0.5, 2.0], [0.0, 0.5]])
+    >>> found.moduli, found.spectral_radius, round(found.norm, 4)  # 1/2, though one step may stretch by 1 + √5/2
+    (array([0.5, 0.5]), 0.5, 2.118)
+    >>> print(found.implies.splitlines()[1][:75])
+    Spectral radius 0.5, below 1: the matrix's powers tend to 0, so in a linear
     """
 
     singular_values: Array

@@ -35,6 +35,13 @@ class Cache:
 
     r_t W_xh + c W_ch is [r_t, c] times the two matrices, one above the other. So the decoder's steps are those of a
     vanilla network whose input is [r_t, c], (N, output + context).
+
+    >>> one, zero = np.eye(1), np.zeros(1)
+    >>> weights = {f"encoder.{label}": one for label in ("W_xh", "W_hh")} | {"encoder.b_h": zero, "decoder.b_h": zero}
+    >>> weights |= {f"decoder.{label}": one for label in ("W_xh", "W_hh", "W_ch", "W_hy")} | {"decoder.b_y": zero}
+    >>> _, cache = forward(np.ones((2, 1, 1)), weights, steps=3)
+    >>> len(cache.encoder), len(cache.decoder), cache.decoder[0].x.round(4)  # [r_1, c] = [0, tanh(1 + tanh(1))]
+    (2, 3, array([[0.    , 0.9427]]))
     """
 
     encoder: tuple[vanilla.Step, ...]

@@ -23,7 +23,13 @@ SHAPES = {"W_hh": "H 3H", "W_xh": "I 3H", "b_h": "3H", "b_hn": "H"}
 
 @dataclass(frozen=True)
 class Step:
-    """What the way back needs of step t: what it read, r, z, n, q_n + b_hn under the name ``q_n``, and the weights."""
+    """What the way back needs of step t: what it read, r, z, n, q_n + b_hn under the name ``q_n``, and the weights.
+
+    >>> weights = {"W_xh": np.zeros((1, 3)), "W_hh": np.zeros((1, 3)), "b_h": np.zeros(3), "b_hn": np.ones(1)}
+    >>> _, (step,) = forward(np.ones((1, 1, 1)), weights)
+    >>> step.r.item(), step.z.item(), step.q_n.item(), step.n.round(4).item()  # n is tanh(r q_n)
+    (0.5, 0.5, 1.0, 0.4621)
+    """
 
     x: Array
     h_before: Array

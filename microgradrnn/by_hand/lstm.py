@@ -22,7 +22,13 @@ SHAPES = {"W_hh": "H 4H", "W_xh": "I 4H", "b_h": "4H"}
 
 @dataclass(frozen=True)
 class Step:
-    """What the way back needs of step t: what it read (x_t, h_(t-1), c_(t-1)), its gates, c_t, and the weights."""
+    """What the way back needs of step t: what it read (x_t, h_(t-1), c_(t-1)), its gates, c_t, and the weights.
+
+    >>> weights = {"W_xh": np.zeros((1, 4)), "W_hh": np.zeros((1, 4)), "b_h": np.zeros(4)}
+    >>> _, (step,) = forward(np.ones((1, 1, 1)), weights, h0=(np.zeros((1, 1)), np.ones((1, 1))))
+    >>> step.i.item(), step.f.item(), step.g.item(), step.o.item(), step.c.item()  # c is f c_0 + i g
+    (0.5, 0.5, 0.0, 0.5, 0.5)
+    """
 
     x: Array
     h_before: Array

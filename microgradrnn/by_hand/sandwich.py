@@ -25,7 +25,14 @@ SLOPES: dict[str, Function] = {"tanh": lambda output: 1 - output**2, "identity":
 
 @dataclass(frozen=True)
 class Step:
-    """What the way back needs of step t: x_t, a_t, h_(t-1), h_t, o_t, the weights, and the names of f1, f2, f3."""
+    """What the way back needs of step t: x_t, a_t, h_(t-1), h_t, o_t, the weights, and the names of f1, f2, f3.
+
+    >>> one, zero = np.eye(1), np.zeros(1)
+    >>> weights = {"W_1": 2 * one, "b_1": zero, "W_xh": 3 * one, "W_hh": one, "b_h": zero, "W_3": 5 * one, "b_3": zero}
+    >>> _, (step,) = forward(np.ones((1, 1, 1)), weights, f=("identity", "identity", "identity"))
+    >>> step.a.item(), step.h.item(), step.o.item()  # 1 * 2, 2 * 3, 6 * 5
+    (2.0, 6.0, 30.0)
+    """
 
     x: Array
     a: Array

@@ -15,7 +15,12 @@ from microgradrnn.by_hand.walk import Gradients
 
 @dataclass(frozen=True)
 class Cache:
-    """What the way back needs: S, (..., classes), and one-hot the right class of each row, of the same shape."""
+    """What the way back needs: S, (..., classes), and one-hot the right class of each row, of the same shape.
+
+    >>> _, cache = forward(np.array([[0.0, 0.0]]), np.array([1]))
+    >>> cache.S, cache.right
+    (array([[0.5, 0.5]]), array([[0., 1.]]))
+    """
 
     S: Array
     right: Array
@@ -74,8 +79,8 @@ def forward(y: Array, targets: Array) -> tuple[Array, Cache]:
         ValueError: the shapes do not go together, or a class does not exist.
 
     >>> losses, _ = forward(np.zeros((2, 10)), np.array([3, 7]))
-    >>> bool(np.allclose(losses, np.log(10)))
-    True
+    >>> losses.round(4)  # log 10
+    array([2.3026, 2.3026])
     """
     axes = " ".join("ABCDEFGH"[: np.ndim(targets)])
     sizes = check("softmax_cross_entropy.forward", {"targets": targets, "y": y}, {"targets": axes, "y": f"{axes} K"})

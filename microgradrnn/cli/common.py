@@ -14,15 +14,15 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar
 
-import typer
-from typer.core import TyperGroup
+import click
 
 import microgradrnn
+from microgradrnn.cli.commands import Argument, Commands, Option, parameters
 from microgradrnn.console import ending_with_the_reader, nobody_reads, replacing
 from microgradrnn.training import Checkpoint, Run
 
 
-class Program(TyperGroup):
+class Program(Commands):
     """The program as a whole: all that its commands, their help and their errors print goes through here."""
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
@@ -32,29 +32,47 @@ class Program(TyperGroup):
 
     def make_context(self, *args: Any, **kwargs: Any) -> Any:
         """Read the command line; here the program's own help is printed."""
-        with ending_with_the_reader():  # else Typer ends with 1 where nobody reads
+        with ending_with_the_reader():  # else Click ends with 1 where nobody reads
             return super().make_context(*args, **kwargs)
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command."""
-        with ending_with_the_reader():
-            return super().invoke(ctx)
+        """Run the command; Ctrl-C ends it with 130, as shells expect, where Click says 1."""
+        try:
+            with ending_with_the_reader():
+                return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise click.exceptions.Exit(130) from None
 
 
-app = typer.Typer(
-    cls=Program,
-    help="Record an expression or a recurrent network, and see every gradient on every edge.",
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        click.echo(f"microgradrnn {microgradrnn.__version__}")
+        if stranger := other_viz():
+            click.echo(f"'import viz' gives {stranger}, which is not microgradrnn's: import microgradrnn.viz")
+        raise click.exceptions.Exit
+
+
+def _main(
+    version: Annotated[
+        bool,
+        Option("--version", callback=_show_version, is_eager=True, show_default=False, help="Show the version."),
+    ] = False,
+) -> None:
+    """Record an expression or a recurrent network, and see every gradient on every edge."""
+
+
+app = Program(
+    "microgradrnn",
+    callback=_main,
+    params=parameters(_main),
+    help=_main.__doc__,
     no_args_is_help=True,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 Typed = TypeVar("Typed", str, None)
 
-RunFolder = Annotated[
-    Path, typer.Argument(metavar="RUN", help="The folder of a training, or a checkpoint file.", show_default=False)
-]
+RunFolder = Annotated[Path, Argument(metavar="RUN", help="The folder of a training, or a checkpoint file.")]
 
 WHAT_IT_READS = "What the network reads and is asked to predict."
 
@@ -66,23 +84,6 @@ def other_viz() -> str | None:
     if found is None or (found.origin and Path(found.origin) == home / "__init__.py"):
         return None
     return found.origin or str(next(iter(found.submodule_search_locations or ()), "something else"))
-
-
-def _show_version(wanted: bool) -> None:
-    if wanted:
-        typer.echo(f"microgradrnn {microgradrnn.__version__}")
-        if stranger := other_viz():
-            typer.echo(f"'import viz' gives {stranger}, which is not microgradrnn's: import microgradrnn.viz")
-        raise typer.Exit
-
-
-@app.callback()
-def main(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
-    ] = False,
-) -> None:
-    """Record an expression or a recurrent network, and see every gradient on every edge."""
 
 
 def examples(*lines: str) -> str:
@@ -107,7 +108,7 @@ def as_typed(text: Typed) -> Typed:
     return text and text.encode(errors="surrogateescape").decode(errors="replace")
 
 
-SaidText = Annotated[str, typer.Option(callback=as_typed, help=WHAT_IT_READS, show_default=False)]
+SaidText = Annotated[str, Option(callback=as_typed, help=WHAT_IT_READS, show_default=False)]
 
 
 def refuse(error: Exception | str, code: int = 2) -> NoReturn:
@@ -119,8 +120,8 @@ def refuse(error: Exception | str, code: int = 2) -> NoReturn:
         said = f"{error.filename}: {error.strerror}"
     elif isinstance(error, ValueError):
         said = re.sub(r"^\w+: ", "", said)  # the name of the function that it came up in
-    typer.echo(f"Error: {said}", err=True)
-    raise typer.Exit(code)
+    click.echo(f"Error: {said}", err=True)
+    raise click.exceptions.Exit(code)
 
 
 @contextmanager

@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import click
 import numpy as np
-import typer
-from typer.core import TyperCommand, TyperOption
 
+from microgradrnn.cli.commands import Argument, Option
 from microgradrnn.cli.common import app, as_typed, examples, refuse, refusing
 from microgradrnn.cli.recorded import recorded
 from microgradrnn.engine import Node
@@ -22,12 +22,12 @@ SETTINGS = {"ignore_unknown_options": True}
 """An expression may begin with a minus, and is no option for it."""
 
 
-class ExpressionCommand(TyperCommand):
+class ExpressionCommand(click.Command):
     """A command of an expression, which may begin with a minus and a letter that is an option: ``-h * x``."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Read the command line; a blank before an expression tells it from an option."""
-        valued = {name for option in self.params if isinstance(option, TyperOption) for name in _valued(option)}
+        valued = {name for option in self.params if isinstance(option, click.Option) for name in _valued(option)}
         before = ["", *args]
         told = [
             f" {word}" if re.match(r"-[^-].", word) and last not in valued else word
@@ -36,7 +36,7 @@ class ExpressionCommand(TyperCommand):
         return super().parse_args(ctx, told)
 
 
-def _valued(option: TyperOption) -> list[str]:
+def _valued(option: click.Option) -> list[str]:
     """The names of an option that a value follows."""
     return [] if option.is_flag else list(option.opts)
 
@@ -49,7 +49,7 @@ def _steps(told: str | None) -> list[int] | None:
     for part in told.split(","):
         ends = re.fullmatch(r"\s*(\d+)\s*(?:-\s*(\d+)\s*)?", part)
         if not ends or int(ends[2] or ends[1]) - int(ends[1]) not in range(MOST_STEPS):
-            raise typer.BadParameter(f"{told!r} is no list of time steps such as 1,2,8 or 1-3,8")
+            raise click.BadParameter(f"{told!r} is no list of time steps such as 1,2,8 or 1-3,8")
         found |= dict.fromkeys(range(int(ends[1]), int(ends[2] or ends[1]) + 1))
     return list(found)
 
@@ -57,20 +57,16 @@ def _steps(told: str | None) -> list[int] | None:
 MOST_STEPS = 10_000
 """So many time steps a range may have: more than any picture shows."""
 
-ExpressionOrRun = Annotated[
-    str, typer.Argument(metavar="EXPR|RUN", help="The formula, in quotes; with --text a RUN.", show_default=False)
-]
-Text = Annotated[
-    str | None, typer.Option(callback=as_typed, help="What the network of RUN reads and is asked to predict.")
-]
+ExpressionOrRun = Annotated[str, Argument(metavar="EXPR|RUN", help="The formula, in quotes; with --text a RUN.")]
+Text = Annotated[str | None, Option(callback=as_typed, help="What the network of RUN reads and is asked to predict.")]
 Values = Annotated[
     list[str] | None,
-    typer.Argument(metavar="NAME=VALUE", help="A number, vector [1,2] or matrix [[1,2],[3,4]] for each name."),
+    Argument(metavar="NAME=VALUE", help="A number, vector [1,2] or matrix [[1,2],[3,4]] for each name."),
 ]
-Quiz = Annotated[bool, typer.Option("--quiz", help="Ask for each gradient before it is shown.")]
+Quiz = Annotated[bool, Option("--quiz", help="Ask for each gradient before it is shown.")]
 Steps = Annotated[
     Any,
-    typer.Option(
+    Option(
         "--steps",
         callback=_steps,
         metavar="1,2,8|1-3",
@@ -78,24 +74,22 @@ Steps = Annotated[
         show_default=False,
     ),
 ]
-MaxNodes = Annotated[
-    int, typer.Option("--max-nodes", min=1, help="How many nodes are too many, unless --steps is given.")
-]
+MaxNodes = Annotated[int, Option("--max-nodes", min=1, help="How many nodes are too many, unless --steps is given.")]
 
 Edges = Annotated[
     Literal["auto", "contribution", "all"],
-    typer.Option(help="On each arrow upstream, local and downstream, or what it contributes alone."),
+    Option(help="On each arrow upstream, local and downstream, or what it contributes alone."),
 ]
 Labels = Annotated[
-    Literal["ends", "above_below"], typer.Option(help="Numbers on the arrows, or values above and gradients below.")
+    Literal["ends", "above_below"], Option(help="Numbers on the arrows, or values above and gradients below.")
 ]
 Direction = Annotated[
-    Literal["forward", "both"], typer.Option(help="Whether light arrows of the backward pass run beside the others.")
+    Literal["forward", "both"], Option(help="Whether light arrows of the backward pass run beside the others.")
 ]
-Visits = Annotated[bool, typer.Option("--visits", help="Number the boxes in the order of the backward pass.")]
+Visits = Annotated[bool, Option("--visits", help="Number the boxes in the order of the backward pass.")]
 
 
-@app.command(
+@app.add(
     cls=ExpressionCommand,
     context_settings=SETTINGS,
     epilog=examples(
@@ -121,7 +115,7 @@ def step(expression: ExpressionOrRun, values: Values = None, text: Text = None, 
         step(root, quiz=quiz)
 
 
-@app.command(
+@app.add(
     cls=ExpressionCommand,
     context_settings=SETTINGS,
     epilog=examples(
@@ -141,35 +135,33 @@ def draw(
     expression: ExpressionOrRun,
     values: Values = None,
     text: Text = None,
-    out: Annotated[
-        Path, typer.Option("--out", "-o", help="A file: .svg, .png, .pdf, .tex, .html, .dot or .txt.")
-    ] = Path("graph.svg"),
+    out: Annotated[Path, Option("--out", "-o", help="A file: .svg, .png, .pdf, .tex, .html, .dot or .txt.")] = Path(
+        "graph.svg"
+    ),
     level: Annotated[
         Literal["auto", "network", "cell", "op", "scalar"],
-        typer.Option(help="A box for each: the network's parts, cells at each time step, operations, numbers."),
+        Option(help="A box for each: the network's parts, cells at each time step, operations, numbers."),
     ] = "auto",
-    rolled: Annotated[bool, typer.Option("--rolled", help="All time steps in one, with an arrow back.")] = False,
+    rolled: Annotated[bool, Option("--rolled", help="All time steps in one, with an arrow back.")] = False,
     steps: Steps = None,
     max_nodes: MaxNodes = 100,
     style: Annotated[
-        Literal["full", "figure"], typer.Option(help="Every number; or big and plain, for slides and papers.")
+        Literal["full", "figure"], Option(help="Every number; or big and plain, for slides and papers.")
     ] = "full",
     width: Annotated[
-        str | None, typer.Option(help="Of a figure, on paper: 16cm unless given, or mm, in, pt.", show_default=False)
+        str | None, Option(help="Of a figure, on paper: 16cm unless given, or mm, in, pt.", show_default=False)
     ] = None,
     numbers: Annotated[
-        bool | None, typer.Option("--numbers/--no-numbers", help="Of a figure: with values and gradients or without.")
+        bool | None, Option("--numbers/--no-numbers", help="Of a figure: with values and gradients or without.")
     ] = None,
     path: Annotated[
         str | None,
-        typer.Option("--path", metavar="FROM,TO", help="In a figure, light up the ways between two nodes: L_4,h_1."),
+        Option("--path", metavar="FROM,TO", help="In a figure, light up the ways between two nodes: L_4,h_1."),
     ] = None,
-    panel: Annotated[
-        bool | None, typer.Option("--panel/--no-panel", help="How shared weights' gradients add up.")
-    ] = None,
-    legend: Annotated[bool | None, typer.Option("--legend/--no-legend", help="What the colours mean.")] = None,
+    panel: Annotated[bool | None, Option("--panel/--no-panel", help="How shared weights' gradients add up.")] = None,
+    legend: Annotated[bool | None, Option("--legend/--no-legend", help="What the colours mean.")] = None,
     theme: Annotated[
-        Literal["light", "dark", "auto"] | None, typer.Option(help="The ground and colours.", show_default=False)
+        Literal["light", "dark", "auto"] | None, Option(help="The ground and colours.", show_default=False)
     ] = None,
     edges: Edges = "auto",
     labels: Labels = "ends",
@@ -207,7 +199,7 @@ def draw(
             theme=theme,
         )
         written = drawing.save(out)
-    typer.echo(written)
+    click.echo(written)
 
 
 def _path(given: str | None) -> tuple[str, str] | None:
@@ -220,7 +212,7 @@ def _path(given: str | None) -> tuple[str, str] | None:
     return first.strip(), last.strip()
 
 
-@app.command(
+@app.add(
     cls=ExpressionCommand,
     context_settings=SETTINGS,
     epilog=examples(
@@ -234,13 +226,13 @@ def page(
     expression: ExpressionOrRun,
     values: Values = None,
     text: Text = None,
-    out: Annotated[Path, typer.Option("--out", "-o", help="The HTML file.")] = Path("page.html"),
+    out: Annotated[Path, Option("--out", "-o", help="The HTML file.")] = Path("page.html"),
     quiz: Quiz = False,
     steps: Steps = None,
     max_nodes: MaxNodes = 300,
     live: Annotated[
         bool | None,
-        typer.Option("--live/--recorded", help="Whether numbers can be changed; where they can, unless told."),
+        Option("--live/--recorded", help="Whether numbers can be changed; where they can, unless told."),
     ] = None,
 ) -> None:
     """Write a page that steps through the pass, forward and backward: one file, to open in any browser.
@@ -253,16 +245,16 @@ def page(
     _check_time(root, {"--steps": steps is not None})
     with refusing(), np.errstate(all="ignore"):
         page(root, out, quiz, steps, max_nodes, live="auto" if live is None else live)
-    typer.echo(out)
+    click.echo(out)
 
 
-@app.command(
+@app.add(
     epilog=examples("practice", "practice --seed 7 --each 10 -o practice.html"),
 )
 def practice(
-    out: Annotated[Path, typer.Option("--out", "-o", help="The HTML file.")] = Path("practice.html"),
-    seed: Annotated[int, typer.Option(min=0, help="Another seed gives other graphs.")] = 0,
-    each: Annotated[int, typer.Option(min=1, max=50, help="How many graphs there are of each level.")] = 4,
+    out: Annotated[Path, Option("--out", "-o", help="The HTML file.")] = Path("practice.html"),
+    seed: Annotated[int, Option(min=0, help="Another seed gives other graphs.")] = 0,
+    each: Annotated[int, Option(min=1, max=50, help="How many graphs there are of each level.")] = 4,
 ) -> None:
     """Write a page of small random graphs whose gradients are to be worked out: one file, to open in any browser.
 
@@ -273,10 +265,10 @@ def practice(
 
     with refusing():
         practice(path=out, seed=seed, each=each)
-    typer.echo(out)
+    click.echo(out)
 
 
-@app.command(
+@app.add(
     cls=ExpressionCommand,
     context_settings=SETTINGS,
     epilog=examples(
@@ -293,11 +285,11 @@ def frames(
     text: Text = None,
     out: Annotated[
         Path,
-        typer.Option(
+        Option(
             "--out", "-o", metavar="FOLDER|FILE", help="A folder; or one file: .svg that moves, .html slides, .pdf."
         ),
     ] = Path("frames"),
-    format: Annotated[Literal["svg", "png"], typer.Option(help="What kind of pictures.")] = "svg",  # noqa: A002
+    format: Annotated[Literal["svg", "png"], Option(help="What kind of pictures.")] = "svg",  # noqa: A002
     steps: Steps = None,
     max_nodes: MaxNodes = 100,
     edges: Edges = "auto",
@@ -316,12 +308,12 @@ def frames(
     with refusing(), np.errstate(all="ignore"):
         written = frames(root, out, format, steps, max_nodes, edges, labels, direction, visits)
     if written == [out]:
-        typer.echo(out)
+        click.echo(out)
         return
-    typer.echo(f"{len(written)} pictures, from {written[0]} to {written[-1].name}")
+    click.echo(f"{len(written)} pictures, from {written[0]} to {written[-1].name}")
     others = sorted({path.name for path in out.glob("visit_*")} - {path.name for path in written})
     if others:
-        typer.echo(f"Warning: {out} holds other pictures too, such as {others[0]}", err=True)
+        click.echo(f"Warning: {out} holds other pictures too, such as {others[0]}", err=True)
 
 
 def _check_time(root: Node, asked: Mapping[str, bool]) -> None:

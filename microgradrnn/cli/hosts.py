@@ -20,7 +20,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import IO, Any
 
-import typer
+import click
 
 import microgradrnn
 from microgradrnn.training.hosts import HEARTBEAT, Hosts, connected
@@ -77,7 +77,7 @@ class Told:
             raise ValueError(f"of {self.count} processes the ids are 0 to {self.count - 1}, got {self.index}")
         mesh = given.get("mesh", "")
         hosts = connected(self.coordinator, self.index, self.count, self.start_timeout, mesh)
-        typer.echo(_ALL_THERE)  # to the watcher, which keeps it for itself
+        click.echo(_ALL_THERE)  # to the watcher, which keeps it for itself
         hosts.same("the version", f"microgradrnn {microgradrnn.__version__} with JAX {version('jax')}")
         hosts.same("what was asked for", str(sorted(given.items())))
         return hosts
@@ -111,7 +111,7 @@ def watch_over_worker(last_file: Path) -> int:
         if worker.poll() is None:
             worker.kill()
     if status < 0 or ended_by_jax:
-        typer.echo(_LOST.format(file=last_file) if any(greeted) else _ALONE, err=True)
+        click.echo(_LOST.format(file=last_file) if any(greeted) else _ALONE, err=True)
         return 1
     return status
 
@@ -126,7 +126,7 @@ def _hand_on(lines: IO[bytes] | None, left_out: re.Pattern[str], to_the_end: boo
         text = line.decode(errors="replace")
         begins = bool(left_out.match(text))
         if not (begins or (found and to_the_end)):
-            typer.echo(text, nl=False, err=to_the_end)
+            click.echo(text, nl=False, err=to_the_end)
         found = found or begins
     return found
 
@@ -143,7 +143,7 @@ def ending_with_the_others(hosts: Hosts, last_file: Path) -> Iterator[None]:
     threading.Thread(target=_end_with_watcher, daemon=True).start()
     try:
         yield
-    except typer.Exit:
+    except click.exceptions.Exit:
         raise
     except Exception as error:
         said = f"{type(error).__name__}: {error}".splitlines()[0]

@@ -4,9 +4,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
+import click
 import numpy as np
-import typer
 
+from microgradrnn.cli.commands import Option
 from microgradrnn.cli.common import RunFolder, SaidText, app, examples, refuse, refusing, trained
 from microgradrnn.cli.expressions import Steps
 from microgradrnn.messages import Chain, message_steps, synchronized
@@ -18,7 +19,7 @@ MOST_WEIGHTS, MOST_ENTRIES = 5_000, 2_000_000
 """A pass along the chain is made for each weight, and each has a message for each unit of the state."""
 
 
-@app.command(
+@app.add(
     epilog=examples(
         "messages run --text hello",
         "messages run --text hello --steps 1,2",
@@ -28,7 +29,7 @@ MOST_WEIGHTS, MOST_ENTRIES = 5_000, 2_000_000
 def messages(
     run: RunFolder,
     text: SaidText,
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="A picture: .svg, .png, .pdf, .html or .txt.")] = None,
+    out: Annotated[Path | None, Option("--out", "-o", help="A picture: .svg, .png, .pdf, .html or .txt.")] = None,
     steps: Steps = None,
 ) -> None:
     """Carry the gradient forward: how each state depends on each weight so far, handed on from step to step.
@@ -45,13 +46,13 @@ def messages(
         from microgradrnn.viz import draw
 
         with refusing():
-            typer.echo(draw(chain, steps=steps).save(out))
+            click.echo(draw(chain, steps=steps).save(out))
     else:
         for step in message_steps(chain):
             if steps is None or step.t in steps:
-                typer.echo(f"After {text[step.t - 1]!r}, asked for {text[step.t]!r}: {step}")
+                click.echo(f"After {text[step.t - 1]!r}, asked for {text[step.t]!r}: {step}")
     if left_out:
-        typer.echo(f"Left out, as there are too many weights: {', '.join(left_out)}", err=True)
+        click.echo(f"Left out, as there are too many weights: {', '.join(left_out)}", err=True)
 
 
 def _chain(checkpoint: Checkpoint, text: str) -> Chain:

@@ -3,16 +3,17 @@
 from pathlib import Path
 from typing import Annotated
 
+import click
 import numpy as np
-import typer
 
+from microgradrnn.cli.commands import Option
 from microgradrnn.cli.common import app, examples, refuse, refusing, trained
 from microgradrnn.cli.expressions import SETTINGS, ExpressionCommand, ExpressionOrRun, Values, root_of
 from microgradrnn.engine import Tensor
 from microgradrnn.program import REWRITES, Program, compile  # noqa: A004 - a graph's, as in PyTorch and re
 
 
-@app.command(
+@app.add(
     cls=ExpressionCommand,
     context_settings=SETTINGS,
     epilog=examples(
@@ -24,11 +25,9 @@ from microgradrnn.program import REWRITES, Program, compile  # noqa: A004 - a gr
 def program(
     expression: ExpressionOrRun,
     values: Values = None,
-    steps: Annotated[int | None, typer.Option(min=2, help="Of a RUN: how many its network reads.")] = None,
-    plain: Annotated[bool, typer.Option("--plain", help="Leave loops as they were recorded.")] = False,
-    out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="A file, such as program.py; else it is printed.")
-    ] = None,
+    steps: Annotated[int | None, Option(min=2, help="Of a RUN: how many its network reads.")] = None,
+    plain: Annotated[bool, Option("--plain", help="As derived: loops as they were recorded.")] = False,
+    out: Annotated[Path | None, Option("--out", "-o", help="A file, such as program.py; else it is printed.")] = None,
 ) -> None:
     """Print the backward pass as Python source that runs alone: on floats, or with NumPy.
 
@@ -44,12 +43,12 @@ def program(
             else compile(root_of(expression, values or [], None, "--steps"), rewrites=rewrites)
         )
     if out is None:
-        typer.echo(found.source, nl=False)
+        click.echo(found.source, nl=False)
         return
     with refusing():
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(found.source, encoding="utf-8")
-    typer.echo(out)
+    click.echo(out)
 
 
 def _of_run(run: Path, steps: int, rewrites: tuple[str, ...]) -> Program:

@@ -5,8 +5,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
-import typer
+import click
 
+from microgradrnn.cli.commands import Argument, Option
 from microgradrnn.cli.common import (
     WHAT_IT_READS,
     RunFolder,
@@ -23,7 +24,7 @@ from microgradrnn.text import read_text, streams
 from microgradrnn.training import Run, evaluate
 
 
-@app.command(
+@app.add(
     epilog=examples(
         "sample run",
         'sample run --prime "To be" --length 1000 --temperature 0.7',
@@ -32,15 +33,13 @@ from microgradrnn.training import Run, evaluate
 )
 def sample(
     run: RunFolder,
-    prime: Annotated[str, typer.Option(callback=as_typed, help="What the model reads first.")] = "",
-    length: Annotated[int, typer.Option(min=1, help="How many characters to write.")] = 500,
-    temperature: Annotated[
-        float, typer.Option(help="Below 1 more sure of itself, above 1 less; 0: the likeliest.")
-    ] = 1.0,
-    top_k: Annotated[int, typer.Option(min=0, help="Draw from so many of the likeliest; 0: from all.")] = 0,
-    top_p: Annotated[float, typer.Option(help="Draw from the fewest that have this probability; 1: from all.")] = 1.0,
+    prime: Annotated[str, Option(callback=as_typed, help="What the model reads first.")] = "",
+    length: Annotated[int, Option(min=1, help="How many characters to write.")] = 500,
+    temperature: Annotated[float, Option(help="Below 1 more sure of itself, above 1 less; 0: the likeliest.")] = 1.0,
+    top_k: Annotated[int, Option(min=0, help="Draw from so many of the likeliest; 0: from all.")] = 0,
+    top_p: Annotated[float, Option(help="Draw from the fewest that have this probability; 1: from all.")] = 1.0,
     seed: Annotated[
-        int | None, typer.Option(min=0, help="The same seed, the same text.", show_default="another text each time")
+        int | None, Option(min=0, help="The same seed, the same text.", show_default="another text each time")
     ] = None,
 ) -> None:
     """Let a trained model write."""
@@ -49,18 +48,18 @@ def sample(
     checkpoint = trained(run)
     try:
         written = sample(checkpoint.model(), checkpoint.vocabulary, prime, temperature, top_k or None, top_p, seed)
-        typer.echo(prime, nl=False)
+        click.echo(prime, nl=False)
         for character in islice(written, length):
-            typer.echo(character, nl=False)
+            click.echo(character, nl=False)
     except (TypeError, ValueError) as error:
         refuse(error)
-    typer.echo()
+    click.echo()
 
 
-@app.command("eval", epilog=examples("eval run zen.txt"))
+@app.add("eval", epilog=examples("eval run zen.txt"))
 def evaluate_(
     run: RunFolder,
-    text: Annotated[Path, typer.Argument(metavar="TEXT", help="A UTF-8 file.", show_default=False)],
+    text: Annotated[Path, Argument(metavar="TEXT", help="A UTF-8 file.")],
 ) -> None:
     """The loss of a trained model on a text: in nats and bits a character, and as perplexity.
 
@@ -73,16 +72,16 @@ def evaluate_(
         loss = evaluate(checkpoint.model(), tokens)
     except (OSError, ValueError) as error:
         refuse(error)
-    typer.echo(f"loss        {loss:.4f} nats a character")
-    typer.echo(f"            {loss / math.log(2):.4f} bits a character")
-    typer.echo(f"perplexity  {math.exp(min(loss, 700)):.4f}, of {len(checkpoint.vocabulary)} characters")
-    typer.echo(f"over {len(tokens) - 1:,} predictions, one for each character after the first, in one stream")
+    click.echo(f"loss        {loss:.4f} nats a character")
+    click.echo(f"            {loss / math.log(2):.4f} bits a character")
+    click.echo(f"perplexity  {math.exp(min(loss, 700)):.4f}, of {len(checkpoint.vocabulary)} characters")
+    click.echo(f"over {len(tokens) - 1:,} predictions, one for each character after the first, in one stream")
 
 
-@app.command(epilog=examples("export run", "export run --out model.safetensors"))
+@app.add(epilog=examples("export run", "export run --out model.safetensors"))
 def export(
     run: RunFolder,
-    out: Annotated[Path, typer.Option("--out", "-o", help="The file to write.")] = Path("model.safetensors"),
+    out: Annotated[Path, Option("--out", "-o", help="The file to write.")] = Path("model.safetensors"),
 ) -> None:
     """Write the weights as PyTorch has them, and print the lines of PyTorch that load them."""
     from safetensors.numpy import save
@@ -95,7 +94,7 @@ def export(
     with refusing():
         out.parent.mkdir(parents=True, exist_ok=True)
         write(out, save(to_torch(checkpoint.model()), {"characters": checkpoint.vocabulary.characters}))
-    typer.echo(f"""\
+    click.echo(f"""\
 # {out} holds the weights; this loads them and gives the scores of the character after each of a text's.
 import torch
 from safetensors import safe_open
@@ -111,11 +110,11 @@ outputs, state = rnn(torch.nn.functional.one_hot(tokens, {count}).to(torch.{sett
 logits = readout(outputs)""")
 
 
-@app.command(epilog=examples('flow run --text "To be, or not"', 'flow run --text "To be, or not" -o flow.png'))
+@app.add(epilog=examples('flow run --text "To be, or not"', 'flow run --text "To be, or not" -o flow.png'))
 def flow(
     run: RunFolder,
     text: SaidText,
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="A chart to write: .svg, .png, .pdf or .txt.")] = None,
+    out: Annotated[Path | None, Option("--out", "-o", help="A chart to write: .svg, .png, .pdf or .txt.")] = None,
 ) -> None:
     """How much gradient arrives at each time step, of the whole loss and of the last step's alone."""
     from microgradrnn.viz import grad_flow
@@ -126,13 +125,13 @@ def flow(
         for name, norms in found.norms.items():
             for t, norm in norms.items():
                 last = f"  |{found.last_name(name, t)}| = {found.last_norms[name][t]:.4g}" if found.losses else ""
-                typer.echo(f"{name}_{t}  after {text[t - 1]!r:6}  |dL/d{name}_{t}| = {norm:<9.4g}{last}".rstrip())
-        typer.echo(found.verdict)
+                click.echo(f"{name}_{t}  after {text[t - 1]!r:6}  |dL/d{name}_{t}| = {norm:<9.4g}{last}".rstrip())
+        click.echo(found.verdict)
         if out is not None:
-            typer.echo(found.plot().save(out))
+            click.echo(found.plot().save(out))
 
 
-@app.command(
+@app.add(
     epilog=examples(
         'diagnose run --text "To be, or not"',
         'diagnose run --text "To be, or not" -o diagnosis.png',
@@ -142,9 +141,9 @@ def flow(
 def diagnose(
     run: RunFolder,
     text: Annotated[
-        str | None, typer.Option(callback=as_typed, help=WHAT_IT_READS, show_default="what --watch has recorded")
+        str | None, Option(callback=as_typed, help=WHAT_IT_READS, show_default="what --watch has recorded")
     ] = None,
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="A file to write: .svg, .png, .txt or .json.")] = None,
+    out: Annotated[Path | None, Option("--out", "-o", help="A file to write: .svg, .png, .txt or .json.")] = None,
 ) -> None:
     """Where the gradient of a trained network is lost or blown up, why, and what to try.
 
@@ -160,16 +159,16 @@ def diagnose(
         watch = Watch.load(recording) if recording.exists() else None
         history = checkpoint.history if watch is None else watch.history
         found = watch if loss is None else diagnose(loss, history=history)
-        typer.echo(found)
+        click.echo(found)
         if out is not None and found is not None:
-            typer.echo(found.save(out))
+            click.echo(found.save(out))
 
 
-@app.command(epilog=examples("check run", "check run --text abc"))
+@app.add(epilog=examples("check run", "check run --text abc"))
 def check(
     run: RunFolder,
     text: Annotated[
-        str | None, typer.Option(callback=as_typed, help="What to check on; the first few characters it knows.")
+        str | None, Option(callback=as_typed, help="What to check on; the first few characters it knows.")
     ] = None,
 ) -> None:
     """Hold the gradients of a trained model against every other way to find them."""
@@ -182,13 +181,13 @@ def check(
         inputs, targets = streams(tokens, 1, 1)
     except ValueError as error:
         refuse(error)
-    typer.echo(f"The gradients of the loss on {text[:20]!r}, in float64, by backward, against")
+    click.echo(f"The gradients of the loss on {text[:20]!r}, in float64, by backward, against")
     good = True
     for witness in witnesses(checkpoint, inputs, targets):
         good &= witness.error <= witness.allowed
-        typer.echo(
+        click.echo(
             f"  {witness.name:20} {witness.entries:>9,} entries   largest relative error {witness.error:7.1e}   "
             f"{'agrees' if witness.error <= witness.allowed else f'DIFFERS: {witness.allowed:g} is allowed'}"
         )
     if not good:
-        raise typer.Exit(1)
+        raise click.exceptions.Exit(1)

@@ -8,9 +8,10 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import typer
+import click
 from tqdm import tqdm
 
+from microgradrnn.cli.commands import Argument, Option
 from microgradrnn.cli.common import app, examples, refuse, to_paste
 from microgradrnn.cli.hosts import Told, ending_with_the_others, is_worker, watch_over_worker
 from microgradrnn.console import PIPE_SIGNAL, nobody_reads
@@ -31,7 +32,7 @@ STOPS_EVERY = 20
 
 def _option(name: str, told: str, **more: Any) -> Any:
     """An option for a setting: None unless given, and its help shows what it then is."""
-    return typer.Option(help=told, show_default=str(getattr(DEFAULT, name)), **more)
+    return Option(help=told, show_default=str(getattr(DEFAULT, name)), **more)
 
 
 def _limit(told: str) -> float:
@@ -39,10 +40,10 @@ def _limit(told: str) -> float:
     try:
         return math.inf if told.strip().lower() == "none" else float(told)
     except ValueError:
-        raise typer.BadParameter(f"{told!r} is neither a number nor none") from None
+        raise click.BadParameter(f"{told!r} is neither a number nor none") from None
 
 
-@app.command(
+@app.add(
     epilog=examples(
         "train zen.txt --out run",
         "train zen.txt --out run --resume --epochs 60 --patience 0",
@@ -52,10 +53,10 @@ def _limit(told: str) -> float:
     )
 )
 def train(
-    text: Annotated[Path, typer.Argument(metavar="TEXT", help="A UTF-8 file, in any script.", show_default=False)],
-    out: Annotated[Path, typer.Option("--out", "-o", metavar="RUN", help="The folder to write.", show_default=False)],
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the training in RUN.")] = False,
-    preset: Annotated[Literal["min-char-rnn"] | None, typer.Option(help="Settings to start from.")] = None,
+    text: Annotated[Path, Argument(metavar="TEXT", help="A UTF-8 file, in any script.")],
+    out: Annotated[Path, Option("--out", "-o", metavar="RUN", help="The folder to write.", show_default=False)],
+    resume: Annotated[bool, Option("--resume", help="Go on with the training in RUN.")] = False,
+    preset: Annotated[Literal["min-char-rnn"] | None, Option(help="Settings to start from.")] = None,
     cell: Annotated[Literal["rnn", "lstm", "gru"] | None, _option("cell", "The kind of cell.")] = None,
     hidden: Annotated[int | None, _option("hidden", "Units of a layer.")] = None,
     layers: Annotated[int | None, _option("layers", "How many layers.")] = None,
@@ -80,29 +81,27 @@ def train(
     seed: Annotated[int | None, _option("seed", "Of all random numbers.")] = None,
     compiled: Annotated[
         bool | None,
-        typer.Option("--compiled/--recorded", help="Run programs, or record every step.", show_default="compiled"),
+        Option("--compiled/--recorded", help="Run programs, or record every step.", show_default="compiled"),
     ] = None,
     engine: Annotated[
         Literal["numpy", "jax"] | None, _option("engine", "What computes the updates: jax needs the extra [jax].")
     ] = None,
     mesh: Annotated[
         str | None,
-        typer.Option(help="With jax, devices that share the work.", show_default="data=all", metavar="data=N,model=M"),
+        Option(help="With jax, devices that share the work.", show_default="data=all", metavar="data=N,model=M"),
     ] = None,
     coordinator: Annotated[
         str | None,
-        typer.Option(metavar="HOST:PORT", help="With jax, where process 0 of several listens.", show_default=False),
+        Option(metavar="HOST:PORT", help="With jax, where process 0 of several listens.", show_default=False),
     ] = None,
-    processes: Annotated[int | None, typer.Option(min=1, help="How many there are.", show_default=False)] = None,
-    process_id: Annotated[int | None, typer.Option(min=0, help="Which of them this is.", show_default=False)] = None,
-    cluster: Annotated[
-        bool, typer.Option("--cluster", help="Take all three from SLURM, Open MPI or Kubernetes.")
-    ] = False,
-    start_timeout: Annotated[int, typer.Option(min=1, help="Seconds to wait for the other processes.")] = 300,
-    save_every: Annotated[int, typer.Option(min=1, help="Save after so many steps, and each epoch.")] = SAVE_EVERY,
+    processes: Annotated[int | None, Option(min=1, help="How many there are.", show_default=False)] = None,
+    process_id: Annotated[int | None, Option(min=0, help="Which of them this is.", show_default=False)] = None,
+    cluster: Annotated[bool, Option("--cluster", help="Take all three from SLURM, Open MPI or Kubernetes.")] = False,
+    start_timeout: Annotated[int, Option(min=1, help="Seconds to wait for the other processes.")] = 300,
+    save_every: Annotated[int, Option(min=1, help="Save after so many steps, and each epoch.")] = SAVE_EVERY,
     watch: Annotated[
         int | None,
-        typer.Option(min=1, help="Diagnose every so many steps; see diagnose.", show_default="never"),
+        Option(min=1, help="Diagnose every so many steps; see diagnose.", show_default="never"),
     ] = None,
 ) -> None:
     """Train a character model on a text by truncated backpropagation through time.
@@ -119,7 +118,7 @@ def train(
         given["clip"] = None
     told = Told(coordinator, process_id, processes, cluster, start_timeout)
     if told.several and not is_worker():
-        raise typer.Exit(watch_over_worker(Run(out).last_file))
+        raise click.exceptions.Exit(watch_over_worker(Run(out).last_file))
     base = PRESETS[preset] if preset else DEFAULT
     with ExitStack() as held:  # the lock of RUN, before anything is read that another training may be writing
         try:
@@ -145,7 +144,7 @@ def _train(run: Run, trainer: Trainer, text: Path, save_every: int, watch: Watch
     again = to_paste("train", text, "--out", run.folder, "--resume", *saving)
     if trainer.hosts.count > 1:
         again = "the same command with --resume on every process,"
-    say = typer.echo if run.writes else _silent
+    say = click.echo if run.writes else _silent
     if trainer.finished:
         say(f"This training is finished. To go on with it: {again} {_longer(trainer)}")
         return
@@ -170,7 +169,7 @@ def _train(run: Run, trainer: Trainer, text: Path, save_every: int, watch: Watch
         refuse(error, code=1)
     if asked and not trainer.finished:
         say(f"\nStopped and saved at step {trainer.position.step}. To go on: {again}", err=True)
-        raise typer.Exit(128 + asked[0])
+        raise click.exceptions.Exit(128 + asked[0])
     early = f" (nothing better for {trainer.settings.patience} epochs)" if trainer.stopped_early else ""
     sample = to_paste("sample", run.folder)
     say(f"Finished after {trainer.position.epoch} epochs{early}. To see what it writes: {sample}")
@@ -184,7 +183,7 @@ def _locked(run: Run) -> Iterator[None]:
             warnings.simplefilter("always")
             held.enter_context(run.lock())
         for warning in caught:
-            typer.echo(f"Warning: {warning.message}", err=True)
+            click.echo(f"Warning: {warning.message}", err=True)
         yield
 
 
@@ -298,7 +297,7 @@ def _follow(run: Run, trainer: Trainer, save_every: int, asked: list[int], watch
                 write(run.watch_file, watch.to_json().encode())
             if position.chunk == 0 and run.writes:
                 with bar.external_write_mode():
-                    typer.echo(_epoch_line(trainer))
+                    click.echo(_epoch_line(trainer))
             if _stop_agreed(trainer, asked):
                 return
 

@@ -122,9 +122,9 @@ class Watch:
 
         >>> import tempfile
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     file = Path(folder) / "watch.json"
-        ...     _ = file.write_text(Watch(every=10).to_json())
-        ...     Watch.load(file).every
+        ...     with open(f"{folder}/watch.json", "w") as file:
+        ...         _ = file.write(Watch(every=10).to_json())
+        ...     Watch.load(file.name).every
         10
         """
         try:

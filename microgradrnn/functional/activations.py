@@ -1,5 +1,6 @@
 """Functions of one node: nonlinearities and the softmax family. Each is the node's own method, and takes arrays too."""
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -16,27 +17,33 @@ def as_node(x: Any) -> Any:
     return x if isinstance(x, Node) else constant(x)
 
 
-def _method(name: str) -> Callable[..., Any]:
+def _method(name: str, example: str, result: str) -> Callable[..., Any]:
     """The method of that name as a function."""
+    method = getattr(Tensor, name)
 
     def function(x: Any, *args: Any, **words: Any) -> Any:
         return getattr(as_node(x), name)(*args, **words)
 
     function.__name__ = function.__qualname__ = name
-    function.__doc__ = (
-        f"``x.{name}(...)`` of a node or an array. " + (getattr(Tensor, name).__doc__ or "").split(">>>")[0]
-    )
+    signature = inspect.signature(method)
+    _, *settings = signature.parameters.values()
+    x = inspect.Parameter("x", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=Any)
+    function.__signature__ = signature.replace(parameters=[x, *settings])  # type: ignore[attr-defined]
+    rule = (method.__doc__ or "").split(">>>")[0].strip()
+    function.__doc__ = f"``x.{name}(...)`` of a node or an array. {rule}\n\n    >>> {example}\n    {result}\n"
     return function
 
 
-relu = _method("relu")
-tanh = _method("tanh")
-sigmoid = _method("sigmoid")
-softplus = _method("softplus")
-silu = _method("silu")
-gelu = _method("gelu")
-leaky_relu = _method("leaky_relu")
-elu = _method("elu")
+relu = _method("relu", "relu([-1.0, 2.0]).data", "array([0., 2.])")
+tanh = _method("tanh", "tanh([0.0, 100.0]).data", "array([0., 1.])")
+sigmoid = _method("sigmoid", "sigmoid([0.0, 100.0]).data", "array([0.5, 1. ])")
+softplus = _method(
+    "softplus", "softplus([0.0, 1000.0]).data.round(4).tolist()  # log 2; no overflow", "[0.6931, 1000.0]"
+)
+silu = _method("silu", "silu([0.0, 100.0]).data", "array([  0., 100.])")
+gelu = _method("gelu", "gelu([0.0, 100.0]).data", "array([  0., 100.])")
+leaky_relu = _method("leaky_relu", "leaky_relu([-1.0, 2.0], 0.5).data", "array([-0.5,  2. ])")
+elu = _method("elu", "elu([-1000.0, 2.0], alpha=0.5).data", "array([-0.5,  2. ])")
 
 
 def softmax(logits: Any, axis: Any = UNSET, *, dim: Any = UNSET) -> Any:

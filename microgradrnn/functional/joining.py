@@ -71,8 +71,8 @@ def stack(nodes: Sequence[Any], axis: Any = UNSET, *, dim: Any = UNSET) -> Any:
     """Nodes of one shape joined along a new axis; Values make a vector.
 
     >>> from microgradrnn import Value
-    >>> stack([Value(1.0), Value(2.0)]).shape
-    (2,)
+    >>> stack([Value(1.0), Value(2.0)]).data
+    array([1., 2.])
     """
     return record(ops.STACK, *_some(nodes, "stack"), axis=_axis("stack", axis, dim))
 

@@ -30,6 +30,7 @@ def linear(x: Any, weight: Any, bias: Any = None) -> Any:
 def embedding(tokens: Any, weight: Any) -> Any:
     """A row of ``weight`` for each integer. Raises TypeError for other tokens, IndexError for one out of range.
 
+    >>> from microgradrnn import Tensor
     >>> embedding([1, 1], Tensor([[1.0, 2.0], [3.0, 4.0]])).data
     array([[3., 4.],
            [3., 4.]])
@@ -80,6 +81,7 @@ def dropout(x: Any, p: float = 0.5, training: bool = True, seed: Seed = None) ->
         training: whether anything is dropped.
         seed: an integer or a `numpy.random.Generator`.
 
+    >>> from microgradrnn import Tensor
     >>> dropout(Tensor([1.0, 1.0, 1.0, 1.0]), 0.5, seed=0).data
     array([2., 0., 0., 0.])
     """
@@ -108,6 +110,7 @@ def layer_norm(
     Raises:
         ValueError: x has other last axes.
 
+    >>> from microgradrnn import Tensor
     >>> layer_norm(Tensor([[1.0, 3.0]]), 2, eps=0.0).data
     array([[-1.,  1.]])
     """
@@ -148,6 +151,11 @@ def batch_norm(
     Raises:
         TypeError: running statistics that are to be moved are no Tensors without a gradient.
         ValueError: x has one axis only, or statistics are wanted and not there.
+
+    >>> from microgradrnn import Tensor
+    >>> x, mean = Tensor([[1.0], [3.0]]), Tensor([0.0], requires_grad=False)
+    >>> batch_norm(x, mean, training=True, eps=0.0).data.tolist(), mean.data  # 0.1 of the batch's mean, 2
+    ([[-1.0], [1.0]], array([0.2]))
     """
     x = as_node(x)
     if x.ndim < 2:
@@ -182,6 +190,7 @@ def _move(running: Any, found: Any, momentum: float) -> None:
 def normalize(x: Any, p: float = 2.0, dim: Any = UNSET, eps: float = 1e-12, *, axis: Any = UNSET) -> Any:
     """x over its norm along an axis, the second one unless told; a norm below eps counts as eps.
 
+    >>> from microgradrnn import Tensor
     >>> normalize(Tensor([[3.0, 4.0]])).data
     array([[0.6, 0.8]])
     """
@@ -193,6 +202,7 @@ def normalize(x: Any, p: float = 2.0, dim: Any = UNSET, eps: float = 1e-12, *, a
 def cosine_similarity(x: Any, y: Any, dim: Any = UNSET, eps: float = 1e-8, *, axis: Any = UNSET) -> Any:
     """x · y / (|x| |y|) along an axis, the second one unless told; a norm below eps counts as eps.
 
+    >>> from microgradrnn import Tensor
     >>> cosine_similarity(Tensor([[1.0, 0.0]]), Tensor([[1.0, 1.0]])).data.round(4)
     array([0.7071])
     """
@@ -226,6 +236,7 @@ def conv1d(
     Raises:
         ValueError: shapes do not fit; the error names them.
 
+    >>> from microgradrnn import Tensor
     >>> conv1d(Tensor([[[1.0, 2.0, 3.0]]]), [[[1.0, 1.0]]]).data
     array([[[3., 5.]]])
     """

@@ -38,6 +38,15 @@ def capture(module_or_function: Callable[..., Any], *tensors: Any, **named_tenso
         RuntimeError: it is called within a function that is being captured.
 
     Takes PyTorch 2.4 or later (tried with 2.4.1, 2.6.0, 2.8.0 and 2.13.0).
+
+    >>> import torch
+    >>> from microgradrnn.graph import ancestors
+    >>> x = torch.tensor([2.0, 3.0], dtype=torch.float64)
+    >>> w = torch.tensor([5.0, 7.0], dtype=torch.float64, requires_grad=True)
+    >>> loss = capture(lambda x, w: (x * w).sum(), x, w)
+    >>> loss.backward()
+    >>> loss.item(), {leaf.label: leaf.grad for leaf in ancestors(loss) if leaf.grad is not None and leaf.op is None}
+    (31.0, {'w': array([2., 3.])})
     """
     try:
         import torch  # noqa: F401

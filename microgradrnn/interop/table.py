@@ -53,6 +53,7 @@ def register(name: str, row: Row | None = None) -> Any:
 
     `capture` compares the numbers that a row gives with PyTorch's each time.
 
+    >>> from microgradrnn.interop.table import ROWS, row_of
     >>> @register("aten.sinc")
     ... def sinc(x):
     ...     return (3.141592653589793 * x).sin() / (3.141592653589793 * x)

@@ -136,11 +136,6 @@ def inner(read: Any) -> Any:
     return read
 
 
-def first_of(read: Any, length: int) -> Any:
-    """The same for so many steps alone."""
-    return OnePerStep(read.leaves[:length]) if isinstance(read, OnePerStep) else read
-
-
 def is_row(node: Node) -> bool:
     """Whether it is one row of its input, taken with a plain integer."""
     if node.op is not ops.INDEX or len(node.inputs) != 1:
@@ -155,9 +150,14 @@ def source_of(node: Node, given: Mapping[Node, Row | None], keep: frozenset[Node
     if listed is not None:
         return listed
     if is_row(node) and node not in keep:
-        index = int(node.params["key"][0])
-        return Row(source_of(node.inputs[0], given, keep), index % node.inputs[0].shape[0], last=index < 0)
+        return Row(source_of(node.inputs[0], given, keep), *row_taken(node))
     return node
+
+
+def row_taken(row: Node) -> tuple[int, bool]:
+    """Which row of its input a row is, and whether it was counted from the end."""
+    index = int(row.params["key"][0])
+    return index % row.inputs[0].shape[0], index < 0
 
 
 def shape_of(source: Source) -> tuple[int, ...]:

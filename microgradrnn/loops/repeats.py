@@ -47,8 +47,11 @@ def runs(numbers: Sequence[int]) -> list[Run]:
         end = after + _alike_from(names, start, after)
         period = after - start
         repeats = end - first >= 2 * period
-        found.append(np.stack([first, end, period], axis=1)[repeats])
-    return [Run(*map(int, run)) for run in np.unique(np.concatenate(found), axis=0)]
+        found.append(np.stack([first, end, period])[:, repeats])
+    first, end, period = np.concatenate(found, axis=1)
+    # A run is known by where it starts and ends, since its period is the smallest.
+    _, once = np.unique(first * (len(sequence) + 1) + end, return_index=True)
+    return list(map(Run, first[once].tolist(), end[once].tolist(), period[once].tolist()))
 
 
 def _names_of_blocks(sequence: Places) -> list[Places]:
@@ -62,12 +65,18 @@ def _names_of_blocks(sequence: Places) -> list[Places]:
     while size < len(sequence) and names[-1].max() < len(sequence) - 1:
         second = np.zeros(len(sequence), dtype=np.int64)
         second[: len(sequence) - size] = names[-1][size:] + 1
-        names.append(_ranks(names[-1] * (len(sequence) + 1) + second))
+        names.append(_ranks(names[-1] * (int(names[-1].max()) + 2) + second))
         size *= 2
     return names
 
 
 def _ranks(keys: Places) -> Places:
+    """For each key, which of the different ones it is, in order."""
+    highest = int(keys.max())
+    if int(keys.min()) >= 0 and highest < _FEW * len(keys):  # so few can be counted, which is quicker than to sort
+        there = np.zeros(highest + 1, dtype=np.int64)
+        there[keys] = 1
+        return (np.cumsum(there) - 1)[keys]
     return np.unique(keys, return_inverse=True)[1].reshape(-1).astype(np.int64)
 
 
@@ -75,31 +84,39 @@ def _lyndon_words(ranks: Places) -> tuple[Places, Places]:
     """The longest Lyndon word at each place: it ends before the next suffix that is smaller, where there is one."""
     starts: list[int] = []
     ends: list[int] = []
-    waiting: list[tuple[int, int]] = []
+    waiting, least = [-1], [-len(ranks)]  # places with their ranks, which rise; below them one that is never smaller
     for place, rank in enumerate(ranks.tolist()):
-        while waiting and waiting[-1][1] > rank:
-            starts.append(waiting.pop()[0])
+        while least[-1] > rank:
+            least.pop()
+            starts.append(waiting.pop())
             ends.append(place)
-        waiting.append((place, rank))
+        waiting.append(place)
+        least.append(rank)
     return np.array(starts, dtype=np.int64), np.array(ends, dtype=np.int64)
 
 
 def _alike_from(names: list[Places], one: Places, other: Places) -> Places:
     """How many entries from ``one`` on are like those from ``other`` on, for many pairs of places at once."""
-    n, length = len(names[0]), np.zeros_like(one)
+    n, found = len(names[0]), np.zeros_like(one)
+    some = names[0][one] == names[0][other]  # of most pairs already the first entries differ
+    one, other, length = one[some], other[some], found[some]
     for k in reversed(range(len(names))):
         a, b = np.minimum(one + length, n - 1), np.minimum(other + length, n - 1)
         length += np.where((names[k][a] == names[k][b]) & (other + length < n), 2**k, 0)
-    return length
+    found[some] = length
+    return found
 
 
 def _alike_before(names: list[Places], one: Places, other: Places) -> Places:
     """How many entries before ``one`` are like those before ``other``, which comes later."""
-    length = np.zeros_like(one)
+    found = np.zeros_like(one)
+    some = (one > 0) & (names[0][one - 1] == names[0][other - 1])
+    one, other, length = one[some], other[some], found[some]
     for k in reversed(range(len(names))):
         a, b = one - length - 2**k, other - length - 2**k
         length += np.where((names[k][np.maximum(a, 0)] == names[k][np.maximum(b, 0)]) & (a >= 0), 2**k, 0)
-    return length
+    found[some] = length
+    return found
 
 
 class Repeats:
@@ -160,5 +177,7 @@ class Repeats:
         return levels
 
 
+_FEW = 4
+"""Keys are few if there are so many of them, or fewer, for each place."""
 _MULTIPLES = 4
 """How many stretches are told of at a place, and how many multiples of each period."""

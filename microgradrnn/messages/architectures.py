@@ -34,8 +34,8 @@ Pairs = Iterator[tuple[Any, Any]]
 def cross_entropies(y: Any, targets: Any) -> Any:
     """Softmax with log loss, of scores (N, classes) and class indices (N,): a number for each row.
 
-    >>> cross_entropies(np.zeros((3, 2)), [0, 1, 1]).shape
-    (3,)
+    >>> cross_entropies(np.zeros((3, 2)), [0, 1, 1]).data.round(4)  # log 2
+    array([0.6931, 0.6931, 0.6931])
     """
     return cross_entropy(y, targets, reduction="none")
 

@@ -54,6 +54,7 @@ class Chain:
 
     Rows are sequences of their own: no row of a state may depend on another row.
 
+    >>> from microgradrnn import Tensor
     >>> w = Tensor([[0.5]], label="w")
     >>> doubling = Chain(
     ...     start=lambda: {"s": Tensor([[1.0]])},
@@ -89,6 +90,18 @@ class Step:
         delta: dE_t/ds[t,a], (N, S), equation (3): what E_t itself says of s_t. What later losses say of it is not in
             it; that is on its way in the messages. 0 at a step without a loss.
         gradients: dE_t/dp of each parameter, summed over rows.
+
+    >>> from microgradrnn import Tensor
+    >>> w = Tensor([[3.0]], label="w")
+    >>> tripling = Chain(
+    ...     start=lambda: {"s": Tensor([[1.0]])},
+    ...     sequence=lambda: [(lambda _, state: {"s": state["s"] @ w}, None, 0.0)] * 2,
+    ...     loss=lambda state, target: (state["s"] - target).reshape(1),
+    ...     parameters={"w": w},
+    ... )
+    >>> _, second = message_steps(tripling)  # s_2 = w s_1 = w²: ds_2/dw is s_1, and by way of s_1 w again
+    >>> second.state.item(), second.direct["w"].item(), second.jacobian.item(), second.messages["w"].item()
+    (9.0, 3.0, 3.0, 6.0)
     """
 
     t: int
@@ -116,6 +129,18 @@ class Messages:
         loss: E, the sum over steps and rows.
         gradients: dE/dp of each parameter, by its name; 0 for one that no step read.
         error: of the printed form, how far each gradient is from the full form's, relative to its norm; else None.
+
+    >>> from microgradrnn import Tensor
+    >>> w = Tensor([[3.0]], label="w")
+    >>> tripling = Chain(
+    ...     start=lambda: {"s": Tensor([[1.0]])},
+    ...     sequence=lambda: [(lambda _, state: {"s": state["s"] @ w}, None, 0.0)] * 2,
+    ...     loss=lambda state, target: (state["s"] - target).reshape(1),
+    ...     parameters={"w": w},
+    ... )
+    >>> found = forward_messages(tripling)
+    >>> found.loss, found.gradients["w"].item()  # w + w², and 1 + 2 w
+    (12.0, 7.0)
     """
 
     loss: float
@@ -131,7 +156,17 @@ class Messages:
 
 
 class PrintedFormWarning(UserWarning):
-    """The printed form leaves out derivatives that are not 0: its gradients are wrong."""
+    """The printed form leaves out derivatives that are not 0: its gradients are wrong.
+
+    >>> import warnings
+    >>> from microgradrnn import nn
+    >>> from microgradrnn.messages import synchronized
+    >>> chain = synchronized(nn.ManyToMany(2, 3, 2, seed=0), np.ones((2, 1, 2)), np.array([[0], [1]]))
+    >>> with warnings.catch_warnings(record=True, action="always") as caught:
+    ...     error = forward_messages(chain, form="printed").error
+    >>> caught[0].category.__name__, error["readout.W"], round(error["rnn.cells.0.0.W_xh"], 2)
+    ('PrintedFormWarning', 0.0, 0.87)
+    """
 
 
 def forward_messages(chain: Chain, form: str = "full") -> Messages:

@@ -14,11 +14,11 @@ from microgradrnn.nn.activations import (
     Softplus,
     Tanh,
 )
-from microgradrnn.nn.architectures import DenseRNNDense, ManyToMany, ManyToOne, OneToMany, sequence_loss
+from microgradrnn.nn.architectures import DenseRNNDense, ManyToMany, ManyToOne, OneToMany, ReadOut, sequence_loss
 from microgradrnn.nn.attention import LayerNorm, MultiheadAttention
 from microgradrnn.nn.containers import ModuleDict, ModuleList
 from microgradrnn.nn.convolution import Conv1d
-from microgradrnn.nn.language import RNNLM, FixedWindowLM
+from microgradrnn.nn.language import RNNLM, FixedWindowLM, LanguageModel
 from microgradrnn.nn.layers import Dropout, Embedding, Linear, Sequential
 from microgradrnn.nn.losses import (
     BCEWithLogitsLoss,
@@ -31,7 +31,7 @@ from microgradrnn.nn.losses import (
 )
 from microgradrnn.nn.module import Module, Parameter
 from microgradrnn.nn.perceptron import MLP, Layer, Neuron
-from microgradrnn.nn.recurrent import GRUCell, LSTMCell, RNNCell
+from microgradrnn.nn.recurrent import Cell, GRUCell, LSTMCell, RNNCell
 from microgradrnn.nn.seq2seq import Decoder, Encoder, Seq2Seq, greedy
 from microgradrnn.nn.unrolled import GRU, LSTM, RNN, detach
 
@@ -44,6 +44,7 @@ __all__ = [
     "RNN",
     "RNNLM",
     "BCEWithLogitsLoss",
+    "Cell",
     "Conv1d",
     "CrossEntropyLoss",
     "Decoder",
@@ -58,6 +59,7 @@ __all__ = [
     "Identity",
     "L1Loss",
     "LSTMCell",
+    "LanguageModel",
     "Layer",
     "LayerNorm",
     "LeakyReLU",
@@ -76,6 +78,7 @@ __all__ = [
     "Parameter",
     "RNNCell",
     "ReLU",
+    "ReadOut",
     "Seq2Seq",
     "Sequential",
     "SiLU",

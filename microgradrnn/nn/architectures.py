@@ -40,6 +40,10 @@ class ReadOut(Module):
         network: what else `microgradrnn.nn.RNN` takes: num_layers, bidirectional, dropout, learn_h0 ...
         seed: an integer or a `numpy.random.Generator`.
         dtype: of the weights; float64 unless told.
+
+    >>> net = ManyToOne(3, 5, 2, cell="lstm", seed=0)
+    >>> {p.label: p.shape for p in net.parameters()}
+    {'W_xh': (3, 20), 'W_hh': (5, 20), 'b_h': (20,), 'W_hy': (5, 2), 'b_y': (2,)}
     """
 
     def __init__(
@@ -159,6 +163,8 @@ class DenseRNNDense(Module):
     >>> net = DenseRNNDense(10, 20, 5, 100, seed=0)
     >>> sum(p.size for p in net.parameters())
     950
+    >>> [(t, o.label, o.shape) for t, o in net.unroll(np.ones((2, 128, 10)))]
+    [(1, 'o_1', (128, 100)), (2, 'o_2', (128, 100))]
     """
 
     def __init__(

@@ -66,10 +66,11 @@ class MultiheadAttention(Module):
         b_qkv: their biases, (3 E,).
         out_proj: the `Linear` that joins the heads.
 
+    >>> attention = MultiheadAttention(6, 2, seed=0)
     >>> x = np.ones((4, 1, 6))
-    >>> output, weights = MultiheadAttention(6, 2, seed=0)(x, x, x)
-    >>> output.shape, weights.shape
-    ((4, 1, 6), (1, 4, 4))
+    >>> output, weights = attention(x, x, x)  # all keys are alike, so each has the same weight
+    >>> output.shape, weights.data[0, 0].round(9)
+    ((4, 1, 6), array([0.25, 0.25, 0.25, 0.25]))
     """
 
     def __init__(

@@ -12,9 +12,9 @@ class ModuleList(Module):
     """A list of modules, whose parameters are found.
 
     >>> from microgradrnn import nn
-    >>> layers = ModuleList([nn.Linear(2, 3, seed=0), nn.Linear(3, 1, seed=0)])
+    >>> layers = ModuleList([nn.Linear(2, 3)]).append(nn.ReLU()).extend([nn.Linear(3, 3), nn.Linear(3, 1)])
     >>> len(layers), list(layers.state_dict())
-    (2, ['0.W', '0.b', '1.W', '1.b'])
+    (4, ['0.W', '0.b', '2.W', '2.b', '3.W', '3.b'])
     """
 
     def __init__(self, modules: Iterable[Any] = ()) -> None:
@@ -52,8 +52,10 @@ class ModuleDict(Module):
     >>> from microgradrnn import nn
     >>> heads = ModuleDict({"mean": nn.Linear(2, 1, seed=0)})
     >>> heads["scale"] = nn.Linear(2, 1, bias=False, seed=0)
-    >>> list(heads), list(heads.state_dict())
+    >>> list(heads.keys()), list(heads.state_dict())
     (['mean', 'scale'], ['mean.W', 'mean.b', 'scale.W'])
+    >>> [len(head.parameters()) for head in heads.values()], [name for name, _ in heads.items()]
+    ([2, 1], ['mean', 'scale'])
     """
 
     def __init__(self, modules: Mapping[str, Any] | Iterable[tuple[str, Any]] = ()) -> None:

@@ -28,8 +28,10 @@ class Conv1d(Module):
     Attributes:
         weight, bias: shapes (out_channels, in_channels / groups, kernel_size) and (out_channels,).
 
-    >>> Conv1d(2, 3, 2, seed=0)(np.ones((1, 2, 5))).shape
-    (1, 3, 4)
+    >>> layer = Conv1d(1, 1, 2, seed=0)
+    >>> layer.weight.data, layer.bias.data = [[[1.0, 10.0]]], [0.0]
+    >>> layer([[[1.0, 2.0, 3.0]]]).data  # 1 + 10 * 2, and 2 + 10 * 3
+    array([[[21., 32.]]])
     """
 
     def __init__(

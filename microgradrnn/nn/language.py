@@ -26,7 +26,13 @@ from microgradrnn.nn.unrolled import Steps, recurrent
 
 
 class LanguageModel(Module):
-    """What language models share: a loss over their steps."""
+    """What language models share: a loss over their steps.
+
+    >>> model = RNNLM(10, 4, seed=0)
+    >>> steps = model.unroll([[1], [2]])
+    >>> [(t, y.shape) for t, y in steps], [y.shape for _, y in model.unroll([[3]], steps.state)]
+    ([(1, (1, 10)), (2, (1, 10))], [(1, 10)])
+    """
 
     vocabulary_size: int
 

@@ -23,8 +23,10 @@ class Linear(Module):
     Attributes:
         W, b: shapes (in, out) and (out,); b is None without a bias.
 
-    >>> Linear(3, 2, seed=0)(np.ones((4, 3))).shape
-    (4, 2)
+    >>> layer = Linear(2, 1, seed=0)
+    >>> layer.W.data, layer.b.data = [[2.0], [3.0]], [1.0]
+    >>> layer([[10.0, 100.0]]).data  # 2 * 10 + 3 * 100 + 1
+    array([[321.]])
     """
 
     def __init__(
@@ -61,8 +63,12 @@ class Embedding(Module):
         seed: an integer or a `numpy.random.Generator`; weights are standard normal, as in PyTorch.
         dtype: of the weights; float64 unless told.
 
-    >>> Embedding(10, 3, seed=0)(np.array([[1, 2], [1, 1]])).shape
-    (2, 2, 3)
+    >>> layer = Embedding(3, 2, seed=0)
+    >>> layer.W.data = [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]
+    >>> rows = layer([1, 1])
+    >>> rows.sum().backward()
+    >>> rows.data.tolist(), layer.W.grad.tolist()
+    ([[3.0, 4.0], [3.0, 4.0]], [[0.0, 0.0], [2.0, 2.0], [0.0, 0.0]])
     """
 
     def __init__(self, num_embeddings: int, embedding_dim: int, seed: Seed = None, dtype: Any = None) -> None:
@@ -84,8 +90,11 @@ class Embedding(Module):
 class Dropout(Module):
     """In training, zeroes each entry with probability p and scales the others by 1 / (1 - p); else passes all.
 
-    >>> Dropout(0.5, seed=0).eval()(np.ones(3)).tolist()
-    [1.0, 1.0, 1.0]
+    >>> from microgradrnn import Tensor
+    >>> layer = Dropout(0.5, seed=0)
+    >>> x = Tensor([1.0, 1.0, 1.0, 1.0])
+    >>> layer(x).data, layer.eval()(x).data
+    (array([2., 0., 0., 0.]), array([1., 1., 1., 1.]))
     """
 
     def __init__(self, p: float = 0.5, seed: Seed = None) -> None:
@@ -102,8 +111,9 @@ class Dropout(Module):
 class Sequential(Module):
     """Modules and functions one after another.
 
-    >>> Sequential(Linear(3, 5, seed=0), lambda x: x.tanh(), Linear(5, 2, seed=1))(np.ones(3)).shape
-    (2,)
+    >>> from microgradrnn import Tensor, nn
+    >>> Sequential(nn.ReLU(), lambda x: 10 * x)(Tensor([-1.0, 2.0])).data
+    array([ 0., 20.])
     """
 
     def __init__(self, *layers: Any) -> None:

@@ -28,11 +28,16 @@ class Module:
 
     >>> class Line(Module):
     ...     def __init__(self):
-    ...         self.a, self.b = Parameter([1.0, 2.0], "a"), Parameter([0.0], "b")
+    ...         self.a, self.b = Parameter([1.0, 2.0], "a"), Parameter([5.0], "b")
+    ...
+    ...     def forward(self, x):
+    ...         return (self.a * x).sum() + self.b
     >>> print(Line())
     Line: 3 parameters
       a (2,)
       b (1,)
+    >>> Line()([10.0, 100.0]).item()  # 1 * 10 + 2 * 100 + 5
+    215.0
     """
 
     training = True
@@ -46,35 +51,77 @@ class Module:
         return forward(*args, **kwargs)
 
     def named_modules(self) -> Iterator[tuple[str, Module]]:
-        """Each module within once, with its path; first comes this module itself, whose path is empty."""
+        """Each module within once, with its path; first comes this module itself, whose path is empty.
+
+        >>> from microgradrnn import nn
+        >>> net = nn.Sequential(nn.Linear(2, 3, seed=0), nn.ReLU())
+        >>> [(path, type(module).__name__) for path, module in net.named_modules()]
+        [('', 'Sequential'), ('layers.0', 'Linear'), ('layers.1', 'ReLU')]
+        """
         return _unique((path, thing) for path, thing in _walk(self, "") if isinstance(thing, Module))
 
     def named_parameters(self) -> Iterator[tuple[str, Any]]:
-        """Each parameter once, with its path, such as ``cell.W_hh``, in the order in which attributes were set."""
+        """Each parameter once, with its path, such as ``cell.W_hh``, in the order in which attributes were set.
+
+        >>> from microgradrnn import nn
+        >>> net = nn.Sequential(nn.Linear(2, 3, seed=0), nn.ReLU())
+        >>> [(path, p.shape) for path, p in net.named_parameters()]
+        [('layers.0.W', (2, 3)), ('layers.0.b', (3,))]
+        """
         leaves = ((path, thing) for path, thing in _walk(self, "") if isinstance(thing, Node))
         return _unique((path, leaf) for path, leaf in leaves if leaf.op is None and leaf.requires_grad)
 
     def parameters(self) -> list[Any]:
-        """Every parameter once."""
+        """Every parameter once.
+
+        >>> from microgradrnn import nn
+        >>> sum(p.size for p in nn.LSTM(3, 5, seed=0).parameters())  # 4 gates * (3 + 5 + 1) * 5
+        180
+        """
         return [parameter for _, parameter in self.named_parameters()]
 
     def zero_grad(self) -> None:
-        """Forget all gradients: each ``grad`` back to None."""
+        """Forget all gradients: each ``grad`` back to None.
+
+        >>> line = Module()
+        >>> line.a = Parameter([1.0, 2.0])
+        >>> line.a.sum().backward()
+        >>> line.zero_grad()
+        >>> print(line.a.grad)
+        None
+        """
         for parameter in self.parameters():
             parameter.zero_grad()
 
     def train(self, mode: bool = True) -> Module:
-        """Switch to training (dropout works), here and in every module within; returns the module."""
+        """Switch to training (dropout works), here and in every module within; returns the module.
+
+        >>> from microgradrnn import nn
+        >>> net = nn.Sequential(nn.Dropout(0.5, seed=0), nn.ReLU())
+        >>> net.train()([1.0, 1.0, 1.0]).data, net.train(False)([1.0, 1.0, 1.0]).data
+        (array([2., 0., 0.]), array([1., 1., 1.]))
+        """
         for _, module in self.named_modules():
             module.training = mode
         return self
 
     def eval(self) -> Module:
-        """Switch to evaluation (dropout passes everything), here and in every module within; returns the module."""
+        """Switch to evaluation (dropout passes everything), here and in every module within; returns the module.
+
+        >>> from microgradrnn import nn
+        >>> nn.Sequential(nn.Dropout(0.5), nn.ReLU()).eval()([1.0, 2.0]).data
+        array([1., 2.])
+        """
         return self.train(False)
 
     def state_dict(self) -> dict[str, NDArray[Any]]:
-        """Every parameter's path and a copy of its data."""
+        """Every parameter's path and a copy of its data.
+
+        >>> line = Module()
+        >>> line.a = Parameter([1.0, 2.0])
+        >>> line.state_dict()
+        {'a': array([1., 2.])}
+        """
         return {name: np.array(p.data, order="C") for name, p in self.named_parameters()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:

@@ -22,8 +22,11 @@ class Neuron(Module):
 
     Weights are uniform in (-1, 1): from ``seed``, or without one from Python's own `random`, as in micrograd.
 
-    >>> len(Neuron(3).parameters())
-    4
+    >>> neuron = Neuron(2, seed=0)
+    >>> for p in neuron.parameters():
+    ...     p.data = 1.0
+    >>> neuron([2.0, 3.0]).item(), neuron([-2.0, -3.0]).item()  # 2 + 3 + 1, and relu(-2 - 3 + 1)
+    (6.0, 0.0)
     """
 
     def __init__(self, nin: int, nonlin: bool = True, seed: Seed = None) -> None:
@@ -75,8 +78,10 @@ class MLP(Module):
     of the second layer.
 
     >>> model = MLP(2, [3, 1], seed=0)
-    >>> len(model.parameters())
-    13
+    >>> for p in model.parameters():
+    ...     p.data = 1.0
+    >>> model([1.0, 2.0]).item()  # three neurons that give 1 + 2 + 1, and a bias
+    13.0
     """
 
     def __init__(self, nin: int, nouts: Sequence[int], seed: Seed = None) -> None:

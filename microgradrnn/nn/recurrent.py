@@ -40,6 +40,10 @@ class Cell(Module):
         dtype: of the weights; float64 unless told.
         suffix: what tells the labels of this cell from another's: with ``"2"`` they are W_xh2, h2_t ...
         context_size: features of a second input, read through W_ch (context, gates * hidden); 0 for none.
+
+    >>> cell = GRUCell(3, 2, seed=0, context_size=4)
+    >>> {p.label: p.shape for p in cell.parameters()}
+    {'W_xh': (3, 6), 'W_hh': (2, 6), 'b_h': (6,), 'W_ch': (4, 6), 'b_hn': (2,)}
     """
 
     gates: ClassVar[int]
@@ -65,7 +69,11 @@ class Cell(Module):
         self.W_ch = uniform(rng, hidden_size, (context_size, width), f"W_ch{suffix}", dtype) if context_size else None
 
     def zero_state(self, batch_size: int) -> Any:
-        """The state of a sequence that starts afresh: zeros, constant, of shape (N, hidden)."""
+        """The state of a sequence that starts afresh: zeros, constant, of shape (N, hidden).
+
+        >>> GRUCell(3, 2, seed=0).zero_state(batch_size=1)
+        Tensor([[0., 0.]], label='h_0')
+        """
         return self._zeros(batch_size, "h")
 
     def forward(self, x: Any, state: Any, context: Any = None) -> Any:
@@ -83,6 +91,11 @@ class Cell(Module):
             TypeError: an argument holds no real numbers.
             ValueError: the last axis of an argument does not fit the weights, or its rows are not those of x; or there
                 is NaN in the data.
+
+        >>> cell = RNNCell(1, 1, nonlinearity="identity", seed=0, context_size=1)
+        >>> cell.W_xh.data, cell.W_hh.data, cell.W_ch.data = [[2.0]], [[3.0]], [[5.0]]
+        >>> cell([[1.0]], [[10.0]], [[100.0]]).item(), cell(None, [[10.0]]).item()  # 2 + 30 + 500, and 30
+        (532.0, 30.0)
         """
         raise NotImplementedError
 
@@ -131,9 +144,10 @@ class RNNCell(Cell):
     Attributes:
         W_xh, W_hh, b_h: shapes (input, hidden), (hidden, hidden), (hidden,).
 
-    >>> cell = RNNCell(3, 2, seed=0)
-    >>> cell(np.ones((1, 3)), cell.zero_state(1)).shape
-    (1, 2)
+    >>> cell = RNNCell(1, 1, nonlinearity="identity", seed=0)
+    >>> cell.W_xh.data, cell.W_hh.data = [[2.0]], [[3.0]]
+    >>> cell([[10.0]], [[100.0]]).data  # 2 * 10 + 3 * 100
+    array([[320.]])
     """
 
     gates = 1
@@ -174,10 +188,14 @@ class LSTMCell(Cell):
     Attributes:
         W_xh, W_hh, b_h: shapes (input, 4 hidden), (hidden, 4 hidden), (4 hidden,); gates in the order i, f, g, o.
 
-    >>> cell = LSTMCell(3, 2, seed=0)
-    >>> h, c = cell(np.ones((1, 3)), cell.zero_state(1))
-    >>> h.shape, c.shape
-    ((1, 2), (1, 2))
+    >>> cell = LSTMCell(1, 1, seed=0)
+    >>> for p in cell.parameters():
+    ...     p.data = np.zeros(p.shape)
+    >>> h, c = cell([[5.0]], ([[0.0]], [[2.0]]))  # each of i, f and o is 1/2, and g is 0
+    >>> c.item(), round(h.item(), 4)  # 2 f, and o tanh(1)
+    (1.0, 0.3808)
+    >>> [state.label for state in cell.zero_state(batch_size=1)]
+    ['h_0', 'c_0']
     """
 
     gates = 4
@@ -215,9 +233,11 @@ class GRUCell(Cell):
         W_xh, W_hh, b_h: shapes (input, 3 hidden), (hidden, 3 hidden), (3 hidden,); gates in the order r, z, n.
         b_hn: shape (hidden,), the bias that the reset gate scales.
 
-    >>> cell = GRUCell(3, 2, seed=0)
-    >>> cell(np.ones((1, 3)), cell.zero_state(1)).shape
-    (1, 2)
+    >>> cell = GRUCell(1, 1, seed=0)
+    >>> for p in cell.parameters():
+    ...     p.data = np.zeros(p.shape)
+    >>> cell([[5.0]], [[2.0]]).item()  # z is 1/2 and n is 0
+    1.0
     """
 
     gates = 3

@@ -176,6 +176,13 @@ class Seq2Seq(Module):
 
         Raises:
             TypeError, ValueError: targets are not integers, are out of range, or do not fit x.
+
+        >>> encoder = Encoder(3, 5, seed=0)
+        >>> model = Seq2Seq(encoder, Decoder(2, 4, encoder.context_size, seed=1))
+        >>> for p in model.parameters():
+        ...     p.data = np.zeros(p.shape)
+        >>> round(model.loss(np.ones((3, 1, 3)), [[0], [1], [1]]).item(), 4)  # log 2: it knows nothing
+        0.6931
         """
         node, classes = integers(self, "targets are class indices, integers", targets), self.decoder.cell.input_size
         # As a node they stay an input of the graph, unless their count does not: see `sequence_loss`.
@@ -193,7 +200,8 @@ class Seq2Seq(Module):
 def greedy(y: Any) -> Any:
     """One-hot of the largest entry of each row, a constant: what is read where outputs are the scores of tokens.
 
-    >>> greedy(constant([[0.1, 0.7, 0.2]])).data
+    >>> from microgradrnn import Tensor
+    >>> greedy(Tensor([[0.1, 0.7, 0.2]])).data
     array([[0., 1., 0.]])
     """
     return constant(np.eye(y.shape[-1], dtype=y.dtype)[np.argmax(y.data, axis=-1)])

@@ -61,9 +61,12 @@ def _held(mask: NDArray[np.bool_], new: Any, old: Any) -> Any:
 def detach(state: Any) -> Any:
     """A state, in whatever lists and tuples its nodes stand, cut off from its graph: constants with the same data.
 
-    >>> [h] = detach([RNNCell(3, 2, seed=0)(np.ones((1, 3)), np.zeros((1, 2)))])
-    >>> h.op is None, h.requires_grad
-    (True, False)
+    >>> from microgradrnn import Value
+    >>> x = Value(3.0, "x")
+    >>> h, [c] = detach((2 * x, [x * x]))
+    >>> (h * c * x).backward()  # h and c count as the numbers 6 and 9
+    >>> x.grad
+    54.0
     """
     if isinstance(state, (list, tuple)):
         return type(state)(map(detach, state))
@@ -76,6 +79,14 @@ class Loop(Iterator[tuple[int, Any]]):
     While it waits for the next one to be asked for it is inside step t's scope, so what a loop over it records, such
     as a loss, stands in that step's column. A loop that is left early, by break or by an error, ends the steps, so
     what is recorded after it stands outside them. To read on, ask for each with ``next``, or unroll anew.
+
+    >>> rnn = RNN(3, 2, seed=0)
+    >>> for t, h in rnn.unroll(np.ones((5, 1, 3))):
+    ...     squared = h * h
+    ...     if t == 2:
+    ...         break
+    >>> squared.t, (squared + 1).t
+    (2, None)
     """
 
     def __init__(self, pairs: Iterator[tuple[int, Any]]) -> None:
@@ -95,7 +106,15 @@ class Loop(Iterator[tuple[int, Any]]):
 
 
 class Steps(Loop):
-    """The steps of a network, and where it stands after them; see `Loop`."""
+    """The steps of a network, and where it stands after them; see `Loop`.
+
+    >>> rnn = RNN(1, 1, nonlinearity="identity", seed=0)
+    >>> for p in rnn.parameters():
+    ...     p.data = np.zeros(p.shape) if p.label == "b_h" else np.ones(p.shape)
+    >>> steps = rnn.unroll([[[1.0]], [[2.0]], [[3.0]]]).then(lambda h: 10 * h)
+    >>> [(t, y.item()) for t, y in steps], steps.state[0].item()  # h_t is x_1 + .. + x_t
+    ([(1, 10.0), (2, 30.0), (3, 60.0)], 6.0)
+    """
 
     def __init__(self, pairs: Iterator[tuple[int, Any]], state: Callable[[], Any]) -> None:
         super().__init__(pairs)
@@ -112,7 +131,15 @@ class Steps(Loop):
 
 
 class Recurrent(Module):
-    """What RNN, LSTM and GRU share; see `RNN`."""
+    """What RNN, LSTM and GRU share; see `RNN`.
+
+    >>> rnn = RNN(1, 1, nonlinearity="identity", seed=0)
+    >>> for p in rnn.parameters():
+    ...     p.data = np.zeros(p.shape) if p.label == "b_h" else np.ones(p.shape)
+    >>> outputs, h_n = rnn([[[1.0]], [[2.0]], [[3.0]]])
+    >>> outputs.data.ravel(), h_n.item()  # h_t is x_1 + .. + x_t
+    (array([1., 3., 6.]), 6.0)
+    """
 
     letters: ClassVar[tuple[str, ...]] = ("h",)
 
@@ -375,7 +402,12 @@ def _node(x: Any) -> Any:
 
 
 def read_step(x: Any, t: int) -> Any:
-    """x_t as a node of its step: a row of a Tensor, or a constant of its own."""
+    """x_t as a node of its step: a row of a Tensor, or a constant of its own.
+
+    >>> x_2 = read_step([[[1.0]], [[5.0]]], 2)
+    >>> x_2.label, x_2.t, x_2.data
+    ('x_2', 2, array([[5.]]))
+    """
     with scope("input", t=t):
         row = x[t - 1]
         node = row if isinstance(row, Node) else constant(row)

@@ -47,7 +47,7 @@ class Op:
     Args:
         name: how errors, pages and generated programs call it.
         symbol: what stands in the picture.
-        operator: Python's operator (see `microgradrnn.precedence`) if names, formulas and programs write it so: between
+        operator: Python's operator if names, formulas and programs write it so: between
             its inputs, or before a single one; else it is written as a call.
         chooses: of an op with an input of integers that choose (its domain is "index"): what such an input is called
             where it has no label, and what it chooses: ``("target", "class")``.
@@ -57,7 +57,7 @@ class Op:
         local: elementwise ops: ``local(xp, z, *inputs)`` -> d(output)/d(input), one for each input.
         pull: structural ops: ``pull(xp, u, z, *inputs, **params)`` -> what this input gets of upstream.
         push: structural ops: ``push(xp, v, z, *inputs, **params)`` -> how the output moves when this input moves by v;
-            like a pull it may give a `Scattered`.
+            like a pull it may give a ``Scattered``, zero but for a few entries.
         formula: structural ops: each ``pull`` as a person would write it, or a function of the inputs that writes it.
         contracts: of a product of the rows of x with a matrix y, the axis of y that is summed over.
         routes: elementwise ops: whether ``local`` says where upstream goes, so that nothing of it gets to where local

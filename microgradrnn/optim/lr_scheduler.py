@@ -19,6 +19,16 @@ class Scheduler:
         optimizer: whose ``lr`` is set.
         base_lr: lr_0.
         last_epoch: k.
+
+    >>> from microgradrnn import Value, optim
+    >>> optimizer = optim.SGD([Value(1.0)], lr=1.0)
+    >>> scheduler = StepLR(optimizer, step_size=1, gamma=0.5)
+    >>> scheduler.step()
+    >>> scheduler.get_last_lr(), scheduler.state_dict()
+    ([0.5], {'base_lr': 1.0, 'last_epoch': 1})
+    >>> scheduler.load_state_dict({"base_lr": 1.0, "last_epoch": 3})
+    >>> optimizer.lr  # 1 / 2³
+    0.125
     """
 
     def __init__(self, optimizer: Optimizer) -> None:
@@ -80,7 +90,17 @@ class StepLR(Scheduler):
 
 
 class CosineAnnealingLR(Scheduler):
-    """eta_min + (lr_0 - eta_min) (1 + cos(π k / T_max)) / 2 (Loshchilov and Hutter, 2017, equation 5)."""
+    """eta_min + (lr_0 - eta_min) (1 + cos(π k / T_max)) / 2 (Loshchilov and Hutter, 2017, equation 5).
+
+    >>> from microgradrnn import Value, optim
+    >>> optimizer = optim.SGD([Value(1.0)], lr=1.0)
+    >>> scheduler, rates = CosineAnnealingLR(optimizer, T_max=4), []
+    >>> for _ in range(5):
+    ...     rates.append(round(optimizer.lr, 4))
+    ...     scheduler.step()
+    >>> rates
+    [1.0, 0.8536, 0.5, 0.1464, 0.0]
+    """
 
     def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0) -> None:
         check_size(self, T_max=T_max)
@@ -93,7 +113,17 @@ class CosineAnnealingLR(Scheduler):
 
 
 class LambdaLR(Scheduler):
-    """lr_0 times what a function of k gives. The function itself is not in the state dict."""
+    """lr_0 times what a function of k gives. The function itself is not in the state dict.
+
+    >>> from microgradrnn import Value, optim
+    >>> optimizer = optim.SGD([Value(1.0)], lr=6.0)
+    >>> scheduler, rates = LambdaLR(optimizer, lambda k: 1 / (k + 1)), []
+    >>> for _ in range(3):
+    ...     rates.append(optimizer.lr)
+    ...     scheduler.step()
+    >>> rates
+    [6.0, 3.0, 2.0]
+    """
 
     def __init__(self, optimizer: Optimizer, lr_lambda: Callable[[int], float]) -> None:
         if not callable(lr_lambda):
@@ -106,7 +136,17 @@ class LambdaLR(Scheduler):
 
 
 class LinearLR(Scheduler):
-    """Warm-up: lr_0 times a factor that goes from ``start_factor`` to ``end_factor`` in ``total_iters`` steps."""
+    """Warm-up: lr_0 times a factor that goes from ``start_factor`` to ``end_factor`` in ``total_iters`` steps.
+
+    >>> from microgradrnn import Value, optim
+    >>> optimizer = optim.SGD([Value(1.0)], lr=1.0)
+    >>> scheduler, rates = LinearLR(optimizer, start_factor=0.5, total_iters=2), []
+    >>> for _ in range(4):
+    ...     rates.append(optimizer.lr)
+    ...     scheduler.step()
+    >>> rates
+    [0.5, 0.75, 1.0, 1.0]
+    """
 
     def __init__(
         self, optimizer: Optimizer, start_factor: float = 1 / 3, end_factor: float = 1.0, total_iters: int = 5

@@ -17,7 +17,18 @@ from microgradrnn.norms import joint_norm
 
 
 class Optimizer:
-    """What optimisers share: the parameters, their memory, and forgetting gradients."""
+    """What optimisers share: the parameters, their memory, and forgetting gradients.
+
+    >>> from microgradrnn import Value
+    >>> p = Value(1.0)
+    >>> optimizer = SGD([p], lr=0.5, momentum=0.5)
+    >>> for _ in range(2):
+    ...     optimizer.zero_grad()
+    ...     (2 * p).backward()
+    ...     optimizer.step()
+    >>> p.data, optimizer.slots()  # 1 - 0.5 * 2 - 0.5 * (0.5 * 2 + 2)
+    (-1.5, ('v',))
+    """
 
     def __init__(self, params: Iterable[Any], lr: float, weight_decay: float = 0.0) -> None:
         check_not_negative(self, lr=lr, weight_decay=weight_decay)
@@ -42,7 +53,13 @@ class Optimizer:
                 p.data -= self.lr * self.direction(p.data, p.grad, memory, self.corrections(memory))
 
     def corrections(self, memory: dict[str, Any]) -> tuple[float, ...]:
-        """What of the next step depends on its count alone, which is raised in ``memory``; nothing for most."""
+        """What of the next step depends on its count alone, which is raised in ``memory``; nothing for most.
+
+        >>> from microgradrnn import Value
+        >>> optimizer, memory = Adam([Value(1.0)], betas=(0.5, 0.75)), {}
+        >>> optimizer.corrections(memory), optimizer.corrections(memory)  # 1 - 0.5^k, 1 - 0.75^k
+        ((0.5, 0.25), (0.75, 0.4375))
+        """
         return ()
 
     def direction(self, p: Any, g: Any, memory: dict[str, Any], corrections: tuple[float, ...], xp: Any = np) -> Any:
@@ -54,6 +71,11 @@ class Optimizer:
             memory: what is remembered of it, changed here.
             corrections: see `corrections`.
             xp: the namespace of the arrays: NumPy, or ``jax.numpy`` while a function is traced.
+
+        >>> from microgradrnn import Value
+        >>> optimizer, memory = SGD([Value(1.0)], momentum=0.5), {}
+        >>> [optimizer.direction(p=1.0, g=g, memory=memory, corrections=()) for g in (4.0, 0.0, 0.0)]
+        [4.0, 2.0, 1.0]
         """
         return self._direction(g + self.weight_decay * p if self.weight_decay else g, memory, corrections, xp)
 
@@ -77,6 +99,14 @@ class Optimizer:
             TypeError: it is no mapping of names to arrays.
             KeyError: a name is not known here, or one is missing beside another of the same parameter.
             ValueError: an array has another shape or dtype than its parameter. In any case nothing has been changed.
+
+        >>> from microgradrnn import Value
+        >>> p = Value(1.0)
+        >>> p.grad, optimizer = 0.0, SGD([p], lr=0.5, momentum=0.5)
+        >>> optimizer.load_state_dict({"0.v": 4.0})
+        >>> optimizer.step()
+        >>> p.data  # 1 - 0.5 * (0.5 * 4)
+        0.0
         """
         if not isinstance(state, Mapping):
             raise TypeError(
@@ -130,7 +160,12 @@ class SGD(Optimizer):
         self.momentum, self.nesterov = momentum, nesterov
 
     def slots(self) -> tuple[str, ...]:
-        """See `Optimizer.slots`."""
+        """v, where there is momentum.
+
+        >>> from microgradrnn import Value
+        >>> SGD([Value(1.0)]).slots(), SGD([Value(1.0)], momentum=0.9).slots()
+        ((), ('v',))
+        """
         return ("v",) if self.momentum else ()
 
     def _direction(self, g: Any, memory: dict[str, Any], corrections: tuple[float, ...], xp: Any) -> Any:
@@ -166,7 +201,12 @@ class Adagrad(Optimizer):
         self.eps, self.eps_inside = eps, eps_inside
 
     def slots(self) -> tuple[str, ...]:
-        """See `Optimizer.slots`."""
+        """s, the sum of the squares.
+
+        >>> from microgradrnn import Value
+        >>> Adagrad([Value(1.0)]).slots()
+        ('s',)
+        """
         return ("s",)
 
     def _direction(self, g: Any, memory: dict[str, Any], corrections: tuple[float, ...], xp: Any) -> Any:
@@ -202,7 +242,12 @@ class RMSprop(Optimizer):
         self.alpha, self.eps, self.momentum = alpha, eps, momentum
 
     def slots(self) -> tuple[str, ...]:
-        """See `Optimizer.slots`."""
+        """s, the running mean of the squares; v, where there is momentum.
+
+        >>> from microgradrnn import Value
+        >>> RMSprop([Value(1.0)], momentum=0.9).slots()
+        ('s', 'v')
+        """
         return ("s", "v") if self.momentum else ("s",)
 
     def _direction(self, g: Any, memory: dict[str, Any], corrections: tuple[float, ...], xp: Any) -> Any:
@@ -243,11 +288,21 @@ class Adam(Optimizer):
         self.betas, self.eps = betas, eps
 
     def slots(self) -> tuple[str, ...]:
-        """See `Optimizer.slots`."""
+        """k, the count of steps; m and v, the running means.
+
+        >>> from microgradrnn import Value
+        >>> Adam([Value(1.0)]).slots()
+        ('k', 'm', 'v')
+        """
         return ("k", "m", "v")
 
     def corrections(self, memory: dict[str, Any]) -> tuple[float, ...]:
-        """(1 - b1^k, 1 - b2^k): the weights that the running means have given so far."""
+        """(1 - b1^k, 1 - b2^k): the weights that the running means have given so far.
+
+        >>> from microgradrnn import Value
+        >>> Adam([Value(1.0)], betas=(0.5, 0.75)).corrections({"k": 1})  # 1 - 0.5², 1 - 0.75²
+        (0.75, 0.4375)
+        """
         k = memory["k"] = memory.get("k", 0) + 1
         return 1 - self.betas[0] ** k, 1 - self.betas[1] ** k
 

@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from microgradrnn.program.expressions import Expression, Loop, is_identity
-from microgradrnn.program.sizes import product
+from microgradrnn.program.expressions import Expression, Loop
 
 if TYPE_CHECKING:
-    from microgradrnn.program.rewrites import Rewriter
+    from microgradrnn.program.fission import Fission
 
 CACHED = 2**18
 """Bytes that fit into the processor's cache. A larger product goes into an array that is kept, and cheap functions of
@@ -38,17 +37,17 @@ class Step(NamedTuple):
     loop: Loop
 
 
-Rule = Callable[["Rewriter", Step], Any]
+Rule = Callable[["Fission", Step], Any]
 
 
-def entrywise(rewriter: Rewriter, step: Step) -> Any:
+def entrywise(fission: Fission, step: Step) -> Any:
     """Entry by entry, with broadcasting."""
     x, args, moved, _ = step
     wide = [_widened(new, old.ndim, x.ndim) if yes else new for new, old, yes in zip(args, x.args, moved, strict=True)]
-    return rewriter.xp.elementwise(x.fn, *wide)
+    return fission.xp.elementwise(x.fn, *wide)
 
 
-def rows(rewriter: Rewriter, step: Step) -> Any:
+def rows(fission: Fission, step: Step) -> Any:
     """The rows that a loop reads, in the order in which it reads them."""
     sign, first, length = *step.x.args[1:], int(step.loop.length)
     size = int(step.args[0].shape[0])
@@ -58,118 +57,99 @@ def rows(rewriter: Rewriter, step: Step) -> Any:
     return part if sign == 1 else part[::-1]
 
 
-def handed_on(rewriter: Rewriter, step: Step) -> Any:
+def handed_on(fission: Fission, step: Step) -> Any:
     """What each step finds, where no step depends on the one before: the others' values, moved by one step."""
     carry = step.x.args[0]
-    first = rewriter.once(carry.initial)[None]
-    every = rewriter.every(carry.update, step.loop)
-    return rewriter.xp.concatenate([every[1:], first] if step.loop.reverse else [first, every[:-1]])
+    first = fission.once(carry.initial)[None]
+    every = fission.every(carry.update, step.loop)
+    return fission.xp.concatenate([every[1:], first] if step.loop.reverse else [first, every[:-1]])
 
 
-def products(rewriter: Rewriter, step: Step) -> Any:
+def products(fission: Fission, step: Step) -> Any:
     """Matrix products."""
-    x, args, moved, loop = step
+    x, args, moved, _ = step
     left, right = x.args
     if all(moved):
-        return rewriter.xp.matmul(*args) if left.ndim == right.ndim >= 2 else None
+        return fission.xp.matmul(*args) if left.ndim == right.ndim >= 2 else None
     if moved[0]:
-        if left.ndim < 2 or right.ndim != 2:
-            return rewriter.xp.matmul(*args) if right.ndim <= 2 else None
-        return stack_times(rewriter, rewriter.every(left, loop), args[1], (loop.length, *x.shape), x.hint)
-    return rewriter.xp.matmul(*args) if right.ndim == 2 and left.ndim <= 2 else None
+        return fission.xp.matmul(*args) if right.ndim <= 2 else None
+    return fission.xp.matmul(*args) if right.ndim == 2 and left.ndim <= 2 else None
 
 
-def stack_times(rewriter: Rewriter, stack: Expression, right: Expression, shape: Any, hint: str) -> Any:
-    """A stack of matrices times one matrix, or no more than some rows of that; "flatten" makes it one product."""
-    if "lookup" in rewriter.rewrites and _are_rows_of_the_identity(stack) and stack.dtype == right.dtype:
-        return rewriter.xp.index(right, stack.args[1])
-    if "flatten" not in rewriter.rewrites:
-        return rewriter.xp.matmul(stack, right)
-    found = rewriter.xp.matmul(below(stack), right)
-    if "buffers" in rewriter.rewrites and size_in_bytes(found) > CACHED:
-        found = rewriter.xp.note(rewriter.xp.make("product", found.args), hint=hint)
-    return rewriter.xp.reshape(found, shape)
-
-
-def below(stack: Expression) -> Any:
-    """The rows of all matrices below one another, as one matrix."""
-    return stack.home.reshape(stack, (product(stack.shape[:-1]), stack.shape[-1]))
-
-
-def reduction(rewriter: Rewriter, step: Step) -> Any:
+def reduction(fission: Fission, step: Step) -> Any:
     """Over the same axes, which have the steps' before them."""
     params = {name: value for name, value in step.x.params.items() if name == "dtype"}
     along = axes(step.x)
     params = {"axis": along if len(along) != 1 else along[0], **keepdims(step.x), **params}
-    return rewriter.xp.make(step.x.fn, (step.args[0],), params)
+    return fission.xp.make(step.x.fn, (step.args[0],), params)
 
 
-def along_an_axis_from_the_right(rewriter: Rewriter, step: Step) -> Any:
+def along_an_axis_from_the_right(fission: Fission, step: Step) -> Any:
     """Nothing changes."""
-    return rewriter.xp.make(step.x.fn, (step.args[0],), step.x.params)
+    return fission.xp.make(step.x.fn, (step.args[0],), step.x.params)
 
 
-def reshaped(rewriter: Rewriter, step: Step) -> Any:
+def reshaped(fission: Fission, step: Step) -> Any:
     """Each step's entries in another shape."""
-    return rewriter.xp.reshape(step.args[0], (step.loop.length, *step.x.shape))
+    return fission.xp.reshape(step.args[0], (step.loop.length, *step.x.shape))
 
 
-def permuted(rewriter: Rewriter, step: Step) -> Any:
+def permuted(fission: Fission, step: Step) -> Any:
     """The axes in another order, after the steps'."""
-    return rewriter.xp.transpose(step.args[0], (0, *(axis + 1 for axis in step.x.params["axes"])))
+    return fission.xp.transpose(step.args[0], (0, *(axis + 1 for axis in step.x.params["axes"])))
 
 
-def indexed(rewriter: Rewriter, step: Step) -> Any:
+def indexed(fission: Fission, step: Step) -> Any:
     """What each step picks, or looks up in what all steps share."""
     key = step.x.args[1]
     if not any(isinstance(part, Expression) for part in key):
-        return rewriter.xp.index(step.args[0], key if key[0] is Ellipsis else (slice(None), *key))
+        return fission.xp.index(step.args[0], key if key[0] is Ellipsis else (slice(None), *key))
     if len(key) == 1 and not step.moved[0]:
-        return rewriter.xp.index(step.args[0], (rewriter.every(key[0], step.loop),))
+        return fission.xp.index(step.args[0], (fission.every(key[0], step.loop),))
     return None
 
 
-def joined(rewriter: Rewriter, step: Step) -> Any:
+def joined(fission: Fission, step: Step) -> Any:
     """Side by side; what is the same in all steps is repeated."""
-    xp, length = rewriter.xp, step.loop.length
+    xp, length = fission.xp, step.loop.length
     filled = [
         a if yes else xp.broadcast_to(a, (length, *a.shape)) for a, yes in zip(step.args, step.moved, strict=True)
     ]
     return xp.make(step.x.fn, tuple(filled), {"axis": step.x.params["axis"] + 1})
 
 
-def broadcast(rewriter: Rewriter, step: Step) -> Any:
+def broadcast(fission: Fission, step: Step) -> Any:
     """Repeated to fill a shape."""
     x = step.x
-    return rewriter.xp.broadcast_to(_widened(step.args[0], x.args[0].ndim, x.ndim), (step.loop.length, *x.shape))
+    return fission.xp.broadcast_to(_widened(step.args[0], x.args[0].ndim, x.ndim), (step.loop.length, *x.shape))
 
 
-def picked(rewriter: Rewriter, step: Step) -> Any:
+def picked(fission: Fission, step: Step) -> Any:
     """One entry of each row."""
-    return rewriter.xp.pick(*step.args) if all(step.moved) else None
+    return fission.xp.pick(*step.args) if all(step.moved) else None
 
 
-def itself(rewriter: Rewriter, step: Step) -> Any:
+def itself(fission: Fission, step: Step) -> Any:
     """What it is given."""
     return step.args[0]
 
 
-def cast(rewriter: Rewriter, step: Step) -> Any:
+def cast(fission: Fission, step: Step) -> Any:
     """The same entries as another type."""
     return step.args[0].astype(step.x.dtype)
 
 
-def called(rewriter: Rewriter, step: Step) -> Any:
+def called(fission: Fission, step: Step) -> Any:
     """A function that the program defines; its inputs must broadcast as they do in a step."""
     x = step.x
     if any(isinstance(arg, Expression) and arg.ndim not in (0, x.ndim) for arg in x.args):
         return None
-    return rewriter.xp.make("call", tuple(step.args), x.params, (step.loop.length, *x.shape), x.dtype)
+    return fission.xp.make("call", tuple(step.args), x.params, (step.loop.length, *x.shape), x.dtype)
 
 
-def scattered(rewriter: Rewriter, step: Step) -> Any:
+def scattered(fission: Fission, step: Step) -> Any:
     """What each step adds at keys that are the same in all."""
-    xp, x, length = rewriter.xp, step.x, step.loop.length
+    xp, x, length = fission.xp, step.x, step.loop.length
     if any(isinstance(part, Expression) for key in x.args[1::2] for part in key):
         return None
     keys = [key if key[0] is Ellipsis else (slice(None), *key) for key in x.args[1::2]]
@@ -178,11 +158,6 @@ def scattered(rewriter: Rewriter, step: Step) -> Any:
         base = xp.filled(x.args[0].args[0], (length, *x.shape), x.dtype)
     mixed = [part for pair in zip(keys, step.args[2::2], strict=True) for part in pair]
     return xp.make("scattered", (base, *mixed))
-
-
-def _are_rows_of_the_identity(x: Expression) -> bool:
-    """Whether x is one-hot rows that integers pick: ``np.eye(V)[tokens]``."""
-    return x.fn == "index" and len(x.args[1]) == 1 and isinstance(x.args[1][0], Expression) and is_identity(x.args[0])
 
 
 def axes(x: Expression) -> tuple[int, ...]:

@@ -13,15 +13,13 @@ from typing import Any, Literal, overload
 
 from microgradrnn.checks import check_choice
 from microgradrnn.engine import Node, Value, ancestors
-from microgradrnn.program.dialects import JAX, NUMPY, Dialect
+from microgradrnn.program.dialects import JAX, NUMPY, PYTHON, REWRITES, Dialect
+from microgradrnn.program.ir import IR
 from microgradrnn.program.javascript import JavaScript, compile_javascript
 from microgradrnn.program.jax_program import JaxProgram, require_jax
 from microgradrnn.program.names import Names
+from microgradrnn.program.passes import improved
 from microgradrnn.program.program import Program
-from microgradrnn.program.recorded import Recorded
-from microgradrnn.program.rewrites import REWRITES
-from microgradrnn.program.scalars import compile_scalars
-from microgradrnn.program.scan import IR, improved
 from microgradrnn.program.source import Source, written
 
 
@@ -82,8 +80,8 @@ def compile(  # noqa: A001
         inputs: the leaves that are given anew at each call: data, integer targets, first states. A list of leaves, one
             a step, stands for one array with a row for each.
         outputs: nodes of the same graph whose values are wanted too, such as the last state; see `Program.run`.
-        rewrites: which of `microgradrnn.program.REWRITES` to do; () writes the loops as they were recorded.
-            In JAX "flatten", "buffers", "in_place" and "dot" are never done.
+        rewrites: which of `microgradrnn.program.REWRITES` to do; () writes the loops as they were recorded, and of a
+            graph of Values each operation on a line. In JAX "flatten", "buffers", "in_place" and "dot" are never done.
         sizes: "recorded", or "free" for a program that takes other sizes where the graph seems to show what follows
             from them; where it may not, the size is fixed, and `Program.notes` says why. This is a guess that nothing
             proves: a graph does not show what Python computed from a size, so compare with fresh recordings.
@@ -117,9 +115,10 @@ def compile(  # noqa: A001
         return compile_javascript(loss, inputs)
     if dialect == "jax":
         require_jax('compile: dialect "jax"')
-    elif all(type(node) is Value for node in graph):
-        return compile_scalars(loss, graph, inputs, outputs)
-    return _program(loss, graph, inputs, outputs, rewrites, JAX if dialect == "jax" else NUMPY, sizes == "free")
+        chosen = JAX
+    else:
+        chosen = PYTHON if all(type(node) is Value for node in graph) else NUMPY
+    return _program(loss, graph, inputs, outputs, rewrites, chosen, sizes == "free")
 
 
 def _graph(loss: Any, outputs: Sequence[Any]) -> list[Node]:
@@ -131,8 +130,7 @@ def _graph(loss: Any, outputs: Sequence[Any]) -> list[Node]:
         raise ValueError(f"compile: loss has one entry, and what came has shape {loss.shape}; sum it")
     if not loss.requires_grad:
         raise TypeError("compile: loss needs no gradient: no leaf of floats with requires_grad lies behind it")
-    found = {node for root in (loss, *outputs) for node in ancestors(root)}
-    return sorted(found, key=lambda node: node._serial)
+    return ancestors(loss, *outputs)
 
 
 def _program(
@@ -144,14 +142,15 @@ def _program(
     dialect: Dialect,
     free: bool,
 ) -> Program:
-    """A program of arrays: graph -> loops -> both passes as one IR -> rewrites -> lines."""
+    """A program: graph -> loops -> both passes as one IR -> `passes` -> lines."""
     done = [rewrite for rewrite in dialect.rewrites if rewrite in rewrites]
     xp = dialect.expressions(Names(*dialect.taken))
-    recorded = Recorded(loss, graph, inputs, outputs, xp, dialect.factors_last)
-    ir = improved(recorded.ir, done)
-    sizes, notes = recorded.named_sizes(ir), recorded.notes(free)
+    recorded = dialect.recorded(loss, graph, inputs, outputs, xp)
+    improve = _as_it_is if dialect.unrolled else improved
+    ir = improve(recorded.ir, done)
+    first, notes = recorded.first_lines(ir), recorded.notes(free)
     said = [f"# {kind}: {why}" for kind, found in notes.items() for why in found]
-    write = partial(written, dialect=dialect, names=recorded.ir.xp.names.copy(), begins=[*said, *sizes])
+    write = partial(written, dialect=dialect, names=recorded.ir.xp.names.copy(), begins=[*said, *first])
     source = write(ir, done)
     return dialect.program(
         source.text,
@@ -159,16 +158,25 @@ def _program(
         recorded.parameters,
         source.constants,
         list(itertools.chain(*notes.values())),
-        partial(_stages, recorded.ir, done, write),
+        partial(_stages, recorded.ir, done, improve, write),
     )
 
 
-def _stages(ir: IR, rewrites: Sequence[str], write: Callable[[IR, Collection[str]], Source]) -> list[tuple[str, str]]:
+def _as_it_is(ir: IR, rewrites: Collection[str]) -> IR:
+    return ir
+
+
+def _stages(
+    ir: IR,
+    rewrites: Sequence[str],
+    improve: Callable[[IR, Collection[str]], IR],
+    write: Callable[[IR, Collection[str]], Source],
+) -> list[tuple[str, str]]:
     """The source after each stage; see `Program.stages`."""
     counts = range(len(rewrites) + 1)
     done = [(name, rewrites[:count]) for name, count in zip(["backward", *rewrites], counts, strict=True)]
     forward = replace(ir, grads={})
     return [
-        ("forward", write(improved(forward, ()), ()).text),
-        *((name, write(improved(ir, some), some).text) for name, some in done),
+        ("forward", write(improve(forward, ()), ()).text),
+        *((name, write(improve(ir, some), some).text) for name, some in done),
     ]

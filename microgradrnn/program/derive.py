@@ -60,6 +60,8 @@ class Derivation(Forward):
         super().__init__(recording, leaves, xp)
         # What their consumers send down to each node, or in a loop to each (loop, q), and what is to be said of it.
         self.sent: dict[Any, list[tuple[Any, str]]] = {}
+        # And what nodes outside send to single steps of a node in a loop.
+        self.sent_at: dict[tuple[Rolled, int], dict[int, list[tuple[Any, str]]]] = {}
         self.factor: Factor | None = None
 
     def backward(self, root: Node, factor: Factor | None = None) -> None:
@@ -157,7 +159,7 @@ class Derivation(Forward):
             self._send(to.source, Scattered((self.from_end(to),), self._dense(downstream, self.value(to))), why)
         elif isinstance(to, Node) and to in self.recording.member:
             loop, q, k = self.recording.member[to]
-            self.sent.setdefault((loop, q, "at", k), []).append((downstream, why))
+            self.sent_at.setdefault((loop, q), {}).setdefault(k, []).append((downstream, why))
         elif isinstance(to, Listed) or to._requires_grad:
             self.sent.setdefault(to, []).append((downstream, why))
 
@@ -181,10 +183,9 @@ class Derivation(Forward):
                 carry.update = zeros_like(like)
             elif last is not None:
                 self._put_at(item, q, item.length - 1, last)
-            for k in range(item.length - 1):
-                at = self._at_step(item, q, k)
-                if at is not None:
-                    self._put_at(item, q, k, at)
+            for k in sorted(self.sent_at.get((item, q), {})):
+                if k < item.length - 1:
+                    self._put_at(item, q, k, self._at_step(item, q, k))
         for q in reversed(range(len(item.body))):
             node, sent = item.body[q][-1], self.sent.get((item, q))
             if not sent or not node._requires_grad:
@@ -217,7 +218,7 @@ class Derivation(Forward):
 
     def _at_step(self, item: Rolled, q: int, k: int) -> Any:
         """What nodes outside send to one step of a node's, or None."""
-        sent = self.sent.get((item, q, "at", k))
+        sent = self.sent_at.get((item, q), {}).get(k)
         return None if not sent else self._summed(sent, self.value(item.body[q][k]))
 
     def _put_at(self, item: Rolled, q: int, k: int, upstream: Any) -> None:

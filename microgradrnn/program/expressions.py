@@ -135,6 +135,9 @@ class Expression(Operand):
     def __neg__(self) -> Any:
         return self.home.elementwise("negative", self)
 
+    def __abs__(self) -> Any:
+        return self.home.elementwise("abs", self)
+
     def __invert__(self) -> Any:
         return self.home.elementwise("invert", self)
 

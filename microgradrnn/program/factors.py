@@ -48,9 +48,9 @@ def common_factor(root: Node, graph: Sequence[Node], value: Callable[[Node], Any
         graph: all nodes behind it.
         value: the expression of a node outside all loops.
     """
-    readers = Counter(x for node in graph for x in node.inputs)
+    readers = Counter(x for node in graph for x in node.inputs) if root.op in _PRODUCTS else Counter[Node]()
     node, steps = root, list[tuple[str, Any]]()
-    while node.op in (ops.MUL, ops.DIV):
+    while node.op in _PRODUCTS:
         one, other = node.inputs
         if node.op is ops.MUL and one.size == 1 and not one.requires_grad:
             one, other = other, one
@@ -67,3 +67,6 @@ def common_factor(root: Node, graph: Sequence[Node], value: Callable[[Node], Any
     if not any(isinstance(x, Expression) and x.fn not in ("filled", "constant") for _, x in steps):
         return Factor(root, root.params)
     return Factor(node, params, steps)
+
+
+_PRODUCTS = (ops.MUL, ops.DIV)

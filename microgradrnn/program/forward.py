@@ -129,7 +129,7 @@ class Forward:
             found = node.op.forward(self.xp, *xs, **node.params)
         if node.op.local is None or node.op.any_number or any(found is x for x in xs) or not is_composed(found, xs):
             return found
-        return self.xp.call(node.op, xs, found)
+        return self.xp.call(node.op, xs, found.shape, found.dtype)
 
     def _value_of(self, node: Node) -> Any:
         return self.value(self.recording.source(node))

@@ -40,9 +40,10 @@ def _note(name: str, shape: tuple[int, ...], count: int) -> str:
 
 
 def _tables(graph: Sequence[Node]) -> set[Node]:
-    """The nodes that are read by integer arrays of indices, and in no other way."""
+    """The leaves that are read by integer arrays of indices, and in no other way."""
     looked_up, others = set[Node](), set[Node]()
     for node in graph:
         for slot, x in enumerate(node.inputs):
-            (looked_up if node.op is ops.INDEX and slot == 0 and len(node.inputs) > 1 else others).add(x)
+            if x.op is None:
+                (looked_up if node.op is ops.INDEX and slot == 0 and len(node.inputs) > 1 else others).add(x)
     return looked_up - others

@@ -81,6 +81,16 @@ class Compiled:
     Attributes:
         programs: those that have been made; each has a ``source`` to read.
         why: why the last call was recorded, and at which line of the function that is; empty where a program ran.
+
+    >>> import numpy as np
+    >>> from microgradrnn import Parameter
+    >>> w = Parameter([3.0], "w")
+    >>> total = compiled(lambda x: (w * x).sum())
+    >>> [total(np.ones(size)).item() for size in (2, 4)], len(total.programs), total.why
+    ([6.0, 12.0], 1, '')
+    >>> total = compiled(lambda x: (w * x).sum() if x.sum() > 0 else w.sum())
+    >>> total(np.ones(2)).item(), len(total.programs), total.why.split(" at ")[0]
+    (6.0, 0, 'numbers that depend on its arguments are read by the function')
     """
 
     def __init__(self, fn: Callable[..., Any], strict: bool = False, debug: bool = False) -> None:

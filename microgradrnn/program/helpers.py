@@ -1,17 +1,20 @@
-"""Functions that programs of arrays call: what a program calls is copied into its source, and so runs alone.
+"""Functions that programs call: what a program calls is copied into its source, and so runs alone.
 
-- `HELPERS`: all of them, by name. `helper_lines`: the lines of one, as a program has them.
+- `HELPERS`: those of arrays, by name. `FLOAT_HELPERS`: those of floats, which need no NumPy.
+- `helper_lines`: the lines of one, as a program has them.
 """
 
 from __future__ import annotations
 
 import inspect
 import re
+from functools import cache
 from typing import Any
 
 import numpy as np
 
 from microgradrnn.arrays import add_rows, erf, pick
+from microgradrnn.program import float_helpers
 
 kept: dict[str, Any] = {}
 """What `buffer` keeps; each program has its own."""
@@ -37,16 +40,18 @@ def minus_one_hot(S: Any, m: Any) -> Any:
 
 
 HELPERS = {helper.__name__: helper for helper in (add_rows, buffer, erf, pick, minus_one_hot, product)}
+FLOAT_HELPERS = {name: getattr(float_helpers, name) for name in float_helpers.__all__}
 
 
-def helper_lines(name: str) -> list[str]:
+@cache
+def helper_lines(name: str) -> tuple[str, ...]:
     """The lines of a helper, and two empty ones: without its types, and with the first sentence of its docstring.
 
     >>> helper_lines("product")[0]
     'def product(name, a, b):'
     """
-    text = inspect.getsource(HELPERS[name]).replace(": Any = ", "=")
+    text = inspect.getsource((HELPERS | FLOAT_HELPERS)[name]).replace(": Any = ", "=")
     text = re.sub(r": Any| -> (Any|None)", "", text)
     text = re.sub(r'("""[^\n]+)\n.*?"""', r'\1"""', text, count=1, flags=re.DOTALL)
     state = ["kept = {}", "", ""] if name == "buffer" else []
-    return [*state, *text.splitlines(), "", ""]
+    return (*state, *text.splitlines(), "", "")

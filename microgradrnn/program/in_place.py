@@ -14,8 +14,8 @@ import numpy as np
 from microgradrnn.program.all_steps import size_in_bytes
 from microgradrnn.program.expressions import Expression, read_by
 from microgradrnn.program.groups import Group
+from microgradrnn.program.ir import Scan
 from microgradrnn.program.names import Names
-from microgradrnn.program.scan import Scan
 from microgradrnn.program.shapes import same
 from microgradrnn.program.table import Memory, function
 from microgradrnn.program.text import Text

@@ -47,6 +47,14 @@ class JavaScript:
         slots: for every recorded node, the slots of its entries, in the node's shape.
         lowered: for every recorded node, the scalar nodes of its entries.
         notes: constants that may depend on the inputs; they are kept as they were recorded.
+
+    >>> from microgradrnn import Value, compile
+    >>> x, w = Value(3.0, "x"), Value(2.0, "w")
+    >>> program = compile(w * x, inputs=[x], dialect="javascript")
+    >>> program.leaves, program.edges.tolist()  # the product, at slot 2, reads w, at slot 1, and x
+    (array([3., 2.]), [[2, 1], [2, 0]])
+    >>> print(program.source.splitlines()[1])
+    // Forward and backward, written by microgradrnn from a recorded graph of 3 scalar nodes.
     """
 
     source: str

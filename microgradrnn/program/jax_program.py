@@ -31,6 +31,17 @@ class JaxProgram(Program):
     JAX's own configuration is never changed.
 
     To jit, vmap, shard or donate by yourself, take `function`.
+
+    >>> import jax
+    >>> from microgradrnn import Parameter, Tensor, compile
+    >>> x, W = Tensor([[1.0, 2.0]], "x"), Parameter([[3.0], [4.0]], "W")
+    >>> program = compile((x @ W).sum(), inputs=[x], dialect="jax")
+    >>> float(program.unchecked([np.array([[10.0, 100.0]])]).value)  # 3 * 10 + 4 * 100
+    430.0
+    >>> rows = np.array([[[10.0, 100.0]], [[1.0, 2.0]]])
+    >>> with jax.enable_x64(True):  # both rows at once
+    ...     jax.vmap(program.function, in_axes=(None, 0))(program.weights, rows).value.tolist()
+    [430.0, 11.0]
     """
 
     @cached_property

@@ -14,11 +14,12 @@ from microgradrnn.ops import Op
 from microgradrnn.precedence import ATOM
 from microgradrnn.program.expressions import Expression
 from microgradrnn.program.groups import Group
+from microgradrnn.program.ir import Handed, Scan, Wanted
 from microgradrnn.program.lines import WIDTH, statement
 from microgradrnn.program.namespace import Expressions
 from microgradrnn.program.pieces import dtype_of, number, shape_of, type_of
-from microgradrnn.program.scan import Handed, Scan, Wanted
 from microgradrnn.program.shapes import same
+from microgradrnn.program.sizes import Shape
 from microgradrnn.program.text import word
 from microgradrnn.program.writing import Writer
 
@@ -38,9 +39,9 @@ class JaxExpressions(Expressions):
         choices = args[1:] if fn == "where" else args
         return super().elementwise(fn, *args[: len(args) - len(choices)], *_in_one_type(choices))
 
-    def call(self, op: Op, xs: Sequence[Any], like: Expression) -> Expression:
+    def call(self, op: Op, xs: Sequence[Any], shape: Shape, dtype: Any) -> Expression:
         """A function of a name of its own: what an elementwise op does, with all its steps."""
-        return super().call(op, _in_one_type(tuple(xs)), like)
+        return super().call(op, _in_one_type(tuple(xs)), shape, dtype)
 
     def concatenate(self, xs: Iterable[Any], axis: int = 0) -> Expression:
         """Arrays joined along an axis that they have."""

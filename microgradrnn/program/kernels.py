@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -13,12 +13,12 @@ from typing import Any
 
 from microgradrnn.errors import CannotFollow, reading
 from microgradrnn.ops import Op, downstream_of
-from microgradrnn.precedence import ATOM, EQUAL, JAVASCRIPT, OR, SIGN, bracketed, sides
-from microgradrnn.program.symbols import Symbol, Symbols, as_number
+from microgradrnn.precedence import ATOM, EQUAL, JAVASCRIPT, OR, SIGN, sides
+from microgradrnn.program.expressions import Expression
+from microgradrnn.program.functions import letters
+from microgradrnn.program.names import Names
+from microgradrnn.program.python_source import PythonExpressions, PythonWriter, as_number
 from microgradrnn.program.table import Form, function
-
-_LONGEST = 60
-"""How many operations a line holds."""
 
 
 @dataclass(frozen=True)
@@ -54,8 +54,7 @@ def kernel(op: Op, reads: int) -> Kernel:
     """
     if op.local is None:
         raise CannotFollow(f"compile: op {op.name!r} cannot be written in JavaScript: it works on whole arrays")
-    letters = ["x", "y"][:reads] if reads <= 2 else [f"x${slot}" for slot in range(reads)]
-    forward, backward = _Lines(op, letters), _Lines(op, letters)
+    forward, backward = _Lines(op, reads), _Lines(op, reads)
     with reading(op, "compile"):
         forward.add("return {};", op.forward(forward.xp, *forward.xs))
         for slot in range(reads):
@@ -77,83 +76,73 @@ def kernel(op: Op, reads: int) -> Kernel:
 
 
 class _Lines:
-    """The body of one function: symbols, and the lines that hand them out."""
+    """The body of one function: expressions, and the lines that hand them out."""
 
-    def __init__(self, op: Op, letters: Sequence[str]) -> None:
-        self.op, self.xp, self.helpers = op, Symbols(), set[str]()
-        self.xs = [self.xp.argument(letter) for letter in letters]
+    def __init__(self, op: Op, reads: int) -> None:
+        self.op, self.xp = op, PythonExpressions()
+        self.xs = list(map(self.xp.argument, letters(reads)))
         self.z, self.u = self.xp.argument("z"), self.xp.argument("u")
         self.handed: list[tuple[str, Any]] = []
+        self.helpers: set[str] = set()
 
     def add(self, pattern: str, found: Any) -> None:
         """A line that hands out what was found."""
-        self.handed.append((pattern, found if type(found) is Symbol else as_number(found)))
+        self.handed.append((pattern, found if isinstance(found, Expression) else as_number(found)))
 
     def written(self) -> list[str]:
         """All lines: what is read, what is worked out on the way, what is handed out."""
-        self._count()
-        parts = [
-            line for symbol in self.xp.made if symbol.uses and symbol.fn != "argument" for line in self._part(symbol)
+        writer = _Writer(self.op)
+        found = [x for _, x in self.handed if isinstance(x, Expression)]
+        writer.count(found)
+        writer.write(*found)
+        self.helpers |= writer.helpers
+        read = [
+            f"{x.name} = v[at[k{f' + {slot}' if slot else ''}]]" for slot, x in enumerate(self.xs) if writer.uses[x]
         ]
-        read = [f"{x.text} = v[at[k{f' + {slot}' if slot else ''}]]" for slot, x in enumerate(self.xs) if x.uses]
         head = [f"const {', '.join(read)};"] if read else []
-        return [*head, *parts, *(pattern.format(_text(found)[0]) for pattern, found in self.handed)]
+        return [*head, *writer.lines, *(pattern.format(writer.result(x)) for pattern, x in self.handed)]
 
-    def _count(self) -> None:
-        for _, found in self.handed:
-            if type(found) is Symbol:
-                found.uses += 1
-        for symbol in reversed(self.xp.made):
-            for x in symbol.args if symbol.uses else ():
-                if type(x) is Symbol:
-                    x.uses += 1
 
-    def _part(self, symbol: Symbol) -> list[str]:
-        """A line of its own for what is read more than once, or would be long."""
-        symbol.text, symbol.level = self._composed(symbol)
-        symbol.size = 1 + sum(x.size for x in symbol.args if type(x) is Symbol)
-        if symbol.uses == 1 and symbol.size <= _LONGEST:
-            return []
-        line = f"const p{symbol.serial} = {symbol.text};"
-        symbol.text, symbol.level, symbol.size = f"p{symbol.serial}", ATOM, 0
-        return [line]
+class _Writer(PythonWriter):
+    """The lines of a function of an op's as JavaScript."""
 
-    def _composed(self, symbol: Symbol) -> tuple[str, int]:
-        args, written = symbol.args, function(symbol.fn).javascript
+    def __init__(self, op: Op) -> None:
+        super().__init__({}, Names(), ("inline",))
+        self.op = op
+
+    def line(self, text: str, why: str = "") -> None:
+        """What is read more than once, or would be long."""
+        self.lines.append(f"const {text};")
+
+    def _composed(self, x: Expression) -> tuple[str, int]:
+        written = function(x.fn).javascript
         if not written:
             raise CannotFollow(
-                f"compile: op {self.op.name!r} cannot be written in JavaScript: it uses xp.{symbol.fn}, for which "
+                f"compile: op {self.op.name!r} cannot be written in JavaScript: it uses xp.{x.fn}, for which "
                 "there is no JavaScript here; write it with other functions of xp"
             )
         if isinstance(written, Form):
-            texts = [_within(x, written.least) for x in args]
-            if symbol.fn == "where":
-                texts[0] = _condition(args[0])
+            texts = [self.within(y, written.least) for y in x.args]
+            if x.fn == "where":
+                texts[0] = self._condition(x.args[0])
             return written.text.format(*texts), written.level
         if written in JAVASCRIPT:
-            left, right = map(_within, args, sides(written, JAVASCRIPT))
+            left, right = map(self.within, x.args, sides(written, JAVASCRIPT))
             return f"{left} {written} {right}", JAVASCRIPT[written]
         if written in _helpers():
             self.helpers.add(written)
-        return f"{written}({', '.join(_text(x)[0] for x in args)})", ATOM
+        return f"{written}({self._listed(x.args)})", ATOM
 
+    def _condition(self, x: Any) -> str:
+        """What Python takes for true: every number but 0. In JavaScript NaN would be false."""
+        is_condition = isinstance(x, Expression) and x.dtype.kind == "b"
+        return self.within(x, OR) if is_condition else f"{self.within(x, EQUAL)} != 0"
 
-def _condition(x: Any) -> str:
-    """What Python takes for true: every number but 0. In JavaScript NaN would be false."""
-    return _within(x, OR) if type(x) is Symbol and x.dtype.kind == "b" else f"{_within(x, EQUAL)} != 0"
-
-
-def _text(x: Any) -> tuple[str, int]:
-    """A symbol or a number within a line, and how tightly it holds together."""
-    if type(x) is Symbol:
-        return x.text, x.level
-    text = repr(x).removesuffix(".0")
-    text = {"inf": "Infinity", "-inf": "-Infinity", "nan": "NaN", "True": "true", "False": "false"}.get(text, text)
-    return text, SIGN if text.startswith("-") else ATOM
-
-
-def _within(x: Any, level: int) -> str:
-    return bracketed(*_text(x), level)
+    def number(self, x: Any) -> tuple[str, int]:
+        """A number as JavaScript, and how tightly it holds together."""
+        text = repr(x).removesuffix(".0")
+        text = {"inf": "Infinity", "-inf": "-Infinity", "nan": "NaN", "True": "true", "False": "false"}.get(text, text)
+        return text, SIGN if text.startswith("-") else ATOM
 
 
 def asset(name: str) -> str:

@@ -40,8 +40,8 @@ def says(node: Node) -> str:
     assert node.op is not None
     verb = re.match(r"[A-Za-z ]*", node.op.rule)
     does = f"{identifier(node.op.name)} {verb[0] if verb else ''}".strip()
-    read = [identifier(base(x)) for x in node.inputs if base(x)]
-    sign = "" if node.op.any_number or len(read) < len(node.inputs) else node.op.operator
+    read = [] if node.op.any_number else [identifier(base(x)) for x in node.inputs if base(x)]
+    sign = node.op.operator if len(read) == len(node.inputs) else ""
     written = f" {sign} ".join(read) if len(read) > 1 else f"{sign}{read[0]}" if sign else ""
     known = identifier(base(node)) or (written if sign else "")
     return f"{known}: {does}" if known else does

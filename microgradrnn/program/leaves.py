@@ -48,8 +48,9 @@ class Leaves:
         self.recorded: dict[Node, Any] = {}
         for node in graph:
             for x, data in zip(node.inputs, node.xs, strict=True):
-                same_type = not isinstance(data, np.ndarray) or data.dtype == x.dtype  # else the op computes in floats
-                self.recorded.setdefault(x, data if same_type else data.astype(x.dtype))
+                if x.op is None and x not in self.recorded:
+                    same_type = not isinstance(data, np.ndarray) or data.dtype == x.dtype  # else in floats
+                    self.recorded[x] = data if same_type else data.astype(x.dtype)
         for number, given in enumerate(checked_inputs(inputs, self.recorded)):
             self._input(number, *given)
         for leaf in graph:
@@ -61,21 +62,17 @@ class Leaves:
         shape = (len(leaves), *first.shape) if several else first.shape
         name = self.names.new(_plain_label(first, several) or f"input_{number + 1}")
         dtype = np.asarray(self.recorded.get(first, first._data)).dtype
-        argument = self._argument(name, tuple(Size.of(Dimension(size)) for size in shape), dtype)
+        argument = self.xp.argument(name, tuple(Size.of(Dimension(size)) for size in shape), dtype)
         self.inputs.append(argument)
         listed = Listed(tuple(leaves)) if several else None
         self.values[first if listed is None else listed] = argument
         self.given |= {leaf: None if listed is None else Row(listed, k) for k, leaf in enumerate(leaves)}
 
-    def _argument(self, name: str, shape: tuple[int, ...], dtype: Any) -> Expression:
-        argument = self.xp.make("argument", (name,), {}, shape, dtype)
-        return self.xp.note(argument, name=name)
-
     def _leaf(self, leaf: Node) -> None:
         data = self.recorded.get(leaf, leaf._data)
         if leaf.requires_grad:
             name = self.names.new(leaf.label or "parameter")
-            self.values[leaf] = self._argument(name, fixed_shape(leaf.shape, WEIGHT), leaf.dtype)
+            self.values[leaf] = self.xp.argument(name, fixed_shape(leaf.shape, WEIGHT), leaf.dtype)
             self.weights.append(self.values[leaf])
             self.parameters[name] = leaf
         elif isinstance(leaf._data, (bool, int, float)):

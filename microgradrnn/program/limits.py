@@ -83,13 +83,15 @@ def limits(
     found: dict[Node, dict[Limit, None]] = {leaf: {} for leaf in given if leaf.dtype.kind in "iu"}
     if not found:
         return {}
-    for node in graph:
+    negative = {leaf for leaf in found if np.min(leaf._data, initial=0) < 0}
+    for node in (x for x in graph if x.op in (ops.CROSS_ENTROPY, ops.INDEX)):
         for slot, limit in _of(node, is_free):
             leaf, part = _source(node.inputs[slot])
             if leaf in found:
                 if limit.counted:
                     found[leaf][Limit(limit.what, limit.low, limit.high, limit.ignored, True, part)] = None
-                found[leaf][Limit(limit.what, _low(leaf, limit), limit.high, limit.ignored)] = None
+                low = _low(limit, leaf in negative)
+                found[leaf][Limit(limit.what, low, limit.high, limit.ignored)] = None
                 continue
             for source in _behind(leaf, found):
                 if limit.what == "class":
@@ -97,7 +99,7 @@ def limits(
                         "compile cannot follow cross_entropy of classes that are computed from an input: hand the "
                         "classes in, so that a program can check them"
                     )
-                found[source][Limit("index", _low(source, limit), None)] = None
+                found[source][Limit("index", _low(limit, source in negative), None)] = None
     return {leaf: list(each) for leaf, each in found.items() if each}
 
 
@@ -108,7 +110,7 @@ def _of(node: Node, is_free: Callable[[Node, int], bool]) -> Iterator[tuple[int,
         counted = node.params["reduction"] == "mean" and ignored is not None
         high = None if is_free(scores, scores.ndim - 1) else scores.shape[-1] - 1
         yield 1, Limit("class", 0, high, ignored, counted)
-    elif node.op is ops.INDEX:
+    elif node.op is ops.INDEX and len(node.inputs) > 1:
         for slot, axis in _axes(node):
             x = node.inputs[0]
             yield slot, Limit("index", -x.shape[axis], None if is_free(x, axis) else x.shape[axis] - 1)
@@ -136,9 +138,9 @@ def _axes(node: Node) -> Iterator[tuple[int, int]]:
         taken += width
 
 
-def _low(leaf: Node, limit: Limit) -> int:
+def _low(limit: Limit, negative: bool) -> int:
     """Negative indices count from the end; where none was recorded, what recorded them may refuse them."""
-    return 0 if limit.what == "class" or not leaf.size or np.min(leaf._data) >= 0 else limit.low
+    return limit.low if negative and limit.what != "class" else 0
 
 
 def _source(node: Node) -> tuple[Node, tuple[Node, ...]]:

@@ -122,18 +122,26 @@ class Expressions:
 
     def _typed(self, row: Function, args: tuple[Any, ...]) -> tuple[Any, ...]:
         """The same, numbers with their type where a plain number would make the result another one."""
-        plain = tuple(x.args[0] if isinstance(x, Expression) and _is_number(x) else x for x in args)
+        plain = tuple([x.args[0] if isinstance(x, Expression) and _is_number(x) else x for x in args])
         return args if computed_type(row, plain) == computed_type(row, args) else tuple(map(self._with_type, args))
 
     def _with_type(self, x: Any) -> Any:
         number = isinstance(x, Expression) and _is_number(x)
         return self.make("typed", x.args, {"dtype": x.dtype}, (), x.dtype) if number else x
 
-    def call(self, op: Op, xs: Sequence[Any], like: Expression) -> Expression:
+    def argument(self, name: str, shape: Shape = (), dtype: Any = np.float64) -> Expression:
+        """What a function is given under a name."""
+        return self.note(self.make("argument", (name,), {}, shape, dtype), name=name)
+
+    def call(self, op: Op, xs: Sequence[Any], shape: Shape, dtype: Any) -> Expression:
         """A function of a name of its own: what an elementwise op does, with all its steps."""
         if op not in self.functions:
             self.functions[op] = self.names.new(op.name)
-        return self.make("call", tuple(xs), {"function": self.functions[op]}, like.shape, like.dtype)
+        return self.make("call", tuple(xs), {"function": self.functions[op]}, shape, dtype)
+
+    def held(self, found: Any) -> Any:
+        """What an op has computed as its node holds it."""
+        return found
 
     def _lifted(self, x: Any) -> Any:
         if isinstance(x, (Expression, bool, int, float)):

@@ -12,15 +12,16 @@ from microgradrnn.precedence import ATOM, PRODUCT, SIGN, SUM
 from microgradrnn.program.sizes import Size
 
 
-def number(x: Any) -> tuple[str, int]:
-    """A number as Python, and how tightly it binds."""
+def number(x: Any, module: str = "np") -> tuple[str, int]:
+    """A number as Python, and how tightly it binds; the module has names for infinity and NaN."""
     if isinstance(x, Size):
         return str(x), ATOM if str(x).isidentifier() or str(x).isdigit() else PRODUCT if "*" in str(x) else SUM
     if isinstance(x, float) and not np.isfinite(x):
-        return ("np.nan" if x != x else "np.inf" if x > 0 else "-np.inf"), ATOM if x != x or x > 0 else SIGN
+        return (f"{module}.nan", ATOM) if x != x else (f"{module}.inf", ATOM) if x > 0 else (f"-{module}.inf", SIGN)
     if isinstance(x, (bool, np.bool_)):
         return str(bool(x)), ATOM
-    return repr(x), ATOM if x >= 0 else SIGN
+    text = repr(x)
+    return text, SIGN if text.startswith("-") else ATOM
 
 
 def key_part(part: Any) -> str:

@@ -36,6 +36,13 @@ class Result(NamedTuple):
         value: the loss.
         grads: the gradient of each leaf that wants one, by its name in the source.
         outputs: the values of the nodes that were asked for.
+
+    >>> from microgradrnn import Parameter, Tensor, compile
+    >>> x, W = Tensor([[1.0, 2.0]], "x"), Parameter([[3.0], [4.0]], "W")
+    >>> y = x @ W
+    >>> found = compile((y * y).sum(), inputs=[x], outputs=[y]).run([[1.0, 2.0]])
+    >>> float(found.value), found.grads["W"].tolist(), found.outputs[0].tolist()  # y², 2 y x and y, with y = 11
+    (121.0, [[22.0], [44.0]], [[11.0]])
     """
 
     value: Any
@@ -60,6 +67,15 @@ class Program:
         parameters: the leaves that it reads as they stand at each call, by their names in the source.
         notes: what about the source may surprise: the sizes that it was recorded at, or which are fixed, which
             constants may depend on the inputs, what was not rolled, and why.
+
+    >>> from microgradrnn import Parameter, Tensor, compile
+    >>> x, W = Tensor([[1.0, 2.0]], "x"), Parameter([[3.0], [4.0]], "W")
+    >>> program = compile((x @ W).sum(), inputs=[x])
+    >>> program.inputs, list(program.parameters)
+    (['x'], ['W'])
+    >>> value, grads = program([[10.0, 100.0]])
+    >>> float(value), grads["W"].tolist()  # 3 * 10 + 4 * 100
+    (430.0, [[10.0], [100.0]])
     """
 
     def __init__(
@@ -92,6 +108,15 @@ class Program:
         Raises:
             TypeError: there are more or fewer of them, or floats where integers were recorded.
             ValueError: a shape is another than what was recorded where it must not be, or two do not fit together.
+
+        >>> from microgradrnn import Parameter, Tensor, compile
+        >>> x, W = Tensor([[1.0, 2.0]], "x"), Parameter([[3.0], [4.0]], "W")
+        >>> program = compile((x @ W).sum(), inputs=[x])
+        >>> float(program.run([[10.0, 100.0]]).value)
+        430.0
+        >>> program.run([[10.0, 100.0, 1000.0]])
+        Traceback (most recent call last):
+        ValueError: program: x has shape (1, 2), and what came is (1, 3): axis 1 must be 2, since a weight has that size
         """
         shapes = [(x.shape, x.dtype) if type(x) is np.ndarray else None for x in arrays]
         if shapes != self._fits or None in shapes:
@@ -107,8 +132,8 @@ class Program:
 
         Of a graph with Tensors: "forward", the loss alone; "backward", both passes as they are derived, each loop with
         its own step; then each of `microgradrnn.program.REWRITES` that was asked for, after those before it. Of a graph
-        of Values: "forward"; "backward", with a line for each operation and each contribution; "dead code", without the
-        lines that nobody reads; "inline", with short lines written where they are read. The last text is the source.
+        of Values: "forward"; "backward", with a line for each operation and each contribution; "inline", with short
+        lines written where they are read. The last text is the source.
 
         >>> from microgradrnn import Tensor, compile
         >>> x, W = Tensor([[1.0, 2.0]], label="x", requires_grad=False), Tensor([[3.0], [4.0]], label="W")
@@ -126,7 +151,15 @@ class Program:
         return [argument.name for argument in self._arguments]
 
     def unchecked(self, arrays: Sequence[Any], weights: Sequence[Any] | None = None) -> Result:
-        """Both passes for arrays that are known to fit, and parameters as they stand unless given."""
+        """Both passes for arrays that are known to fit, and parameters as they stand unless given.
+
+        >>> from microgradrnn import Parameter, Tensor, compile
+        >>> x, W = Tensor([[1.0, 2.0]], "x"), Parameter([[3.0], [4.0]], "W")
+        >>> program = compile((x @ W).sum(), inputs=[x])
+        >>> import numpy as np
+        >>> float(program.unchecked([np.array([[10.0, 100.0]])], weights=[np.array([[1.0], [2.0]])]).value)
+        210.0
+        """
         if weights is None:
             weights = [x._data for x in self.parameters.values()]
         with self._lock:
@@ -138,20 +171,44 @@ class Program:
         )
 
     def check(self, arrays: Sequence[Any]) -> tuple[Any, ...]:
-        """The arrays, in the types that were recorded; raises as `run` does where they do not fit."""
+        """The arrays, in the types that were recorded; raises as `run` does where they do not fit.
+
+        >>> from microgradrnn import Parameter, Tensor, compile
+        >>> x, W = Tensor([[1.0, 2.0]], "x"), Parameter([[3.0], [4.0]], "W")
+        >>> program = compile((x @ W).sum(), inputs=[x])
+        >>> program.check([[[10, 100]]])  # a list of integers, as the array of floats that it was recorded with
+        (array([[ 10., 100.]]),)
+        """
         if len(arrays) != len(self._arguments):
             raise TypeError(f"program: it takes {len(self._arguments)} arrays, and what came is {len(arrays)}")
         sizes: Sizes = {}
         return tuple(argument.checked(array, sizes) for argument, array in zip(self._arguments, arrays, strict=True))
 
     def backward(self, *arrays: Any) -> Result:
-        """Both passes, and the gradients added to those of the parameters, as `Node.backward` does."""
+        """Both passes, and the gradients added to those of the parameters, as `Node.backward` does.
+
+        >>> from microgradrnn import Parameter, Tensor, compile
+        >>> x, W = Tensor([[1.0, 2.0]], "x"), Parameter([[3.0], [4.0]], "W")
+        >>> program = compile((x @ W).sum(), inputs=[x])
+        >>> for _ in range(2):
+        ...     _ = program.backward([[10.0, 100.0]])
+        >>> W.grad.tolist()
+        [[20.0], [200.0]]
+        """
         result = self.run(*arrays)
         self.add(result)
         return result
 
     def add(self, result: Result) -> None:
-        """Add the gradients of a run to those of the parameters."""
+        """Add the gradients of a run to those of the parameters.
+
+        >>> from microgradrnn import Parameter, Tensor, compile
+        >>> x, W = Tensor([[1.0, 2.0]], "x"), Parameter([[3.0], [4.0]], "W")
+        >>> program = compile((x @ W).sum(), inputs=[x])
+        >>> program.add(program.run([[10.0, 100.0]]))
+        >>> W.grad.tolist()
+        [[10.0], [100.0]]
+        """
         for name, leaf in self.parameters.items():
             if name in result.grads:
                 found = result.grads[name]

@@ -47,8 +47,7 @@ class Recording:
 
     def graph(self) -> list[Node]:
         """Every node, oldest first."""
-        found = {node for root in (self.loss, *self.outputs) for node in ancestors(root)}
-        return sorted(found, key=lambda node: node._serial)
+        return ancestors(self.loss, *self.outputs)
 
 
 def difference(recording: Recording, expected: Answer, found: Answer) -> str:

@@ -16,13 +16,14 @@ from microgradrnn.program.expressions import Expression
 from microgradrnn.program.factors import Factor, common_factor
 from microgradrnn.program.fixing import fix_numbers, fix_rows, fix_untied, least_sizes, reasons
 from microgradrnn.program.frozen import frozen
+from microgradrnn.program.functions import defined
+from microgradrnn.program.ir import IR
 from microgradrnn.program.labels import not_rolled
 from microgradrnn.program.leaves import Leaves
 from microgradrnn.program.limits import Limit, limits
 from microgradrnn.program.namespace import Expressions
 from microgradrnn.program.pieces import moved
 from microgradrnn.program.program import Argument
-from microgradrnn.program.scan import IR
 from microgradrnn.program.sizes import Size
 
 
@@ -48,7 +49,7 @@ class Recorded:
         inputs: Sequence[Any],
         outputs: Sequence[Node],
         xp: Expressions,
-        factors_last: bool,
+        factors_last: bool = False,
     ) -> None:
         self.graph, self.xp = graph, xp
         self.leaves = Leaves(graph, inputs, xp)
@@ -60,7 +61,9 @@ class Recorded:
         lengths = [forward.length for forward, _ in self.derivation.loops.values()]
         fix_untied(self.leaves.uniform, self.leaves.inputs, lengths)
         value, *others = (self._value(node) for node in (loss, *outputs))
-        self.ir = IR(xp, (*self.leaves.inputs, *self.leaves.weights), value, tuple(others), self._grads(), {})
+        arguments, grads = (*self.leaves.inputs, *self.leaves.weights), self._grads()
+        functions = {name: defined(op, Expressions()) for op, name in xp.functions.items()}
+        self.ir = IR(xp, arguments, value, tuple(others), grads, functions, {})
 
     @property
     def parameters(self) -> Mapping[str, Node]:
@@ -104,7 +107,7 @@ class Recorded:
         allowed = self._limits(free)
         return [Argument(x.name, x.shape, x.dtype, allowed[x], least) for x in self.leaves.inputs]
 
-    def named_sizes(self, ir: IR) -> list[str]:
+    def first_lines(self, ir: IR) -> list[str]:
         """Names for the sizes that may change, T and N first, and the lines that say what they are."""
         lines = []
         lengths = [scan.length for scan in ir.loops.values()]

@@ -1,14 +1,13 @@
-"""A graph of `Value` nodes as straight-line Python on floats: the road of `compile` for scalar graphs.
+"""What a recorded graph of `Value` nodes says about its program: what `recorded` finds of arrays, without loops.
 
-- `compile_scalars`: the graph's forward and backward pass as a `Program`.
+- `RecordedScalars`: both passes as expressions of floats.
 
-The op table's own functions write both passes, given symbols for numbers, so a user's op is written as any other. The
-program gives what the recorded graph would give, bit for bit: infinities and NaN too, only without NumPy's warnings.
+The op table's own functions write both passes, given expressions for numbers, so a user's op is written as any other.
+The program gives what the recorded graph would give, bit for bit, infinities and NaN too, but no NumPy's warnings.
 """
 
 from __future__ import annotations
 
-import functools
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -20,49 +19,18 @@ from microgradrnn.convert import as_float
 from microgradrnn.engine import Node
 from microgradrnn.errors import reading
 from microgradrnn.ops import Op, downstream_of
-from microgradrnn.program import float_helpers
+from microgradrnn.program.expressions import Expression, Notes
 from microgradrnn.program.frozen import frozen
+from microgradrnn.program.functions import defined
 from microgradrnn.program.inputs import checked_inputs
-from microgradrnn.program.lines import SymbolWriter, count_uses, statement, text_of
-from microgradrnn.program.names import Names
-from microgradrnn.program.program import Program, Sizes
-from microgradrnn.program.scalar_source import Passes
-from microgradrnn.program.symbols import Symbol, Symbols, as_number
-
-_TAKEN = ("forward_backward", "math", "np", *float_helpers.__all__)
+from microgradrnn.program.ir import IR, Defined
+from microgradrnn.program.lines import statement
+from microgradrnn.program.program import Sizes
+from microgradrnn.program.python_source import PythonExpressions, as_number, is_call
 
 
-def compile_scalars(loss: Node, graph: Sequence[Node], inputs: Sequence[Any], outputs: Sequence[Node]) -> Program:
-    """A graph of Values as a program; see `microgradrnn.compile`.
-
-    An input may be a leaf, which stands for one number, or a list of leaves, which stands for a sequence of them. Other
-    leaves that want a gradient are read as they stand at each call; all the rest is literals.
-
-    Args:
-        loss: the root.
-        graph: all nodes behind the loss and the outputs, oldest first; all Values.
-        inputs: what is given anew at each call.
-        outputs: nodes whose values are wanted too.
-
-    Raises:
-        TypeError: an input is no leaf; or an op's functions use more than ``xp`` and operators.
-        ValueError: an input is not read by the graph, or was named twice.
-
-    >>> from microgradrnn import Value
-    >>> from microgradrnn.program import compile
-    >>> x, y, z = (Value(data, label) for data, label in [(-2.0, "x"), (5.0, "y"), (-4.0, "z")])
-    >>> program = compile((x + y) * z, inputs=[x])
-    >>> program(-2.0)
-    (-12.0, {'x': -4.0, 'y': -4.0, 'z': 3.0})
-    >>> program(1.0)
-    (-24.0, {'x': -4.0, 'y': -4.0, 'z': 6.0})
-    """
-    with np.errstate(all="ignore"):  # arithmetic of constants may have NumPy's answers
-        return _Compiling(loss, graph, inputs, outputs).program()
-
-
-class _Argument:
-    """An input of a program: a number, or ``length`` of them."""
+class Numbers:
+    """An input of a program of floats: a number, or ``length`` of them."""
 
     def __init__(self, name: str, length: int | None) -> None:
         self.name, self.length = name, length
@@ -89,66 +57,66 @@ class _Edge(NamedTuple):
     """What a consumer's visit leaves for an input of its own."""
 
     op: Op
-    upstream: Symbol
+    upstream: Expression
     local: Any
 
 
-class _Compiling:
-    """One compilation: a name for each leaf, then both passes in symbols, then the text."""
+class RecordedScalars:
+    """A recorded graph of Values, and its backward pass; arguments as of `microgradrnn.program.recorded.Recorded`.
 
-    def __init__(self, loss: Node, graph: Sequence[Node], inputs: Sequence[Any], outputs: Sequence[Node]) -> None:
-        self.loss, self.graph, self.outputs = loss, graph, outputs
-        self.xp, self.names, self.numbers = Symbols(), Names(*_TAKEN), Counter[str]()
+    An input may be a leaf, which stands for one number, or a list of leaves, which stands for a sequence of them. Other
+    leaves that want a gradient are read as they stand at each call; all the rest is literals.
+
+    Attributes:
+        ir: both passes.
+        parameters: the leaves that are read as they stand at each call, by name.
+    """
+
+    def __init__(
+        self, loss: Node, graph: list[Node], inputs: Sequence[Any], outputs: Sequence[Node], xp: PythonExpressions
+    ) -> None:
+        self.loss, self.xp, self.numbers = loss, xp, Counter[str]()
         self.values: dict[Node, Any] = {}
-        self.arguments: list[_Argument] = []
+        self.inputs: list[Numbers] = []
         self.unpacked: list[str] = []
         self.parameters: dict[str, Node] = {}
-        self.functions: dict[Op, str] = {}
-        self.defined: list[str] = []
-        self.helpers: set[Callable[..., Any]] = set()
+        self.functions: dict[Op, Defined | None] = {}
+        self.rules: dict[Op, str] = {}
         for number, given in enumerate(checked_inputs(inputs, set(graph))):
             self._input(number, *given)
-        self.notes = frozen(graph, set(self.values))
+        self.constants = frozen(graph, set(self.values))
         for leaf in graph:
             if leaf.op is None and leaf.requires_grad and leaf not in self.values:
                 self.parameters[self._leaf(leaf, leaf.label or self._numbered("w"))] = leaf
+        with np.errstate(all="ignore"):  # arithmetic of constants may have NumPy's answers
+            self.ir = self._passes(graph, outputs)
 
-    def program(self) -> Program:
-        """The program."""
-        for node in self.graph:
-            if node.op is not None:
-                self.values[node] = self._forward(node, node.op)
-        value, split = self.values[self.loss], len(self.xp.made)
-        if type(value) is Symbol and value.fn != "argument":
-            value.label = value.label or "loss"
-        found = self._backward()
-        passes = Passes(
-            [argument.name for argument in self.arguments] + list(self.parameters),
-            [*(f"# Constant: {note}" for note in self.notes), *self.unpacked],
-            self.xp.made[:split],
-            self.xp.made[split:],
-            value,
-            {text_of(x)[0]: found[leaf] for leaf, x in self.values.items() if leaf.op is None and leaf in found},
-            [self.values.get(node, node._data) for node in self.outputs],
-            self.defined,
-            self.helpers,
-            self.names,
-        )
-        source = passes.source()
-        return Program(source, self.arguments, self.parameters, {}, self.notes, passes.stages)
+    def notes(self, free: bool) -> dict[str, list[str]]:
+        """What may surprise in the program, by kind."""
+        return {"Constant": self.constants}
+
+    def arguments(self, free: bool) -> list[Numbers]:
+        """The inputs, and what may be handed in for them."""
+        return self.inputs
+
+    def first_lines(self, ir: IR) -> list[str]:
+        """The lines that give names to the numbers of sequences."""
+        return self.unpacked
+
+    # ---- Leaves -----------------------------------------------------------------------------------------------------
 
     def _input(self, number: int, leaves: list[Node], several: bool) -> None:
         wanted = f"input_{number + 1}"
         names = [self._leaf(leaf, leaf.label or (self._numbered(wanted) if several else wanted)) for leaf in leaves]
         if several:
-            name = self.names.new(leaves[0].label.rsplit("_", 1)[0] or wanted)
+            name = self.xp.names.new(leaves[0].label.rsplit("_", 1)[0] or wanted)
             self.unpacked += statement("[", ", ".join(names), f"] = {name}")
-            self.arguments.append(_Argument(name, len(leaves)))
+            self.inputs.append(Numbers(name, len(leaves)))
         else:
-            self.arguments.append(_Argument(names[0], None))
+            self.inputs.append(Numbers(names[0], None))
 
     def _leaf(self, leaf: Node, wanted: str) -> str:
-        name = self.names.new(wanted)
+        name = self.xp.names.new(wanted)
         self.values[leaf] = self.xp.argument(name)
         return name
 
@@ -156,26 +124,58 @@ class _Compiling:
         self.numbers[hint] += 1
         return f"{hint}_{self.numbers[hint]}"
 
-    # ---- Both passes, in symbols ------------------------------------------------------------------------------------
+    # ---- Both passes ------------------------------------------------------------------------------------------------
+
+    def _passes(self, graph: Sequence[Node], outputs: Sequence[Node]) -> IR:
+        leaves = dict(self.values)
+        for node in graph:
+            if node.op is not None:
+                self.values[node] = self._forward(node, node.op)
+        value = self._handed_out(self.loss)
+        if value.fn != "argument" and not value.name:
+            self.xp.note(value, name="loss")
+        grads = self._backward()
+        return IR(
+            self.xp,
+            (*(self.xp.argument(x.name) for x in self.inputs), *map(leaves.__getitem__, self.parameters.values())),
+            value,
+            tuple(map(self._handed_out, outputs)),
+            {x.args[0]: grads[leaf] for leaf, x in leaves.items() if leaf in grads},
+            {name: found for op, name in self.xp.functions.items() if (found := self.functions[op]) is not None},
+            {},
+        )
+
+    def _handed_out(self, node: Node) -> Expression:
+        found = self.values.get(node, node._data)
+        return found if type(found) is Expression else self.xp.own("filled", found)
 
     def _read(self, node: Node) -> list[Any]:
-        """What an op reads: symbols, and constants as they were recorded."""
+        """What an op reads: expressions, and constants as they were recorded."""
         return [self.values.get(x, data) for x, data in zip(node.inputs, node.xs, strict=True)]
 
     def _forward(self, node: Node, op: Op) -> Any:
         """The op's output."""
         xs = self._read(node)
-        if not any(type(x) is Symbol for x in xs):
+        if Expression not in map(type, xs):
             return node._data
-        function = self._function(op)
-        found: Any = self.xp.make("op", function, *xs) if function else traced(op, op.forward, self.xp, *xs)
-        if type(found) is not Symbol:
-            return float(found)
-        if not found.is_float:
-            found = self.xp.apply("float", found)
-        if found.fn != "argument":
-            found.label, found.hint = found.label or node.label, found.hint or self._numbered(op.name)
+        found = self.xp.call(op, xs, (), float) if self._is_called(op) else traced(op, op.forward, self.xp, *xs)
+        found = self.xp.held(found)
+        if type(found) is Expression and found.fn != "argument":
+            known = self.xp.notes.get(found)
+            if known is None:
+                self.xp.notes[found] = Notes(node.label, self._numbered(op.name), "")
+            elif node.label and not known.name:
+                self.xp.note(found, name=node.label)
         return found
+
+    def _is_called(self, op: Op) -> bool:
+        """Whether the program has a function of its own for an op: where it takes several, such as sigmoid."""
+        if op not in self.functions:
+            xp = PythonExpressions()
+            with reading(op, "compile"):
+                function = None if op.any_number else defined(op, xp)
+            self.functions[op] = function if sum(map(is_call, xp.made)) > 1 else None
+        return self.functions[op] is not None
 
     def _backward(self) -> dict[Node, Any]:
         """The gradient of every node that a backward pass visits, in its order."""
@@ -187,20 +187,22 @@ class _Compiling:
                 continue
             z, xs = self.values[node], self._read(node)
             for slot, x in enumerate(node.inputs):
-                if x.requires_grad:
+                if x._requires_grad:
                     sent.setdefault(x, []).append(_Edge(node.op, upstream, self._local(node.op, slot, z, xs)))
         return grads
 
-    def _gradient(self, node: Node, edges: Sequence[_Edge]) -> Symbol:
+    def _gradient(self, node: Node, edges: Sequence[_Edge]) -> Expression:
         """The sum of what a node's consumers send down; what is sent on as it was keeps its name."""
         if node is self.loss:
-            total = self.xp.make("number", 1.0)
+            total = self.xp.own("filled", 1.0)
         else:
-            downstream = list(map(self._downstream, edges))
-            total = functools.reduce(lambda x, y: self.xp.make("+", x, y), downstream)
-        if total.grad_of is None:
-            total.grad_of, total.why = self.values[node], _reason(node, [edge.op for edge in edges])
-            total.hint = f"d_{total.grad_of.hint}" if type(total.grad_of) is Symbol else "d_constant"
+            total, *others = list(map(self._downstream, edges))
+            for other in others:
+                total = self.xp.own("+", total, other)
+        if total not in self.xp.gradient_of:
+            self.xp.gradient_of[total] = of = self.values[node]
+            hint = f"d_{of.hint}" if type(of) is Expression else "d_constant"
+            self.xp.notes[total] = Notes("", hint, self._reason(node, edges))
         return total
 
     def _local(self, op: Op, slot: int, z: Any, xs: Sequence[Any]) -> Any:
@@ -208,56 +210,33 @@ class _Compiling:
         local = op.local[slot]
         return traced(op, local, self.xp, z, *([xs] if op.any_number else xs)) if callable(local) else float(local)
 
-    def _downstream(self, edge: _Edge) -> Symbol:
+    def _downstream(self, edge: _Edge) -> Expression:
         """A product of its own also where another is equal, as it is another edge's."""
         upstream, local = edge.upstream, edge.local
-        if edge.op.routes and type(local) is Symbol:
+        if edge.op.routes and type(local) is Expression:
             return downstream_of(edge.op, self.xp, upstream, local)  # type: ignore[no-any-return]
         if edge.op.routes and not local:
-            return self.xp.make("number", 0.0)
-        if type(local) is not Symbol and abs(local) == 1:
-            return upstream if local > 0 else self.xp.make("negative", upstream)
-        return self.xp.make("*", upstream, local if type(local) is Symbol else float(local))
+            return self.xp.own("filled", 0.0)
+        if type(local) is not Expression and abs(local) == 1:
+            return upstream if local > 0 else self.xp.own("negative", upstream)
+        return self.xp.own("*", upstream, local if type(local) is Expression else float(local))
 
-    # ---- Functions --------------------------------------------------------------------------------------------------
+    def _reason(self, node: Node, edges: Sequence[_Edge]) -> str:
+        """What a line of the backward pass does: the rules of the node's consumers, in words."""
+        counts = Counter([self._rule(edge.op) for edge in edges])
+        words = "; ".join([f"{rule} ({count} times)" if count > 1 else rule for rule, count in counts.items()])
+        return words if node.t is None or not words else f"t={node.t}: {words}"
 
-    def _function(self, op: Op) -> str:
-        """The name of the program's own function for an op that takes several, such as sigmoid; empty for others."""
-        if op not in self.functions:
-            self.functions[op] = "" if op.any_number else self._define(op)
-        return self.functions[op]
-
-    def _define(self, op: Op) -> str:
-        assert op.local is not None
-        xp, names = Symbols(), Names(*_TAKEN)
-        letters = "xy" if len(op.local) <= 2 else [f"x_{slot}" for slot in range(len(op.local))]
-        arguments = [xp.argument(names.new(letter)) for letter, _ in zip(letters, op.local, strict=False)]
-        found = traced(op, op.forward, xp, *arguments)
-        if type(found) is Symbol and not found.is_float:
-            found = xp.apply("float", found)
-        if sum(symbol.is_call for symbol in xp.made) < 2:
-            return ""
-        count_uses(xp.made, [found])
-        writer = SymbolWriter(names)
-        writer.write(xp.made)
-        self.helpers |= writer.helpers
-        name = self.names.new(op.name)
-        head = f"def {name}({', '.join(text_of(x)[0] for x in arguments)}):"
-        self.defined.append("\n    ".join([head, *writer.lines, f"return {text_of(found)[0]}"]))
-        return name
+    def _rule(self, op: Op) -> str:
+        """What an op does to a gradient, without a user's odd characters: a comment ends with its line."""
+        if op not in self.rules:
+            rule = f"{op.symbol} {op.rule.split(':')[0]}"
+            self.rules[op] = "".join(c if c.isprintable() else " " for c in rule).strip()
+        return self.rules[op]
 
 
-def traced(op: Op, function: Callable[..., Any], xp: Symbols, *args: Any) -> Any:
-    """What a function of an op's record gives for symbols."""
+def traced(op: Op, function: Callable[..., Any], xp: PythonExpressions, *args: Any) -> Any:
+    """What a function of an op's record gives for expressions."""
     with reading(op, "compile"):
         found = function(xp, *args)
-        return found if type(found) is Symbol else as_number(found)
-
-
-def _reason(node: Node, ops: Sequence[Op]) -> str:
-    """What a line of the backward pass does: the rules of the node's consumers, in words."""
-    rules = Counter(" ".join([op.symbol, op.rule.split(":")[0]]) for op in ops)
-    words = "; ".join(f"{rule} ({count} times)" if count > 1 else rule for rule, count in rules.items())
-    step = "" if node.t is None else f"t={node.t}: "
-    # Symbols and rules of users' ops are any text, and a comment ends with its line.
-    return "".join(c if c.isprintable() else " " for c in f"{step}{words}").strip()
+        return found if type(found) is Expression else as_number(found)

@@ -6,6 +6,7 @@ A rule, such as `entrywise`, takes a row of `microgradrnn.program.table` and wha
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,9 +31,14 @@ def entrywise(row: Function, args: Args, params: Params) -> Result:
 
 def computed_type(row: Function, args: Args) -> np.dtype[Any]:
     """What NumPy makes of these types; Python's numbers take the type of what they meet."""
-    samples = [
-        np.ones((1, 1), x.dtype) if isinstance(x, Expression) else int(x) if type(x) is Size else x for x in args
-    ]
+    numbers = (int(x) if type(x) is Size else x for x in args)
+    return _computed_type(row, tuple([x.dtype if isinstance(x, Expression) else (type(x), x) for x in numbers]))
+
+
+@lru_cache(maxsize=1024)
+def _computed_type(row: Function, kinds: tuple[Any, ...]) -> np.dtype[Any]:
+    """The same for types of arrays, and numbers beside their types: it is asked for a few cases over and over."""
+    samples = [np.ones((1, 1), kind) if isinstance(kind, np.dtype) else kind[1] for kind in kinds]
     with np.errstate(all="ignore"):
         return np.asarray(row.computes(*samples)).dtype
 

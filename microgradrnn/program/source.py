@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -12,10 +13,10 @@ import numpy as np
 
 from microgradrnn.program.dialects import Dialect
 from microgradrnn.program.expressions import Expression
-from microgradrnn.program.functions import written_function
 from microgradrnn.program.helpers import helper_lines
+from microgradrnn.program.ir import IR, Defined
+from microgradrnn.program.lines import statement
 from microgradrnn.program.names import Names
-from microgradrnn.program.scan import IR
 from microgradrnn.program.writing import Writer
 
 
@@ -36,7 +37,7 @@ def written(ir: IR, rewrites: Collection[str], dialect: Dialect, names: Names, b
 
     Args:
         ir: both passes.
-        rewrites: which of `REWRITES` to do, of those that are done to lines.
+        rewrites: those that are done; what "buffers" and "in_place" mean for lines is done here.
         dialect: the language.
         names: those that are taken.
         begins: what the function begins with: remarks, and lines that give names to sizes.
@@ -47,19 +48,38 @@ def written(ir: IR, rewrites: Collection[str], dialect: Dialect, names: Names, b
     writer.named |= {argument: argument.name for argument in ir.arguments}
     writer.count(results)
     body = _body(ir, writer)
-    lines = [*_title(body), *_head(ir, dialect, rewrites, writer), *(f"    {line}" for line in begins), *body, ""]
-    return Source("\n".join(lines), writer.constants)
-
-
-def _head(ir: IR, dialect: Dialect, rewrites: Collection[str], writer: Writer) -> list[str]:
-    """All that stands between the title and the function's own lines."""
     arguments = [*(x.name for x in ir.arguments), *writer.constants]
-    lines = [line for helper in sorted(writer.helpers) for line in helper_lines(helper)]
-    for op, name in ir.xp.functions.items():
-        lines += written_function(op, name, rewrites, dialect.writer)
-    lines += [f"def forward_backward({', '.join(arguments)}):", *_first_lines(ir, dialect, writer)]
-    imports = [*(["import math", ""] if "erf" in writer.helpers else []), *dialect.imports, "", ""]
-    return [*imports, *lines]
+    lines = [
+        *_functions(ir, dialect, rewrites, writer.helpers),
+        *statement("def forward_backward(", ", ".join(arguments), "):"),
+        *_first_lines(ir, dialect, writer),
+        *(f"    {line}" for line in begins),
+        *body,
+        "",
+    ]
+    text = "\n".join(lines)
+    imports = [line for name, line in dialect.imports.items() if f"{name}." in text and re.search(rf"\b{name}\.", text)]
+    head = "\n".join([*_title(body), "", *imports]).rstrip()
+    return Source(f"{head}\n\n\n{text}", writer.constants)
+
+
+def _functions(ir: IR, dialect: Dialect, rewrites: Collection[str], helpers: Collection[str]) -> list[str]:
+    """The lines of the functions that are called."""
+    called, lines = set(helpers), []
+    for name, function in ir.functions.items():
+        writer = dialect.writer({}, Names(*dialect.taken), [*rewrites, "inline"])
+        lines += _definition(name, function, writer)
+        called |= writer.helpers
+    return [line for helper in sorted(called) for line in helper_lines(helper)] + lines
+
+
+def _definition(name: str, function: Defined, writer: Writer) -> list[str]:
+    """The lines that define a function of the program's own."""
+    writer.named |= {x: writer.names.new(x.name) for x in function.arguments}
+    writer.count([function.result])
+    writer.write(function.result)
+    result = f"    return {writer.text(function.result)[0]}"
+    return [f"def {name}({', '.join(writer.named[x] for x in function.arguments)}):", *writer.lines, result, "", ""]
 
 
 def _first_lines(ir: IR, dialect: Dialect, writer: Writer) -> list[str]:
@@ -72,16 +92,14 @@ def _first_lines(ir: IR, dialect: Dialect, writer: Writer) -> list[str]:
 
 def _body(ir: IR, writer: Writer) -> list[str]:
     """Forward, backward, and what is returned."""
-    for x in (ir.value, *ir.outputs):
-        writer.write(x)
+    writer.write(ir.value, *ir.outputs)
     loss = writer.result(ir.value) if ir.value in writer.named else writer.write_as("loss", ir.value)
     split = len(writer.lines)
-    for x in ir.grads.values():
-        writer.write(x)
+    writer.write(*ir.grads.values())
     grads = [f'"{name}": {writer.result(x)}' for name, x in ir.grads.items()]
-    outputs = f"({', '.join(map(writer.result, ir.outputs))}{',' if len(ir.outputs) == 1 else ''})"
-    backward = [*writer.lines[split:], *_returned(loss, grads, outputs)]
-    return ["    # Forward", *writer.lines[:split], "", "    # Backward", *backward]
+    returned = writer.returned(loss, grads, list(map(writer.result, ir.outputs)))
+    backward = ["", "    # Backward", *writer.lines[split:]] if ir.grads else []
+    return ["    # Forward", *writer.lines[:split], *backward, *returned]
 
 
 def _title(body: Sequence[str]) -> list[str]:
@@ -92,12 +110,4 @@ def _title(body: Sequence[str]) -> list[str]:
         "out=": "``out=`` and ``+=`` write into arrays that are there: rows to fill, or what nobody reads any more.",
     }
     said = [word for sign, word in puzzles.items() if any(sign in line for line in body)]
-    return [title, "", *said, '"""', ""] if said else [f'{title}"""', ""]
-
-
-def _returned(loss: str, grads: Sequence[str], outputs: str) -> list[str]:
-    """The last lines: on one line if there is room."""
-    line = f"    return {loss}, {{{', '.join(grads)}}}, {outputs}"
-    if len(line) <= 110:
-        return [line]
-    return ["    grads = {", *(f"        {grad}," for grad in grads), "    }", f"    return {loss}, grads, {outputs}"]
+    return [title, "", *said, '"""'] if said else [f'{title}"""']

@@ -15,9 +15,9 @@ import numpy as np
 from microgradrnn.program.expressions import Expression, read_by
 from microgradrnn.program.groups import Group
 from microgradrnn.program.in_place import InPlace, is_elementwise, is_large, one_hot
+from microgradrnn.program.ir import Scan
 from microgradrnn.program.names import Names
 from microgradrnn.program.pieces import dtype_of, shape_of
-from microgradrnn.program.scan import Scan
 from microgradrnn.program.table import function
 from microgradrnn.program.text import word
 

@@ -11,9 +11,9 @@ from typing import Any
 from microgradrnn.precedence import ATOM, LEVELS, PRODUCT, SIGN, bracketed, sides
 from microgradrnn.program.expressions import Expression
 from microgradrnn.program.groups import Group
+from microgradrnn.program.ir import Scan
 from microgradrnn.program.names import Names
 from microgradrnn.program.pieces import key_part, number, type_of
-from microgradrnn.program.scan import Scan
 from microgradrnn.program.table import Memory, function
 
 

@@ -11,9 +11,9 @@ from typing import Any
 from microgradrnn.program.expressions import Expression, read_by
 from microgradrnn.program.groups import Group
 from microgradrnn.program.in_place import is_written_into_its_row
+from microgradrnn.program.ir import Handed, Scan, Wanted
 from microgradrnn.program.names import Names
 from microgradrnn.program.pieces import moved, words, zeros
-from microgradrnn.program.scan import Handed, Scan, Wanted
 from microgradrnn.program.statements import Statements
 from microgradrnn.program.text import word
 
@@ -53,11 +53,20 @@ class Writer(Statements):
                 todo.append((x.params["group"], None))
             todo += [(y, place if x.loop is not None else None) for y in read_by(x)]
 
+    def returned(self, loss: str, grads: Sequence[str], outputs: Sequence[str]) -> list[str]:
+        """The last lines: on one line if there is room."""
+        others = f"({', '.join(outputs)}{',' if len(outputs) == 1 else ''})"
+        line = f"    return {loss}, {{{', '.join(grads)}}}, {others}"
+        if len(line) <= 110:
+            return [line]
+        entries = [f"        {grad}," for grad in grads]
+        return ["    grads = {", *entries, "    }", f"    return {loss}, grads, {others}"]
+
     # ---- In which order ---------------------------------------------------------------------------------------------
 
-    def write(self, root: Any) -> None:
-        """All lines that a value needs, and its own."""
-        todo: list[Any] = [root]
+    def write(self, *roots: Any) -> None:
+        """All lines that some values need, and their own."""
+        todo: list[Any] = [*reversed(roots)]
         while todo:
             x = todo[-1]
             if x in self.written:

@@ -37,7 +37,18 @@ PARTS = ("settings", "vocabulary", "position", "random", "history", "text_digest
 
 
 class CheckpointError(ValueError):
-    """A file is no checkpoint, or not a whole one; says which file, and what is wrong."""
+    """A file is no checkpoint, or not a whole one; says which file, and what is wrong.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder, open(f"{folder}/a.safetensors", "wb") as file:
+    ...     _ = file.write(b"not a checkpoint")
+    ...     file.close()
+    ...     try:
+    ...         Checkpoint.load(file.name)
+    ...     except CheckpointError as error:
+    ...         print(str(error).removeprefix(folder).split(": ")[0][1:])
+    a.safetensors is damaged, cut short, or no safetensors file
+    """
 
 
 @dataclass
@@ -53,6 +64,12 @@ class Position:
         best_loss: the lowest loss on what was held out, nats a character; None before there is one.
         waited: epochs since then.
         seconds: spent on training.
+
+    >>> Position(smooth_loss=2.5, epoch=1).step
+    0
+    >>> Position(smooth_loss=float("nan"))
+    Traceback (most recent call last):
+    ValueError: Position: losses and seconds are finite numbers, not (nan, 0.0, 0.0, 0.0)
     """
 
     smooth_loss: float
@@ -85,6 +102,20 @@ class Checkpoint:
         random: the state of the random numbers, as NumPy gives it.
         text_digest: SHA-256 of the text that it was trained on.
         history: a row for each epoch.
+
+    >>> import tempfile
+    >>> from microgradrnn.training import Trainer
+    >>> settings = Settings(hidden=8, layers=1, seq_length=5, batch_size=2, epochs=3, compiled=False)
+    >>> trainer = Trainer(settings, "hello world, " * 5)
+    >>> for _ in trainer.steps():
+    ...     pass
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     trainer.checkpoint().save(f"{folder}/a.safetensors")
+    ...     found = Checkpoint.load(f"{folder}/a.safetensors")
+    >>> found.position.epoch, found.vocabulary.characters, found.part("model")["readout.W"].shape
+    (3, ' ,dehlorw', (8, 9))
+    >>> sum(p.size for p in found.model().parameters())  # 4 gates * (9 + 8 + 1) * 8, and (8 + 1) * 9
+    657
     """
 
     settings: Settings

@@ -22,7 +22,17 @@ _held: set[int] = set()
 
 
 class InUse(RuntimeError):  # noqa: N818 - what the folder is
-    """Another training writes to the folder; says which process that is."""
+    """Another training writes to the folder; says which process that is.
+
+    >>> import tempfile
+    >>> from microgradrnn.training import Run
+    >>> with tempfile.TemporaryDirectory() as folder, Run(folder).lock():
+    ...     try:
+    ...         Run(folder).lock().__enter__()
+    ...     except InUse as error:
+    ...         print(str(error).split("; ")[1])
+    wait for its end, or name another folder
+    """
 
 
 @contextmanager

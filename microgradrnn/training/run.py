@@ -35,10 +35,12 @@ class Run:
     >>> from microgradrnn.training import Settings
     >>> trainer = Trainer(Settings(hidden=8, layers=1, seq_length=5, batch_size=2, epochs=3), "hello world, " * 5)
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     for position in Run(folder).train(trainer):
+    ...     run = Run(folder)
+    ...     before = run.exists
+    ...     for position in run.train(trainer):
     ...         pass
-    ...     Run(folder).best().position.epoch, Run(folder).last().position.epoch
-    (3, 3)
+    ...     before, run.exists, run.best().position.epoch, run.last().position.epoch
+    (False, True, 3, 3)
     """
 
     def __init__(self, folder: str | Path, hosts: Hosts | None = None) -> None:
@@ -78,6 +80,14 @@ class Run:
         Raises:
             InUse: see `lock`.
             OSError: a file cannot be written.
+
+        >>> import tempfile
+        >>> from microgradrnn.training import Settings
+        >>> trainer = Trainer(Settings(hidden=8, layers=1, seq_length=5, batch_size=2), "hello world, " * 5)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     Run(folder).save(trainer)
+        ...     Run(folder).last().position.step
+        0
         """
         with self.lock():
             self._write(trainer, self.last_file)
@@ -99,6 +109,16 @@ class Run:
         Raises:
             InUse: another one is training here; says the id of its process.
             OSError: the folder cannot be made.
+
+        >>> import tempfile
+        >>> from microgradrnn.training import Settings
+        >>> trainer = Trainer(Settings(hidden=8, layers=1, seq_length=5, batch_size=2), "hello world, " * 5)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     run = Run(folder)
+        ...     with run.lock():  # nobody else goes on from what is read here
+        ...         run.save(trainer)
+        ...         Trainer.resumed(run.last(), "hello world, " * 5).position.step
+        0
         """
         if self._locked or not self.writes:
             yield

@@ -55,8 +55,10 @@ class Settings:
     Raises:
         TypeError, ValueError: a setting makes no sense; names it.
 
-    >>> Settings(cell="gru", hidden=16).model(characters=10, rng=np.random.default_rng(0)).rnn.cells[0][0]
-    GRUCell(10, 16): 1,312 parameters
+    >>> settings = Settings(cell="gru", hidden=16, optimizer="sgd", lr=0.5)
+    >>> model = settings.model(characters=10, rng=np.random.default_rng(0))
+    >>> model.rnn.cells[0][0], settings.optimizer_of(model).lr
+    (GRUCell(10, 16): 1,312 parameters, 0.5)
     """
 
     cell: str = "lstm"

@@ -30,7 +30,16 @@ from microgradrnn.training.settings import Settings
 
 
 class Diverged(ArithmeticError):  # noqa: N818 - what has happened
-    """The loss or a gradient is not finite; says at which step, and in which node it came up."""
+    """The loss or a gradient is not finite; says at which step, and in which node it came up.
+
+    >>> trainer = Trainer(Settings(hidden=8, layers=1, seq_length=5, batch_size=2), "hello world, " * 5)
+    >>> trainer.model.readout.b.data = np.full(9, np.nan)
+    >>> try:
+    ...     next(trainer.steps())
+    ... except Diverged as error:
+    ...     print(str(error).split(" in scope")[0])
+    at step 1 of the optimiser (epoch 1, chunk 1): NaN came up in add at step t=1
+    """
 
 
 class Trainer:
@@ -55,8 +64,12 @@ class Trainer:
         ValueError: the text is too short.
 
     >>> trainer = Trainer(Settings(hidden=8, layers=1, seq_length=5, batch_size=2, epochs=3), "hello world, " * 5)
+    >>> round(trainer.loss, 4)  # log 9: it knows nothing of the 9 characters
+    2.1972
     >>> [position.step for position in trainer.steps()][-1], trainer.finished, len(trainer.history)
     (18, True, 3)
+    >>> trainer.stopped_early, trainer.optimizer.lr, len(trainer.model.parameters())
+    (False, 0.002, 5)
     """
 
     def __init__(self, settings: Settings, text: str | Corpus, hosts: Hosts | None = None) -> None:
@@ -101,11 +114,20 @@ class Trainer:
             checkpoint: from `Trainer.checkpoint`, or a file.
             text: the same as before.
             hosts: see the class.
-            changed: settings to go on with, of `microgradrnn.training.settings.FREE_TO_CHANGE`.
+            changed: settings to go on with: epochs, lr, lr_decay, lr_decay_after, clip, patience, compiled, engine or
+                mesh.
 
         Raises:
             ValueError: the text is another one.
             CheckpointError: what is in the checkpoint does not fit together.
+
+        >>> text = "hello world, " * 5
+        >>> trainer = Trainer(Settings(hidden=8, layers=1, seq_length=5, batch_size=2, epochs=3, compiled=False), text)
+        >>> for position in trainer.steps():
+        ...     if position.step == 7:
+        ...         other = Trainer.resumed(trainer.checkpoint(), text)
+        >>> [position.step for position in other.steps()][-1], other.loss == trainer.loss
+        (18, True)
         """
         trainer = cls(checkpoint.settings.changed(**changed), text, hosts)
         if trainer.text_digest != checkpoint.text_digest:
@@ -126,7 +148,12 @@ class Trainer:
         return trainer
 
     def checkpoint(self) -> Checkpoint:
-        """All that is needed to go on from here."""
+        """All that is needed to go on from here.
+
+        >>> trainer = Trainer(Settings(hidden=8, layers=1, seq_length=5, batch_size=2), "hello world, " * 5)
+        >>> sorted({name.split(".")[0] for name in trainer.checkpoint().arrays}), trainer.checkpoint().position.step
+        (['model'], 0)
+        """
         arrays = {f"model.{name}": array for name, array in self.model.state_dict().items()}
         arrays |= {f"optimizer.{name}": array for name, array in self.optimizer.state_dict().items()}
         arrays |= {f"state.{k}": part for k, part in enumerate(self._engine.state())}
@@ -246,6 +273,12 @@ class Trainer:
         """The loss of the chunk that is being learnt from, recorded operation by operation; for callbacks.
 
         Dropout is as it was drawn for that chunk, and nothing that is drawn later changes.
+
+        >>> trainer = Trainer(Settings(hidden=8, layers=1, seq_length=5, batch_size=2), "hello world, " * 5)
+        >>> losses = []
+        >>> trainer.callbacks.append(lambda trainer: losses.append(trainer.recorded_loss()))
+        >>> next(trainer.steps()).step, round(losses[0].item(), 1), losses[0].op.name  # about log 9, at first
+        (1, 2.2, 'div')
         """
         return self._record(self._pending[-1])
 

@@ -2,7 +2,7 @@
 
 import re
 
-from typer.testing import CliRunner
+from click.testing import CliRunner
 
 from microgradrnn import cli
 from tests.docs.extensions import chapters

@@ -1,4 +1,8 @@
-"""A picture of both themes is written as one of each."""
+"""A picture that can be shown in two themes is written as one of each, and the page's button chooses."""
+
+import re
+
+from matplotlib.figure import Figure
 
 from microgradrnn import Value
 from tests.docs.extensions import themes
@@ -21,3 +25,39 @@ def test_a_picture_of_one_theme_stays_alone(tmp_path):
     picture = draw(Value(2.0, "x") * 3, style="figure", theme="light").save(tmp_path / "one.svg")
     themes.both_themes(picture)
     assert [path.name for path in tmp_path.iterdir()] == ["one.svg"]
+
+
+def brightness(colour):
+    """From 0, black, to 1, white."""
+    return sum(int(colour[i : i + 2], 16) for i in (1, 3, 5)) / (3 * 255)
+
+
+def test_a_chart_is_dark_on_light_and_light_on_dark(tmp_path):
+    chart = Figure()
+    axes = chart.add_subplot()
+    axes.plot([1, 2], [3, 4], color="#0072b2", label="a line")
+    axes.legend()
+    axes.grid()
+    chart.savefig(tmp_path / "chart.svg")
+    themes.both_themes(tmp_path / "chart.svg")
+    for kind, is_dark in (("light", False), ("dark", True)):
+        svg = (tmp_path / f"chart.{kind}.svg").read_text(encoding="utf-8")
+        ground = re.search(r'id="patch_1">.*?fill: (#\w{6})', svg, re.DOTALL)[1]
+        inks = set(re.findall(r"stroke: (#\w{6})", svg)) | {
+            re.search(r'<svg(?: fill="(#\w{6})")?', svg)[1] or "#000000"
+        }
+        assert (brightness(ground) < 0.2) == is_dark
+        for ink in inks:
+            assert abs(brightness(ink) - brightness(ground)) > 0.15, ink
+
+
+def test_a_picture_that_names_both_forms_itself_follows_the_button_too():
+    html = """before <picture>
+      <source media="(prefers-color-scheme: dark)" srcset="b.svg">
+      <img src="a.svg" alt="A">
+    </picture> after"""
+    assert themes.following_the_button(html) == (
+        'before <a class="only-light" href="a.svg"><img src="a.svg" alt="A"></a>'
+        '<a class="only-dark" href="b.svg"><img src="b.svg" alt="A"></a> after'
+    )
+    assert themes.following_the_button("<p>text</p>") == "<p>text</p>"

@@ -7,7 +7,8 @@ import numpy as np
 
 from microgradrnn import Node
 from microgradrnn.backprop import gradients
-from microgradrnn.program import REWRITES, Program
+from microgradrnn.program import Program
+from microgradrnn.program.passes import REWRITES
 
 REWRITE_SETS = ((), *((rewrite,) for rewrite in REWRITES), ("together", "gather"), REWRITES)
 

@@ -9,7 +9,8 @@ from collections.abc import Iterable
 import numpy as np
 
 from microgradrnn.program.expressions import Expression, read_by
-from microgradrnn.program.scan import IR, Scan
+from microgradrnn.program.ir import IR, Scan
+from microgradrnn.program.python_source import PythonExpressions, type_of
 from microgradrnn.program.sizes import Size
 from microgradrnn.program.table import FUNCTIONS, function
 
@@ -54,8 +55,11 @@ def reachable(ir: IR, roots: Iterable[Expression]) -> list[Expression]:
 def check_expression(x: Expression) -> None:
     """Its shape and type are those that its function's row gives, and it is where what it reads is."""
     row = function(x.fn)
-    assert x.fn in FUNCTIONS or isinstance(getattr(np, x.fn, None), np.ufunc), f"{x.fn} has no row"
-    if row.result is not None:
+    assert row.name in FUNCTIONS or isinstance(getattr(np, x.fn, None), np.ufunc), f"{x.fn} has no row"
+    if isinstance(x.home, PythonExpressions):
+        assert x.shape == (), f"{x} is no number"
+        assert x.fn in ("argument", "filled", "call") or x.dtype == type_of(x.fn, x.args), f"{x} is {x.dtype}"
+    elif row.result is not None:
         shape, dtype = row.result(
             row, tuple(map(plain, x.args)), {key: plain(value) for key, value in x.params.items()}
         )

@@ -4,18 +4,29 @@ from unittest import mock
 
 import pytest
 
-from microgradrnn.program import compiling
-from microgradrnn.program.scan import improved
+from microgradrnn.program import compiling, passes
+from microgradrnn.program.passes import improved
 from tests.program.checker import check
 
 
 @pytest.fixture(autouse=True, scope="package")
 def check_between_passes():
-    def checked(ir, rewrites):
+    def from_the_start(ir, rewrites):
         check(ir, settled=False)
-        found = improved(ir, rewrites)
-        check(found, settled=True)
-        return found
+        return improved(ir, rewrites)
 
-    with mock.patch.object(compiling, "improved", checked):
+    def checked(rewrite):
+        def run(*args):
+            found = rewrite(*args)
+            check(found, settled=True)
+            return found
+
+        return run
+
+    with (
+        mock.patch.object(compiling, "improved", from_the_start),
+        mock.patch.object(compiling, "_as_it_is", checked(compiling._as_it_is)),
+        mock.patch.object(passes, "without_steps", checked(passes.without_steps)),
+        mock.patch.dict(passes._AFTER_LOOPS, {name: checked(run) for name, run in passes._AFTER_LOOPS.items()}),
+    ):
         yield

@@ -15,10 +15,16 @@ from tests.test_torch_numbers import KEPT, all_close, name_of, recurrent_gradien
 from tests.torch_numbers import make
 
 T, N = 6, 2
-every_case = pytest.mark.parametrize("name", CASES)
-every_free_case = pytest.mark.parametrize("name", [name for name in CASES if not is_fixed(name)])
-every_fixed_case = pytest.mark.parametrize("name", [name for name in CASES if is_fixed(name)])
-every_set_of_rewrites = pytest.mark.parametrize("rewrites", REWRITE_SETS, ids=lambda names: "+".join(names) or "none")
+FREE, KEPT_SIZES = [name for name in CASES if not is_fixed(name)], [name for name in CASES if is_fixed(name)]
+
+
+def of_each(names):
+    """A test takes a case and its program, as `case_and_program` makes them, of each name with each set of rewrites."""
+    told = {f"{'+'.join(rewrites) or 'none'}-{name}": (name, rewrites) for name in names for rewrites in REWRITE_SETS}
+    return pytest.mark.parametrize("case_and_program", told.values(), ids=told.keys(), indirect=True, scope="module")
+
+
+every_case, every_free_case, every_fixed_case = of_each(CASES), of_each(FREE), of_each(KEPT_SIZES)
 
 
 def compiled(name, rewrites, dtype=np.float64):
@@ -28,13 +34,18 @@ def compiled(name, rewrites, dtype=np.float64):
     return case, compile_graph(loss, inputs, rewrites=rewrites, sizes="free")
 
 
+@pytest.fixture(scope="module")
+def case_and_program(request):
+    """Compiled once for all tests of it, which pytest runs one after the other: compiling is most of their time."""
+    return compiled(*request.param)
+
+
 # ---- Against fresh recordings ---------------------------------------------------------------------------------------
 
 
-@every_set_of_rewrites
 @every_case
-def test_value_and_all_gradients_are_those_of_a_fresh_recording(name, rewrites):
-    case, program = compiled(name, rewrites)
+def test_value_and_all_gradients_are_those_of_a_fresh_recording(case_and_program):
+    case, program = case_and_program
     assert_agrees(program, *case.record(T, N, np.random.default_rng(1)))
 
 
@@ -45,19 +56,16 @@ def test_in_float32_they_are_so_to_its_precision(name):
 
 
 @pytest.mark.parametrize("sizes", [(T, 1), (9, 3), (3, 2)], ids=str)
-@every_set_of_rewrites
 @every_free_case
-def test_and_those_of_a_recording_for_other_numbers_of_steps_and_sequences(name, rewrites, sizes):
-    case, program = compiled(name, rewrites)
+def test_and_those_of_a_recording_for_other_numbers_of_steps_and_sequences(case_and_program, sizes):
+    case, program = case_and_program
     assert_agrees(program, *case.record(*sizes, np.random.default_rng(1)))
 
 
-@every_set_of_rewrites
 @every_free_case
-def test_at_the_fewest_steps_that_there_can_be_it_agrees_or_says_which_input_is_too_short(name, rewrites):
-    case, program = compiled(name, rewrites)
-    fewest = 2 if "teacher" in name else 1
-    recording = case.record(fewest, 1, np.random.default_rng(1))
+def test_at_the_fewest_steps_that_there_can_be_it_agrees_or_says_which_input_is_too_short(case_and_program):
+    case, program = case_and_program
+    recording = case.record(case.fewest, 1, np.random.default_rng(1))
     try:
         program(*map(array_of, recording[1]))
     except (ValueError, IndexError) as error:
@@ -67,10 +75,9 @@ def test_at_the_fewest_steps_that_there_can_be_it_agrees_or_says_which_input_is_
 
 
 @pytest.mark.parametrize("sizes", [(T, N + 1), (T + 3, N)], ids=["another batch size", "more steps"])
-@every_set_of_rewrites
 @every_fixed_case
-def test_where_sizes_are_fixed_the_error_the_notes_and_the_source_say_why(name, rewrites, sizes):
-    case, program = compiled(name, rewrites)
+def test_where_sizes_are_fixed_the_error_the_notes_and_the_source_say_why(case_and_program, sizes):
+    case, program = case_and_program
     _, inputs = case.record(*sizes, np.random.default_rng(1))
     with pytest.raises(ValueError, match=r"must be [0-9]+, since ") as caught:
         program(*map(array_of, inputs))
@@ -80,7 +87,7 @@ def test_where_sizes_are_fixed_the_error_the_notes_and_the_source_say_why(name, 
     assert f"# Fixed: {note}" in program.source
 
 
-@every_free_case
+@pytest.mark.parametrize("name", FREE)
 def test_the_source_is_as_long_for_fifty_steps_as_for_five_and_no_note_says_otherwise(name):
     case = CASES[name](np.float64)
     few, many = (compile_graph(*case.record(steps, N, np.random.default_rng(0)), sizes="free") for steps in (5, 50))

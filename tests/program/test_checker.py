@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from microgradrnn import Parameter, functional
-from microgradrnn.program import REWRITES, compiling
 from microgradrnn.program import compile as compile_graph
+from microgradrnn.program import compiling
 from microgradrnn.program.expressions import Loop
-from microgradrnn.program.scan import improved
+from microgradrnn.program.passes import REWRITES, improved
 from microgradrnn.program.steps import whole
 from tests.program.checker import check, check_expression, check_loop
 from tests.program.networks import as_input

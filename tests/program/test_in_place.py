@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from microgradrnn import Op, Parameter, functional, nn, record
 from microgradrnn.backprop import gradients
-from microgradrnn.program import REWRITES, all_steps, in_place
+from microgradrnn.program import REWRITES, in_place, products
 from microgradrnn.program import compile as compile_graph
 from tests.op_cases import every_op
 from tests.program.agreement import array_of, assert_agrees, close
@@ -192,7 +192,7 @@ def test_a_product_of_all_steps_is_added_to_where_it_lies():
     """In an array that is kept, since it is large: the bias, and what the logits' softmax takes off."""
     model = nn.RNNLM(SIZE, 64, seed=0)
     tokens = as_input(np.zeros((80, 8), int), "tokens")
-    with mock.patch.object(all_steps, "CACHED", 0):
+    with mock.patch.object(products, "CACHED", 0):
         lines = lines_of(model.loss(tokens, tokens, reduction="sum")[0], tokens)
     assert any(re.match(r"y = product\(.*\)\.reshape\(T, N, 3\)$", line) for line in lines)
     assert "y += b_y" in lines

@@ -371,6 +371,21 @@ def beside(tab):
     return {head: numbers for head, *numbers in rows}
 
 
+def test_the_bars_of_the_states_are_the_gradients_by_the_chain_rule(show):
+    """Of the last state too, which no later step reads."""
+    loss = unit()
+    x = [node.item() for node in ancestors(loss) if node.label.startswith("x_")]
+    tab = show(loss)
+    put(tab, "w_hh", 1.5)
+    h = [0.0]
+    for t in range(4):
+        h.append(np.tanh(0.5 * x[t] + 1.5 * h[-1]))
+    last = 2 * (h[4] - 1)
+    first = last * np.prod([(1 - h[t] ** 2) * 1.5 for t in (2, 3, 4)])
+    said = f"at states: {number(abs(first))} (t = 1), {number(abs(last))} (t = 4)"
+    assert said in tab.locator("[id$=flow]").first.text_content()
+
+
 def test_pinned_numbers_stand_beside_the_present_and_the_recorded_ones(show):
     tab, losses = show(unit()), [number(unit().data)]
     field(tab, "leaf").select_option("w_hh")
@@ -384,7 +399,7 @@ def test_pinned_numbers_stand_beside_the_present_and_the_recorded_ones(show):
     assert beside(tab)["L"] == [losses[2], losses[0], losses[1]]
     field(tab, "pinned").click()
     assert tab.locator(".node.root .digits").first.text_content() == pinned
-    assert tab.locator("[id$=flow] .pinned").count() == 3
+    assert tab.locator("[id$=flow] .pinned").count() == 4  # a bar a state, the last one too
     put(tab, "w_hh", 0.25)
     assert field(tab, "pinned").get_attribute("aria-pressed") == "false"
     field(tab, "reset").click()

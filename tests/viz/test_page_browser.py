@@ -604,6 +604,14 @@ def test_it_is_light_or_dark_as_the_reader_prefers(show, scheme, dark):
         assert (min(shade) > 200) is not dark
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_in_a_frame_it_is_light_or_dark_as_the_frame_is(show, scheme):
+    frame = page(chain())._repr_html_().replace("<iframe ", f'<iframe style="color-scheme: {scheme}" ')
+    tab = show(None, source=f"<!doctype html>{frame}", color_scheme="null")  # or Playwright sets one for all frames
+    ground = "() => getComputedStyle(document.body).backgroundColor"
+    assert tab.frames[1].evaluate(ground) == {"light": "rgb(255, 255, 255)", "dark": "rgb(22, 24, 29)"}[scheme]
+
+
 def test_who_wants_no_motion_gets_none(show):
     still, moving = (show(chain(), reduced_motion=wish) for wish in ("reduce", "no-preference"))
     for tab, duration in ((still, "0s"), (moving, "0.15s")):

@@ -201,3 +201,17 @@ def test_question_and_lit_box_are_in_sight(open_page, width):
         assert seen["x"] + seen["width"] <= width
         assert 0 <= seen["y"] <= 800
     tab.close()
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_type_can_be_read_at_every_level(open_page, width):
+    tab = open_page(practice(each=1).html)
+    tab.set_viewport_size({"width": width, "height": 800})
+    for level in tab.locator("nav button").all():
+        level.click()
+        sizes = tab.evaluate(
+            """() => [...document.querySelectorAll("article:not([hidden]) .canvas text")].map(
+                (text) => parseFloat(getComputedStyle(text).fontSize) * text.getScreenCTM().a)"""
+        )
+        assert min(sizes) > 7.99
+    tab.close()

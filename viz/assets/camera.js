@@ -8,14 +8,17 @@
   const calm = matchMedia("(prefers-reduced-motion: reduce)");
   const natural = { width: picture.width.baseVal.value, height: picture.height.baseVal.value };
   const [MARGIN, AROUND] = [24, 30]; // between the picture's edge and its boxes; around what is brought into view
-  const [LEAST, FAR, SMALL] = [0.12, 0.6, 0.9]; // zooms: the least of an overview; below the second one numbers, in an
+  const HEAD = 20; // how high the part of a box is where its name stands
+  const [LEAST, FAR, SMALL] = [0.12, 0.6, 0.9]; // zooms: the least of an overview; below the second one texts, in an
   // overview already below the third one, are too small to be read
+  const [NUMBERED, TINY] = [0.62, 0.3]; // from the first one on a box has room for larger numbers, below the second one
+  // not even for strips
   let zoom = 1;
   let liked; // the zoom that the reader has chosen
   let followed = []; // what is kept in view
   let isOverview = false;
 
-  // ---- From far away only names are shown, as large as they can be read ----
+  // ---- From far away names are shown as large as they can be read, and of numbers what there is room for ----
 
   const names = document.createElementNS("http://www.w3.org/2000/svg", "g");
   names.setAttribute("class", "names");
@@ -24,21 +27,29 @@
     const text = document.createElementNS("http://www.w3.org/2000/svg", "text");
     text.textContent = node.dataset.short ?? node.querySelector(".title").textContent;
     text.setAttribute("x", x.baseVal.value + width.baseVal.value / 2 + MARGIN);
+    text.setAttribute("lengthAdjust", "spacingAndGlyphs");
     names.append(text);
-    return { text, middle: y.baseVal.value + height.baseVal.value / 2 + MARGIN, wide: width.baseVal.value, tall: height.baseVal.value };
+    const has = (what) => Boolean(node.querySelector(what));
+    const [strips, numbers] = [has("[data-heat], .cells"), has(".digits")];
+    return { text, top: y.baseVal.value + MARGIN, wide: width.baseVal.value, tall: height.baseVal.value, strips, numbers };
   });
   picture.append(names);
 
   function writeNames() {
     canvas.style.setProperty("--zoom", zoom);
     const isFar = zoom < (isOverview ? SMALL : FAR);
-    canvas.classList.toggle("far", isFar);
+    const [isNumbered, isTiny] = [isFar && zoom >= NUMBERED, isFar && zoom < TINY];
+    for (const [look, is] of Object.entries({ distant: isFar, numbered: isNumbered, tiny: isTiny })) canvas.classList.toggle(look, is);
     if (!isFar) return;
-    for (const { text, middle, wide, tall } of shortNames) {
-      const room = Math.min((1.4 * wide * zoom) / text.textContent.length, 0.75 * tall * zoom);
-      const size = Math.min(Math.max(8, room), 13) / zoom;
+    for (const { text, top, wide, tall, strips, numbers } of shortNames) {
+      const high = (strips && !isTiny) || (numbers && isNumbered) ? HEAD : tall;
+      const long = (1.4 * wide * zoom) / text.textContent.length;
+      const size = Math.min(Math.max(8, Math.min(long, 0.75 * high * zoom)), 13) / zoom;
       text.setAttribute("font-size", size);
-      text.setAttribute("y", middle + 0.35 * size);
+      text.setAttribute("y", top + Math.min(high / 2 + 0.35 * size, high - 5));
+      if (long < 8) text.setAttribute("textLength", wide - 4);
+      else text.removeAttribute("textLength");
+      text.style.display = long < 4 ? "none" : "";
     }
   }
 
@@ -83,6 +94,12 @@
   }
   for (const event of ["wheel", "pointerdown"]) graph.addEventListener(event, () => movement++, { passive: true });
 
+  /** The sums of shared weights stand beside the picture or under it, where that leaves it larger. */
+  function arrange() {
+    const [under, beside] = [false, true].map((is) => (page.classList.toggle("beside", is), whole()));
+    page.classList.toggle("beside", beside > under);
+  }
+
   /** The zoom at which all of it is in view. */
   const whole = () => Math.min(graph.clientWidth / natural.width, graph.clientHeight / natural.height, 1.7);
   const overview = () => ({ x: natural.width / 2, y: natural.height / 2, zoom: Math.max(whole(), LEAST) });
@@ -122,7 +139,8 @@
     for (const { element, left, right } of columns) element.classList.toggle("near", right > from && left < to);
   }
   graph.addEventListener("scroll", drawWhatIsNear, { passive: true });
-  addEventListener("resize", () => follow(followed));
+  const again = () => (arrange(), follow(followed));
+  addEventListener("resize", again);
 
   // ---- The reader's own moves ----
 
@@ -168,9 +186,10 @@
 
   page.camera = {
     follow,
-    again: () => follow(followed),
+    again,
     isDragged: () => dragged,
     zoomBy: (factor) => setZoom(zoom * factor),
     fit: () => setZoom(whole()),
   };
+  arrange();
 })();

@@ -155,7 +155,8 @@
     "pointerdown",
     (event) => {
       swallow = false;
-      const element = event.target.closest(".editable, .editable-cells");
+      const { target } = event;
+      const element = target.closest(".editable, .editable-cells") ?? target.closest(".distant .one-number")?.querySelector(".editable");
       if (!element || event.button !== 0) return;
       event.stopPropagation();
       event.preventDefault();

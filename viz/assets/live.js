@@ -138,6 +138,9 @@
     element.classList.add("editable");
     element.dataset.slot = slot;
   }
+  // From far away the number may not be seen; then its box takes its place.
+  for (const node of page.querySelectorAll(".canvas .node"))
+    node.classList.toggle("one-number", node.querySelectorAll(".editable").length === 1);
 
   /** A text that is longer than what was laid out for it is pressed together. */
   function fit({ element, room }, now) {

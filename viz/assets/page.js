@@ -354,7 +354,7 @@
     before = undefined;
   });
 
-  if (!part("sums").children.length) part("weights").hidden = part("sums").hidden = true;
+  if (!page.querySelector(".sum")) part("weights").hidden = part("sums").hidden = true;
   else if (matchMedia("(max-width: 1199px)").matches) toggleWeights();
   show(0);
   if (page.dataset.quiz === "true") {

@@ -44,10 +44,13 @@
     const { width, height } = picture.viewBox.baseVal;
     const sums = articles[number].querySelector(".sums");
     const scaleIn = (across, down) => Math.min((across - 30) / width, (down - 30) / height, 1.7);
-    const beside = scaleIn(graph.clientWidth - sums.offsetWidth, graph.clientHeight);
+    const { classList } = articles[number];
+    classList.add("under");
     const under = scaleIn(graph.clientWidth, graph.clientHeight - sums.offsetHeight);
-    articles[number].classList.toggle("under", under > beside);
-    const scale = Math.max(beside, under, 0.7); // smaller, nobody could read it
+    classList.remove("under");
+    const beside = scaleIn(graph.clientWidth - sums.offsetWidth, graph.clientHeight);
+    classList.toggle("under", under > beside);
+    const scale = Math.max(beside, under, 1); // smaller, nobody could read it
     Object.assign(picture.style, { width: `${scale * width}px`, height: `${scale * height}px` });
   }
 

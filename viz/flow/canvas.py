@@ -39,6 +39,9 @@ SIGNED = LinearSegmentedColormap.from_list("signed", [_NEGATIVE, (1.0, 1.0, 1.0)
 HALO = {"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": "none", "alpha": 0.8}
 """Behind a number on a line."""
 
+ON_PALE, ON_DEEP = "#14171c", "#fbfbfb"
+"""Numbers in the cells of a heat map. Black and white themselves are ink and paper, which a dark page exchanges."""
+
 _POINTS = 72
 
 

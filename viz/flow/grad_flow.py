@@ -36,6 +36,19 @@ class Flow:
         names: of the states that were asked for, or found; of loops that share steps each has its own, such as h1 and
             h1r.
         letter: what the loss is called.
+
+    >>> from microgradrnn import Tensor
+    >>> h, W, loss = Tensor([1.0]), Tensor([0.5]), 0.0
+    >>> for _ in range(3):
+    ...     h = h * W
+    ...     loss = loss + h.sum()
+    >>> flow = grad_flow(loss)  # h_t is W h_(t-1), and L is h_1 + h_2 + h_3
+    >>> flow.norms["h"], flow.last_norms["h"], flow.ratios()[2]
+    ({1: 1.75, 2: 1.5, 3: 1.0}, {1: 0.25, 2: 0.5, 3: 1.0}, 1.5)
+    >>> flow.gradients["h"][2], sorted(flow.losses), flow.last_name("h", 2), flow.is_reversed("h")
+    (array([1.5]), [1, 2, 3], 'dL_3/dh_2', False)
+    >>> print(flow.verdicts("h")[1])
+    dL_3/dh_t, of the last step's loss alone, shrinks by a factor of 0.5 a step back in time: 2 steps back 25% is left
     """
 
     def __init__(self, loss: Node, names: Sequence[str], title: str) -> None:
@@ -87,13 +100,32 @@ class Flow:
 
         0 where t > k and the network reads forward: a loss does not depend on what comes after it. Where the loss is no
         sum of several steps' losses, the one row is that of the whole loss. Takes a backward pass for each loss.
+
+        >>> from microgradrnn import Tensor
+        >>> h, W, loss = Tensor([1.0]), Tensor([0.5]), 0.0
+        >>> for _ in range(3):
+        ...     h = h * W
+        ...     loss = loss + h.sum()
+        >>> grad_flow(loss).matrix()  # h_3 is W² h_1
+        array([[1.  , 0.  , 0.  ],
+               [0.5 , 1.  , 0.  ],
+               [0.25, 0.5 , 1.  ]])
         """
         name = name or self.names[0]
         rows = [self._row(k)[name] for k in self.losses] or [self.norms[name]]
         return np.array([[row.get(t, 0.0) for t in self._states[name]] for row in rows])
 
     def units(self, name: str | None = None) -> Array:
-        """A row for each unit, a column for each t: the norm of dL/d(that unit) over the batch."""
+        """A row for each unit, a column for each t: the norm of dL/d(that unit) over the batch.
+
+        >>> from microgradrnn import Tensor
+        >>> h, W = Tensor([1.0, 1.0]), Tensor([0.5, 2.0])
+        >>> for _ in range(3):
+        ...     h = h * W
+        >>> grad_flow(h.sum()).units()
+        array([[0.25, 0.5 , 1.  ],
+               [4.  , 2.  , 1.  ]])
+        """
         found = self.gradients[name or self.names[0]].values()
         return np.stack([np.sqrt((g * g).reshape(-1, g.shape[-1] if g.ndim else 1).sum(axis=0)) for g in found], axis=1)
 
@@ -102,6 +134,14 @@ class Flow:
         """What a step back in time does to each gradient, in plain numbers.
 
         For each state name a line for the whole loss and one for the last step's.
+
+        >>> from microgradrnn import Tensor
+        >>> h, W, loss = Tensor([1.0]), Tensor([0.5]), 0.0
+        >>> for _ in range(3):
+        ...     h = h * W
+        ...     loss = h.sum()
+        >>> grad_flow(loss).verdict
+        'dL/dh_t shrinks by a factor of 0.5 a step back in time: 2 steps back 25% is left'
         """
         return "\n".join(line for name in self.names for line in self.verdicts(name))
 
@@ -135,6 +175,15 @@ class Flow:
 
         Returns:
             A matplotlib figure, with ``save`` for files.
+
+        >>> from microgradrnn import Tensor
+        >>> h, W, loss = Tensor([1.0]), Tensor([0.5]), 0.0
+        >>> for _ in range(3):
+        ...     h = h * W
+        ...     loss = loss + h.sum()
+        >>> chart = grad_flow(loss).plot()
+        >>> [axes.get_title() for axes in chart.axes][:2]
+        ['norm of the gradient at each step', '‖dL_k/dh_t‖']
         """
         check_that_charts_can_be_drawn()
         from .chart import figure

@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 from microgradrnn.analysis import Spectrum
 
 from ..numbers import number
-from .canvas import COLOURS, SIGNED, Chart, in_figures
+from .canvas import COLOURS, ON_DEEP, ON_PALE, SIGNED, Chart, in_figures
 
 _MOST_NUMBERS, _MOST_SIGNS = 6, 24
 """Matrices of up to so many rows show their entries; larger ones the sign of negative entries; then colours alone."""
@@ -33,7 +33,7 @@ def _matrix(axes: Axes, drawn: Chart, spectrum: Spectrum) -> None:
     drawn.colorbar(image, ax=axes, format=in_figures)
     for (i, j), x in np.ndenumerate(data) if size <= _MOST_SIGNS else ():
         text = number(x) if size <= _MOST_NUMBERS else "−" if x < 0 else ""
-        axes.text(j, i, text, ha="center", va="center", fontsize=8, color="white" if abs(x) > 0.6 * scale else "black")
+        axes.text(j, i, text, ha="center", va="center", fontsize=8, color=ON_DEEP if abs(x) > 0.6 * scale else ON_PALE)
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(MaxNLocator(integer=True))
     axes.set_title("the matrix", fontsize=10)

@@ -246,7 +246,7 @@ class _Builder:
             value=run.values[weight],
             grad=grad,
             differentiable=weight.requires_grad,
-            tooltip=tooltips.of_node(run, weight, grad),
+            tooltip=tooltips.of_alias(run, weight, place, grad),
             history=((run.turns[node], grad),) if grad is not None else (),
             weight=run.turns.get(weight),
             scope=run.scope(node),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from microgradrnn.engine import Node
@@ -10,7 +11,7 @@ from ..names import expression
 from ..numbers import chosen, entries
 from ..passes import Pass
 from ..words.products import is_elementwise
-from .view import Tooltip
+from .view import Place, Tooltip
 
 
 def of_node(run: Pass, node: Node, grad: Any) -> Tooltip:
@@ -24,6 +25,14 @@ def of_node(run: Pass, node: Node, grad: Any) -> Tooltip:
     value, choice = run.values[node], run.choices.get(node)
     numbers = [chosen(value, choice[1]) if choice else f"value {entries(value)}"]
     return Tooltip(tuple(about), (*numbers, f"grad {entries(grad)}") if node.requires_grad else tuple(numbers))
+
+
+def of_alias(run: Pass, weight: Node, place: Place, contribution: Any) -> Tooltip:
+    """Of a shared weight where one step reads it: whose share of its grad stands there."""
+    found = of_node(run, weight, contribution)
+    if not isinstance(place, int):
+        return found
+    return replace(found, about=(*found.about, f"@{place}: as step {place} reads it; ∇ is what that step contributes"))
 
 
 def of_edge(run: Pass, node: Node, slot: int) -> Tooltip:

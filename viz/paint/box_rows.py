@@ -27,13 +27,14 @@ MORE = " …"
 class Row:
     """A line of a box: its value, or, with a sign before it, its gradient.
 
-    ``chooses`` is what integers choose: a class, say.
+    ``chooses`` is what integers choose: a class, say. ``share`` says how many entries share a cell of its strip.
     """
 
     sign: str
     states: list[Known]
     cell: float = CELL
     chooses: str = ""
+    share: str = ""
 
     @property
     def size(self) -> tuple[float, float]:
@@ -113,9 +114,15 @@ def _own_rows(box: Box, animated: bool) -> list[Row | Name]:
 
 
 def _aligned(lines: list[Row | Name]) -> list[Row | Name]:
-    """The same lines with cells of one width, so that each entry's gradient stands under its value."""
+    """The same lines with cells of one width, so that each entry's gradient stands under its value.
+
+    Where entries share cells, the first of the lines says so.
+    """
     cell = max((_cell_width(state.data) for line in lines for state in line.states), default=CELL)
-    return [replace(line, cell=cell) if isinstance(line, Row) else line for line in lines]
+    found = [replace(line, cell=cell) if isinstance(line, Row) else line for line in lines]
+    shares = ((i, heat.share(state.data)) for i, line in enumerate(found) for state in line.states)
+    i, share = next(((i, share) for i, share in shares if share), (0, ""))
+    return [replace(row, share=share) if k == i and isinstance(row, Row) else row for k, row in enumerate(found)]
 
 
 def _size(state: Known, row: Row) -> tuple[float, float]:
@@ -124,8 +131,9 @@ def _size(state: Known, row: Row) -> tuple[float, float]:
         return DIGITS.width(_text(state, row)), LINE_HEIGHT
     lines, columns = heat.shape(data)
     strip = columns * row.cell
-    beside = DIGITS.width(_beside(state, row.sign)) + 8
-    return strip + beside, max(LINE_HEIGHT, lines * 5.0 + 4) + (9 if _spelled_out(data) else 0)
+    beside = max(DIGITS.width(_beside(state, row.sign)), SMALL.width(row.share)) + 8
+    least = LINE_HEIGHT + (9 if row.share else 0)
+    return strip + beside, max(least, lines * 5.0 + 4) + (9 if _spelled_out(data) else 0)
 
 
 def _paint(pen: Pen, x: float, y: float, width: float, state: Known, row: Row, scale: float) -> None:
@@ -138,6 +146,7 @@ def _paint(pen: Pen, x: float, y: float, width: float, state: Known, row: Row, s
     if not _spelled_out(data):
         pen.cells(x, y + 1, data, row.cell, scale, colours)
         pen.text(x + width, y + 9, _figure(state, row.sign), ink, DIGITS, "end")
+        pen.text(x + width, y + 19, row.share, "faint", SMALL, "end")
         return
     pen.text(x, y + 9, _beside(state, row.sign), ink, DIGITS)
     x += width - heat.shape(data)[1] * row.cell

@@ -48,6 +48,23 @@ def shape(data: Any) -> tuple[int, int]:
     return min(MAX_ROWS, rows), min(MAX_COLUMNS, columns)
 
 
+def share(data: Any) -> str:
+    """How many entries share a cell, in a few words; empty where each has its own.
+
+    >>> share(np.zeros((10, 16))), share(np.zeros(13)), share(np.zeros(8)), share(2.0), share(None)
+    ('4 entries a cell', 'up to 2 a cell', '', '', '')
+    """
+    if np.ndim(data) == 0 or np.size(data) == 0 or np.asarray(data).dtype.kind != "f":
+        return ""
+    columns = np.shape(data)[-1]
+    sizes = list(zip((np.size(data) // columns, columns), shape(data), strict=True))
+    most = math.prod(math.ceil(entries / cells) for entries, cells in sizes)
+    if most == 1:
+        return ""
+    same = all(entries % cells == 0 for entries, cells in sizes)
+    return f"{most} entries a cell" if same else f"up to {most} a cell"
+
+
 def largest(arrays: Iterable[Any]) -> float:
     """The largest finite size of any entry: what the full colour stands for. Arrays that are not known are None.
 

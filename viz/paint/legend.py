@@ -42,7 +42,7 @@ def phrases(view: View, grads: Iterable[Known], animated: bool, look: Look = PLA
         found.append("…: more contributions are to come")
     if has_strips(view):
         found.append(NORMS)
-    if any(_is_binned(data) for data in shown):
+    if any(map(heat.share, shown)):
         found.append("a strip of many entries shows, of those that share a cell, the one furthest from 0")
     if any(_holds_nan(data) for data in shown):
         found.append("×: nan")
@@ -117,12 +117,3 @@ def _text(pen: Pen, x: float, y: float, text: str, ink: str, kind: Kind) -> floa
 
 def _holds_nan(data: Any) -> bool:
     return np.ndim(data) > 0 and bool(np.isnan(np.asarray(data, dtype=float)).any())
-
-
-def _is_binned(data: Any) -> bool:
-    columns = np.shape(data)[-1] if np.ndim(data) else 1
-    return (
-        np.ndim(data) > 0
-        and np.asarray(data).dtype.kind == "f"
-        and (columns > heat.MAX_COLUMNS or np.size(data) > heat.MAX_ROWS * columns)
-    )

@@ -1,6 +1,7 @@
 """The panel beside a picture with time: each shared weight's gradient, added up over its uses.
 
-- `Panel`: all of them, in columns. `beside`: the panel that suits a picture of a given size, and on which side it goes.
+- `Panel`: all of them, in columns, or each as a card of its own. `beside`: the panel that suits a picture of a given
+  size, and on which side it goes.
 """
 
 from __future__ import annotations
@@ -23,6 +24,10 @@ from .pen import FIGURE, SMALL, TITLE, TOTAL, Kind, Pen, heat_class, short
 
 MOST = 8
 """So many uses stand in lines of their own: the newest ones and the oldest ones."""
+
+HEADING = "Shared weights: uses sum"
+_ADD = "entries add; norms do not"
+_BARS = "bars: the norm of each use, the oldest at the left, on a logarithmic scale"
 
 PAGE = 1.6
 """How many times as wide as high a picture should be."""
@@ -74,24 +79,41 @@ class Panel:
     def paint(self, pen: Pen, x: float, y: float, lit: int | None = None) -> None:
         """Paint it at a place; ``lit`` is the sum whose weight is visited."""
         pen.rectangle(x, y, self.width, self.height, "box card", rx=8)
-        pen.text(x + 10, y + 18, "Shared weights: uses sum", "ink", TITLE)
-        pen.text(x + 10, y + self.height - 9, "entries add; norms do not", "faint", SMALL)
-        if any(_own_lines(s, self.most)[1] for s in self.sums):
-            bars = "bars: the norm of each use, the oldest at the left, on a logarithmic scale"
-            room = self.width - 30 - SMALL.width("entries add; norms do not")
-            pen.text(x + self.width - 10, y + self.height - 9, _that_fits(bars, room), "faint", SMALL, "end")
+        pen.text(x + 10, y + 18, HEADING, "ink", TITLE)
+        pen.text(x + 10, y + self.height - 9, _ADD, "faint", SMALL)
+        if self._has_bars():
+            room = self.width - 30 - SMALL.width(_ADD)
+            pen.text(x + self.width - 10, y + self.height - 9, _that_fits(_BARS, room), "faint", SMALL, "end")
         for i, (s, (column, down)) in enumerate(zip(self.sums, self.places, strict=True)):
             left, top = x + column * self.column, y + 30 + down
-            about = f"{s.title}\nshared weight: its gradient is the sum of {len(s.parts)} contributions"
-            with pen.group(f'id="{self.prefix}s{i}" class="sum"', about):
-                if pen.live or i == lit:
+            with pen.group(f'id="{self.prefix}s{i}" class="sum"', _about(s)):
+                if i == lit:
                     height = _height(s, self.most) - 4
-                    pen.rectangle(left + 4, top - 5, self.column - 8, height, "frame", rx=5, lit=i == lit)
+                    pen.rectangle(left + 4, top - 5, self.column - 8, height, "frame", rx=5, lit=True)
                 self._sum(pen, left + 10, top, s, self.letters[i])
+
+    def card(self, pen: Pen, i: int) -> tuple[float, float]:
+        """Paint one sum by itself, and give the width and height that it takes."""
+        s, height = self.sums[i], _height(self.sums[i], self.most) + 2
+        with pen.group(f'id="{self.prefix}s{i}" class="sum"', _about(s)):
+            pen.rectangle(1, 1, self.column - 2, height - 2, "box card", rx=8)
+            self._sum(pen, 10, 7, s, self.letters[i])
+        return self.column, height
+
+    @property
+    def notes(self) -> list[str]:
+        """What there is to say about all of the sums."""
+        return [_ADD, *([_BARS] if self._has_bars() else [])]
+
+    def _has_bars(self) -> bool:
+        return any(_own_lines(s, self.most)[1] for s in self.sums)
 
     def _sum(self, pen: Pen, x: float, y: float, s: Sum, columns: int) -> None:
         right = x + self.column - 20
-        pen.text(x, y + 10, fonts.clip(s.title, self.column - 30, TITLE.size, TITLE.font), "ink", TITLE)
+        share = heat.share(flat(s.value)) if s.value is not None else ""
+        room = self.column - 30 - SMALL.width(share)
+        pen.text(x, y + 10, fonts.clip(s.title, room, TITLE.size, TITLE.font), "ink", TITLE)
+        pen.text(right, y + 10, share, "faint", SMALL, "end")
         pen.text(x, y + 24, "value", "faint", SMALL)
         _entries(pen, x, y + 16, right, s.value, heat.VALUE, heat.largest([s.value]), columns, FIGURE)
         y += 28
@@ -127,6 +149,10 @@ class Panel:
             _entries(pen, x, y, right, state.data, heat.GRAD, self.grad_scale, columns, FIGURE)
 
         pen.changing(timeline.of_use(s, i), use)
+
+
+def _about(s: Sum) -> str:
+    return f"{s.title}\nshared weight: its gradient is the sum of {len(s.parts)} contributions"
 
 
 def beside(

@@ -153,7 +153,7 @@ def style(live: bool = False, theme: Theme = "auto") -> str:
     ours = "svg" if live else ".microgradrnn"
     mono = "{ font-family: 'DejaVu Sans Mono', Menlo, Consolas, monospace; }"
     rules = ["text { font-family: 'DejaVu Sans', Verdana, sans-serif; }"]
-    rules += [f".{kind.name} {mono}" for kind in _KINDS if kind.font == fonts.MONO]
+    rules.append(f":is({', '.join(f'.{kind.name}' for kind in _KINDS if kind.font == fonts.MONO)}) {mono}")
     dark = [_rule(f".{name}.{name}", look) for name, look in _DARK.items()]
     lit: list[str] = []
     if live:
@@ -240,7 +240,7 @@ class Pen:
         if not is_live(data):
             self.grid(x, y, heat.grid(data), wide, scale, colours)
             return
-        place = f"{x:.7g} {y:.7g} {wide:.7g}"
+        place = f"{short(x)} {short(y)} {wide:.4g}"
         source = f"{data.cells.run(data.index)} {data.shape[-1]} {colours.name[0]} {place}"
         self.out.append(f'<g data-heat="{source}"></g>')
 

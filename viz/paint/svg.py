@@ -30,7 +30,7 @@ from .geometry import around, arrowhead, backward, behind_tip
 from .legend import Bars, has_strips, phrases
 from .look import PLAIN, Look
 from .marks import BACK, marks, told_by_arrows
-from .panel import Measured, Panel, beside
+from .panel import HEADING, Measured, Panel, beside
 from .paths import area, compact_area, compact_curve, curve
 from .pen import FIGURE, SMALL, TITLE, TOTAL, Pen, short, style, unquoted
 
@@ -82,8 +82,8 @@ class Frame:
 
 @dataclass(frozen=True)
 class Live:
-    """The pieces of a picture for a page: SVG of the graph and of the panel (empty without sums), the legend in words
-    and SVG of its colour bars (empty without strips).
+    """The pieces of a picture for a page: SVG of the graph, HTML with a card for each shared weight (empty without
+    any), the legend in words and SVG of its colour bars (empty without strips).
 
     Its heat strips of gradients are on one scale, and so are those that `strip` paints for the words beside it. Of a
     live page ``scaled`` are the runs of cells that this scale is the largest of.
@@ -131,7 +131,7 @@ def live(placed: Arranged, prefix: str, look: Look = PLAIN) -> Live:
     painter = _Painter(placed, prefix, Pen(live=True), None, look, Extras())
     scaled = dict.fromkeys(data.cells.run(data.index) for data in painter.scaled if is_live(data))
     words = tuple(painter.legend())
-    return Live(painter.graph(), painter.sums(), words, painter.scales(), painter.grad_scale, tuple(scaled))
+    return Live(painter.graph(), painter.cards(), words, painter.scales(), painter.grad_scale, tuple(scaled))
 
 
 class _Painter:
@@ -158,7 +158,7 @@ class _Painter:
         self.height = max([layout.height, *(bottom for _, _, _, bottom in labels.rectangles.values())])
         size = self.width, self.height
         self.under = False
-        if pen.live:  # a page's panel stands by itself, and scrolls
+        if pen.live:  # a page's panel stands by itself, in as many columns as there is room for
             self.panel = Panel(Measured.of(sums, animated=True), self.grad_scale, prefix)
         else:
             self.panel, self.under = beside(sums, self.grad_scale, prefix, self.animated, size)
@@ -216,13 +216,15 @@ class _Painter:
             self._graph()
         return self._element("title", self.width + 2 * MARGIN, self.height + 2 * MARGIN, self._about())
 
-    def sums(self) -> str:
-        """The shared weights' panel alone; empty without shared weights."""
-        if not self.panel.sums:
-            return ""
-        self.pen.out.clear()
-        self.panel.paint(self.pen, 1, 1)
-        return self._element("panel", self.panel.width + 2, self.panel.height + 2, "Shared weights: each grad is a sum")
+    def cards(self) -> str:
+        """The shared weights, a card each, under what there is to say about all of them; empty without any."""
+        found = []
+        for i, shared in enumerate(self.panel.sums):
+            self.pen.out.clear()
+            size = self.panel.card(self.pen, i)
+            found.append(self._element(f"sum{i}", *size, f"{shared.title}: its grad is a sum"))
+        notes = " · ".join(self.panel.notes)
+        return f'<p><b>{HEADING}</b> {notes}</p><div class="cards">{"".join(found)}</div>' if found else ""
 
     def _element(self, name: str, width: float, height: float, title: str, sheet: str = "") -> str:
         # Literal numbers first: PNG renderers and slide programs size the picture by them.

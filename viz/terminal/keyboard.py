@@ -43,7 +43,7 @@ if sys.platform == "win32":
     @contextlib.contextmanager
     def listening() -> Iterator[Callable[[], list[str]]]:
         """A function that waits for the next key; the console keeps those that come meanwhile."""
-        from typer import getchar  # takes its time to import, and only a terminal needs it
+        from click import getchar  # takes its time to import, and only a terminal needs it
 
         yield lambda: keys(getchar())
 
@@ -54,7 +54,7 @@ else:
         """A function that waits for the next keys, and returns all that have been typed by then.
 
         The terminal hands on each key as it is typed until this ends. To change its mode for one key at a time, as
-        `typer.getchar` does, throws away what is typed in between.
+        `click.getchar` does, throws away what is typed in between.
         """
         import select
         import termios  # some systems have none, such as Python in a browser

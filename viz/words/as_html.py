@@ -14,6 +14,7 @@ from ..numbers import brief, signed
 from ..sources import held, is_live
 from .as_latex import derivative
 from .blocks import (
+    FOR_CONTRIBUTIONS,
     LOCAL,
     NEXT,
     SO_FAR,
@@ -86,7 +87,7 @@ def visit(words: VisitWords, strip: Strip) -> str:
     """
     definition, upstream, ahead = words.definition, words.upstream, words.ahead
     say = f"{_clip(definition.text)}. {upstream.what} {spoken(upstream.total)}"
-    waiting = f"<p class=waits><b>{WAITING}</b> {xml(' · '.join(ahead.waiting))}"
+    waiting = f"<p class=waits><b>{WAITING} {FOR_CONTRIBUTIONS}</b> {xml(' · '.join(ahead.waiting))}"
     lines = [
         *_head(words.title, definition, say),
         *([f"<p class=rule>{xml(words.rule)}"] if words.rule else []),
@@ -128,14 +129,20 @@ def _goes_down(to: Contribution, loss: str) -> list[str]:
 
 
 def _so_far(to: Contribution) -> str:
+    line = f"<b>{SO_FAR}</b> {_sum_so_far(to)}" + (f" · {to.uses_in}" if to.uses_in else "")
+    return f"<p class=far>{line}" + (f"<br>{to.sum_at.place} {to.sum_at}" if to.sum_at else "")
+
+
+def _sum_so_far(to: Contribution) -> str:
+    """What there was, this contribution, and what both come to; of the first one it alone, which is the same."""
     this = brief(to.value)
+    if to.before is None:
+        return f"<b class=orange><i>{this}</i></b>"
     if is_live(to.value) and np.ndim(to.value) == 0:
         this = f"<i>{signed(to.value)}</i>"
     else:
         this = f"(<i>{this}</i>)" if this.startswith("−") else f"<i>{this}</i>"
-    line = f"<b>{SO_FAR}</b> {brief(to.before)} + {this} = <b class=orange>{brief(to.after)}</b>"
-    line += f" · {to.uses_in}" if to.uses_in else ""
-    return f"<p class=far>{line}" + (f"<br>{to.sum_at.place} {to.sum_at}" if to.sum_at else "")
+    return f"{brief(to.before)} + {this} = <b class=orange>{brief(to.after)}</b>"
 
 
 def _table(rows: list[str]) -> list[str]:

@@ -15,6 +15,7 @@ import numpy as np
 from ..numbers import MAX_ENTRIES, brief, number
 from .blocks import (
     DOWNSTREAM,
+    FOR_CONTRIBUTIONS,
     LOCAL,
     NEXT,
     NORMS,
@@ -116,7 +117,7 @@ def following(name: str) -> Line:
 def ahead(words: Ahead) -> list[Line]:
     """What is next, and the nodes that have got some of their contributions and not all."""
     lines = [following(words.next)]
-    return [*lines, [f"{WAITING:<14}", " · ".join(words.waiting)]] if words.waits else lines
+    return [*lines, [f"{WAITING:<14}", f"{FOR_CONTRIBUTIONS} {' · '.join(words.waiting)}"]] if words.waits else lines
 
 
 def asked(question: Question) -> list[Line]:

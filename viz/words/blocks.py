@@ -23,7 +23,7 @@ from .symbols import Symbol
 NORMS = "‖ ‖ is a norm: entries add, norms do not"
 """The note for whoever sees a norm."""
 
-VALUE, LOCAL, DOWNSTREAM, SO_FAR, SUM, NEXT, WAITING = (
+VALUE, LOCAL, DOWNSTREAM, SO_FAR, SUM, NEXT, WAITING, FOR_CONTRIBUTIONS = (
     "value",
     "local",
     "downstream",
@@ -31,6 +31,7 @@ VALUE, LOCAL, DOWNSTREAM, SO_FAR, SUM, NEXT, WAITING = (
     "sum",
     "next",
     "waiting",
+    "for contributions:",
 )
 """What lines are called."""
 

@@ -172,7 +172,7 @@ def test_what_came_in_from_several_is_listed(capsys):
 def test_what_waits_is_told(capsys):
     step(a_sum())
     visits = capsys.readouterr().out.split("\n\nvisit ")
-    assert [visit for visit in visits if "waiting       x: 1 of 2 uses in" in visit]
+    assert [visit for visit in visits if "waiting       for contributions: x: 1 of 2 uses in" in visit]
     assert "waiting" not in visits[-1]
 
 

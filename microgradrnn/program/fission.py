@@ -1,62 +1,85 @@
 """From loops as they were recorded to loops as a person would write them.
 
-`Rewriter` says what is done once for all steps, and what is left to the loops. Its rewrites change nothing but
-rounding, and each can be switched off:
+- `without_steps`: the pass: what is done once, and what is left to each loop. `Fission`: its state.
 
-- together (loop fission, and hoisting of what is invariant): what does not wait for the step before is computed for all
-  steps at once, before or after the loop. What is left in a loop is what hands on to itself, such as h_t from h_(t-1).
-- flatten: a stack of matrices times one matrix is one product of all their rows, which NumPy computes faster. It merges
-  the axis of steps with that of sequences, so a program whose sequences lie on several devices does without it.
-- lookup (strength reduction): one-hot rows times a matrix are rows of the matrix, ``W[tokens]``. (Of a matrix that
-  holds inf or nan the product is nan in every row.)
-- gather (batched weight gradients): one matrix product after the loop in place of a sum of one a step.
-- buffers (static allocation): what a loop makes in its steps goes into arrays that are kept from call to call, not into
-  lists that are stacked; a transposed weight that every step multiplies by is laid out once.
-- in_place (liveness analysis): results are written where there is room: a step's into its row, and large ones over
-  arrays that nobody reads any more, or over arrays that are kept. The S - 1[m] of softmax with cross-entropy takes 1
-  off one entry a row.
-- dot: a step's product is ``h.dot(W)``, which NumPy starts on sooner than on ``h @ W``.
-- tanh: sigmoid(x) is (1 + tanh(x / 2)) / 2, one function of NumPy's where there were two exponentials. Its error is as
-  small beside 1; beside a sigmoid of 1e-9 it is not.
+What is computed at most once needs no loop. With ``together`` (loop fission, and hoisting of what is invariant) what
+does not wait for the step before leaves the loop too, and is computed for all steps at once; what is left hands on to
+itself, such as h_t from h_(t-1). With ``gather`` (batched weight gradients) a sum over the steps is one function of
+all of them after the loop. The two are one traversal: which work leaves a loop depends on what another loop keeps, and
+what one keeps on what the sums ask for.
 
-Two more cannot be switched off, as they cost nothing to read. Equal expressions are one (common subexpressions): what
+Two things follow from this traversal that cost nothing to read. Equal expressions are one (common subexpressions): what
 the forward pass has computed the backward pass finds. What no output needs (dead code), such as the gradient of data,
 is never asked for, and so never written.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from microgradrnn.program.all_steps import Step, axes, below, is_better_at_once, stack_times
-from microgradrnn.program.expressions import Carry, Expression, Loop, Notes, inputs_of, read_by
+from microgradrnn.program.all_steps import Step, axes, is_better_at_once
+from microgradrnn.program.expressions import Carry, Expression, Loop, inputs_of, read_by
 from microgradrnn.program.groups import Group, cycles, reaches, unturned
+from microgradrnn.program.ir import IR, Handed, Scan, Wanted
+from microgradrnn.program.mapping import named_like
 from microgradrnn.program.namespace import Expressions
 from microgradrnn.program.shapes import entrywise
 from microgradrnn.program.table import function
 
-REWRITES = ("together", "flatten", "lookup", "gather", "buffers", "in_place", "dot", "tanh")
+
+def without_steps(ir: IR, together: bool, gather: bool) -> IR:
+    """The same passes: what is computed once, without steps, and beside it what is left to each loop."""
+    fission = Fission(ir.xp, together, gather)
+    value, *outputs = map(fission.once, (ir.value, *ir.outputs))
+    grads = {name: fission.once(x) for name, x in ir.grads.items()}
+    return replace(ir, value=value, outputs=tuple(outputs), grads=grads, loops=fission.settled())
 
 
-class Rewriter:
+class Fission:
     """The expressions of a derivation as expressions without steps, and the loops that remain.
 
     Args:
         xp: where new expressions are made.
-        rewrites: which of `REWRITES` to do.
+        together, gather: whether all steps' work leaves the loops, and whether their sums do.
     """
 
-    def __init__(self, xp: Expressions, rewrites: Collection[str] = REWRITES) -> None:
-        self.xp, self.rewrites = xp, rewrites
+    def __init__(self, xp: Expressions, together: bool, gather: bool) -> None:
+        self.xp, self.together, self.gather = xp, together, gather
         self.done: dict[Expression, Any] = {}
         self.rows: dict[Expression, Any] = {}
         self.varies: dict[Expression, bool] = {}
         self.groups: dict[Expression, Group] = {}
         self.all: list[Group] = []
         self.grouped: set[Loop] = set()
+
+    def settled(self) -> Mapping[Group, Scan]:
+        """What is left to each loop. What one reads of another the other must save, until no more is asked."""
+        asked: list[int] = []
+        while asked != (now := [len(group.wanted()) for group in self.all]):
+            asked = now
+            for group in list(self.all):
+                self._scan(group)
+        return {group: self._scan(group) for group in self.all}
+
+    def _scan(self, group: Group) -> Scan:
+        carries: Iterable[Carry] = group.carries()
+        initials = [(carry, self.once(carry.initial)) for carry in carries]
+        wanted = [(x, self.inside(x, group)) for x in group.wanted()]
+        return Scan(
+            group.loop.length,
+            group.loop.reverse,
+            tuple(
+                Handed(carry, initial, self.inside(carry.update, group), group.finals.get(carry))
+                for carry, initial in initials
+            ),
+            tuple(Wanted(x, inside) for x, inside in wanted),
+            dict(group.saved),
+            dict(group.totals),
+        )
 
     # ---- Outside all loops ------------------------------------------------------------------------------------------
 
@@ -65,7 +88,7 @@ class Rewriter:
         if not isinstance(x, Expression):
             return tuple(map(self.once, x)) if isinstance(x, tuple) else x
         for y in self._before(x):
-            self.done[y] = self._like(self._once(y), y)
+            self.done[y] = named_like(self._once(y), y)
         return self.done[x]
 
     def _before(self, x: Expression) -> list[Expression]:
@@ -105,19 +128,10 @@ class Rewriter:
             return self.xp.broadcast_to(args[0], x.params["shape"])
         if x.fn == "astype":
             return args[0].astype(x.dtype)
-        if x.fn == "matmul" and args[0].ndim > args[1].ndim == 2 and "together" in self.rewrites:
-            return stack_times(self, args[0], args[1], x.shape, x.hint)
         if function(x.fn).result is entrywise and all(type(y) in (bool, int, float) or _is_filled(y) for y in args):
             found = self.xp.elementwise(x.fn, *args)  # a number that only now is known to be one
             return self.xp.filled(found.args[0] if _is_filled(found) else found, x.shape, x.dtype)
         return self.xp.make(x.fn, args, x.params, x.shape, x.dtype)
-
-    def _like(self, found: Any, x: Expression) -> Any:
-        """Keep what a person would call it, and what is to be said about it."""
-        if isinstance(found, Expression) and found.fn not in ("argument", "constant", "saved", "after"):
-            notes = {key: getattr(found, key) or getattr(x, key) for key in Notes._fields}
-            self.xp.note(found, **notes)
-        return found
 
     def _final(self, carry: Carry) -> Any:
         if not self.stepped(carry.value):
@@ -135,7 +149,7 @@ class Rewriter:
     def _total(self, x: Any, loop: Loop, name: str = "", why: str = "") -> Any:
         if not isinstance(x, Expression) or not self.stepped(x):
             return self.once(x) * loop.length
-        if "gather" not in self.rewrites:
+        if not self.gather:
             group = self._adding(x, loop)
             if group is not None:
                 if x not in group.totals:
@@ -150,7 +164,7 @@ class Rewriter:
         if x.fn == "matmul" and all(isinstance(arg, Expression) and arg.ndim == 2 for arg in x.args):
             left, right = x.args
             if left.fn == "transpose" and self.stepped(left) and self.stepped(right):
-                return self._summed_products(self.every(left.args[0], loop), self.every(right, loop))
+                return self.xp.make("tensordot", (self.every(left.args[0], loop), self.every(right, loop)), {"axes": 2})
             if not self.stepped(left):
                 return self.once(left) @ self._total(right, loop)
             if not self.stepped(right):
@@ -164,12 +178,6 @@ class Rewriter:
         if x.fn == "reshape":
             return self.xp.reshape(self._total(x.args[0], loop), x.shape)
         return None
-
-    def _summed_products(self, left: Expression, right: Expression) -> Any:
-        """The sum over all steps of left.T @ right, where both have a matrix for each step."""
-        if "flatten" in self.rewrites:
-            return below(left).T @ below(right)
-        return self.xp.make("tensordot", (left, right), {"axes": 2})
 
     # ---- For every step at once -------------------------------------------------------------------------------------
 
@@ -207,7 +215,7 @@ class Rewriter:
                 group = self.groups[x] = Group(loop, {x})
                 self.all.append(group)
                 found = self._saved(x, group)
-            self.rows[x] = self._like(found, x)
+            self.rows[x] = named_like(found, x)
         return self.rows[x]
 
     def _all_steps(self, x: Expression, loop: Loop) -> Any:
@@ -223,7 +231,7 @@ class Rewriter:
         """Whether it is less to compute it again, from what is saved for all steps, than to save it too."""
         if not function(x.fn).cheap or x.name or not is_better_at_once(x, loop):
             return False
-        return "together" in self.rewrites and all(y.name or not self.stepped(y) for y in inputs_of(x.args))
+        return self.together and all(y.name or not self.stepped(y) for y in inputs_of(x.args))
 
     def _saved(self, x: Expression, group: Group) -> Expression:
         if x.fn == "carry":
@@ -250,14 +258,14 @@ class Rewriter:
             return None
         if loop not in self.grouped:
             self.grouped.add(loop)
-            if "together" in self.rewrites:
+            if self.together:
                 for members in cycles(loop):
                     group = Group(loop, members)
                     self.all.append(group)
                     self.groups |= dict.fromkeys(members, group)
             else:
                 self.all.append(Group(loop, None))
-        if "together" not in self.rewrites:
+        if not self.together:
             return next(group for group in self.all if group.loop is loop) if self.stepped(x) else None
         return self.groups.get(x)
 
@@ -292,17 +300,12 @@ class Rewriter:
             return x if self.group_of(x) is group else _at(self.every(x, group.loop), group.loop, 1, 0)
         if not self._stays(x, group):
             return _at(self.every(x, group.loop), group.loop, 1, 0)
-        # What comes early is then added to an array that is there, such as a product, and costs no new one.
-        at_once = "in_place" in self.rewrites or is_better_at_once(x, group.loop)
-        if x.fn == "add" and group.members is not None and at_once:
+        if x.fn == "add" and group.members is not None:
             x = self._regrouped(x, group.members)
         args = tuple(self.inside(arg, group) for arg in x.args)
-        if x.fn == "matmul" and "buffers" in self.rewrites:
-            args = (args[0], self._laid_out(args[1]))
         params = {} if x.fn == "index" else x.params
-        dot = x.fn == "matmul" and "dot" in self.rewrites and all(arg.ndim == 2 for arg in args)
         loop = group.loop if any(y.loop is not None for y in inputs_of(args)) else None  # what it reads may be hoisted
-        return self._like(self.xp.make("dot" if dot else x.fn, args, params, x.shape, x.dtype, loop), x)
+        return named_like(self.xp.make(x.fn, args, params, x.shape, x.dtype, loop), x)
 
     def _stays(self, x: Expression, group: Group) -> bool:
         """Whether an expression is computed in the steps of a loop that reads it."""
@@ -334,13 +337,6 @@ class Rewriter:
             found = found + y
             members.add(found)  # as the sum was before
         return found
-
-    def _laid_out(self, right: Any) -> Any:
-        """A weight that was transposed, as rows that lie one after another; anything else as it is."""
-        if right.fn != "transpose" or right.loop is not None or right.ndim != 2:
-            return right
-        found = self.xp.make("contiguous", (right,))
-        return self.xp.note(found, hint=f"{right.args[0].name or 'weight'}_T")
 
 
 def _counted(x: Expression) -> set[int]:

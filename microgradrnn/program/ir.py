@@ -1,19 +1,20 @@
-"""Loops as they are written: all that a printer needs to know of them, once no rewrite will change them any more.
+"""A program between its recording and its lines: both passes as expressions and loops, which a pass gets and gives.
 
-- `IR`: both passes. `improved`: the same, rewritten.
-- `Scan`: a loop: what its steps read, compute and hand on. `settled`: all loops of a rewriter.
+- `IR`: both passes. `reachable`: all that they compute.
+- `Scan`: a loop: what its steps read, compute and hand on.
+- `Defined`: a function that the program defines.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
+from microgradrnn.ops import Op
 from microgradrnn.program.expressions import Carry, Expression, read_by
 from microgradrnn.program.groups import Group
 from microgradrnn.program.namespace import Expressions
-from microgradrnn.program.rewrites import Rewriter
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,6 +85,20 @@ class Scan:
         return found
 
 
+class Defined(NamedTuple):
+    """A function that a program defines and calls by the name of an op, since it takes several of NumPy's functions.
+
+    Attributes:
+        op: the op.
+        arguments: what it takes: numbers.
+        result: what it gives.
+    """
+
+    op: Op
+    arguments: tuple[Expression, ...]
+    result: Expression
+
+
 @dataclass(frozen=True, eq=False)
 class IR:
     """Both passes of a recorded graph, as expressions.
@@ -94,7 +109,8 @@ class IR:
         value: the loss.
         outputs: what is wanted besides.
         grads: the gradients that are wanted, by the names of their leaves.
-        loops: what is left to each loop; nothing before the rewrites have settled that.
+        functions: those that the program defines, by name.
+        loops: what is left to each loop; nothing before a pass has settled that.
     """
 
     xp: Expressions
@@ -102,39 +118,19 @@ class IR:
     value: Expression
     outputs: tuple[Expression, ...]
     grads: Mapping[str, Any]
+    functions: Mapping[str, Defined]
     loops: Mapping[Group, Scan]
 
 
-def improved(ir: IR, rewrites: Collection[str]) -> IR:
-    """The same passes, rewritten: what is computed once, and what is left to each loop."""
-    rewriter = Rewriter(ir.xp, rewrites)
-    value, *outputs = map(rewriter.once, (ir.value, *ir.outputs))
-    grads = {name: rewriter.once(x) for name, x in ir.grads.items()}
-    return replace(ir, value=value, outputs=tuple(outputs), grads=grads, loops=settled(rewriter))
-
-
-def settled(rewriter: Rewriter) -> Mapping[Group, Scan]:
-    """What is left to each loop. What one reads of another the other must save, and so on until no more is asked."""
-    asked: list[int] = []
-    while asked != (now := [len(group.wanted()) for group in rewriter.all]):
-        asked = now
-        for group in list(rewriter.all):
-            _scan(group, rewriter)
-    return {group: _scan(group, rewriter) for group in rewriter.all}
-
-
-def _scan(group: Group, rewriter: Rewriter) -> Scan:
-    carries: Iterable[Carry] = group.carries()
-    initials = [(carry, rewriter.once(carry.initial)) for carry in carries]
-    wanted = [(x, rewriter.inside(x, group)) for x in group.wanted()]
-    return Scan(
-        group.loop.length,
-        group.loop.reverse,
-        tuple(
-            Handed(carry, initial, rewriter.inside(carry.update, group), group.finals.get(carry))
-            for carry, initial in initials
-        ),
-        tuple(Wanted(x, inside) for x, inside in wanted),
-        dict(group.saved),
-        dict(group.totals),
-    )
+def reachable(ir: IR) -> list[Expression]:
+    """All that is computed, in the loops too, each after what it reads. Loops must be settled."""
+    found: set[Expression] = set()
+    todo = [x for x in (ir.value, *ir.outputs, *ir.grads.values()) if isinstance(x, Expression)]
+    for scan in ir.loops.values():
+        todo += [*scan.initials(), *scan.inside(), *(handed.update for handed in scan.handed)]
+    while todo:
+        x = todo.pop()
+        if x not in found:
+            found.add(x)
+            todo += read_by(x)
+    return sorted(found, key=lambda x: x.serial)
