@@ -70,7 +70,7 @@ def main():
     print("model")
     for mesh, words in [
         ("data=5", "multiple of 5"),
-        ("data=16", "there are 8"),
+        ("data=16", "JAX sees 8"),
         ("data=0", "is written data=4"),
         ("data=1,model=3", "8 hidden units cannot be divided over 3 devices"),
     ]:

@@ -67,7 +67,10 @@ def run(
         for layers in (1, 2):
             settings = replace(SMALL, cell=cell, layers=layers, lr=1e-4)
             together, nudged = whole(settings, updates)
-            alone = each_update(replace(settings, lr=2e-3), updates)
-            rows.append((f"{cell}, {layers} layers", f"{alone:.1e}", f"{together:.1e}", f"{nudged:.1e}"))
-    heads = (f"{updates} updates, float64", "each alone", "a whole training, lr 1e-4", "another last digit")
+            alone, in_float32 = (
+                each_update(replace(settings, lr=2e-3, dtype=dtype), updates) for dtype in ("float64", "float32")
+            )
+            found = (alone, in_float32, together, nudged)
+            rows.append((f"{cell}, {layers} layers", *(f"{number:.1e}" for number in found)))
+    heads = (f"{updates} updates", "each alone", "in float32", "a whole training, lr 1e-4", "another last digit")
     print(report.table(heads, rows))

@@ -32,8 +32,13 @@ _LOST = (
 )
 _LOG = re.compile(r"[EF]\d{4} \d\d:\d\d:\d\d")
 """How a line of JAX's own log begins that reports an error; its stack follows."""
-_GREETING = re.compile(r"\[Gloo\]")
-"""How a line begins in which JAX says that processes on CPUs have found one another."""
+_ALL_THERE = "[microgradrnn] all processes are there"
+_GREETING = re.compile(rf"\[Gloo\]|{re.escape(_ALL_THERE)}")
+"""How a line begins in which JAX, or a worker, says that the processes have found one another."""
+_ALONE = (
+    "Error: the processes of this training have not found one another. Start all of them within --start-timeout "
+    "seconds, with the same --processes, the same --coordinator, whose port is free, and each --process-id once"
+)
 
 
 @dataclass(frozen=True)
@@ -62,12 +67,17 @@ class Told:
             return Hosts()
         if not self.cluster and None in (self.coordinator, self.index, self.count):
             raise ValueError("of several processes each has --coordinator, --processes and --process-id, or --cluster")
+        if self.coordinator is not None and not re.fullmatch(r"\S+:\d{1,5}", self.coordinator):
+            raise ValueError(f"the coordinator is written HOST:PORT, got {self.coordinator!r}")
         if given.get("engine") != "jax":
             raise ValueError("several processes train together with --engine jax alone")
         if watch is not None:
             raise ValueError("--watch is for one process: of several none has the whole batch")
+        if self.index is not None and self.count is not None and self.index >= self.count:
+            raise ValueError(f"of {self.count} processes the ids are 0 to {self.count - 1}, got {self.index}")
         mesh = given.get("mesh", "")
         hosts = connected(self.coordinator, self.index, self.count, self.start_timeout, mesh)
+        click.echo(_ALL_THERE)  # to the watcher, which keeps it for itself
         hosts.same("the version", f"microgradrnn {microgradrnn.__version__} with JAX {version('jax')}")
         hosts.same("what was asked for", str(sorted(given.items())))
         return hosts
@@ -89,7 +99,8 @@ def watch_over_worker(last_file: Path) -> int:
     )
     before = {number: signal.signal(number, lambda number, _: worker.send_signal(number)) for number in _SIGNALS}
     try:
-        printed = threading.Thread(target=_hand_on, args=(worker.stdout, _GREETING), daemon=True)
+        greeted: list[bool] = []
+        printed = threading.Thread(target=lambda: greeted.append(_hand_on(worker.stdout, _GREETING)), daemon=True)
         printed.start()
         ended_by_jax = _hand_on(worker.stderr, _LOG, to_the_end=True)
         status = worker.wait()
@@ -100,7 +111,7 @@ def watch_over_worker(last_file: Path) -> int:
         if worker.poll() is None:
             worker.kill()
     if status < 0 or ended_by_jax:
-        click.echo(_LOST.format(file=last_file), err=True)
+        click.echo(_LOST.format(file=last_file) if any(greeted) else _ALONE, err=True)
         return 1
     return status
 

@@ -5,7 +5,6 @@ import signal
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -230,7 +229,7 @@ def _resumed(
         if value != told[name] and name not in FREE_TO_CHANGE:
             raise ValueError(f"{run.folder} was trained with --{name.replace('_', '-')} {told[name]}, not {value}")
     changed = {name: value for name, value in given.items() if name in FREE_TO_CHANGE}
-    settings = replace(checkpoint.settings, **changed)
+    settings = checkpoint.settings.changed(**changed)
     return Trainer.resumed(checkpoint, _corpus(text, settings, hosts), hosts, **changed)
 
 

@@ -130,6 +130,7 @@ def connected(coordinator: str | None, index: int | None, count: int | None, sta
     shards = axes_of(mesh).get("data", jax.device_count())
     if shards % jax.process_count():
         raise ValueError(
-            f"the mesh {mesh!r} divides the batch into {shards} parts, over {jax.process_count()} processes"
+            f"the mesh {mesh!r} divides the batch into {shards} parts, which {jax.process_count()} processes cannot "
+            "share equally: data is a multiple of their number, and devices that divide a model belong to one process"
         )
     return Hosts(jax.process_index(), jax.process_count(), shards)

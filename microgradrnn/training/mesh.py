@@ -60,7 +60,7 @@ class Placement:
         sizes = axes_of(told) or {"data": len(devices), "model": 1}
         count = sizes["data"] * sizes["model"]
         if count > len(devices) or (count != len(devices) and jax.process_count() > 1):
-            raise ValueError(f"the mesh {told!r} has {count} devices, and there are {len(devices)}")
+            raise ValueError(f"the mesh {told!r} has {count} devices, and JAX sees {len(devices)}")
         if learnt.batch % sizes["data"]:
             raise ValueError(
                 f"{learnt.batch} streams of text cannot be divided over {sizes['data']} devices: use a batch size that "

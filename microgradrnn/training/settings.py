@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -125,6 +125,10 @@ class Settings:
         if self.optimizer == "adagrad" and self.eps is not None:
             options["eps_inside"] = True
         return OPTIMIZERS[self.optimizer](model.parameters(), lr=self.lr, **options)
+
+    def changed(self, **told: Any) -> Settings:
+        """These settings with others told anew; the engine "numpy" has no mesh, whatever the engine before had."""
+        return replace(self, **({"mesh": "", **told} if told.get("engine") == "numpy" else told))
 
     def per_character(self, loss: float) -> float:
         """The loss of a chunk as the loss of one of its characters, whatever ``reduction`` is."""

@@ -129,9 +129,7 @@ class Trainer:
         >>> [position.step for position in other.steps()][-1], other.loss == trainer.loss
         (18, True)
         """
-        if changed.get("engine") == "numpy":
-            changed = {"mesh": "", **changed}  # the mesh of the engine before
-        trainer = cls(replace(checkpoint.settings, **changed), text, hosts)
+        trainer = cls(checkpoint.settings.changed(**changed), text, hosts)
         if trainer.text_digest != checkpoint.text_digest:
             raise ValueError("the text is not the one that this training began with")
         if trainer.vocabulary != checkpoint.vocabulary:

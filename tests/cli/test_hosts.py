@@ -93,6 +93,13 @@ def test_told_all_a_process_does_not_ask_the_cluster(tmp_path, text):
     assert "2 devices" in said[0]
 
 
+def test_a_training_with_a_mesh_goes_on_in_the_other_engine_without_it(tmp_path, text):
+    assert run("train", text, "--out", tmp_path / "run", *SMALL, "--mesh", "data=1").exit_code == 0
+    went_on = run("train", text, "--out", tmp_path / "run", "--resume", "--engine", "numpy", "--epochs", 3)
+    assert went_on.exit_code == 0, went_on.output
+    assert Run(tmp_path / "run").last().settings.mesh == ""
+
+
 @pytest.mark.parametrize("what", ["text", "option"])
 def test_what_differs_on_one_of_them_ends_both_with_a_line(tmp_path, text, what):
     other = Path(tmp_path / "other.txt")
@@ -118,6 +125,7 @@ def test_one_that_comes_alone_waits_no_longer_than_it_is_told(tmp_path, text):
     _, said = process.communicate(timeout=120)
     assert process.returncode in (1, 2)
     assert said.count("Error: ") == 1
+    assert "have not found one another" in said
     assert "Traceback" not in said
 
 
@@ -126,6 +134,8 @@ def test_one_that_comes_alone_waits_no_longer_than_it_is_told(tmp_path, text):
     [
         (["--cluster"], "JAX finds neither SLURM nor Open MPI nor Kubernetes here"),
         (["--processes", "2"], "each has --coordinator, --processes and --process-id, or --cluster"),
+        (["--coordinator", "h:1", "--processes", "2", "--process-id", "2"], "of 2 processes the ids are 0 to 1, got 2"),
+        (["--coordinator", "host", "--processes", "2", "--process-id", "0"], "is written HOST:PORT, got 'host'"),
         (["--cluster", "--engine", "numpy"], "train together with --engine jax alone"),
         (["--cluster", "--watch", "5"], "--watch is for one process"),
         (["--mesh", "data=two"], "a mesh is written data=4 or data=4,model=2, got 'data=two'"),
