@@ -131,7 +131,12 @@ class Settings:
         return replace(self, **({"mesh": "", **told} if told.get("engine") == "numpy" else told))
 
     def per_character(self, loss: float) -> float:
-        """The loss of a chunk as the loss of one of its characters, whatever ``reduction`` is."""
+        """The loss of a chunk as the loss of one of its characters, whatever ``reduction`` is.
+
+        >>> sums, means = Settings(reduction="sum", seq_length=50), Settings(reduction="mean", seq_length=50)
+        >>> sums.per_character(100.0), means.per_character(2.0)
+        (2.0, 2.0)
+        """
         return loss / self.seq_length if self.reduction == "sum" else loss
 
     def lr_at(self, epoch: int) -> float:

@@ -68,8 +68,8 @@ class Trainer:
     2.1972
     >>> [position.step for position in trainer.steps()][-1], trainer.finished, len(trainer.history)
     (18, True, 3)
-    >>> trainer.stopped_early, trainer.optimizer.lr, len(trainer.model.parameters())
-    (False, 0.002, 5)
+    >>> trainer.stopped_early, trainer.devices, trainer.optimizer.lr, len(trainer.model.parameters())
+    (False, 1, 0.002, 5)
     """
 
     def __init__(self, settings: Settings, text: str | Corpus, hosts: Hosts | None = None) -> None:
