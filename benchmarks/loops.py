@@ -1,6 +1,7 @@
-"""How long it takes to find the loops of a graph of 100,000 nodes: `python -m benchmarks.loops`.
+"""How long finding loops takes, and compiling: `python -m benchmarks.loops`, `python -m benchmarks.loops --compile`.
 
-Prints the best of a few runs, in processor time, beside what recording the same graph takes.
+Prints the best of a few runs, in processor time: of graphs of 100,000 nodes what recording them, `time_steps` and
+`Recording` take; of character models by their number of steps what `compile` takes, the loss being recorded.
 """
 
 import argparse
@@ -11,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
+import microgradrnn
 from benchmarks.timing import spent
-from microgradrnn import Parameter, Tensor
+from microgradrnn import Parameter, Tensor, nn
 from microgradrnn.engine import ancestors
 from microgradrnn.loops import Recording, time_steps
 
@@ -49,18 +51,55 @@ GRAPHS: dict[str, Callable[[int], Any]] = {
 }
 
 
+def find(nodes: int, rounds: int) -> None:
+    """Print what finding the loops of the graphs takes."""
+    print(f"{'':28}{'nodes':>9}{'recording it':>15}{'time_steps':>15}{'Recording':>15}")
+    for name, make in GRAPHS.items():
+        root = make(nodes)
+        found = ancestors(root)
+        runs = partial(make, nodes), partial(time_steps, root), partial(Recording, found, {})
+        seconds = [best(run, rounds) for run in runs]
+        print(f"{name:28}{len(found):9,}" + "".join(f"{taken:13.2f} s" for taken in seconds), flush=True)
+
+
+def compile_models(rounds: int) -> None:
+    """Print what compiling character models takes: V=8, H=16, a batch of one, a loss in each step."""
+    print(f"{'':12}{'T':>8}{'nodes':>9}" + "".join(f"{dialect:>11}" for dialect in DIALECTS))
+    for cell in ("rnn", "lstm", "gru"):
+        for steps in STEPS:
+            loss, inputs = character_model(cell, steps)
+            run = partial(microgradrnn.compile, loss, inputs)
+            seconds = [best(partial(run, dialect=dialect), rounds) for dialect in DIALECTS]
+            print(f"{cell:12}{steps:8,}{len(ancestors(loss)):9,}" + "".join(f"{x:9.3f} s" for x in seconds), flush=True)
+
+
+def character_model(cell: str, steps: int) -> tuple[Any, list[Any]]:
+    """The recorded loss of a character model, and its inputs."""
+    rng = np.random.default_rng(0)
+    model = nn.RNNLM(8, 16, cell=cell)
+    tokens, targets = (Tensor(rng.integers(8, size=(steps, 1)), name) for name in ("tokens", "targets"))
+    return model.loss(tokens, targets, reduction="sum")[0], [tokens, targets]
+
+
+def best(run: Callable[[], Any], rounds: int) -> float:
+    """The least processor time of some runs; the first may have to import what it needs."""
+    return min(spent(run).processor for _ in range(rounds))
+
+
+DIALECTS = ("numpy", "jax")
+STEPS = (10, 100, 1_000, 10_000)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.loops", description=__doc__.split("\n")[0])
     parser.add_argument("--nodes", type=int, default=100_000, help="how large a graph; 100,000 unless told")
     parser.add_argument("--rounds", type=int, default=3, help="of how many runs the best is printed; 3 unless told")
+    parser.add_argument("--compile", action="store_true", help="time compile by T instead; needs JAX")
     arguments = parser.parse_args()
-    print(f"{'':28}{'nodes':>9}{'recording it':>15}{'time_steps':>15}{'Recording':>15}")
-    for name, make in GRAPHS.items():
-        root = make(arguments.nodes)
-        nodes = ancestors(root)
-        runs = partial(make, arguments.nodes), partial(time_steps, root), partial(Recording, nodes, {})
-        seconds = [min(spent(run).processor for _ in range(arguments.rounds)) for run in runs]
-        print(f"{name:28}{len(nodes):9,}" + "".join(f"{taken:13.2f} s" for taken in seconds), flush=True)
+    if arguments.compile:
+        compile_models(arguments.rounds)
+    else:
+        find(arguments.nodes, arguments.rounds)
 
 
 def _matrix() -> Parameter:
