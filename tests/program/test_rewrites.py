@@ -169,7 +169,7 @@ def test_a_gradient_of_data_that_is_asked_for_is_there():
 def test_an_unknown_rewrite_is_named_beside_those_that_there_are():
     W = Parameter(np.ones(2), "W")
     with pytest.raises(
-        ValueError, match=r"together, flatten, lookup, gather, buffers, in_place, dot, tanh, not \['fast'\]"
+        ValueError, match=r"together, flatten, lookup, gather, buffers, in_place, dot, tanh, inline, not \['fast'\]"
     ):
         compile_graph(W.sum(), rewrites=("gather", "fast"))
 
