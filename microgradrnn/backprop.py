@@ -39,9 +39,9 @@ def visit(nodes: Iterable[Node], grads: dict[Node, Any], watch: Watch | None = N
     place, since nobody else holds them before the pass ends. The numbers are the same, bit for bit.
 
     An op's record says how: ``local`` are its partial derivatives, which upstream is multiplied by; of an op that
-    ``routes``, nothing arrives where local is 0, even if upstream is infinite. Other ops have a ``pull`` instead. It may
-    give a `Scattered`: a few entries, and zeros elsewhere. `fit` sums over the axes that were broadcast; `own` makes
-    sure that nobody else holds the first array of a sum.
+    ``routes``, nothing arrives where local is 0, even if upstream is infinite. Other ops have a ``pull`` instead. It
+    may give a `Scattered`: a few entries, and zeros elsewhere. `fit` sums over the axes that were broadcast; `own`
+    makes sure that nobody else holds the first array of a sum.
     """
     for node in nodes:
         op = node.op
