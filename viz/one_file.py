@@ -76,22 +76,26 @@ def tight(style: str) -> str:
 
 
 def tight_script(script: str) -> str:
-    """The same of a script. Lines with templates, patterns or comments are left as they are.
+    """The same of a script. Lines with several templates, with patterns or comments are left as they are.
 
     >>> print(tight_script('const f = (a, b) => a + b * -2, text = "a + b";'))
     const f=(a,b)=>a+b*-2,text="a + b";
     """
-    return "\n".join(line if _LEFT.search(line) else _tight_line(line) for line in script.splitlines())
+    return "\n".join(line if _is_left(line) else _tight_line(line) for line in script.splitlines())
+
+
+def _is_left(line: str) -> bool:
+    divided = line.replace(" / ", "")  # a slash between blanks divides; another may begin a pattern or a comment
+    return "'" in divided or "/" in divided or line.count("`") not in (0, 2)
 
 
 def _tight_line(line: str) -> str:
-    """Texts in double quotes stand in every second part."""
+    """Texts in double quotes and templates stand in every second part."""
     parts = _TEXT.split(line)
     return "".join(part if i % 2 else _BLANKS.sub(r"\1\2", part) for i, part in enumerate(parts))
 
 
-_LEFT = re.compile(r"['`/]")
-_TEXT = re.compile(r'("(?:[^"\\]|\\.)*")')
+_TEXT = re.compile(r'("(?:[^"\\]|\\.)*"|`[^`]*`)')
 _BLANKS = re.compile(r" ?(=>|[=<>!&|?:;,{}()*]+) ?|(?<=[\w)\]]) ([+-]) (?=[\w(])")
 
 

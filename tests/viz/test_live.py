@@ -90,6 +90,7 @@ def texts(tab):
     return tab.evaluate(f"""() => {{
         for (const group of document.querySelectorAll(".changing > g")) group.classList.add("on");
         for (const place of document.querySelectorAll(".place")) place.classList.add("near");
+        document.querySelector(".canvas").classList.remove("distant");
         {MAIN}.live.compare(false);
         return [...document.querySelectorAll("[data-n]")].map((element) => [element.dataset.n, element.textContent]);
     }}""")

@@ -40,7 +40,9 @@
     canvas.style.setProperty("--zoom", zoom);
     const isFar = zoom < (isOverview ? SMALL : FAR);
     const [isNumbered, isTiny] = [isFar && zoom >= NUMBERED, isFar && zoom < TINY];
+    const before = canvas.className;
     for (const [look, is] of Object.entries({ distant: isFar, numbered: isNumbered, tiny: isTiny })) canvas.classList.toggle(look, is);
+    if (canvas.className !== before) page.dispatchEvent(new Event("shown"));
     if (!isFar) return;
     for (const { text, top, wide, tall, strips, numbers } of shortNames) {
       const high = (strips && !isTiny) || (numbers && isNumbered) ? HEAD : tall;

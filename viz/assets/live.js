@@ -113,23 +113,26 @@
       state: element.closest(".changing > g"),
       place: element.closest(".place[data-left]"),
       item: element.closest(".visits > li"),
+      isFigure: Boolean(element.closest(".canvas text")),
+      isDigits: Boolean(element.closest(".digits:not(.end)")),
+      contribution: element.closest(".contribution"),
     }));
   const texts = gather("n", (element, source) => ({ source, room: element.closest("text") && Math.max(element.textContent.length, 8) }));
   const strips = gather("heat", (element, source) => {
     const [run, columns, kind, x, y, wide] = source.split(" ");
-    return { source: run, kind, how: [+columns, kind, +x, +y, +wide] };
+    const count = indices(run).length;
+    return { source: run, kind, cells: written.grid(count, +columns), painted: written.heat(count, +columns, kind, +x, +y, +wide) };
   });
   const charts = gather("bars", (element, source) => ({ source: source.split(" "), how: element.dataset.at.split(" ").map(Number) }));
   for (const { element, source } of strips) element.classList.toggle("editable-cells", editableSlots.has(indices(source)[0]));
 
   /** The slot of the cell of a leaf's strip that a pointer is on. */
   function slotUnder({ clientX, clientY }, strip) {
-    const { source, how: [columns] } = strips.find(({ element }) => element === strip);
-    const cells = written.grid(numbers(source), columns);
+    const { source, cells } = strips.find(({ element }) => element === strip);
     const { left, top, width, height } = strip.getBoundingClientRect();
     const at = (share, count) => Math.min(Math.max(Math.floor(share * count), 0), count - 1);
     const row = cells[at((clientY - top) / height, cells.length)];
-    return indices(source)[row[at((clientX - left) / width, row.length)]];
+    return indices(source)[written.furthest(numbers(source), row[at((clientX - left) / width, row.length)])];
   }
 
   for (const { element, source, room } of texts) {
@@ -149,17 +152,27 @@
       return;
     }
     element.setAttribute("lengthAdjust", "spacingAndGlyphs");
-    element.setAttribute("textLength", room * 0.602 * parseFloat(getComputedStyle(element).fontSize));
+    element.setAttribute("textLength", room * 0.602 * (element.closest(".digits") ? 9 : 8)); // the sizes in viz/paint/pen.py
   }
 
   let scale = 0;
   const told = page.querySelector(".told");
   const isOn = (element, name) => !element || element.classList.contains(name);
-  const isSeen = ({ state, place, item }) => isOn(state, "on") && isOn(place, "near") && (isOn(item, "now") || told.classList.contains("all"));
+  const canvas = page.querySelector(".canvas");
+  let onPaper = false;
+  /** Tells what is seen now. From far away most numbers of the picture are hidden; see page.css. */
+  function sight() {
+    const [isAll, isFar, isNumbered] = [told.matches(".all"), !onPaper && canvas.matches(".distant"), canvas.matches(".numbered")];
+    return ({ state, place, item, isFigure, isDigits, contribution }) => {
+      if (isFar && isFigure && !(contribution ? contribution.classList.contains("lit") : isNumbered && isDigits)) return false;
+      return isOn(state, "on") && isOn(place, "near") && (isAll || isOn(item, "now"));
+    };
+  }
   let latest = 1; // how often numbers have changed; each thing knows which change it was last written for
 
   /** Write what is seen and was not written since the last change. */
   function refresh() {
+    const isSeen = sight();
     const due = (thing) => thing.run !== latest && isSeen(thing) && (thing.run = latest);
     const newTexts = texts.filter(due).map((text) => [text, write(text.source)]);
     for (const [text, now] of newTexts) {
@@ -167,9 +180,9 @@
       text.element.textContent = now;
       if (text.room) fit(text, now);
     }
-    for (const { element, source, kind, how } of strips.filter(due)) {
+    for (const { element, source, kind, painted } of strips.filter(due)) {
       const data = numbers(source);
-      element.replaceChildren(...written.heat(data, ...how, kind === "g" ? scale : written.largest(data)));
+      written.repaint(element, painted(data, kind === "g" ? scale : written.largest(data)));
     }
     for (const { element, source, how } of charts.filter(due)) {
       const norms = source.map((run) => Math.sqrt(numbers(run).reduce((sum, x) => sum + x * x, 0)));
@@ -390,5 +403,7 @@
   };
   scale = written.largest(source.scales.flatMap(numbers));
   page.addEventListener("shown", refresh);
+  addEventListener("beforeprint", () => (onPaper = true));
+  addEventListener("afterprint", () => (onPaper = false));
   page.querySelector(".graph").addEventListener("scroll", () => requestAnimationFrame(refresh), { passive: true });
 })();

@@ -35,16 +35,19 @@ const written = (() => {
     return parts;
   }
 
-  /** At most 5 × 8 cells, each as the index of its entry; where several share one, the furthest from 0, or NaN, stands. */
-  function grid(data, columns) {
-    const isFurther = (x, far) => x !== x || Math.abs(x) > Math.abs(far);
-    const furthest = (cell) => cell.reduce((far, i) => (isFurther(data[i], data[far]) ? i : far));
-    const rows = split([...data.keys()], data.length / columns);
-    return split(rows, Math.min(MOST_ROWS, rows.length)).map((block) => {
-      const places = split([...Array(columns).keys()], Math.min(MOST_COLUMNS, columns));
-      return places.map((place) => furthest(block.flatMap((row) => place.map((c) => row[c]))));
-    });
+  /** At most 5 × 8 cells, each with the indices of its entries. */
+  function grid(count, columns) {
+    const rows = split([...Array(count).keys()], count / columns);
+    return split(rows, Math.min(MOST_ROWS, rows.length)).map((block) =>
+      split([...Array(columns).keys()], Math.min(MOST_COLUMNS, columns)).map((place) => block.flatMap((row) => place.map((c) => row[c]))),
+    );
   }
+
+  /** Which entry speaks for a cell: the one furthest from 0, or NaN. */
+  const furthest = (data, cell) => {
+    const isFurther = (x, far) => x !== x || Math.abs(x) > Math.abs(far);
+    return cell.reduce((far, i) => (isFurther(data[i], data[far]) ? i : far));
+  };
 
   const largest = (numbers) => numbers.reduce((far, x) => (Number.isFinite(x) ? Math.max(far, Math.abs(x)) : far), 0);
 
@@ -66,26 +69,47 @@ const written = (() => {
     return found;
   }
 
-  /** A heat strip or grid: cells of one colour are one path, and so are all minus signs. */
-  function heat(data, columns, kind, x, y, wide, scale) {
-    const cells = grid(data, columns).map((row) => row.map((i) => data[i]));
-    const tall = cells.length === 1 ? 9 : 5;
-    const [paths, signs] = [new Map(), new Map()];
-    const add = (map, key, d) => map.set(key, (map.get(key) ?? "") + d);
-    cells.forEach((row, r) =>
-      row.forEach((entry, c) => {
+  // A heat strip or grid: cells of one colour are one path, and so are all minus signs. Gives a function of the numbers
+  // and their scale, which gives classes and paths: where cells stand is worked out once.
+  function heat(count, columns, kind, x, y, wide) {
+    const rows = grid(count, columns);
+    const tall = rows.length === 1 ? 9 : 5;
+    const cells = rows.flatMap((row, r) =>
+      row.map((cell, c) => {
+        const [left, middle] = [short(x + (c + 0.5) * wide - 2), y + (r + 0.5) * tall];
+        const square = `M${short(x + c * wide)},${short(y + r * tall)}h${short(wide)}v${tall}h${short(-wide)}z`;
+        return { cell, square, minus: `M${left},${short(middle)}h4`, cross: `M${left},${short(middle - 2)}l4,4m0,-4l-4,4` };
+      }),
+    );
+    return (data, scale) => {
+      const [paths, signs] = [new Map(), new Map()];
+      const add = (map, key, d) => map.set(key, (map.get(key) ?? "") + d);
+      for (const { cell, square, minus, cross } of cells) {
+        const entry = data[cell.length > 1 ? furthest(data, cell) : cell[0]];
         const isNaN = entry !== entry;
         const strong = isNaN ? LEVELS : strength(entry, scale);
         const end = isNaN ? "nan" : strong ? kind + (entry < 0 ? 0 : 1) : "zero";
-        const faded = strong > 0 && strong < LEVELS ? ` o${strong}` : "";
-        add(paths, end + faded, `M${short(x + c * wide)},${short(y + r * tall)}h${short(wide)}v${tall}h${short(-wide)}z`);
-        const [left, middle] = [short(x + (c + 0.5) * wide - 2), y + (r + 0.5) * tall];
-        if (entry < 0) add(signs, strong > LEVELS / 2 ? "minus bold" : "minus", `M${left},${short(middle)}h4`);
-        else if (isNaN) add(signs, "minus bold", `M${left},${short(middle - 2)}l4,4m0,-4l-4,4`);
-      }),
-    );
-    const drawn = (map) => [...map].map(([look, d]) => element("path", { class: look, d }));
-    return [element("g", { class: "cells" }, ...drawn(paths)), ...drawn(signs)];
+        add(paths, strong > 0 && strong < LEVELS ? `${end} o${strong}` : end, square);
+        if (entry < 0) add(signs, strong > LEVELS / 2 ? "minus bold" : "minus", minus);
+        else if (isNaN) add(signs, "minus bold", cross);
+      }
+      return [[...paths], [...signs]];
+    };
+  }
+
+  /** Put what `heat` gives into an element. What is there already is changed, which takes less than making it anew. */
+  function repaint(strip, [cells, signs]) {
+    const group = strip.firstElementChild ?? strip.appendChild(element("g", { class: "cells" }));
+    match(group, 0, cells);
+    match(strip, 1, signs);
+  }
+
+  function match(parent, start, wanted) {
+    wanted.forEach((look, i) => {
+      const path = parent.children[start + i] ?? parent.appendChild(element("path", {}));
+      ["class", "d"].forEach((name, k) => path.getAttribute(name) !== look[k] && path.setAttribute(name, look[k]));
+    });
+    while (parent.children.length > start + wanted.length) parent.lastElementChild.remove();
   }
 
   /** The norms of all uses of a weight as bars, the oldest at the left, on a logarithmic scale of eight decades. */
@@ -105,5 +129,5 @@ const written = (() => {
     return [element("path", { class: "base", d: base }), element("path", { class: "g1", d })];
   }
 
-  return { number, signed, norm, products, grid, largest, heat, bars, element };
+  return { number, signed, norm, products, grid, furthest, largest, heat, repaint, bars, element };
 })();

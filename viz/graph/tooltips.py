@@ -32,7 +32,7 @@ def of_alias(run: Pass, weight: Node, place: Place, contribution: Any) -> Toolti
     found = of_node(run, weight, contribution)
     if not isinstance(place, int):
         return found
-    return replace(found, about=(*found.about, f"@{place}: as step {place} reads it; ∇ is what that step contributes"))
+    return replace(found, about=(*found.about, f"@{place}: as step {place} reads it; ∇ is that step's share"))
 
 
 def of_edge(run: Pass, node: Node, slot: int) -> Tooltip:

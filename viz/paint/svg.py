@@ -222,15 +222,18 @@ class _Painter:
         for i, shared in enumerate(self.panel.sums):
             self.pen.out.clear()
             size = self.panel.card(self.pen, i)
-            found.append(self._element(f"sum{i}", *size, f"{shared.title}: its grad is a sum"))
+            found.append(self._element(f"sum{i}", *size, shared.title))
         notes = " · ".join(self.panel.notes)
         return f'<p><b>{HEADING}</b> {notes}</p><div class="cards">{"".join(found)}</div>' if found else ""
 
     def _element(self, name: str, width: float, height: float, title: str, sheet: str = "") -> str:
         # Literal numbers first: PNG renderers and slide programs size the picture by them.
-        name = self.prefix + name
+        name, space = (
+            self.prefix + name,
+            "" if self.pen.live else 'xmlns="http://www.w3.org/2000/svg" ',
+        )  # HTML needs none
         head = (
-            f'<svg xmlns="http://www.w3.org/2000/svg" class="microgradrnn" width="{width:.0f}" height="{height:.0f}" '
+            f'<svg {space}class="microgradrnn" width="{width:.0f}" height="{height:.0f}" '
             f'viewBox="0 0 {width:.1f} {height:.1f}" role="img" aria-labelledby="{name}">'
             f'<title id="{name}">{xml(title)}</title>{sheet}'
         )
