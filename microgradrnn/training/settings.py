@@ -106,7 +106,8 @@ class Settings:
         check_choice(self, "engine", self.engine, ("numpy", "jax"))
         if axes_of(self.mesh) and self.engine != "jax":
             raise ValueError(
-                f'Settings: the mesh {self.mesh!r} is for the engine "jax", and this one is {self.engine!r}'
+                f'Settings: the mesh {self.mesh!r} is for the engine "jax", and this one is {self.engine!r}: add '
+                'engine="jax", which on the command line is --engine jax'
             )
         check_choice(self, "dtype", self.dtype, ("float32", "float64"))
 
