@@ -128,7 +128,12 @@ class Settings:
         return OPTIMIZERS[self.optimizer](model.parameters(), lr=self.lr, **options)
 
     def changed(self, **told: Any) -> Settings:
-        """These settings with others told anew; the engine "numpy" has no mesh, whatever the engine before had."""
+        """These settings with others told anew; the engine "numpy" has no mesh, whatever the engine before had.
+
+        >>> sharded = Settings(engine="jax", mesh="data=2")
+        >>> sharded.changed(lr=0.01).mesh, sharded.changed(engine="numpy").mesh
+        ('data=2', '')
+        """
         return replace(self, **({"mesh": "", **told} if told.get("engine") == "numpy" else told))
 
     def per_character(self, loss: float) -> float:
