@@ -132,7 +132,7 @@ def check_shape(taker: object, name: str, came: Shape, shape: Shape, given: Any 
 
     >>> check_shape("RNN", "x", (4, 2, 7), ("T", "N", 3))
     Traceback (most recent call last):
-    ValueError: RNN: x has shape (T, N, 3) with at least one step and one sequence, and what came is (4, 2, 7): the \
+    ValueError: RNN: x has shape (T, N, 3) with at least one step and one sequence, and what came is (4, 2, 7); the \
 last axis is 7, and must be 3
     """
     if came != shape and not _fits(came, shape):
