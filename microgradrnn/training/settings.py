@@ -107,7 +107,7 @@ class Settings:
         if axes_of(self.mesh) and self.engine != "jax":
             raise ValueError(
                 f'Settings: the mesh {self.mesh!r} is for the engine "jax", and this one is {self.engine!r}: add '
-                'engine="jax", which on the command line is --engine jax'
+                '--engine jax, in Python engine="jax"'
             )
         check_choice(self, "dtype", self.dtype, ("float32", "float64"))
 
