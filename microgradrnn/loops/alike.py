@@ -24,6 +24,8 @@ from microgradrnn.loops.reads import (
     RowOf,
     Rows,
     Same,
+    Source,
+    dtype_of,
     is_wanted,
     shape_of,
 )
@@ -133,6 +135,9 @@ class Alike:
         initial, node = self.sources.source(first), self.sources.nodes[then]
         if shape_of(initial) != node.shape:  # such as a bias that was broadcast later
             return False
+        # States in the type of the start would be cut off to it: fractions to integers, float64 to float32.
+        if not self._is_number(initial) and dtype_of(initial) != node.dtype:
+            return False
         # A start that wants a gradient before states that want none would be sent nothing: its step stands alone.
         return not is_wanted(initial) or node._requires_grad
 
@@ -148,6 +153,10 @@ class Alike:
         if isinstance(x._data, np.ndarray):
             return x.dtype == y.dtype and np.array_equal(x._data, y._data)
         return bool(x._data == y._data)
+
+    def _is_number(self, source: Source) -> bool:
+        """Whether it is a constant number of Python, which takes the type of what it meets."""
+        return isinstance(source, Node) and not isinstance(source._data, np.ndarray) and source not in self.given
 
     def _may_differ(self, leaf: Node) -> bool:
         """Whether a leaf is a constant, of which each step may have another."""

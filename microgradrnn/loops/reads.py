@@ -169,6 +169,13 @@ def shape_of(source: Source) -> tuple[int, ...]:
     return source.shape
 
 
+def dtype_of(source: Source) -> np.dtype[Any]:
+    """The type of what is read."""
+    if isinstance(source, Row):
+        return dtype_of(source.source)
+    return source.leaves[0].dtype if isinstance(source, Listed) else source.dtype
+
+
 def is_wanted(source: Source) -> bool:
     """Whether it gets a gradient."""
     if isinstance(source, Row):

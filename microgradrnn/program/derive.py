@@ -207,7 +207,7 @@ class Derivation(Forward):
             initial = next(
                 r.initial for reads in item.reads for r in map(inner, reads) if isinstance(r, Carried) and r.q == q
             )
-            self._send(initial, fit(final(carry), self.value(initial)), "")
+            self._send(initial, final(carry), "")
 
     def _filled(self, number: Any, like: Expression) -> Expression:
         return self.xp.filled(number, like.shape, like.dtype)
