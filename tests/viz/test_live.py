@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from benchmarks.live import GRAPHS, check, differences, language, one_unit, recorded_again, sizes, tabs
-from microgradrnn import Forward, Parameter, Tensor, Value, functional, nn, optim, record
+from microgradrnn import Forward, Parameter, Tensor, Value, functional, nn, optim, record, scope
 from microgradrnn.engine import ancestors
 from microgradrnn.errors import CannotFollow
 from microgradrnn.ops import OPS
@@ -191,6 +191,44 @@ def test_a_position_stays_while_numbers_change(show):
         put(tab, "w_hh", 1.5)
         assert tab.locator(".visits > li.now .where").inner_text().startswith(where)
         assert tab.evaluate("() => Number(document.querySelector('[id$=-slider]').value)") == position
+
+
+def visited(tab, name):
+    """The words of the visit of a node, once it is shown."""
+    tab.keyboard.press("/")
+    tab.keyboard.type(name)
+    tab.keyboard.press("Enter")
+    return tab.locator(".visits > li.now")
+
+
+def test_why_a_step_gives_0_stays_as_long_as_it_does(show):
+    tab = show(rnn_loss(3, hidden=2))
+    why = visited(tab, "W_hh").locator(".why")
+    said = "Step 1 gives 0, because W_hh is multiplied there with h_0, which is 0."
+    put(tab, "b_y", [0.3] * 7)
+    assert said in why.inner_text()
+    put(tab, "h_0", [[0.0, 1.0]])
+    assert "gives 0" not in why.inner_text()
+    put(tab, "h_0", [[0.0, -0.0]])
+    assert said in why.inner_text()
+    put(tab, "b_h", [float("nan"), 0.0])  # 0 times what is no number is none
+    assert "gives 0" not in why.inner_text()
+    field(tab, "recorded").click()
+    assert said in why.inner_text()
+
+
+def test_that_no_gradient_reaches_a_step_is_said_as_long_as_none_does(show):
+    w, gate = Value(2.0, "w"), Value(0.0, "gate")
+    with scope("cell", t=1):
+        first = w * 3.0 * gate
+    with scope("cell", t=2):
+        second = w * 5.0
+    tab = show(first + second)
+    why = visited(tab, "w").locator(".why")
+    put(tab, "w", 7.0)
+    assert "Step 1 gives 0, because no gradient reaches it." in why.inner_text()
+    put(tab, "gate", 0.5)
+    assert "gives 0" not in why.inner_text()
 
 
 def test_forward_steps_show_the_changed_numbers(show):
