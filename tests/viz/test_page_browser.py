@@ -738,6 +738,50 @@ def test_at_a_shared_weights_visit_what_the_steps_contribute_flies_into_the_sum(
             assert tab.locator(".flying").count() == 0
 
 
+OUTSIDE = """() => {
+    const seen = document.querySelector(".graph").getBoundingClientRect();
+    return [...document.querySelectorAll(".canvas .lit")].filter((element) => {
+        const { left, right, top, bottom, width, height } = element.getBoundingClientRect();
+        const isIn = left > seen.left - 1 && right < seen.right + 1 && top > seen.top - 1 && bottom < seen.bottom + 1;
+        return (width || height) && !isIn;
+    }).map((element) => element.id);
+}"""
+
+
+@pytest.mark.parametrize("size", [(1280, 800), (1440, 900)])
+def test_what_is_lit_is_in_view_at_every_step_and_so_is_what_its_gradient_goes_to(show, size):
+    tab = show(rnn_loss(4, hidden=2), forward=True, reduced_motion="reduce")
+    tab.set_viewport_size(dict(zip(("width", "height"), size, strict=True)))
+    bottom, seen = tab.evaluate("() => document.querySelector('.graph').getBoundingClientRect().bottom"), 0
+    while tab.locator("[id$=-next]").is_enabled():
+        press(tab, "ArrowRight")
+        assert tab.evaluate(OUTSIDE) == []
+        if found := re.match(r"L_(\d)", tab.locator(".canvas .node.lit .title").first.text_content()):
+            logits = tab.locator(".canvas .node", has=tab.get_by_text(f"h_{found[1]} @ W_hy + b_y", exact=True))
+            box = logits.first.bounding_box()
+            assert box["y"] + box["height"] < bottom + 1
+            seen += 1
+    assert seen == 8  # forward and backward
+
+
+def test_a_step_before_the_view_has_come_to_rest_is_in_view_when_it_has(show):
+    tab = show(rnn_loss(8, hidden=2))
+    press(tab, "/")
+    tab.keyboard.type("h_8")
+    press(tab, "Enter")
+    tab.wait_for_timeout(600)
+    now = int(tab.locator("[id$=-slider]").input_value())
+    tab.evaluate(
+        """([far, back]) => {
+            for (const detail of [far, back])
+                document.querySelector("main").dispatchEvent(new CustomEvent("go", { detail }));
+        }""",
+        [now - 12, now],
+    )
+    tab.wait_for_timeout(600)
+    assert tab.evaluate(OUTSIDE) == []
+
+
 def test_one_sentence_says_why_a_gradient_is_a_sum(show):
     tab = show(rnn_loss(3))
     press(tab, "/")
