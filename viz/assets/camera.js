@@ -130,6 +130,7 @@
     const fitting = Math.min(
       (graph.clientWidth - 2 * AROUND) / (right - left),
       (graph.clientHeight - 2 * ABOVE) / (bottom - top),
+      graph.clientHeight / (bottom - top + 2 * BOX),
     );
     const view = { x: (left + right) / 2, y: (top + bottom) / 2, zoom: Math.min(liked ?? Math.max(whole(), 1), fitting) };
     isOverview = liked === undefined && view.zoom < FAR && whole() >= LEAST;
