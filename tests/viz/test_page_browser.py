@@ -6,7 +6,7 @@ import shutil
 import numpy as np
 import pytest
 
-from microgradrnn import Backprop, Forward, Parameter, Tensor, Value
+from microgradrnn import Backprop, Forward, Parameter, Tensor, Value, scope
 from microgradrnn.backprop import order
 from tests.viz.networks import rnn_loss
 from viz.numbers import brief, number
@@ -727,8 +727,10 @@ def test_at_a_shared_weights_visit_what_the_steps_contribute_flies_into_the_sum(
         assert where(tab) == last
         if count:
             tab.wait_for_function(f"() => document.querySelectorAll('.flying').length === {count}")
-            flown = tab.locator(".flying").all_text_contents()
-            assert flown == tab.locator(".now .came tr:not(.sum) td:last-child").all_text_contents()
+            strips = "(places) => [...document.querySelectorAll(places)].map((svg) => svg.outerHTML)"
+            flown = tab.evaluate(strips, ".flying > svg")
+            assert len(flown) == count
+            assert flown == tab.evaluate(strips, ".now .came tr:not(.sum) svg")  # a norm does not add
             landing = "() => document.querySelector('.flying').getBoundingClientRect().x"
             before = tab.evaluate(landing)
             tab.wait_for_function(f"(before) => ({landing})() > before + 5", arg=before)
@@ -780,6 +782,26 @@ def test_a_step_before_the_view_has_come_to_rest_is_in_view_when_it_has(show):
     )
     tab.wait_for_timeout(600)
     assert tab.evaluate(OUTSIDE) == []
+
+
+def test_numbers_fly_norms_do_not_and_nothing_crosses_the_controls(show):
+    w, h = Value(0.5, "w"), Value(1.0, "h_0")
+    for t in (1, 2):
+        with scope("cell", t=t):
+            h = w * h
+    few, x = Parameter([[0.5, -0.5]], "w"), Tensor([[1.0], [2.0]], "x", requires_grad=False)
+    flying = "() => [...document.querySelectorAll('.flying')].map((copy) => copy.textContent)"
+    for root, height, flown in [(h, 800, ["0.5", "0.5"]), ((few @ x @ few @ x).sum(), 800, []), (h, 330, [])]:
+        tab = show(root)
+        tab.set_viewport_size({"width": 1280, "height": height})
+        press(tab, "End")
+        while tab.evaluate("() => !document.querySelector('.now h2').textContent.startsWith('w')"):
+            press(tab, "ArrowLeft")
+        if flown:
+            tab.wait_for_function("() => document.querySelector('.flying')")
+        else:
+            tab.wait_for_timeout(700)
+        assert tab.evaluate(flying) == flown
 
 
 def test_one_sentence_says_why_a_gradient_is_a_sum(show):
