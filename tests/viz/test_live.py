@@ -472,6 +472,56 @@ def test_pinned_numbers_stand_beside_the_present_and_the_recorded_ones(show):
     assert beside(tab)["w_hh"] == ["0.5", "0.5", "1.5"]
 
 
+@pytest.mark.parametrize(("width", "height", "is_open"), [(1280, 800, False), (1440, 900, False), (1440, 1080, True)])
+def test_where_there_is_little_room_the_words_of_the_visit_come_first(open_page, width, height, is_open):
+    tab = open_page(page(rnn_loss(4, hidden=3), live=True).html, viewport={"width": width, "height": height})
+    assert field(tab, "leaf").is_visible() == is_open
+    words = visited(tab, "2")  # of L_4
+    row = words.locator(".entries tr").last.bounding_box()
+    assert "competes" in words.inner_text()
+    assert row["y"] + row["height"] < tab.locator("details.live").bounding_box()["y"]
+    tab.close()
+
+
+def test_the_fields_open_by_a_key_by_a_click_and_by_a_number_in_the_picture(open_page):
+    tab = open_page(page(unit(), live=True).html, viewport={"width": 1280, "height": 800})
+    leaf = field(tab, "leaf")
+    for key, is_open in [("c", True), ("c", False), (" ", True), ("Enter", False)]:
+        tab.keyboard.press(key)
+        assert leaf.is_visible() == is_open
+    assert tab.evaluate("() => Number(document.querySelector('[id$=-slider]').value)") == 0  # space went nowhere
+    slot = tab.evaluate(f"() => {MAIN}.live.nodes.get('w_hh').slots[0]")
+    tab.locator(f".editable[data-slot='{slot}']").first.click()
+    assert leaf.input_value() == "w_hh"
+    tab.keyboard.type("0.75")
+    tab.keyboard.press("Enter")
+    assert value(tab, "w_hh") == 0.75
+    tab.locator("summary").click()
+    assert not leaf.is_visible()
+    tab.close()
+
+
+def test_under_each_bar_stands_its_time_step_where_there_is_room(show):
+    for steps, seen in [(4, ["1", "2", "3", "4"]), (40, None)]:
+        tab = show(language("rnn", steps=steps)(np.random.default_rng(0)))
+        bars = tab.locator("[id$=-flow] .now").count()
+        labels = tab.locator("[id$=-flow] .times span").all_text_contents()
+        assert len(labels) == bars == steps
+        shown = [label for label in labels if label]
+        assert shown == seen if steps == 4 else 8 <= len(shown) <= 20
+        assert all(label in ("", str(t)) for t, label in enumerate(labels, start=1))
+
+
+def test_leaves_that_share_a_name_are_told_apart_by_their_time_steps(show):
+    tab = show(rnn_loss(3, hidden=2))
+    called = tab.locator("[id$=-leaf] option").all_text_contents()
+    assert [name for name in called if name.startswith("target")] == ["target, t=1", "target, t=2", "target, t=3"]
+    field(tab, "leaf").select_option("target, t=2")
+    assert "target, t=2[0]" in beside(tab)
+    field(tab, "symbol").select_option("0")
+    assert value(tab, "target#2") == [0]  # what scripts call it
+
+
 def test_a_number_is_typed_and_rubbish_leaves_the_old_one(show):
     tab = show(unit())
     field(tab, "leaf").select_option("w_hh")

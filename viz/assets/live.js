@@ -368,6 +368,7 @@
 
   page.live = {
     nodes, leaves, values, grads, cells, asked, recordedLeaves, editableSlots, numbers, write, fill, setSlots, descend, nudge,
+    called: source.called,
     scale: times,
     ghosts,
     slope,
