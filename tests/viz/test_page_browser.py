@@ -470,12 +470,12 @@ def test_a_quiz_asks_before_it_shows(show):
     assert tab.locator("[id$=prompt]").inner_text() == "What does a * b contribute to the grad of a?"
     assert gradients(tab)["a"] == "∇ –"
     assert tab.locator(".visits > li:visible .answer:visible").count() == 0
-    assert answer(tab, "1 × 3") == "right: 3"
+    assert answer(tab, "1 × 3") == "right: 3 is what a * b contributes to the grad of a"
     assert gradients(tab)["a"] == "∇ –"
     answer(tab, "2")
     assert gradients(tab)["a"] == "∇ 3"
     assert tab.locator(".visits > li:visible div.answer:visible").count() == 2
-    assert score(tab) == "2 of 2 right"
+    assert score(tab) == "2 of 2 right at first try"
     press(tab, "Enter")
     assert where(tab) == 2
 
@@ -505,10 +505,10 @@ def test_a_wrong_answer_is_told_what_went_wrong(show, given, said):
     answer(tab, "-2")
     press(tab, "ArrowRight")
     assert answer(tab, given).startswith(said)
-    assert score(tab) == ("1 of 1 right" if "does not count" in said else "1 of 2 right")
+    assert score(tab) == ("1 of 1 right at first try" if "does not count" in said else "1 of 2 right at first try")
     answer(tab, "-6")
     assert tab.locator("[id$=prompt]").inner_text() == "What does a * b contribute to the grad of b?"
-    assert score(tab) == ("2 of 2 right" if "does not count" in said else "1 of 2 right")
+    assert score(tab) == ("2 of 2 right at first try" if "does not count" in said else "1 of 2 right at first try")
 
 
 @pytest.mark.parametrize(
@@ -552,7 +552,7 @@ def test_a_quiz_asks_for_the_sum_once_the_last_contribution_is_in(show):
     assert gradients(tab)["w"] == "∇ –"
     answer(tab, "6")
     assert gradients(tab)["w"] == "∇ 6"
-    assert score(tab) == "2 of 3 right"
+    assert score(tab) == "2 of 3 right at first try"
 
 
 def test_a_wrong_answer_is_selected_so_that_typing_replaces_it(show):
