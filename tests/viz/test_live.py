@@ -685,6 +685,7 @@ def test_a_notebooks_sandbox_lets_it_live(open_page):
     frame.wait_for_load_state()
     frame.evaluate(f"() => {API}.set('w_hh', 1.5)")
     assert frame.evaluate(f"() => {API}.value('w_hh')") == 1.5
+    frame.locator("summary").click()  # a notebook's frame is low
     frame.locator("[id$='-copy']").click()
     frame.wait_for_function("() => document.querySelector('[id$=isCopied]').textContent")
     assert '"w_hh": 1.5,' in frame.locator("[id$='-snippet']").input_value()

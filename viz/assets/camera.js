@@ -1,7 +1,6 @@
 // Where the picture stands: moved and zoomed by the reader, and following what lights up.
 // A view is a point of the picture that stands in the middle, and a zoom.
 (() => {
-  const page = document.currentScript.closest(".page");
   const graph = page.querySelector(".graph");
   const canvas = graph.firstElementChild;
   const picture = canvas.firstElementChild;

@@ -1,6 +1,5 @@
 // At a shared weight's visit what the steps contribute flies into the sum.
 (() => {
-  const page = document.currentScript.closest(".page");
   const calm = matchMedia("(prefers-reduced-motion: reduce)");
   const [START, APART, LONG] = [450, 200, 900]; // milliseconds: until the view has come to rest, between two, of each
   let flying = [];

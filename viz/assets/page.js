@@ -1,10 +1,7 @@
 // Python has laid everything out and worked everything out: this shows and hides it.
 // A position is how many steps of the list have been shown: first forward steps, then visits; 0 is the start.
 // A moment is what steps are numbered by: forward steps end with 0, visits begin with 1.
-"use strict";
 (() => {
-  const page = document.currentScript.closest(".page");
-  const part = (name) => document.getElementById(page.dataset.prefix + name);
   const { steps, momentsOf } = JSON.parse(part("data").textContent);
   const last = steps.length;
   const turn = steps.findIndex((step) => step.at > 0); // the position before the first visit
