@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from microgradrnn.backprop import order
 from microgradrnn.engine import Node
 from microgradrnn.loops import time_steps
+from microgradrnn.named_steps import in_short
 
 Array = NDArray[Any]
 Steps = Sequence[int | None]
@@ -186,6 +187,6 @@ def named(steps: Steps) -> str:
     >>> named([3]), named([3, 2, 1]), named([2, None])
     ('step 3', 'steps 3 to 1', 'step 2, what stands outside any step')
     """
-    if len(steps) > 1 and None not in steps:
-        return f"steps {steps[0]} to {steps[-1]}"
-    return ", ".join("what stands outside any step" if t is None else f"step {t}" for t in steps)
+    numbered = [t for t in steps if t is not None]
+    parts = [f"{'step' if len(numbered) == 1 else 'steps'} {in_short(numbered)}"] if numbered else []
+    return ", ".join(parts + ["what stands outside any step"] * (None in steps))

@@ -2,7 +2,8 @@
 
 Each error says who takes the argument, its name, what came, and what was expected.
 
-- `numbers`, `data`, `node`, `rows`, `integers`: arguments that hold numbers, given back as they can be computed with.
+- `numbers`, `data`, `node`, `rows`, `integers`, `class_indices`: arguments that hold numbers, given back as they can be
+  computed with.
 - `weights`: the arrays of a state dict.
 - `check_shape`, `check_pair`: how arguments are laid out.
 - `check_size`, `check_dtype`, `check_choice`, `check_fraction`, `check_not_negative`: settings.
@@ -36,7 +37,7 @@ def numbers(taker: object, name: str, x: Any, shape: Shape) -> Any:
     ValueError: RNN: x has shape (T, N, 3) with at least one step and one sequence, and what came is (1, 2)
     """
     found = _array(taker, name, x, shape)
-    check_shape(taker, name, found.shape, shape)
+    check_shape(taker, name, found.shape, shape, x)
     return found
 
 
@@ -66,22 +67,37 @@ def rows(taker: object, name: str, x: Any, shape: Shape) -> Any:
         return data(taker, name, x, shape)
     names = [f"{name} at step t={k + 1}" if shape[0] == "T" else f"{name}[{k}]" for k in range(len(x))]
     found = [_array(taker, row_name, row, shape[1:]) for row_name, row in zip(names, x, strict=True)]
-    check_shape(taker, name, (len(found), *found[0].shape), shape)
+    check_shape(taker, name, (len(found), *found[0].shape), shape, x[0])
     for row_name, row in zip(names, found, strict=True):
         check_shape(taker, row_name, row.shape, found[0].shape)
         _check_nan(taker, row_name, row, shape[1:])
     return found
 
 
-def integers(taker: object, claim: str, x: Any) -> Any:
-    """Indices as a node. Raises TypeError for others, with a claim such as "tokens are integers" that they break."""
+def integers(taker: object, claim: str, x: Any, remedy: str = "write .astype(int) if these are whole numbers") -> Any:
+    """Indices as a node. Raises TypeError for others, with a claim such as "tokens are integers" that they break.
+
+    The remedy is what to do with floats.
+    """
     try:
         found = x if isinstance(x, Node) else as_numpy(x)
     except (TypeError, ValueError) as error:
         raise _unreadable(taker, claim, x, error) from error
     if found.dtype.kind not in "iu":
-        raise TypeError(f"{_name(taker)}: {claim}, not {found.dtype}")
+        raise TypeError(f"{_name(taker)}: {claim}, not {found.dtype}{f': {remedy}' if found.dtype.kind == 'f' else ''}")
     return found if isinstance(found, Node) else constant(found)
+
+
+def class_indices(taker: object, targets: Any) -> Any:
+    """Class indices as a node. Raises TypeError for others.
+
+    >>> class_indices("cross_entropy", [0.0, 1.0])
+    Traceback (most recent call last):
+    TypeError: cross_entropy: targets are class indices, integers, not float64: write .astype(int) for whole numbers, \
+.argmax(axis=-1) for one-hot rows or probabilities
+    """
+    remedy = "write .astype(int) for whole numbers, .argmax(axis=-1) for one-hot rows or probabilities"
+    return integers(taker, "targets are class indices, integers", targets, remedy)
 
 
 def weights(
@@ -111,10 +127,17 @@ def weights(
     return found
 
 
-def check_shape(taker: object, name: str, came: Shape, shape: Shape) -> None:
-    """Raise ValueError where an argument has another shape."""
+def check_shape(taker: object, name: str, came: Shape, shape: Shape, given: Any = None) -> None:
+    """Raise ValueError where an argument has another shape; what was given is for the error.
+
+    >>> check_shape("RNN", "x", (4, 2, 7), ("T", "N", 3))
+    Traceback (most recent call last):
+    ValueError: RNN: x has shape (T, N, 3) with at least one step and one sequence, and what came is (4, 2, 7); the \
+last axis is 7, and must be 3
+    """
     if came != shape and not _fits(came, shape):
-        raise ValueError(f"{_name(taker)}: {name} has shape {_text(shape)}, and what came is {came}")
+        remedy = _remedy(came, shape, given)
+        raise ValueError(f"{_name(taker)}: {name} has shape {_text(shape)}, and what came is {came}{remedy}")
 
 
 def check_pair(taker: object, name: str, parts: str, x: Any, shape: Shape) -> None:
@@ -192,6 +215,21 @@ def _fits(came: Shape, shape: Shape) -> bool:
     if shape and shape[0] is ...:
         came, shape = came[len(came) - len(shape) + 1 :], shape[1:]
     return came == shape or (len(came) == len(shape) and all(map(_is_size, came, shape)))
+
+
+def _remedy(came: Shape, shape: Shape, given: Any) -> str:
+    """What is to be done about a shape, where that can be told."""
+    features = shape[-1] if shape else None
+    if not isinstance(features, int):
+        return ""
+    found = []
+    if came and _fits(came[:-1], shape[:-1]):
+        found.append(f"the last axis is {came[-1]}, and must be {features}")
+    if given is not None and (given if isinstance(given, Node) else as_numpy(given)).dtype.kind in "iu":
+        found.append(
+            f"these are integers: if they are tokens, use Embedding or one-hot rows, np.eye({features})[tokens]"
+        )
+    return "".join(f"; {remedy}" for remedy in found)
 
 
 def _is_size(size: int, wanted: int | str) -> bool:

@@ -270,16 +270,27 @@ def _by_step(name: str, given: Any, ours: ByStep, whole: tuple[int, ...] | None 
     """Mine by step, as ours is; ``whole`` is the shape of what could also have been given, for an error."""
     if isinstance(given, Mapping):
         mine = {t: _numbers(name, part) for t, part in given.items()}
-        came = "{" + ", ".join(f"{t}: {part.shape}" for t, part in mine.items()) + "}"
+        came = _told(mine)
     else:
         array, steps = _numbers(name, given), sorted(t for t in ours if t is not None)
         fits = array.ndim > 0 and len(array) == len(steps) == len(ours)
         mine, came = dict(zip(steps, array, strict=True)) if fits else {}, str(array.shape)
     if not ours or {t: part.shape for t, part in mine.items()} != {t: part.shape for t, part in ours.items()}:
         forms = [] if whole is None else [str(whole)]
-        forms += [f"{part.shape} for each of {named(list(ours))}" for part in list(ours.values())[:1]]
+        forms += [_told(ours)] if in_steps(ours) else []
         raise ValueError(f"compare: the gradient of {name} has shape {', or '.join(forms)}; what came is {came}")
     return mine
+
+
+def _told(parts: ByStep) -> str:
+    """The shapes of parts, those of one shape together: ``(2, 2) for each of steps 3 to 1``."""
+    by_shape: dict[tuple[int, ...], list[int]] = {}
+    for t, part in parts.items():
+        if t is not None:
+            by_shape.setdefault(part.shape, []).append(t)
+    found = [f"{shape} for {'each of ' * (len(steps) > 1)}{named(steps)}" for shape, steps in by_shape.items()]
+    rest = [f"{part.shape} for what is used outside the steps, under None" for t, part in parts.items() if t is None]
+    return ", ".join(found + rest) or "an empty dict"
 
 
 def _numbers(name: Any, given: Any) -> Array:

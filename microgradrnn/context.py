@@ -157,7 +157,12 @@ class scope(_Block):  # noqa: N801 - used as a function is
     __slots__ = ("name", "t")
 
     def __init__(self, name: str, t: int | None = None) -> None:
-        self.name, self.t = name, None if t is None else operator.index(t)
+        try:
+            self.name, self.t = name, None if t is None else operator.index(t)
+        except TypeError:
+            raise TypeError(
+                f"scope: t is the number of the time step, an integer such as t=1, or None for no step; got {t!r}"
+            ) from None
 
     def _inside(self, outer: Place) -> Place:
         path = f"{outer.path}/{self.name}" if outer.path else self.name

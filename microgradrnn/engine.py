@@ -84,7 +84,8 @@ class Node(Operators):
         """The value: a float (`Value`) or an array (`Tensor`).
 
         A leaf's may be set, and an array changed in place; graphs recorded before keep the numbers that they were
-        computed with. An op's output is read-only.
+        computed with. An op's output is read-only, which NumPy says in its own words ("assignment destination is
+        read-only"): go on from ``node.data.copy()`` or ``node.detach()``.
 
         >>> x = Value(3.0)
         >>> y = x * x

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dis
 import inspect
 import math
+import re
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from types import FunctionType
@@ -22,13 +23,18 @@ class CannotFollow(TypeError):  # noqa: N818 - what happened
     """What a reader of graphs, such as `compile`, cannot turn into what it makes of them; says what, and the remedy."""
 
 
+_ONLY_SHAPES = re.compile("core dimension|not aligned|could not be broadcast|cannot reshape array")
+"""NumPy's words for shapes that do not fit, which say no more than the shapes do."""
+
+
 def misfit(op: Op, operands: Sequence[Node], params: Mapping[str, Any], error: Exception) -> Exception:
     """An error of NumPy's as one that names the op and its inputs' shapes, and says what it needs."""
     shapes = " and ".join(str(node.shape) for node in operands)
     told = "".join(f", {name}={value}" for name, value in params.items())
     kinds = (np.exceptions.AxisError, IndexError, ValueError)  # the first is both of the others
     kind = next(kind for kind in kinds if isinstance(error, kind))
-    return kind(f"{op.name} got shapes {shapes}{told}; it needs {op.needs} ({error})")
+    numpys = "" if _ONLY_SHAPES.search(str(error)) else f" ({error})"
+    return kind(f"{op.name} got shapes {shapes}{told}; it needs {op.needs}{numpys}")
 
 
 class reading:  # noqa: N801 - a context manager, entered thousands of times a compilation

@@ -30,7 +30,24 @@ from tests.refusals import (
 # ---- Recurrent networks: x, h0, lengths -----------------------------------------------------------------------------
 
 WRONG_X = [
-    case("features", lambda read: read(np.ones((T, N, 7))), ValueError, "x", "(4, 2, 7)", "(T, N, 3)"),
+    case(
+        "features",
+        lambda read: read(np.ones((T, N, 7))),
+        ValueError,
+        "x",
+        "(4, 2, 7)",
+        "(T, N, 3)",
+        "last axis is 7, and must be 3",
+    ),
+    *[
+        case(f"tokens in {what}", lambda read, x=x: read(x), ValueError, "x", "these are integers", "Embedding|one-hot")
+        for what, x in {
+            "an array": np.zeros((T, N), int),
+            "a list": [[0, 1], [2, 0]],
+            "a list of arrays": [np.array([0, 1])] * T,
+            "a node": Tensor(np.zeros((T, N), int)),
+        }.items()
+    ],
     case("two axes", lambda read: read(X[:, 0]), ValueError, "x", "(4, 3)", "(T, N, 3)"),
     case("four axes", lambda read: read(X[None]), ValueError, "x", "(1, 4, 2, 3)", "(T, N, 3)"),
     case("no steps", lambda read: read(X[:0]), ValueError, "x", "(0, 2, 3)", "at least one step"),
@@ -138,7 +155,15 @@ x, h = X[0], H0[0]
 
 @pytest.mark.parametrize("kind", CELLS)
 @table(
-    case("x: features", lambda cell: cell(x[:, :2], start(cell, h)), ValueError, "x", "(2, 2)", "(..., 3)"),
+    case(
+        "x: features",
+        lambda cell: cell(x[:, :2], start(cell, h)),
+        ValueError,
+        "x",
+        "(2, 2)",
+        "last axis is 2, and must be 3",
+    ),
+    case("x: tokens", lambda cell: cell(np.array([0, 1]), start(cell, h)), ValueError, "x", "integers", "Embedding"),
     case("h: units", lambda cell: cell(x, start(cell, h[:, :4])), ValueError, "h", "(2, 4)", "(2, 5)"),
     case(
         "h: another batch size",

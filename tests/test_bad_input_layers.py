@@ -14,7 +14,15 @@ from tests.refusals import RAGGED, X, case, no_numbers, refused, table, with_nan
 
 
 @table(
-    case("features", lambda layer: layer(np.ones((2, 4))), ValueError, "(2, 4)", "(..., 3)"),
+    case(
+        "features",
+        lambda layer: layer(np.ones((2, 4))),
+        ValueError,
+        "(2, 4)",
+        "(..., 3)",
+        "last axis is 4, and must be 3",
+    ),
+    case("tokens", lambda layer: layer([0, 1]), ValueError, "(2,)", "integers", "Embedding"),
     case("a number", lambda layer: layer(1.0), ValueError, "()", "(..., 3)"),
     case("nothing", lambda layer: layer(None), TypeError, "NoneType", "(..., 3)"),
     case("ragged", lambda layer: layer(RAGGED), ValueError, "inhomogeneous", "(..., 3)"),
@@ -31,7 +39,7 @@ def test_a_linear_layer_says_what_is_wrong_with_x(call, error, says):
     case("negative", lambda layer: layer([0, -1]), IndexError, "token", "-1", "out of range for 5"),
     case("too large", lambda layer: layer([[0], [5]]), IndexError, "token", "5 is", "out of range for 5"),
     case("a node", lambda layer: layer(Tensor(np.array([7]))), IndexError, "token", "7 is", "out of range for 5"),
-    case("floats", lambda layer: layer([1.0]), TypeError, "tokens", "float64", "integers"),
+    case("floats", lambda layer: layer([1.0]), TypeError, "tokens", "float64", "integers", ".astype(int)"),
     case("NaN", lambda layer: layer([np.nan]), TypeError, "tokens", "float64", "integers"),
     case("booleans", lambda layer: layer([True]), TypeError, "tokens", "bool", "integers"),
     case("text", lambda layer: layer(["a"]), TypeError, "tokens", "<U1", "integers"),

@@ -51,6 +51,20 @@ def test_cross_entropy_says_what_is_wrong(call, error, says):
     refused(lambda: call(functional.cross_entropy), error, "cross_entropy", *says)
 
 
+TAKE_CLASSES = {
+    "cross_entropy": lambda targets: functional.cross_entropy(LOGITS, targets),
+    "nll_loss": lambda targets: functional.nll_loss(LOGITS, targets),
+    "sequence_loss": lambda targets: nn.sequence_loss([(1, Tensor(LOGITS))], targets),
+    "Seq2Seq": lambda targets: nn.Seq2Seq(nn.Encoder(3, 5), nn.Decoder(3, 5, 5)).loss(np.ones((4, 2, 3)), targets),
+}
+
+
+@pytest.mark.parametrize("name", TAKE_CLASSES)
+@pytest.mark.parametrize("targets", [[0.0, 1.0], np.eye(3)[:2], np.eye(3, dtype=np.float32)[:2]], ids=str)
+def test_classes_in_floats_are_told_how_to_become_indices(name, targets):
+    refused(lambda: TAKE_CLASSES[name](targets), TypeError, name, "integers", ".astype(int)", ".argmax(axis=-1)")
+
+
 @table(
     case("shapes", lambda f: f([1.0, 2.0], [1.0]), ValueError, "target", "(1,)", "(2,)"),
     case("no broadcasting", lambda f: f(np.ones((2, 1)), np.ones(2)), ValueError, "target", "(2,)", "(2, 1)"),

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import re
 import threading
 
 import numpy as np
@@ -33,6 +34,12 @@ def test_a_node_remembers_the_scopes_and_the_step_that_it_was_recorded_in():
 def test_leaves_are_marked_as_well():
     with scope("init", t=0):
         assert (Value(1.0).scope, Tensor([1.0]).t) == ("init", 0)
+
+
+@pytest.mark.parametrize("t", ["1", 1.5, [1], "cell"])
+def test_a_step_that_is_no_integer_is_an_error_that_says_what_it_is(t):
+    with pytest.raises(TypeError, match=rf"scope: t is the number of the time step.*t=1.*got {re.escape(repr(t))}"):
+        scope("cell", t=t)
 
 
 def test_an_error_inside_ends_the_scope():

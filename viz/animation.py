@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from microgradrnn.engine import Node
+from microgradrnn.named_steps import chosen
 
 from .graph.build import build
 from .graph.highlight import Highlight, forward_highlights, highlights
@@ -56,8 +57,9 @@ def animate(
         raise TypeError(f"{who} takes a node, not {type(root).__name__}")
     if max_nodes < 1:
         raise ValueError(f"{who}: max_nodes must be at least 1, not {max_nodes}")
+    wanted = chosen(who, steps)
     run = change(whole(root))
-    words, view = Words(run), build(run, steps, max_nodes)
+    words, view = Words(run), build(run, wanted, max_nodes)
     found = look(view, words)
     # Boxes, and rooms on arrows, have room for every number that comes and goes.
     sizes = partial(svg.sizes, animated=True, look=found)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from microgradrnn.engine import Node
+from microgradrnn.named_steps import chosen
 
 from .draw_more import and_more
 from .figure import Figure, FigureOptions, figure
@@ -131,7 +132,7 @@ class Drawing:
         visit 1 of 2
         x * x = 9   upstream 1
           swaps: each input gets upstream times the other input
-          to x   1 × 3 = 3   so far – + 3 = 3
+          to x   1 × 3 = 3   so far 3
           to x   1 × 3 = 3   so far 3 + 3 = 6
         <BLANKLINE>
         visit 2 of 2
@@ -259,7 +260,7 @@ def draw(
     <Picture of forward messages along 4 units: E = 2.817>
     """
     _check(root, rankdir, max_nodes, style, theme)
-    wanted = None if steps is None else tuple(steps)
+    wanted = chosen("draw", steps)
     run = so_far(root)
     if style == "figure":
         _refuse("full", edges=edges != "auto", labels=labels != "ends", direction=direction != "forward", visits=visits)

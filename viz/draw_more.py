@@ -10,6 +10,7 @@ import numpy as np
 
 from microgradrnn.analysis import Spectrum
 from microgradrnn.messages import Chain, Messages, Step
+from microgradrnn.named_steps import chosen
 
 from .flow.installed import check_that_charts_can_be_drawn
 from .messages.painting import paint
@@ -59,7 +60,7 @@ def _chain(chain: Chain, *args: Any, steps: Iterable[int] | None = None, **optio
         raise TypeError(
             f"draw: of a chain of messages only steps=[...] can be chosen, not {', '.join(options) or args}"
         )
-    return paint(read(chain, None if steps is None else set(steps)))
+    return paint(read(chain, chosen("draw", steps)))
 
 
 def _spectrum(spectrum: Spectrum, *args: Any, **options: Any) -> Chart:

@@ -85,12 +85,16 @@ def chosen(data: Any, what: str) -> str:
     return f"{several} {', '.join(found)}" if len(found) <= MAX_ENTRIES else f"{len(found):,} {several}"
 
 
-def entries(data: Any) -> str:
-    """As `brief`, and every entry of an array of up to 50.
+def entries(data: Any, most: int = 50) -> str:
+    """As `brief`, and the entries of an array of up to 50: all if there are no more than ``most``, else some.
 
     >>> entries([3.0, 0.0, 0.0, 0.0, -4.0])
     '‖5‖ [3, 0, 0, 0, −4]'
+    >>> entries(np.ones(25), most=16)
+    '‖5‖ [1, 1, 1, …, 1]'
     """
     if data is None or np.ndim(data) == 0 or not MAX_ENTRIES < np.size(data) <= 50:
         return brief(data)
-    return f"{brief(data)} [{', '.join(number(x) for x in np.ravel(data).tolist())}]"
+    found = [number(x) for x in np.ravel(data).tolist()]
+    shown = found if len(found) <= most else [*found[:3], "…", found[-1]]
+    return f"{brief(data)} [{', '.join(shown)}]"

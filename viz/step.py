@@ -51,7 +51,7 @@ def step(root: Node, quiz: bool = False) -> None:
     to a
       local       1 − tanh(a)² = 1 − 0.964² = 0.07065
       downstream  1 × 0.07065 = 0.07065
-      so far      – + 0.07065 = 0.07065
+      so far      0.07065
     <BLANKLINE>
     next          a
     <BLANKLINE>

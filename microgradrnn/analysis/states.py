@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from microgradrnn.backprop import gradients, order, seed, visit
 from microgradrnn.engine import Node, serial
 from microgradrnn.loops import Times, time_steps
+from microgradrnn.named_steps import in_short
 from microgradrnn.norms import norm
 
 Array = NDArray[Any]
@@ -220,7 +221,9 @@ def _joint_states(root: Node, names: Sequence[str]) -> dict[int, State]:
 
 def _parts(states: Mapping[int, State], t: int) -> list[Node]:
     if t not in states:
-        raise ValueError(f"state_jacobian: step {t} has no state that gets a gradient; there are steps {list(states)}")
+        raise ValueError(
+            f"state_jacobian: step {t} has no state that gets a gradient; there are steps {in_short(list(states))}"
+        )
     state = states[t]
     parts = [state] if isinstance(state, Node) else list(state)
     for part in parts:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from microgradrnn import ops
-from microgradrnn.checks import check_choice, check_not_negative, check_shape, integers, node, numbers
+from microgradrnn.checks import check_choice, check_not_negative, check_shape, class_indices, node, numbers
 from microgradrnn.engine import Node, constant, record
 
 REDUCTIONS = ("mean", "sum", "none")
@@ -191,7 +191,7 @@ def _checked(
     """A row of scores for each target, as nodes, or the error that says what does not fit."""
     if not isinstance(scores, Node):
         scores = constant(numbers(name, argument, scores, (..., "classes")))
-    targets = integers(name, "targets are class indices, integers", targets)
+    targets = class_indices(name, targets)
     check_choice(name, "reduction", reduction, REDUCTIONS)
     shape, m = scores.shape, targets._data
     if not shape or shape[:-1] != m.shape:

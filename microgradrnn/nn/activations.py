@@ -11,6 +11,9 @@ class _Function(Module):
 
     name = ""
 
+    def __init__(self) -> None:  # that arguments are refused as in other modules
+        pass
+
     def forward(self, x: Any) -> Any:
         """The function of x, entry by entry."""
         return getattr(functional, self.name)(x)

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from microgradrnn.checks import check_size, integers, numbers, rows
+from microgradrnn.checks import check_size, class_indices, numbers, rows
 from microgradrnn.context import require, scope
 from microgradrnn.engine import Node
 from microgradrnn.functional import add_n, cross_entropy
@@ -245,7 +245,7 @@ def sequence_loss(
     >>> sequence_loss(net.unroll(np.ones((4, 1, 3))), np.array([[0], [1], [0], [1]])).label
     'L'
     """
-    node = integers("sequence_loss", "targets are class indices, integers", targets)
+    node = class_indices("sequence_loss", targets)
     check = partial(_check_counted, reduction=reduction, ignore_index=ignore_index)
     check(node._data) if ignore_index is None else require(node, check)
     # As a node they stay an input of the graph, unless their count does not: it would stay what it was.

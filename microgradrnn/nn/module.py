@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from microgradrnn.checks import weights
 from microgradrnn.engine import Node, Tensor
+from microgradrnn.nn.torch_words import refusing
 
 
 class Parameter(Tensor):
@@ -42,6 +43,11 @@ class Module:
 
     training = True
     forward: Callable[..., Any]
+
+    def __init_subclass__(cls, **named: Any) -> None:
+        super().__init_subclass__(**named)
+        if "__init__" in vars(cls):
+            cls.__init__ = refusing(cls.__init__)  # type: ignore[method-assign]
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """What ``forward`` gives. Raises NotImplementedError where a module defines none."""

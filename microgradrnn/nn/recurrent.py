@@ -122,7 +122,7 @@ class Cell(Module):
         shape = (*(read[0]._data.shape[:-1] if read else (...,)), features)
         if not isinstance(argument, Node):
             return node(self, name, argument, shape)
-        check_shape(self, name, argument.shape, shape)  # and no more, since this is done at every step
+        check_shape(self, name, argument.shape, shape, argument)  # and no more, since this is done at every step
         return argument
 
     def _gate(self, k: int, activations: Any) -> Any:

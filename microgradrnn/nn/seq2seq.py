@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from microgradrnn.checks import check_size, integers, numbers, rows
+from microgradrnn.checks import check_size, class_indices, numbers, rows
 from microgradrnn.context import scope
 from microgradrnn.engine import Node, constant
 from microgradrnn.nn.architectures import generate, read_out, sequence_loss
@@ -184,7 +184,7 @@ class Seq2Seq(Module):
         >>> round(model.loss(np.ones((3, 1, 3)), [[0], [1], [1]]).item(), 4)  # log 2: it knows nothing
         0.6931
         """
-        node, classes = integers(self, "targets are class indices, integers", targets), self.decoder.cell.input_size
+        node, classes = class_indices(self, targets), self.decoder.cell.input_size
         # As a node they stay an input of the graph, unless their count does not: see `sequence_loss`.
         stays = isinstance(targets, Node) and ignore_index is None
         array = node._data if stays else node.data

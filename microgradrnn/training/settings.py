@@ -106,7 +106,8 @@ class Settings:
         check_choice(self, "engine", self.engine, ("numpy", "jax"))
         if axes_of(self.mesh) and self.engine != "jax":
             raise ValueError(
-                f'Settings: the mesh {self.mesh!r} is for the engine "jax", and this one is {self.engine!r}'
+                f'Settings: the mesh {self.mesh!r} is for the engine "jax", and this one is {self.engine!r}: add '
+                '--engine jax, in Python engine="jax"'
             )
         check_choice(self, "dtype", self.dtype, ("float32", "float64"))
 
@@ -127,7 +128,12 @@ class Settings:
         return OPTIMIZERS[self.optimizer](model.parameters(), lr=self.lr, **options)
 
     def changed(self, **told: Any) -> Settings:
-        """These settings with others told anew; the engine "numpy" has no mesh, whatever the engine before had."""
+        """These settings with others told anew; the engine "numpy" has no mesh, whatever the engine before had.
+
+        >>> sharded = Settings(engine="jax", mesh="data=2")
+        >>> sharded.changed(lr=0.01).mesh, sharded.changed(engine="numpy").mesh
+        ('data=2', '')
+        """
         return replace(self, **({"mesh": "", **told} if told.get("engine") == "numpy" else told))
 
     def per_character(self, loss: float) -> float:

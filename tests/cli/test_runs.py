@@ -66,15 +66,11 @@ def test_a_setting_that_makes_no_sense_to_sample_is_refused(trained, arguments, 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are sent otherwise there")
 def test_ctrl_c_ends_other_commands_with_130(trained):
-    command = [sys.executable, "-m", "microgradrnn", "sample", trained, "--length", "1000000000"]
-    process = subprocess.Popen(
-        command,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        preexec_fn=lambda: signal.signal(
-            signal.SIGINT, signal.SIG_DFL
-        ),  # where a shell runs tests with & it is ignored
-    )
+    # A shell that runs tests with & has its children ignore Ctrl-C.
+    heeding = "import runpy, signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    heeding += "runpy.run_module('microgradrnn', run_name='__main__')"
+    command = [sys.executable, "-c", heeding, "sample", trained, "--length", "1000000000"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     process.stdout.read(1)
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=60)

@@ -289,7 +289,9 @@ def test_a_quiz_gives_no_number_away_that_its_questions_ask_for():
         ({"loss": Value(1.0, requires_grad=False)}, TypeError, "needs no gradient"),
         ({"loss": Tensor([1.0, 2.0]) * 2}, ValueError, "upstream"),
         ({"loss": product(), "max_nodes": 0}, ValueError, "page: max_nodes must be at least 1, not 0"),
-        ({"loss": rnn_loss(2), "steps": [7]}, ValueError, "no node was recorded at step 7"),
+        ({"loss": rnn_loss(2), "steps": [7]}, ValueError, "no node was recorded at step 7; steps are 1 to 2"),
+        ({"loss": product(), "steps": [7]}, ValueError, "nothing was recorded in steps"),
+        ({"loss": rnn_loss(2), "steps": "all"}, TypeError, "page: steps are the numbers of time steps.*'all'"),
     ],
 )
 def test_bad_input_is_an_error_that_says_what_came(wrong, error, message):

@@ -13,6 +13,7 @@ import numpy as np
 
 from microgradrnn import Parameter, ops
 from microgradrnn.engine import Node
+from microgradrnn.named_steps import in_short
 
 from ..passes import Pass
 from . import tooltips
@@ -166,7 +167,8 @@ class _Builder:
             wanted = set(steps)
             unknown = wanted - set(self.all_steps)
             if unknown:
-                raise ValueError(f"draw: no node was recorded at step {min(unknown)}; steps are {list(self.all_steps)}")
+                there = f"steps are {in_short(self.all_steps)}" if self.all_steps else "nothing was recorded in steps"
+                raise ValueError(f"draw: no node was recorded at step {min(unknown)}; {there}")
         elif len(self.nodes) > self.max_nodes and self.all_steps:
             wanted = self._first_and_last_steps()
         else:

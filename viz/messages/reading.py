@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from microgradrnn.messages import Chain, Step, message_steps
 from microgradrnn.messages.wording import letter
+from microgradrnn.named_steps import in_short
 
 Array = NDArray[Any]
 MOST_ENTRIES = 5_000_000
@@ -99,7 +100,7 @@ def read(chain: Chain, steps: Collection[int] | None = None) -> Reading:
         raise ValueError("draw: the chain has no units; its sequence needs at least one step")
     missing = sorted(set(steps or ()) - {unit.step.t for unit in units})
     if missing or not units:
-        raise ValueError(f"draw: the chain has no unit {missing or ''}; it has units 1 to {len(words)}")
+        raise ValueError(f"draw: the chain has no unit {in_short(missing)}; it has units 1 to {len(words)}")
     with_messages = [name for name in chain.parameters if any(unit.step.messages[name].any() for unit in units)]
     lettered = [name for name in with_messages if letter(name, units[-1].step.units)]
     carried = lettered or with_messages

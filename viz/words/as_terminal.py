@@ -87,11 +87,11 @@ def visit(words: VisitWords, told: int | None = None) -> list[Line]:
     to a
       local       b = 3
       downstream  1 × 3 = 3
-      so far      – + 3 = 3
+      so far      3
     to b
       local       a = 2
       downstream  1 × 2 = 2
-      so far      – + 2 = 2
+      so far      2
     """
     edges = words.contributions
     told = len(edges) if told is None else told
@@ -207,4 +207,5 @@ def _edge(to: Contribution) -> list[Line]:
     far = to.sum_at or to.so_far
     place = f"{far.place}  " if far.place else ""
     uses = faint(f"   {to.uses_in}" if to.uses_in else "")
-    return [*lines, _row(SO_FAR, f"{place}{far.made} = ", gradient(far.result), uses)]
+    made = f"{far.made} = " if far.made else ""
+    return [*lines, _row(SO_FAR, f"{place}{made}", gradient(far.result), uses)]

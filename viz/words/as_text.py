@@ -11,6 +11,9 @@ from .visits import BRIEF, Words
 
 _WIDEST = 40
 
+_LISTED = 16
+"""Of an array of more entries some are listed: a line is to be read."""
+
 
 def every_visit(run: Pass) -> str:
     """All visits of a pass, in order.
@@ -21,8 +24,8 @@ def every_visit(run: Pass) -> str:
     visit 1 of 3
     a * b = 6   upstream 1
       swaps: each input gets upstream times the other input
-      to a   1 × 3 = 3   so far – + 3 = 3
-      to b   1 × 2 = 2   so far – + 2 = 2
+      to a   1 × 3 = 3   so far 3
+      to b   1 × 2 = 2   so far 2
     <BLANKLINE>
     visit 2 of 3
     b = 3   grad 2
@@ -54,15 +57,14 @@ def _few_lines(words: VisitWords) -> list[str]:
 
 def _one_line(to: Contribution, width: int) -> str:
     made = f"{to.product or to.downstream.text} = {brief(to.value)}"
-    far = f"{SO_FAR} {brief(to.before)} + {brief(to.value)} = {brief(to.after)}"
-    return f"  to {to.to.text:<{width}}   {made}   {far}"
+    return f"  to {to.to.text:<{width}}   {made}   {SO_FAR} {to.so_far}"
 
 
 def in_full(words: VisitWords, loss: str) -> str:
     """One visit with its equations spelled out, gradients written as d(loss)/d(name)."""
     definition = words.definition
     about = ", ".join(part for part in (definition.about, *time(words.title.t)) if part)
-    lines = [f"{definition.text} = {entries(definition.value)}" + (f"   ({about})" if about else "")]
+    lines = [f"{definition.text} = {entries(definition.value, _LISTED)}" + (f"   ({about})" if about else "")]
     lines += [f"  {_placed(equation)}" for equation in definition.put_in]
     lines += _came_in(words, loss)
     lines += [words.rule] if words.rule else []
@@ -77,14 +79,17 @@ def _came_in(words: VisitWords, loss: str) -> list[str]:
     upstream = words.upstream
     what = upstream.what if words.definition.made is not None else _d(loss, words.definition.name.text)
     if not upstream.parts:
-        return [f"{what} = {entries(upstream.total)}"]
+        return [f"{what} = {entries(upstream.total, _LISTED)}"]
     lines = [f"{what}: {upstream.count}"]
     for part in upstream.parts:
         shapes = f": {part.shapes}" if part.shapes else ""
-        lines.append(f"  {part.source}: {part.made}{shapes} = {entries(part.contribution)}")
+        lines.append(f"  {part.source}: {part.made}{shapes} = {entries(part.contribution, _LISTED)}")
         lines += [f"    {_placed(equation)}" for equation in part.entries]
     if len(upstream.parts) > 1:
-        lines += [f"  {SUM}: {entries(upstream.total)}", *(f"    {_placed(equation)}" for equation in upstream.sums)]
+        lines += [
+            f"  {SUM}: {entries(upstream.total, _LISTED)}",
+            *(f"    {_placed(equation)}" for equation in upstream.sums),
+        ]
     lines += [f"  {said}" for said in (upstream.why, *upstream.zeros) if said]
     return lines
 

@@ -39,7 +39,7 @@ VALUE, LOCAL, DOWNSTREAM, SO_FAR, SUM, NEXT, WAITING, FOR_CONTRIBUTIONS = (
 
 @dataclass(frozen=True, eq=False)
 class Equation:
-    """``made = result``, of the entry at ``index``; ``()`` for a scalar."""
+    """``made = result``, of the entry at ``index``; ``()`` for a scalar. Only the result where nothing made it."""
 
     index: Index
     made: str
@@ -51,7 +51,7 @@ class Equation:
         return str(list(self.index)) if self.index else ""
 
     def __str__(self) -> str:
-        return f"{self.made} = {self.result}"
+        return f"{self.made} = {self.result}" if self.made else self.result
 
 
 @dataclass(frozen=True, eq=False)
@@ -231,8 +231,10 @@ class Contribution:
 
     @property
     def so_far(self) -> Equation:
-        """What the input had got, and has got now."""
+        """What the input had got, and has got now; the first contribution alone, since there was nothing before."""
         this = brief(self.value)
+        if self.before is None:
+            return Equation((), "", brief(self.after))
         return Equation(
             (), f"{brief(self.before)} + {f'({this})' if this.startswith('−') else this}", brief(self.after)
         )

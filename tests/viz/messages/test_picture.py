@@ -153,7 +153,7 @@ def test_it_is_words_too_and_is_saved_as_its_name_says(tmp_path):
 
 def test_what_cannot_be_drawn_is_said():
     chain = own_chain()
-    with pytest.raises(ValueError, match=r"no unit \[7\]; it has units 1 to 2"):
+    with pytest.raises(ValueError, match=r"no unit 7; it has units 1 to 2"):
         draw(chain, steps=[1, 7])
     with pytest.raises(TypeError, match=r"only steps=.* can be chosen, not level"):
         draw(chain, level="cell")

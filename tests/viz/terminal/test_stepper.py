@@ -52,11 +52,11 @@ swaps: each input gets upstream times the other input
 to z
   local       x + y = 3
   downstream  1 × 3 = 3
-  so far      – + 3 = 3
+  so far      3
 to x + y
   local       z = −4
   downstream  1 × (−4) = −4
-  so far      – + (−4) = −4
+  so far      −4
 
 next          x + y
 
@@ -70,11 +70,11 @@ distributes: each input gets upstream as it is
 to x
   local       1
   downstream  −4 × 1 = −4
-  so far      – + (−4) = −4
+  so far      −4
 to y
   local       1
   downstream  −4 × 1 = −4
-  so far      – + (−4) = −4
+  so far      −4
 
 next          z
 

@@ -17,7 +17,7 @@ numbers = st.floats(-100, 100).map(lambda x: round(x, 3))
 
 
 def read(text: str) -> float:
-    return 0.0 if text == "–" else float(text.replace("−", "-"))
+    return float(text.replace("−", "-"))
 
 
 @given(numbers, numbers, numbers)
@@ -27,8 +27,10 @@ def test_printed_products_and_sums_are_true(a, b, c):
     f.backward()
     text = draw(f).to_text()
     products = re.findall(rf"   ({NUMBER}) × \(?({NUMBER})\)? = ({NUMBER})   so far", text)
-    sums = re.findall(rf"so far (–|{NUMBER}) \+ ({NUMBER}) = ({NUMBER})", text)
-    assert len(products) == len(sums) == 9
+    sums = re.findall(rf"so far ({NUMBER}) \+ \(?({NUMBER})\)? = ({NUMBER})$", text, re.MULTILINE)
+    firsts = re.findall(rf"= ({NUMBER})   so far ({NUMBER})$", text, re.MULTILINE)
+    assert len(products) == len(sums) + len(firsts) == 9
+    assert all(contribution == total for contribution, total in firsts)
     for left, right, result in products:
         np.testing.assert_allclose(read(left) * read(right), read(result), rtol=3e-3, atol=1e-300)
     for before, this, after in sums:
