@@ -116,7 +116,8 @@ def tabs() -> Iterator[Callable[..., Any]]:
         browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
 
         def open_page(html: str, **context: Any) -> Any:
-            tab, path = browser.new_page(viewport={"width": 1400, "height": 800}, **context), Path(folder) / "page.html"
+            context = {"viewport": {"width": 1400, "height": 1000}, **context}
+            tab, path = browser.new_page(**context), Path(folder) / "page.html"
             tab.on("console", lambda message: complaints.append(message.text))
             tab.on("pageerror", lambda error: complaints.append(str(error)))
             allowed = (path.as_uri(), "about:srcdoc")

@@ -136,11 +136,22 @@ class Live:
         trained = [node for node in trained if isinstance(node, Parameter)] or trained
         return {
             "nodes": [self._node(node, name, node in set(trained)) for node, name in self.named()],
+            "called": self._called(),
             "leaves": [_for_json(x) for x in self.program.leaves.tolist()],
             "edges": self._edges,
             "flow": [[t, [self._grad_run(node) for node in nodes]] for t, nodes in self._states().items()],
             "sums": [parts[0] if len(parts) == 1 else parts for parts in self.cells.sums],
             "scales": list(scales),
+        }
+
+    def _called(self) -> dict[str, str]:
+        """Of leaves that share a name the one that tells them apart: with their time step, where they have one."""
+        names = Counter(self.run.names[node] for node in self.run.nodes if node.op is None)
+        leaves = [(node, name) for node, name in self.named() if node.op is None]
+        return {
+            clean(name): clean(f"{self.run.names[node]}, t={t}")
+            for node, name in leaves
+            if names[self.run.names[node]] > 1 and (t := self.run.t(node)) is not None
         }
 
     def _states(self) -> dict[int, list[Node]]:

@@ -70,7 +70,7 @@ def tight(style: str) -> str:
     >>> tight("a { color: #ffcc00; opacity: 0.5; }")
     'a{color:#fc0;opacity:.5}'
     """
-    style = re.sub(r"(?<=[,;:{}]) (?=[^:])| (?=\{)|;(?= ?\})", "", style)
+    style = re.sub(r"(?<=[,;:{}])[ \n](?=[^:])| (?=\{)|;(?= ?\})", "", style)
     style = re.sub(r"#([0-9a-f])\1([0-9a-f])\2([0-9a-f])\3\b", r"#\1\2\3", style)
     return re.sub(r"(?<=[:, (-])0(?=\.\d)", "", style)
 
@@ -81,7 +81,8 @@ def tight_script(script: str) -> str:
     >>> print(tight_script('const f = (a, b) => a + b * -2, text = "a + b";'))
     const f=(a,b)=>a+b*-2,text="a + b";
     """
-    return "\n".join(line if _is_left(line) else _tight_line(line) for line in script.splitlines())
+    tight = "\n".join(line if _is_left(line) else _tight_line(line) for line in script.splitlines())
+    return re.sub(r"(?<=[;,{(\[])\n|\n(?=[)}\]])", "", tight)  # where no statement can end or begin
 
 
 def _is_left(line: str) -> bool:

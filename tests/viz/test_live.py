@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from benchmarks.live import GRAPHS, check, differences, language, one_unit, recorded_again, sizes, tabs
-from microgradrnn import Forward, Parameter, Tensor, Value, functional, nn, optim, record
+from microgradrnn import Forward, Parameter, Tensor, Value, functional, nn, optim, record, scope
 from microgradrnn.engine import ancestors
 from microgradrnn.errors import CannotFollow
 from microgradrnn.ops import OPS
@@ -191,6 +191,44 @@ def test_a_position_stays_while_numbers_change(show):
         put(tab, "w_hh", 1.5)
         assert tab.locator(".visits > li.now .where").inner_text().startswith(where)
         assert tab.evaluate("() => Number(document.querySelector('[id$=-slider]').value)") == position
+
+
+def visited(tab, name):
+    """The words of the visit of a node, once it is shown."""
+    tab.keyboard.press("/")
+    tab.keyboard.type(name)
+    tab.keyboard.press("Enter")
+    return tab.locator(".visits > li.now")
+
+
+def test_why_a_step_gives_0_stays_as_long_as_it_does(show):
+    tab = show(rnn_loss(3, hidden=2))
+    why = visited(tab, "W_hh").locator(".why")
+    said = "Step 1 gives 0, because W_hh is multiplied there with h_0, which is 0."
+    put(tab, "b_y", [0.3] * 7)
+    assert said in why.inner_text()
+    put(tab, "h_0", [[0.0, 1.0]])
+    assert "gives 0" not in why.inner_text()
+    put(tab, "h_0", [[0.0, -0.0]])
+    assert said in why.inner_text()
+    put(tab, "b_h", [float("nan"), 0.0])  # 0 times what is no number is none
+    assert "gives 0" not in why.inner_text()
+    field(tab, "recorded").click()
+    assert said in why.inner_text()
+
+
+def test_that_no_gradient_reaches_a_step_is_said_as_long_as_none_does(show):
+    w, gate = Value(2.0, "w"), Value(0.0, "gate")
+    with scope("cell", t=1):
+        first = w * 3.0 * gate
+    with scope("cell", t=2):
+        second = w * 5.0
+    tab = show(first + second)
+    why = visited(tab, "w").locator(".why")
+    put(tab, "w", 7.0)
+    assert "Step 1 gives 0, because no gradient reaches it." in why.inner_text()
+    put(tab, "gate", 0.5)
+    assert "gives 0" not in why.inner_text()
 
 
 def test_forward_steps_show_the_changed_numbers(show):
@@ -434,6 +472,56 @@ def test_pinned_numbers_stand_beside_the_present_and_the_recorded_ones(show):
     assert beside(tab)["w_hh"] == ["0.5", "0.5", "1.5"]
 
 
+@pytest.mark.parametrize(("width", "height", "is_open"), [(1280, 800, False), (1440, 900, False), (1440, 1080, True)])
+def test_where_there_is_little_room_the_words_of_the_visit_come_first(open_page, width, height, is_open):
+    tab = open_page(page(rnn_loss(4, hidden=3), live=True).html, viewport={"width": width, "height": height})
+    assert field(tab, "leaf").is_visible() == is_open
+    words = visited(tab, "2")  # of L_4
+    row = words.locator(".entries tr").last.bounding_box()
+    assert "competes" in words.inner_text()
+    assert row["y"] + row["height"] < tab.locator("details.live").bounding_box()["y"]
+    tab.close()
+
+
+def test_the_fields_open_by_a_key_by_a_click_and_by_a_number_in_the_picture(open_page):
+    tab = open_page(page(unit(), live=True).html, viewport={"width": 1280, "height": 800})
+    leaf = field(tab, "leaf")
+    for key, is_open in [("c", True), ("c", False), (" ", True), ("Enter", False)]:
+        tab.keyboard.press(key)
+        assert leaf.is_visible() == is_open
+    assert tab.evaluate("() => Number(document.querySelector('[id$=-slider]').value)") == 0  # space went nowhere
+    slot = tab.evaluate(f"() => {MAIN}.live.nodes.get('w_hh').slots[0]")
+    tab.locator(f".editable[data-slot='{slot}']").first.click()
+    assert leaf.input_value() == "w_hh"
+    tab.keyboard.type("0.75")
+    tab.keyboard.press("Enter")
+    assert value(tab, "w_hh") == 0.75
+    tab.locator("summary").click()
+    assert not leaf.is_visible()
+    tab.close()
+
+
+def test_under_each_bar_stands_its_time_step_where_there_is_room(show):
+    for steps, seen in [(4, ["1", "2", "3", "4"]), (40, None)]:
+        tab = show(language("rnn", steps=steps)(np.random.default_rng(0)))
+        bars = tab.locator("[id$=-flow] .now").count()
+        labels = tab.locator("[id$=-flow] .times span").all_text_contents()
+        assert len(labels) == bars == steps
+        shown = [label for label in labels if label]
+        assert shown == seen if steps == 4 else 8 <= len(shown) <= 20
+        assert all(label in ("", str(t)) for t, label in enumerate(labels, start=1))
+
+
+def test_leaves_that_share_a_name_are_told_apart_by_their_time_steps(show):
+    tab = show(rnn_loss(3, hidden=2))
+    called = tab.locator("[id$=-leaf] option").all_text_contents()
+    assert [name for name in called if name.startswith("target")] == ["target, t=1", "target, t=2", "target, t=3"]
+    field(tab, "leaf").select_option("target, t=2")
+    assert "target, t=2[0]" in beside(tab)
+    field(tab, "symbol").select_option("0")
+    assert value(tab, "target#2") == [0]  # what scripts call it
+
+
 def test_a_number_is_typed_and_rubbish_leaves_the_old_one(show):
     tab = show(unit())
     field(tab, "leaf").select_option("w_hh")
@@ -597,6 +685,7 @@ def test_a_notebooks_sandbox_lets_it_live(open_page):
     frame.wait_for_load_state()
     frame.evaluate(f"() => {API}.set('w_hh', 1.5)")
     assert frame.evaluate(f"() => {API}.value('w_hh')") == 1.5
+    frame.locator("summary").click()  # a notebook's frame is low
     frame.locator("[id$='-copy']").click()
     frame.wait_for_function("() => document.querySelector('[id$=isCopied]').textContent")
     assert '"w_hh": 1.5,' in frame.locator("[id$='-snippet']").input_value()

@@ -6,7 +6,7 @@ import shutil
 import numpy as np
 import pytest
 
-from microgradrnn import Backprop, Forward, Parameter, Tensor, Value
+from microgradrnn import Backprop, Forward, Parameter, Tensor, Value, scope
 from microgradrnn.backprop import order
 from tests.viz.networks import rnn_loss
 from viz.numbers import brief, number
@@ -470,12 +470,12 @@ def test_a_quiz_asks_before_it_shows(show):
     assert tab.locator("[id$=prompt]").inner_text() == "What does a * b contribute to the grad of a?"
     assert gradients(tab)["a"] == "∇ –"
     assert tab.locator(".visits > li:visible .answer:visible").count() == 0
-    assert answer(tab, "1 × 3") == "right: 3"
+    assert answer(tab, "1 × 3") == "right: 3 is what a * b contributes to the grad of a"
     assert gradients(tab)["a"] == "∇ –"
     answer(tab, "2")
     assert gradients(tab)["a"] == "∇ 3"
     assert tab.locator(".visits > li:visible div.answer:visible").count() == 2
-    assert score(tab) == "2 of 2 right"
+    assert score(tab) == "2 of 2 right at first try"
     press(tab, "Enter")
     assert where(tab) == 2
 
@@ -505,10 +505,10 @@ def test_a_wrong_answer_is_told_what_went_wrong(show, given, said):
     answer(tab, "-2")
     press(tab, "ArrowRight")
     assert answer(tab, given).startswith(said)
-    assert score(tab) == ("1 of 1 right" if "does not count" in said else "1 of 2 right")
+    assert score(tab) == ("1 of 1 right at first try" if "does not count" in said else "1 of 2 right at first try")
     answer(tab, "-6")
     assert tab.locator("[id$=prompt]").inner_text() == "What does a * b contribute to the grad of b?"
-    assert score(tab) == ("2 of 2 right" if "does not count" in said else "1 of 2 right")
+    assert score(tab) == ("2 of 2 right at first try" if "does not count" in said else "1 of 2 right at first try")
 
 
 @pytest.mark.parametrize(
@@ -552,7 +552,7 @@ def test_a_quiz_asks_for_the_sum_once_the_last_contribution_is_in(show):
     assert gradients(tab)["w"] == "∇ –"
     answer(tab, "6")
     assert gradients(tab)["w"] == "∇ 6"
-    assert score(tab) == "2 of 3 right"
+    assert score(tab) == "2 of 3 right at first try"
 
 
 def test_a_wrong_answer_is_selected_so_that_typing_replaces_it(show):
@@ -727,8 +727,10 @@ def test_at_a_shared_weights_visit_what_the_steps_contribute_flies_into_the_sum(
         assert where(tab) == last
         if count:
             tab.wait_for_function(f"() => document.querySelectorAll('.flying').length === {count}")
-            flown = tab.locator(".flying").all_text_contents()
-            assert flown == tab.locator(".now .came tr:not(.sum) td:last-child").all_text_contents()
+            strips = "(places) => [...document.querySelectorAll(places)].map((svg) => svg.outerHTML)"
+            flown = tab.evaluate(strips, ".flying > svg")
+            assert len(flown) == count
+            assert flown == tab.evaluate(strips, ".now .came tr:not(.sum) svg")  # a norm does not add
             landing = "() => document.querySelector('.flying').getBoundingClientRect().x"
             before = tab.evaluate(landing)
             tab.wait_for_function(f"(before) => ({landing})() > before + 5", arg=before)
@@ -736,6 +738,70 @@ def test_at_a_shared_weights_visit_what_the_steps_contribute_flies_into_the_sum(
         else:
             tab.wait_for_timeout(600)
             assert tab.locator(".flying").count() == 0
+
+
+OUTSIDE = """() => {
+    const seen = document.querySelector(".graph").getBoundingClientRect();
+    return [...document.querySelectorAll(".canvas .lit")].filter((element) => {
+        const { left, right, top, bottom, width, height } = element.getBoundingClientRect();
+        const isIn = left > seen.left - 1 && right < seen.right + 1 && top > seen.top - 1 && bottom < seen.bottom + 1;
+        return (width || height) && !isIn;
+    }).map((element) => element.id);
+}"""
+
+
+@pytest.mark.parametrize("size", [(1280, 800), (1440, 900)])
+def test_what_is_lit_is_in_view_at_every_step_and_so_is_what_its_gradient_goes_to(show, size):
+    tab = show(rnn_loss(4, hidden=2), forward=True, reduced_motion="reduce")
+    tab.set_viewport_size(dict(zip(("width", "height"), size, strict=True)))
+    bottom, seen = tab.evaluate("() => document.querySelector('.graph').getBoundingClientRect().bottom"), 0
+    while tab.locator("[id$=-next]").is_enabled():
+        press(tab, "ArrowRight")
+        assert tab.evaluate(OUTSIDE) == []
+        if found := re.match(r"L_(\d)", tab.locator(".canvas .node.lit .title").first.text_content()):
+            logits = tab.locator(".canvas .node", has=tab.get_by_text(f"h_{found[1]} @ W_hy + b_y", exact=True))
+            box = logits.first.bounding_box()
+            assert box["y"] + box["height"] < bottom + 1
+            seen += 1
+    assert seen == 8  # forward and backward
+
+
+def test_a_step_before_the_view_has_come_to_rest_is_in_view_when_it_has(show):
+    tab = show(rnn_loss(8, hidden=2))
+    press(tab, "/")
+    tab.keyboard.type("h_8")
+    press(tab, "Enter")
+    tab.wait_for_timeout(600)
+    now = int(tab.locator("[id$=-slider]").input_value())
+    tab.evaluate(
+        """([far, back]) => {
+            for (const detail of [far, back])
+                document.querySelector("main").dispatchEvent(new CustomEvent("go", { detail }));
+        }""",
+        [now - 12, now],
+    )
+    tab.wait_for_timeout(600)
+    assert tab.evaluate(OUTSIDE) == []
+
+
+def test_numbers_fly_norms_do_not_and_nothing_crosses_the_controls(show):
+    w, h = Value(0.5, "w"), Value(1.0, "h_0")
+    for t in (1, 2):
+        with scope("cell", t=t):
+            h = w * h
+    few, x = Parameter([[0.5, -0.5]], "w"), Tensor([[1.0], [2.0]], "x", requires_grad=False)
+    flying = "() => [...document.querySelectorAll('.flying')].map((copy) => copy.textContent)"
+    for root, height, flown in [(h, 800, ["0.5", "0.5"]), ((few @ x @ few @ x).sum(), 800, []), (h, 330, [])]:
+        tab = show(root)
+        tab.set_viewport_size({"width": 1280, "height": height})
+        press(tab, "End")
+        while tab.evaluate("() => !document.querySelector('.now h2').textContent.startsWith('w')"):
+            press(tab, "ArrowLeft")
+        if flown:
+            tab.wait_for_function("() => document.querySelector('.flying')")
+        else:
+            tab.wait_for_timeout(700)
+        assert tab.evaluate(flying) == flown
 
 
 def test_one_sentence_says_why_a_gradient_is_a_sum(show):

@@ -127,9 +127,9 @@ def test_right_answers_lead_through_all_levels_and_score(open_page):
             said = give(tab, x)
             count += 1
             assert said.startswith(("right", "All")), (level, x, said)
-            assert part(tab, "score").inner_text() == f"{count} of {count} right"
+            assert part(tab, "score").inner_text() == f"{count} of {count} right at first try"
         tab.keyboard.press("Enter")
-    assert part(tab, "said").inner_text() == f"All graphs are done: {count} of {count} right."
+    assert part(tab, "said").inner_text() == f"All graphs are done: {count} of {count} right at first try."
     tab.close()
 
 
@@ -148,13 +148,34 @@ def test_a_mistake_is_named_and_can_be_typed_over(open_page):
     assert give(tab, "15") == "the size is right, the sign is not"
     assert give(tab, "2 +") == "a number is missing; this does not count"
     tab.keyboard.press("Control+a")
-    assert give(tab, "3 * -5") == "right: −15"
-    assert part(tab, "score").inner_text() == "1 of 2 right"
+    assert give(tab, "3 * -5") == "right: −15 is what a * b contributes to the grad of a"
+    assert part(tab, "score").inner_text() == "1 of 2 right at first try"
     give(tab, 6)
     assert focus(tab) == "on"  # after a mistake how the visit is worked out stands there, until one goes on
     assert "−15" in part(tab, "told").inner_text()
     tab.keyboard.press("Enter")
     assert part(tab, "said").inner_text() == "This graph is done."
+    tab.close()
+
+
+def test_what_was_answered_stands_by_its_name_beside_the_next_question(open_page):
+    x = Value(3.0, "x")
+    tab = open_page(practice(x * x + x * 2.0, each=1).html)
+    tab.locator("nav button").last.click()
+    asked, said = [], []
+    while part(tab, "quiz").is_visible():
+        asked.append(part(tab, "prompt").inner_text())
+        part(tab, "show").click()
+        said.append(part(tab, "said").inner_text())
+        if part(tab, "quiz").is_hidden() and part(tab, "on").inner_text().startswith("go on"):
+            tab.keyboard.press("Enter")
+    of_edge = re.compile(r"What does (.+) contribute to the grad of (.+)\?")
+    edges = [(found, answer) for ask, answer in zip(asked, said, strict=True) if (found := of_edge.fullmatch(ask))]
+    assert len(edges) >= 3
+    for found, answer in edges:
+        assert f" is what {found[1]} contributes to the grad of {found[2]}: " in answer
+    assert "8 is the grad of x: a grad is the sum of its contributions" in said
+    assert part(tab, "score").inner_text() == f"0 of {len(asked)} right at first try"
     tab.close()
 
 
@@ -203,12 +224,48 @@ def test_question_and_lit_box_are_in_sight(open_page, width):
     tab.close()
 
 
+def boxes_in_sight(tab):
+    """Whether each box of the graph is all in view."""
+    return tab.evaluate(
+        """() => {
+            const seen = document.querySelector(".graph").getBoundingClientRect();
+            return [...document.querySelectorAll("article:not([hidden]) .canvas .node")].map((node) => {
+                const { left, right, top, bottom } = node.getBoundingClientRect();
+                return left >= seen.left && right <= seen.right && top >= seen.top && bottom <= seen.bottom;
+            });
+        }"""
+    )
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_each_graph_opens_all_in_view_and_a_small_one_can_be_made_larger(open_page, width):
+    tab = open_page(practice(each=1).html)
+    tab.set_viewport_size({"width": width, "height": 844})
+    larger = part(tab, "larger")
+    for level in tab.locator("nav button").all():
+        level.click()
+        assert all(boxes_in_sight(tab))
+        assert not larger.is_visible() or (width == 390 and larger.inner_text() == "larger")
+    assert larger.is_visible() == (width == 390)
+    if width == 390:
+        larger.click()
+        assert not all(boxes_in_sight(tab))
+        lit = tab.locator("article:not([hidden]) .node.lit").first.bounding_box()
+        assert 0 <= lit["x"] <= lit["x"] + lit["width"] <= 390
+        larger.click()
+        assert all(boxes_in_sight(tab))
+    tab.close()
+
+
 @pytest.mark.parametrize("width", [1280, 390])
 def test_type_can_be_read_at_every_level(open_page, width):
     tab = open_page(practice(each=1).html)
     tab.set_viewport_size({"width": width, "height": 800})
     for level in tab.locator("nav button").all():
         level.click()
+        larger = part(tab, "larger")
+        if larger.is_visible() and larger.inner_text() == "larger":  # once pressed, later graphs are large, too
+            larger.click()
         sizes = tab.evaluate(
             """() => [...document.querySelectorAll("article:not([hidden]) .canvas text")].map(
                 (text) => parseFloat(getComputedStyle(text).fontSize) * text.getScreenCTM().a)"""

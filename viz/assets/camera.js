@@ -1,7 +1,6 @@
 // Where the picture stands: moved and zoomed by the reader, and following what lights up.
 // A view is a point of the picture that stands in the middle, and a zoom.
 (() => {
-  const page = document.currentScript.closest(".page");
   const graph = page.querySelector(".graph");
   const canvas = graph.firstElementChild;
   const picture = canvas.firstElementChild;
@@ -9,6 +8,7 @@
   const natural = { width: picture.width.baseVal.value, height: picture.height.baseVal.value };
   const [MARGIN, AROUND, ABOVE] = [24, 30, 40]; // between the picture's edge and its boxes; around what is brought into
   // view, and above it, where the buttons stand
+  const BOX = 56; // what a lit arrow comes from is a box of about this size: there is room for it, too
   const HEAD = 20; // how high the part of a box is where its name stands
   const [LEAST, FAR, SMALL] = [0.12, 0.6, 0.9]; // zooms: the least of an overview; below the second one texts, in an
   // overview already below the third one, are too small to be read
@@ -74,15 +74,18 @@
   }
 
   let movement; // which one is under way; none has been yet
+  let aim; // the view that it leads to
   function moveTo(view) {
     const from = middle();
     const isFirst = movement === undefined;
     const mine = (movement = isFirst ? 0 : movement + 1);
     const isFar = Math.hypot(view.x - from.x, view.y - from.y) * view.zoom > 3 * graph.clientWidth;
+    aim = undefined;
     if (isFirst || calm.matches || isFar) {
       put(view);
       return writeNames();
     }
+    aim = view;
     const start = performance.now();
     const step = (time) => {
       if (mine !== movement) return;
@@ -92,10 +95,16 @@
       put({ x: between("x"), y: between("y"), zoom: between("zoom") });
       writeNames();
       if (share < 1) requestAnimationFrame(step);
+      else aim = undefined;
     };
     requestAnimationFrame(step);
   }
-  for (const event of ["wheel", "pointerdown"]) graph.addEventListener(event, () => movement++, { passive: true });
+  for (const event of ["wheel", "pointerdown"]) graph.addEventListener(event, stop, { passive: true });
+
+  function stop() {
+    movement++;
+    aim = undefined;
+  }
 
   /** The sums of shared weights stand beside the picture or under it, where that leaves it larger. */
   function arrange() {
@@ -120,13 +129,17 @@
     const fitting = Math.min(
       (graph.clientWidth - 2 * AROUND) / (right - left),
       (graph.clientHeight - 2 * ABOVE) / (bottom - top),
+      graph.clientHeight / (bottom - top + 2 * BOX),
     );
     const view = { x: (left + right) / 2, y: (top + bottom) / 2, zoom: Math.min(liked ?? Math.max(whole(), 1), fitting) };
     isOverview = liked === undefined && view.zoom < FAR && whole() >= LEAST;
     if (isOverview) return moveTo(overview());
-    const seen = middle();
+    const seen = aim ?? middle();
     const reach = { x: graph.clientWidth / 2 / view.zoom, y: graph.clientHeight / 2 / view.zoom };
-    const isIn = left > seen.x - reach.x && right < seen.x + reach.x && top > seen.y - reach.y + ABOVE / view.zoom && bottom < seen.y + reach.y;
+    const room = Math.max(BOX, ABOVE / view.zoom);
+    const isIn =
+      Math.abs(seen.x - view.x) <= Math.max(reach.x - (right - left) / 2 - room, 1) &&
+      Math.abs(seen.y - view.y) <= Math.max(reach.y - (bottom - top) / 2 - room, 1);
     if (!isIn || Math.abs(seen.zoom - view.zoom) > 0.01) moveTo(view);
     else writeNames();
   }
@@ -148,7 +161,7 @@
   // ---- The reader's own moves ----
 
   function setZoom(wanted, x = graph.clientWidth / 2, y = graph.clientHeight / 2) {
-    movement++;
+    stop();
     isOverview = false;
     const before = zoom;
     liked = Math.min(Math.max(wanted, 0.1), 6);

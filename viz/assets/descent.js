@@ -69,6 +69,16 @@
     const [first, last] = [now[0], now.at(-1)].map(([t, x]) => `${written.number(x)} (t = ${t})`);
     const outlines = before.flatMap(([look, norms]) => norms.map(bar(`ghost ${look}`)));
     chart("flow", `‖gradient‖ at states: ${first}, ${last}`, ...now.map(bar("now")), ...outlines);
+    part("flow").firstChild.after(timeSteps(now.map(([t]) => t)));
+  }
+
+  /** Under each bar its time step, or, where there is no room for all of them, under every so many. */
+  function timeSteps(all) {
+    const room = part("change").clientWidth / page.querySelectorAll(".charts figure:not([hidden])").length;
+    const every = Math.ceil((18 * all.length) / room);
+    const row = Object.assign(document.createElement("div"), { className: "times", ariaHidden: true });
+    row.append(...all.map((t, i) => Object.assign(document.createElement("span"), { textContent: i % every ? "" : t })));
+    return row;
   }
 
   function draw() {

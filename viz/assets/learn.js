@@ -24,7 +24,8 @@
     return `[${found.join(", ")}]`;
   }
 
-  const called = () => chosen.node.name + (chosen.node.shape.length ? place(chosen.node.shape, chosen.i) : "");
+  const nameOf = ({ name }) => live.called[name] ?? name;
+  const called = () => nameOf(chosen.node) + (chosen.node.shape.length ? place(chosen.node.shape, chosen.i) : "");
 
   function choose(node, i) {
     const isOther = node !== chosen.node || !part("entry").options.length;
@@ -113,7 +114,7 @@
 
   // ---- The fields ----
 
-  part("leaf").replaceChildren(...editable.map(({ name }) => option(name, name)));
+  part("leaf").replaceChildren(...editable.map((node) => option(nameOf(node), node.name)));
   part("leaf").addEventListener("change", () => choose(live.nodes.get(part("leaf").value), 0));
   part("entry").addEventListener("change", () => choose(chosen.node, Number(part("entry").value)));
   part("symbol").addEventListener("change", () => {
@@ -141,6 +142,7 @@
     } else set(x);
   }
   part("number").addEventListener("change", take);
+  part("number").addEventListener("focus", () => part("number").select()); // typing replaces it
   for (const [name, factor] of [["half", 0.5], ["more", 1.5]])
     part(name).addEventListener("click", () => live.scale(chosen.node, factor));
 
@@ -184,15 +186,19 @@
     addEventListener(kind, () => {
       if (!drag) return;
       live.release();
-      if (!drag.moved && swallow) chosen.node.classes ? part("symbol").focus() : part("number").select();
+      if (!drag.moved && swallow) {
+        part("change").open = true;
+        part(chosen.node.classes ? "symbol" : "number").focus();
+      }
       drag = undefined;
     });
   page.addEventListener("click", (event) => swallow && event.target.closest(".canvas, .sums") && event.stopPropagation(), true);
 
   page.learn = { say, typed, chosen: () => chosen };
 
-  // On a low screen the words of the visit come first.
-  if (matchMedia("(min-width: 760px) and (max-height: 719px)").matches) part("change").open = false;
+  // Where that leaves little room for the words of the visit, they come first.
+  const told = page.querySelector(".told");
+  if (matchMedia("(min-width: 760px)").matches && told.clientHeight < 560) part("change").open = false;
   const first = editable.find((node) => node.trained) ?? editable[0];
   choose(first, Math.max(first.slots.findIndex((slot) => live.grads[slot]), 0)); // of an entry without effect nothing is seen
 })();

@@ -1,19 +1,21 @@
 // At a shared weight's visit what the steps contribute flies into the sum.
 (() => {
-  const page = document.currentScript.closest(".page");
   const calm = matchMedia("(prefers-reduced-motion: reduce)");
   const [START, APART, LONG] = [450, 200, 900]; // milliseconds: until the view has come to rest, between two, of each
   let flying = [];
   let due;
 
   /** What flies lands in the rows of a visit's table, each from the box that stands for the weight in its step. */
+  // Of an array its strip flies: entries add, norms do not. Nothing flies across the controls to a row out of view.
   function fly(item, boxes) {
     const rows = [...item.querySelectorAll(".came tr")];
     const sum = rows.pop();
     rows.slice(0, boxes.length).forEach((row, i) => {
-      const number = row.lastElementChild;
-      const [from, to] = [boxes[i], number].map((element) => element.getBoundingClientRect());
-      const copy = Object.assign(document.createElement("span"), { className: "flying", textContent: number.textContent });
+      const lands = row.querySelector("svg") ?? row.lastElementChild;
+      const [from, to, seen] = [boxes[i], lands, item.closest(".told")].map((element) => element.getBoundingClientRect());
+      if (to.bottom > seen.bottom || (lands === row.lastElementChild && lands.textContent.includes("‖"))) return;
+      const copy = Object.assign(document.createElement("span"), { className: "flying" });
+      copy.append(lands.matches("svg") ? lands.cloneNode(true) : lands.textContent);
       Object.assign(copy.style, { left: `${to.left}px`, top: `${to.top}px` });
       page.append(copy);
       flying.push(copy);

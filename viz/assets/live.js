@@ -123,6 +123,7 @@
     const count = indices(run).length;
     return { source: run, kind, cells: written.grid(count, +columns), painted: written.heat(count, +columns, kind, +x, +y, +wide) };
   });
+  const reasons = gather("zero", (element, source) => ({ runs: source.split(" ") })); // sentences that hold while these are 0
   const charts = gather("bars", (element, source) => ({ source: source.split(" "), how: element.dataset.at.split(" ").map(Number) }));
   for (const { element, source } of strips) element.classList.toggle("editable-cells", editableSlots.has(indices(source)[0]));
 
@@ -184,6 +185,7 @@
       const data = numbers(source);
       written.repaint(element, painted(data, kind === "g" ? scale : written.largest(data)));
     }
+    for (const { element, runs } of reasons.filter(due)) element.hidden = runs.flatMap(numbers).some((x) => x !== 0);
     for (const { element, source, how } of charts.filter(due)) {
       const norms = source.map((run) => Math.sqrt(numbers(run).reduce((sum, x) => sum + x * x, 0)));
       element.replaceChildren(...written.bars(norms, ...how));
@@ -366,6 +368,7 @@
 
   page.live = {
     nodes, leaves, values, grads, cells, asked, recordedLeaves, editableSlots, numbers, write, fill, setSlots, descend, nudge,
+    called: source.called,
     scale: times,
     ghosts,
     slope,

@@ -1,10 +1,7 @@
 // Python has laid everything out and worked everything out: this shows and hides it.
 // A position is how many steps of the list have been shown: first forward steps, then visits; 0 is the start.
 // A moment is what steps are numbered by: forward steps end with 0, visits begin with 1.
-"use strict";
 (() => {
-  const page = document.currentScript.closest(".page");
-  const part = (name) => document.getElementById(page.dataset.prefix + name);
   const { steps, momentsOf } = JSON.parse(part("data").textContent);
   const last = steps.length;
   const turn = steps.findIndex((step) => step.at > 0); // the position before the first visit
@@ -273,6 +270,12 @@
     if (isShown && matchMedia("(max-width: 759px)").matches) part("sums").scrollIntoView();
   }
 
+  function toggleChange() {
+    const summary = part("change")?.querySelector("summary");
+    summary?.focus(); // from here the tab key leads to the fields
+    summary?.click();
+  }
+
   function toggleQuiz() {
     page.quiz.toggle();
     if (now < turn && part("asks").getAttribute("aria-pressed") === "true") show(turn + 1, true);
@@ -291,6 +294,7 @@
     weights: toggleWeights,
     help: () => part("keys").showModal(),
     find: () => find.focus(),
+    change: toggleChange,
     open: () => {
       const { boxes: own = [], sum } = steps[now - 1] ?? {};
       open(sum === undefined ? "b" + own[0] : "s" + sum);
@@ -308,7 +312,7 @@
 
   const KEYS = {
     ArrowRight: "next", " ": "next", n: "next", ArrowLeft: "back", b: "back", Home: "first", End: "end",
-    t: "time", T: "timeBack", v: "turn", g: "find", "/": "find", o: "open", q: "asks", l: "all", w: "weights", "?": "help",
+    t: "time", T: "timeBack", v: "turn", g: "find", "/": "find", o: "open", q: "asks", l: "all", w: "weights", c: "change", "?": "help",
     "+": "in", "=": "in", "-": "out", 0: "fit",
   };
   const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
@@ -320,7 +324,7 @@
     if (target.matches("select")) return;
     if (target.matches("input[type=text]")) return void (key === "Escape" && target.blur());
     if (target.matches("input[type=range]") && (ARROWS[key] || key === "Home" || key === "End")) return;
-    if (target.matches("button") && (key === " " || key === "Enter")) return;
+    if (target.matches("button, summary") && (key === " " || key === "Enter")) return;
     if (event.shiftKey && ARROWS[key]) {
       const [x, y] = ARROWS[key];
       graph.scrollBy({ left: x * 80, top: y * 80, behavior: "instant" });

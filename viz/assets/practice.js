@@ -9,6 +9,7 @@
   let number = 0; // of the graph
   let open = []; // its questions that are still to come: { visit, ...question }
   let first = true; // whether the next answer is the first one to this question
+  let isLarge = false; // whether pictures are to be large enough to be read, and not all in view
   let onward; // what the button does that goes on
   let slipped = false; // whether there was a mistake at this visit
   let perfect = true; // whether all answers to this graph were right at the first go
@@ -43,15 +44,27 @@
     const picture = articles[number].querySelector(".canvas > svg");
     const { width, height } = picture.viewBox.baseVal;
     const sums = articles[number].querySelector(".sums");
-    const scaleIn = (across, down) => Math.min((across - 30) / width, (down - 30) / height, 1.7);
+    const bare = 20; // at either side of the picture
+    const scaleIn = (across, down) => Math.min((across - 12) / (width - 2 * bare), (down - 30) / height, 1.7);
     const { classList } = articles[number];
     classList.add("under");
     const under = scaleIn(graph.clientWidth, graph.clientHeight - sums.offsetHeight);
     classList.remove("under");
     const beside = scaleIn(graph.clientWidth - sums.offsetWidth, graph.clientHeight);
     classList.toggle("under", under > beside);
-    const scale = Math.max(beside, under, 1); // smaller, nobody could read it
-    Object.assign(picture.style, { width: `${scale * width}px`, height: `${scale * height}px` });
+    const all = Math.max(beside, under);
+    const scale = isLarge ? Math.max(all, 1) : all;
+    part("larger").hidden = all >= 1;
+    part("larger").textContent = isLarge ? "fit" : "larger";
+    picture.parentElement.style.width = `${scale * (width - 2 * bare)}px`;
+    Object.assign(picture.style, { width: `${scale * width}px`, height: `${scale * height}px`, marginLeft: `${-bare * scale}px` });
+  }
+
+  /** Below their own size pictures are too small for their numbers to be read: there is a button for that. */
+  function enlarge() {
+    isLarge = !isLarge;
+    fit();
+    light(open[0]?.visit ?? -1);
   }
 
   /** The words of a visit, or none. */
@@ -102,9 +115,12 @@
     if (!now) return; // Enter in a field that is just being hidden
     const verdict = judge(now, part("answer").value);
     if (verdict.counts && first) count(verdict.right);
-    say(verdict.said, verdict.right ? "right" : "wrong");
-    if (!verdict.right) return part("answer").select();
-    pass();
+    if (verdict.right) {
+      say(`${verdict.said} ${now.answered}`, "right");
+      return pass();
+    }
+    say(verdict.said, "wrong");
+    part("answer").select();
   }
 
   function count(right) {
@@ -132,7 +148,8 @@
 
   function show() {
     if (first) count(false);
-    say(`it was ${fourDigits(open[0].answer)}: ${open[0].rule}`, "");
+    const { answer, answered, rule } = open[0];
+    say(`${fourDigits(answer)} ${answered}: ${rule}`, "");
     pass();
   }
 
@@ -184,6 +201,7 @@
   }
   part("quiz").addEventListener("submit", answer);
   part("show").addEventListener("click", show);
+  part("larger").addEventListener("click", enlarge);
   part("on").addEventListener("click", () => onward());
   for (const place of page.querySelectorAll(".place")) place.classList.add("near");
   addEventListener("resize", fit);

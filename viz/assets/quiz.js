@@ -60,11 +60,12 @@
   /** On to the next question of the visit; after the last one its numbers are shown. */
   function pass(said) {
     const visit = visits[now];
+    const { answered } = open();
     visit.at++;
     visit.tries = 0;
     const more = Boolean(open());
     page.showAgain(more);
-    if (more) tell(said, "right");
+    if (more) tell(`${said} ${answered}`, "right");
     else {
       part("live").textContent = said + ". " + part("live").textContent;
       part("next").focus();

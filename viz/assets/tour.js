@@ -1,7 +1,5 @@
 // A guided visit: at each stop the page shows a step, and a few words say what to see there.
 (() => {
-  const page = document.currentScript.closest(".page");
-  const part = (name) => document.getElementById(page.dataset.prefix + name);
   const stops = JSON.parse(part("stops").textContent);
   let at = 0;
 

@@ -28,6 +28,7 @@ from .blocks import (
     Title,
     Upstream,
     VisitWords,
+    Zero,
     spoken,
 )
 from .escape import xml
@@ -107,9 +108,15 @@ def _came_in(words: Upstream, gradient: str, strip: Strip) -> list[str]:
     if len(listed) > 1:
         rows.append(f"<tr class=sum><th>{SUM}{_figure(words.total, strip)}")
     why = f"<p class=why>{xml(words.why)}" if words.why else ""
-    zeros = "".join(f"<span class=then-so> {xml(said)}</span>" for said in words.zeros)
+    zeros = "".join(f"<span{_as_long_as_zero(zero)}> {xml(zero.sentence)}</span>" for zero in words.zeros)
     table = f"<table class=came>{''.join(rows)}</table>"
     return [head, table, *([why + zeros] if why else []), *_table([_row(sum_) for sum_ in words.sums])]
+
+
+def _as_long_as_zero(zero: Zero) -> str:
+    """The cells that are 0 where the sentence holds; nothing where no number on the page can change that."""
+    cells = " ".join(data.cells.run(np.atleast_1d(data.index)) for data in zero.data if is_live(data))
+    return f' data-zero="{cells}"' if cells else ""
 
 
 def _goes_down(to: Contribution, loss: str) -> list[str]:

@@ -175,7 +175,7 @@ def _came_in(words: Upstream) -> list[Line]:
         begin = faint(f"{words.SUM_OF} " if i == 0 else " " * (len(words.SUM_OF) + 1))
         lines.append([_INDENT, begin, gradient(f"{contribution:>{width}}"), faint(f" {source}")])
     lines += [[_INDENT, *_placed(equation)] for equation in words.sums]
-    return [*lines, *([said] for said in (words.why, *words.zeros) if said)]
+    return [*lines, *([said] for said in (words.why, *map(str, words.zeros)) if said)]
 
 
 def _rows(data: Any) -> list[str]:

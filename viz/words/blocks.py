@@ -1,7 +1,8 @@
 """What there is to say about one step, as blocks that know no nodes: names, numbers and finished phrases.
 
 - `Title`: which step it is. `Definition`: the node's equation, with its numbers put in.
-- `Upstream`: what came in, and the sum that it is. `Contribution`: what goes down one edge.
+- `Upstream`: what came in, and the sum that it is. `Zero`: why a step gives nothing.
+- `Contribution`: what goes down one edge.
 - `Ahead`: what is next, and what still waits. `VisitWords`: all of it, in that order.
 - `ForwardWords`: what there is to say about a forward step.
 
@@ -148,6 +149,17 @@ class Part:
 
 
 @dataclass(frozen=True, eq=False)
+class Zero:
+    """Why a step gives nothing, in a sentence that holds as long as the ``data`` are 0."""
+
+    sentence: str
+    data: Sequence[Any]
+
+    def __str__(self) -> str:
+        return self.sentence
+
+
+@dataclass(frozen=True, eq=False)
 class Upstream:
     """What came in: ``total``, the sum of the parts. A pass starts at a node that has none.
 
@@ -160,7 +172,7 @@ class Upstream:
     parts: Sequence[Part]
     sums: Sequence[Equation]
     why: str = ""
-    zeros: Sequence[str] = ()
+    zeros: Sequence[Zero] = ()
 
     STARTS = "the pass starts here"
     SUM_OF = "the sum of"

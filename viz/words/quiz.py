@@ -38,10 +38,12 @@ SAID = {
     "near": f"{{}} is near, but more than {TOLERANCE:.0%} off",
     "wrong": "{} is not it; {}",
     "unread": "{}; this does not count",
-    "score": "{} of {} right",
+    "score": "{} of {} right at first try",
     "harder": "harder: {}",
     "asked": "What does {node} contribute to {place}the grad of {to}{read}?",
     "sum": "All {uses} contributions are in: what is {place}the grad of {to}?",
+    "gives": "is what {node} contributes to {place}the grad of {to}{read}",
+    "is": "is {place}the grad of {to}",
     "add": "a grad is the sum of its contributions",
 }
 """What is asked and what is said to answers, in a terminal as on a page."""
@@ -123,7 +125,7 @@ class Score:
     """How many questions were answered, and how many of them rightly at the first go.
 
     >>> str(Score().after(Verdict(True, "")).after(Verdict(False, "")))
-    '1 of 2 right'
+    '1 of 2 right at first try'
     """
 
     asked: int = 0

@@ -14,6 +14,7 @@ from microgradrnn.engine import Node
 from microgradrnn.stepping import Edge
 
 from ..passes import Pass
+from .blocks import Zero
 
 _MULTIPLIES = {"mul", "matmul", "linear"}
 _MOST_ZEROS = 3
@@ -37,7 +38,7 @@ class Why:
     >>> why = Why(run, run.names, w)
     >>> print(why.sentence[:76])
     Why a sum: all 2 steps read the same w. If it changes, each of them changes,
-    >>> why.zeros[1]
+    >>> str(why.zeros[1])
     'Step 1 gives 0, because w is multiplied there with h_0, which is 0.'
     """
 
@@ -74,19 +75,20 @@ class Why:
         return " and ".join(found)
 
     @property
-    def zeros(self) -> list[str]:
+    def zeros(self) -> list[Zero]:
         """Of a weight, why steps give nothing, as the numbers are; where many do, nothing is said."""
         found = [edge for edge in self._edges if self.sentence and self._is_weight and not np.any(edge.downstream)]
         return [self._zero(edge) for edge in found] if len(found) <= _MOST_ZEROS else []
 
-    def _zero(self, edge: Edge) -> str:
+    def _zero(self, edge: Edge) -> Zero:
         t = self.run.t(edge.node)
         step = "What reads it outside the steps" if t is None else f"Step {t}"
         others = [x for slot, x in enumerate(edge.node.inputs) if slot != edge.slot]
         multiplies = edge.node.op is not None and edge.node.op.name in _MULTIPLIES
         if multiplies and len(others) == 1 and not np.any(self.run.values[others[0]]):
             name, other = self.names[self.node], self.names[others[0]]
-            return f"{step} gives 0, because {name} is multiplied there with {other}, which is 0."
+            because = f"{name} is multiplied there with {other}, which is 0"
+            return Zero(f"{step} gives 0, because {because}.", [edge.downstream, self.run.values[others[0]]])
         if not np.any(edge.upstream):
-            return f"{step} gives 0, because no gradient reaches it."
-        return f"{step} gives 0."
+            return Zero(f"{step} gives 0, because no gradient reaches it.", [edge.downstream, edge.upstream])
+        return Zero(f"{step} gives 0.", [edge.downstream])

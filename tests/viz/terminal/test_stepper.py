@@ -638,7 +638,7 @@ def test_no_color_is_respected_and_ctrl_c_quits_a_quiz():
     terminal.press("\r")
     terminal.wait_for("right: 3")
     terminal.press("\x03")
-    terminal.wait_for("1 of 1 right\r\n")
+    terminal.wait_for("1 of 1 right at first try\r\n")
     assert terminal.close() == 0
 
 
