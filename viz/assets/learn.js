@@ -196,9 +196,16 @@
 
   page.learn = { say, typed, chosen: () => chosen };
 
-  // Where that leaves little room for the words of the visit, they come first.
+  // The first words that find too little room close the fields, unless a number has been changed; then nothing does.
   const told = page.querySelector(".told");
-  if (matchMedia("(min-width: 760px)").matches && told.clientHeight < 560) part("change").open = false;
+  const settle = () => page.removeEventListener("shown", makeRoom);
+  function makeRoom() {
+    if (told.matches(".all") || told.scrollHeight <= told.clientHeight) return;
+    part("change").open = false;
+    settle();
+  }
+  live.onChange(settle);
+  if (matchMedia("(min-width: 760px)").matches) page.addEventListener("shown", makeRoom);
   const first = editable.find((node) => node.trained) ?? editable[0];
   choose(first, Math.max(first.slots.findIndex((slot) => live.grads[slot]), 0)); // of an entry without effect nothing is seen
 })();
