@@ -62,7 +62,7 @@ def test_the_gradient_of_a_float32_start_of_float64_states_is_float32(rewrites):
     for t in range(5):
         h = (x[t] + h @ W).tanh()
     loss = (h * h).sum()
-    assert_agrees(compile_graph(loss, [x], rewrites=rewrites), loss, [x], tolerance=1e-6)
+    assert_agrees(compile_graph(loss, [x], rewrites=rewrites), loss, [x], tolerance=1e-6)  # some of it is float32
 
 
 @every_set_of_rewrites
@@ -88,7 +88,7 @@ def test_what_is_added_to_states_gets_a_gradient_of_its_own_shape_and_type(rewri
         h = (x[t] + h @ W).tanh()
         states.append(h)
     loss = (functional.add_n([row, *states, narrow]) ** 2).sum()
-    assert_agrees(compile_graph(loss, [x], rewrites=rewrites), loss, [x], tolerance=1e-6)
+    assert_agrees(compile_graph(loss, [x], rewrites=rewrites), loss, [x], tolerance=1e-6)  # some of it is float32
 
 
 # ---- Rows -----------------------------------------------------------------------------------------------------------

@@ -1,13 +1,12 @@
 """What axe-core finds wrong with the pages for people who use screen readers, keyboards or large type: nothing."""
 
 import importlib.util
-import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from benchmarks.live import language, one_unit, tabs
+from benchmarks.live import language, one_unit
 from viz.page import page
 from viz.practice import practice
 from viz.tour import Stop
@@ -20,15 +19,6 @@ def axe():
     if found is None:
         pytest.skip("needs axe-playwright-python")
     return Path(found.submodule_search_locations[0], "axe.min.js").read_text(encoding="utf-8")
-
-
-@pytest.fixture(scope="module")
-def open_page():
-    if not shutil.which("chromium"):
-        pytest.skip("needs Chromium")
-    pytest.importorskip("playwright.sync_api")
-    with tabs() as found:
-        yield found
 
 
 def findings(tab, axe):

@@ -1,12 +1,11 @@
 """The live page in a real browser: what is changed by hand, by script or by descent, against fresh recordings."""
 
 import re
-import shutil
 
 import numpy as np
 import pytest
 
-from benchmarks.live import GRAPHS, check, differences, language, one_unit, recorded_again, sizes, tabs
+from benchmarks.live import GRAPHS, check, differences, language, one_unit, recorded_again, sizes
 from microgradrnn import Forward, Parameter, Tensor, Value, functional, nn, optim, record, scope
 from microgradrnn.engine import ancestors
 from microgradrnn.errors import CannotFollow
@@ -27,15 +26,6 @@ from viz.words.visits import Words
 
 MAIN = "document.querySelector('main')"
 API = f"{MAIN}.microgradrnn"
-
-
-@pytest.fixture(scope="module")
-def open_page():
-    if not shutil.which("chromium"):
-        pytest.skip("needs Chromium")
-    pytest.importorskip("playwright.sync_api")
-    with tabs() as found:
-        yield found
 
 
 @pytest.fixture

@@ -2,12 +2,11 @@
 
 import json
 import re
-import shutil
 
 import numpy as np
 import pytest
 
-from benchmarks.live import recorded_again, tabs
+from benchmarks.live import recorded_again
 from microgradrnn import Value
 from microgradrnn.engine import ancestors
 from microgradrnn.exercises import LEVELS, exercises
@@ -16,15 +15,6 @@ from viz.passes import whole
 from viz.practice import OWN, practice
 from viz.words.quiz import questions
 from viz.words.visits import Words
-
-
-@pytest.fixture(scope="module")
-def open_page():
-    if not shutil.which("chromium"):
-        pytest.skip("needs Chromium")
-    pytest.importorskip("playwright.sync_api")
-    with tabs() as found:  # holds that no page complains or asks for anything
-        yield found
 
 
 def data(source):
