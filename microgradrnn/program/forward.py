@@ -77,8 +77,8 @@ class Forward:
             found = final(carry) if last and carry else self.whole(loop, q)[-1 if last else k]
             alone = self.alone.setdefault((loop, q), set())
             alone.add(k)
-            if 0 < k < loop.length - 1 or len(alone) == loop.length:
-                self._fix(loop, f"step {k + 1} of {loop.length} is read by itself")
+            if len(alone) == loop.length:
+                self._fix(loop, f"its {loop.length} steps are read one by one")
         self.values[source] = found
         return found
 
@@ -150,13 +150,18 @@ class Forward:
         return None
 
     def _fix_as_many(self, node: Node) -> None:
-        """What joins as many things as a loop has steps, or one more, may have joined one of each step, of any loop."""
+        """What joins a step of a loop with others, as many as it has steps or one more, had them from all steps.
+
+        So has what joins as many of one thing, and a stack of as many, whatever it is of.
+        """
         assert node.op is not None
         if not node.op.any_number or self._joined(node) is not None:
             return
-        for loop in self.loops:
-            if 0 <= len(node.inputs) - loop.length <= 1:
-                self._fix(loop, f"{len(node.inputs)} things are joined where there are {loop.length} steps")
+        joined = node.inputs
+        members = {self.recording.member[x][0] for x in joined if x in self.recording.member}
+        for loop in self.loops if node.op is ops.STACK or len(set(joined)) < len(joined) else members:
+            if 0 <= len(joined) - loop.length <= 1:
+                self._fix(loop, f"{len(joined)} things are joined where there are {loop.length} steps")
 
     def _fix(self, loop: Rolled, reason: str) -> None:
         length = self.loops[loop][0].length

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from microgradrnn import Tensor, Value, compile, functional, nn  # noqa: A004
+from microgradrnn import Parameter, Tensor, Value, compile, functional, nn  # noqa: A004
 
 
 @pytest.mark.parametrize(
@@ -47,4 +47,25 @@ def test_first_states_numbers_and_parameters_are_not_named():
 
 def test_nothing_is_named_where_there_are_no_inputs():
     x, W = Tensor(np.ones(3), requires_grad=False), Tensor([2.0])
-    assert compile((x * W).sum()).notes == []
+    assert compile((x * W * (W > 0)).sum()).notes == []
+
+
+E, TABLE, ROWS = Parameter(np.eye(4), "E"), Tensor(np.eye(4) + 1.0, requires_grad=False), np.array([0, 2, 1, 3, 3])
+
+
+@pytest.mark.parametrize(
+    ("read", "named"),
+    [
+        (lambda x, m: x.sum() + (E * np.ones((1, 4))).sum(), True),
+        (lambda x, m: x.sum() + (E * np.zeros((1, 4))).sum(), False),
+        (lambda x, m: x.sum() * E.sum() + 0.5 * E.sum(), False),
+        (lambda x, m: x.sum() + E[ROWS].sum(), True),
+        (lambda x, m: x.sum() + (E * TABLE[m]).sum(), False),
+        (lambda x, m: x.sum() + (E * TABLE[m] * TABLE).sum(), True),
+    ],
+    ids=["ones", "zeros", "a number", "rows", "a table", "a table that is read besides"],
+)
+def test_a_constant_as_large_as_an_input_is_named_unless_it_is_zero_or_a_table(read, named):
+    x, m = Tensor(np.ones(3), "x", requires_grad=False), Tensor(np.array(2), "m")
+    notes = compile(read(x, m) + E[m].sum(), [x, m]).notes
+    assert any("as recorded; if" in note for note in notes) == named

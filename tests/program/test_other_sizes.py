@@ -10,6 +10,7 @@ from microgradrnn.program import compile as compile_graph
 rng = np.random.default_rng(0)
 W = Parameter(rng.normal(size=(3, 4)), "W")
 W_hh = Parameter(rng.normal(size=(4, 4)), "W_hh")
+ROWS = Parameter(rng.normal(size=(2, 4)), "rows")
 
 
 def sequence(T, N):
@@ -40,6 +41,7 @@ TAKES_OTHERS = {
     "a stack of matrices times one": lambda x: ((x @ W).tanh() @ W_hh).tanh().sum(),
     "the last row once more": lambda x: loop(x, steps(x)) + (x[-1] @ W).sum(),
     "squares": lambda x: ((x @ W) ** 2).mean(),
+    "as large as the batch, as a weight is": lambda x: loop(x, steps(x)) + (ROWS * np.full((2, 4), 0.7)).sum(),
     "ones as large as what they meet": lambda x: ((x @ W).tanh() * np.ones((x.shape[1], 4))).sum(),
 }
 REFUSES_OTHERS = {
@@ -70,7 +72,7 @@ REFUSES_OTHERS = {
 def agrees(program, record, T, N):
     x = sequence(T, N)
     loss = record(x)
-    for p in (W, W_hh):
+    for p in (W, W_hh, ROWS):
         p.zero_grad()
     loss.backward()
     value, grads = program(x.data)

@@ -174,63 +174,6 @@ def test_other_sizes_than_those_recorded_are_refused_with_the_remedy():
         program_of_a_language_model(sizes="any")
 
 
-@pytest.mark.parametrize("reduction", ["sum", "mean"])
-@pytest.mark.parametrize("read", ["at once", "row by row", "as a list of rows"])
-def test_classes_are_checked_as_the_recording_checks_them(reduction, read):
-    """Recorded with ignore_index=-1, -1 counts for nothing, and -2 and 4 are no classes."""
-    W, x = Parameter(np.eye(3, 4), "W"), as_input(np.ones((5, 2, 3)), "x")
-    m = np.array([[0, 1], [-1, 3], [2, 2], [1, -1], [3, 0]])
-    targets = (
-        [as_input(row, f"targets_{k}") for k, row in enumerate(m)]
-        if read == "as a list of rows"
-        else as_input(m, "targets")
-    )
-
-    def record(targets):
-        if read == "at once":
-            return functional.cross_entropy(x @ W, targets, reduction, ignore_index=-1)
-        return functional.add_n(
-            [functional.cross_entropy(x[t] @ W, targets[t], reduction, ignore_index=-1) for t in range(5)]
-        )
-
-    program = compile_graph(record(targets), [x, targets])
-    close(program(x.data, m)[0], record(targets).data)
-    for wrong in (-2, 4, 10**6):
-        other = m.copy()
-        other[3, 1] = wrong
-        with pytest.raises(ValueError, match="out of range"):
-            record(as_input(other, "targets"))
-        with pytest.raises(
-            ValueError, match=rf"program: targets holds the class {wrong}, which is out of range: 0 .. 3"
-        ):
-            program(x.data, other)
-    none = m.copy()
-    none[slice(None) if read == "at once" else 1] = -1
-    if reduction == "mean":
-        with pytest.raises(ValueError, match="no target counts"):
-            record(as_input(none, "targets"))
-        with pytest.raises(ValueError, match="program: targets holds no class that counts"):
-            program(x.data, none)
-    else:
-        close(program(x.data, none)[0], record(as_input(none, "targets")).data)
-
-
-def test_indices_are_checked_and_negative_ones_count_from_the_end_where_they_did_when_recorded():
-    W = Parameter(np.arange(8.0).reshape(4, 2), "W")
-    for recorded, taken, refused in [([0, 3], [2, 1], [-1, 0]), ([0, -4], [-1, 3], [-5, 0]), ([0, 3], [1, 1], [0, 4])]:
-        index = as_input(np.array(recorded), "index")
-        program = compile_graph((W[index] ** 2).sum(), [index])
-        close(program(np.array(taken))[0], (W.data[taken] ** 2).sum())
-        with pytest.raises(ValueError, match=r"program: index holds the index -?[0-9], which is out of range"):
-            program(np.array(refused))
-
-
-def test_classes_that_are_computed_from_an_input_cannot_be_checked_and_are_refused():
-    W, m = Parameter(np.eye(3), "W"), as_input(np.array([1, 2, 3]), "m")
-    with pytest.raises(TypeError, match="classes that are computed from an input"):
-        compile_graph(functional.cross_entropy(W, m - 1), [m])
-
-
 @pytest.mark.parametrize("wrong", ["text", "objects", "complex numbers", "ragged lists", "nothing"])
 def test_what_is_no_array_of_numbers_is_refused_by_name(wrong):
     loss, x, _ = linear()
