@@ -49,7 +49,7 @@ class Limit:
             given = given if self.row is None else given[self.row]
             for node in reversed(self.part):
                 given = node.op.forward(arrays, given, **node.params)  # type: ignore[union-attr]
-            if not (given != self.ignored).any():
+            if not (given.size if self.ignored is None else (given != self.ignored).any()):
                 raise Refused(f"program: {name} holds no class that counts, so there is no mean")
             return
         if given.size == 0 or self._plainly_fits(given):
@@ -89,6 +89,7 @@ def limits(
             leaf, part = _source(node.inputs[slot])
             if leaf in found:
                 if limit.counted:
+                    part = part if limit.ignored is not None else ()  # where all count, one is enough to look for
                     found[leaf][Limit(limit.what, limit.low, limit.high, limit.ignored, True, part)] = None
                 low = _low(limit, leaf in negative)
                 found[leaf][Limit(limit.what, low, limit.high, limit.ignored)] = None
@@ -107,7 +108,7 @@ def _of(node: Node, is_free: Callable[[Node, int], bool]) -> Iterator[tuple[int,
     """The inputs of a node that are classes or indices, and what they may be."""
     if node.op is ops.CROSS_ENTROPY:
         scores, ignored = node.inputs[0], node.params["ignore_index"]
-        counted = node.params["reduction"] == "mean" and ignored is not None
+        counted = node.params["reduction"] == "mean"
         high = None if is_free(scores, scores.ndim - 1) else scores.shape[-1] - 1
         yield 1, Limit("class", 0, high, ignored, counted)
     elif node.op is ops.INDEX and len(node.inputs) > 1:

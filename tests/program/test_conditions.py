@@ -214,8 +214,8 @@ AFTER = {
     "the first and another": lambda states, k: states[0] + states[k],
     "some as often as there are steps": lambda states, k: functional.add_n([states[k] for _ in states]),
     "a stack of as many weights": lambda states, k: functional.stack(WEIGHTS[: len(states)]),
-    "a state and weights, as many as there are steps": lambda states, k: functional.add_n(
-        [states[k], *WEIGHTS[: len(states) - 1]]
+    "the last and weights, as many as there are steps": lambda states, k: functional.add_n(
+        [states[-1], *WEIGHTS[1 : len(states)]]
     ),
     "the mean of a stack with the start": lambda states, k: functional.stack([W[:1], *states]).mean(axis=0),
 }

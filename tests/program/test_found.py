@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from microgradrnn import Op, Parameter, Tensor, functional, record
+from microgradrnn.backprop import gradients
 from microgradrnn.program import REWRITES
 from microgradrnn.program import compile as compile_graph
 from tests.program.agreement import REWRITE_SETS, assert_agrees, close
@@ -33,6 +34,18 @@ def test_an_output_that_was_added_to_on_a_kept_product_stays_as_it_is():
     (first,) = program.run(x.data).outputs
     program.run(-x.data)
     close(first, y.data)
+
+
+@pytest.mark.parametrize("seen", [lambda y: y, lambda y: y.reshape(800, 60)], ids=["itself", "reshaped"])
+def test_a_kept_product_and_the_gradient_of_what_it_was_made_of_stay_as_they_are(seen):
+    x, W = Tensor(normal(100, 8, 50), "x"), weight(50, 60)
+    y = x @ W
+    loss = (y * y).sum()
+    program = compile_graph(loss, [x], outputs=[seen(y)])
+    first = program.run(x.data)
+    program.run(-3.0 * x.data)
+    close(first.outputs[0], seen(y).data)
+    close(first.grads["x"], gradients(loss)[x])
 
 
 def test_an_output_in_a_kept_array_stays_as_it_is():

@@ -85,6 +85,16 @@ def test_classes_that_count_are_looked_for_where_the_loss_reads_them():
         program(none)
 
 
+def test_a_mean_over_no_classes_is_refused_as_the_recording_refuses_it():
+    x, m = as_input(np.ones((2, 3)), "x"), as_input(np.array([0, 1]), "m")
+    W = Parameter(np.eye(3, 4), "W")
+    program = compile_graph(functional.cross_entropy(x @ W, m), [x, m], sizes="free")
+    with pytest.raises(ValueError, match="no target counts"):
+        functional.cross_entropy(np.ones((0, 3)) @ W, np.zeros(0, int))
+    with pytest.raises(ValueError, match="program: m holds no class that counts"):
+        program(np.ones((0, 3)), np.zeros(0, int))
+
+
 @pytest.mark.parametrize(
     ("key", "size"),
     [
