@@ -146,8 +146,7 @@ def _program(
     done = [rewrite for rewrite in dialect.rewrites if rewrite in rewrites]
     xp = dialect.expressions(Names(*dialect.taken))
     recorded = dialect.recorded(loss, graph, inputs, outputs, xp)
-    improve = _as_it_is if dialect.unrolled else improved
-    ir = improve(recorded.ir, done)
+    ir = improved(recorded.ir, done)
     first, notes = recorded.first_lines(ir), recorded.notes(free)
     said = [f"# {kind}: {why}" for kind, found in notes.items() for why in found]
     write = partial(written, dialect=dialect, names=recorded.ir.xp.names.copy(), begins=[*said, *first])
@@ -158,25 +157,16 @@ def _program(
         recorded.parameters,
         source.constants,
         list(itertools.chain(*notes.values())),
-        partial(_stages, recorded.ir, done, improve, write),
+        partial(_stages, recorded.ir, done, write),
     )
 
 
-def _as_it_is(ir: IR, rewrites: Collection[str]) -> IR:
-    return ir
-
-
-def _stages(
-    ir: IR,
-    rewrites: Sequence[str],
-    improve: Callable[[IR, Collection[str]], IR],
-    write: Callable[[IR, Collection[str]], Source],
-) -> list[tuple[str, str]]:
+def _stages(ir: IR, rewrites: Sequence[str], write: Callable[[IR, Collection[str]], Source]) -> list[tuple[str, str]]:
     """The source after each stage; see `Program.stages`."""
     counts = range(len(rewrites) + 1)
     done = [(name, rewrites[:count]) for name, count in zip(["backward", *rewrites], counts, strict=True)]
     forward = replace(ir, grads={})
     return [
-        ("forward", write(improve(forward, ()), ()).text),
-        *((name, write(improve(ir, some), some).text) for name, some in done),
+        ("forward", write(improved(forward, ()), ()).text),
+        *((name, write(improved(ir, some), some).text) for name, some in done),
     ]

@@ -69,9 +69,21 @@ class Scan:
         """The expressions that the first step reads as what was handed on."""
         return [handed.initial for handed in self.handed if isinstance(handed.initial, Expression)]
 
+    def in_rows(self) -> list[Carry]:
+        """Of what is handed on, what is saved of all steps too; where two states are one, the first."""
+        found: dict[Expression, Carry] = {}
+        for handed in self.handed:
+            if handed.carry.update in self.saved:
+                found.setdefault(handed.carry.update, handed.carry)
+        return list(found.values())
+
     def inside(self) -> list[Expression]:
         """What a step computes for others."""
         return [wanted.inside for wanted in self.wanted]
+
+    def roots(self) -> list[Expression]:
+        """All that the loop is asked for, and starts from."""
+        return [*self.initials(), *self.inside(), *(handed.update for handed in self.handed)]
 
     def computed(self) -> set[Expression]:
         """All that a step computes."""
@@ -110,7 +122,8 @@ class IR:
         outputs: what is wanted besides.
         grads: the gradients that are wanted, by the names of their leaves.
         functions: those that the program defines, by name.
-        loops: what is left to each loop; nothing before a pass has settled that.
+        loops: what is left to each loop.
+        settled: whether that has been said; before, expressions are those of the derivation, and there are no loops.
     """
 
     xp: Expressions
@@ -120,6 +133,7 @@ class IR:
     grads: Mapping[str, Any]
     functions: Mapping[str, Defined]
     loops: Mapping[Group, Scan]
+    settled: bool
 
 
 def reachable(ir: IR) -> list[Expression]:
@@ -127,7 +141,7 @@ def reachable(ir: IR) -> list[Expression]:
     found: set[Expression] = set()
     todo = [x for x in (ir.value, *ir.outputs, *ir.grads.values()) if isinstance(x, Expression)]
     for scan in ir.loops.values():
-        todo += [*scan.initials(), *scan.inside(), *(handed.update for handed in scan.handed)]
+        todo += scan.roots()
     while todo:
         x = todo.pop()
         if x not in found:

@@ -15,6 +15,7 @@ from microgradrnn.program.ir import Scan
 from microgradrnn.program.names import Names
 from microgradrnn.program.pieces import key_part, number, type_of
 from microgradrnn.program.table import Memory, function
+from microgradrnn.program.words import word
 
 
 class Text:
@@ -42,7 +43,7 @@ class Text:
         self.carried: dict[Any, str] = {}
         self.constants: dict[str, Any] = {}
         self.helpers: set[str] = set()
-        self.kept = Names()  # what arrays are kept under, which is no name in the program
+        self.kept_names = Names()  # what arrays are kept under, which is no name in the program
         self.keeps: dict[Expression, str] = {}
         self.handed_out: set[Expression] = set()
 
@@ -90,7 +91,7 @@ class Text:
     def keep(self, x: Expression) -> str:
         """The name that an array is kept under."""
         if x not in self.keeps:
-            self.keeps[x] = self.kept.new(word(x))
+            self.keeps[x] = self.kept_names.new(word(x))
         return self.keeps[x]
 
     def result(self, x: Any) -> str:
@@ -112,12 +113,3 @@ class Text:
         """Whether what a loop saves of x has a row more, for what it starts from."""
         handed = self.scans[group].handed
         return any(each.carry.update is x and each.carry not in self.carried for each in handed)
-
-
-def word(x: Expression) -> str:
-    """A name for what has none: that of what is done."""
-    if x.hint:
-        return x.hint
-    word = function(x.fn).word or x.fn
-    names = [arg.name for arg in x.args if isinstance(arg, Expression) and arg.name]
-    return f"{word}_{names[0]}" if len(x.args) == 1 and names else word

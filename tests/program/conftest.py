@@ -12,7 +12,7 @@ from tests.program.checker import check
 @pytest.fixture(autouse=True, scope="package")
 def check_between_passes():
     def from_the_start(ir, rewrites):
-        check(ir, settled=False)
+        check(ir, settled=ir.settled)
         return improved(ir, rewrites)
 
     def checked(rewrite):
@@ -25,7 +25,6 @@ def check_between_passes():
 
     with (
         mock.patch.object(compiling, "improved", from_the_start),
-        mock.patch.object(compiling, "_as_it_is", checked(compiling._as_it_is)),
         mock.patch.object(passes, "without_steps", checked(passes.without_steps)),
         mock.patch.dict(passes._AFTER_LOOPS, {name: checked(run) for name, run in passes._AFTER_LOOPS.items()}),
     ):
