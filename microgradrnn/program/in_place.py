@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
 from itertools import pairwise
 
 from microgradrnn.program.all_steps import size_in_bytes
@@ -56,14 +56,14 @@ class _Split:
             yield each
 
     def _lines(self, x: Expression) -> Iterator[Assign]:
-        chain = _chain(x, self.lined, self.live_out)
-        if one_hot(x) is not None and len(chain) > 1 and is_large(x):
-            S = x.args[0]
-            S.home.note(S, hint=S.hint or "S")
-            yield from self._lines(S)
-            chain = [x]
-        elif one_hot(x) is not None or not (is_elementwise(x) and is_large(x)):
-            chain = [x]
+        chain = [x]
+        if is_large(x) and is_elementwise(x):
+            chain = _chain(x, self.lined, self.live_out)
+            S = _subtracted_from(x)
+            if S is not None and len(chain) > 1:
+                S.home.note(S, hint=S.hint or "S")
+                yield from self._lines(S)
+                chain = [x]
         yield Assign(chain[0], x)
         for before, y in pairwise(chain):
             yield Assign(y, x, over=before)
@@ -74,10 +74,15 @@ class _Placed:
     """Each line, and whether it is written over an operand or into a kept array."""
 
     def __init__(self, body: Body, live_out: Collection[Expression]) -> None:
-        self.is_kept, self.live_out, self.last = body.kept, live_out, _last_reads(body, live_out)
+        self.body, self.live_out = body, live_out
         self.variables = {x: x for x in body.given}
         self.renamed: dict[Expression, Expression] = {}
         self.place = -1
+
+    @cached_property
+    def last(self) -> dict[Expression, float]:
+        """The place of the last statement that reads each expression, or a view of it."""
+        return _last_reads(self.body, self.live_out)
 
     def statement(self, each: Statement) -> Iterator[Statement]:
         """The line that takes its place."""
@@ -100,7 +105,7 @@ class _Placed:
             return line
         operand = self._reusable(x)
         if operand is None:
-            return replace(line, kept=self.is_kept)
+            return replace(line, kept=self.body.kept)
         if not (variable.name or variable.hint):  # the array keeps the name it has
             variable = self.renamed[variable] = self.variables[operand]
         return replace(line, variable=variable, over=operand)
@@ -131,7 +136,7 @@ class _Placed:
                 return replace(each, over=S)
         elif isinstance(each, Fill):
             lined.add(each.x)
-            return replace(each, out=self.is_kept and _is_written_into_its_row(each.x))
+            return replace(each, out=self.body.kept and _is_written_into_its_row(each.x))
         return each
 
 
@@ -146,7 +151,6 @@ def _live_out(body: Body) -> set[Expression]:
 
 
 def _last_reads(body: Body, live_out: Collection[Expression]) -> dict[Expression, float]:
-    """The place of the last statement that reads each expression, or a view of it."""
     found: dict[Expression, float] = {}
     lined = set(body.given)
     for place, each in enumerate(x for part in body.parts for x in part):

@@ -1,6 +1,6 @@
 """A program between its recording and its lines: both passes as expressions and loops, which a pass gets and gives.
 
-- `IR`: both passes. `reachable`: all that they compute.
+- `IR`: both passes.
 - `Scan`: a loop: what its steps read, compute and hand on.
 - `Defined`: a function that the program defines.
 """
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from microgradrnn.ops import Op
@@ -135,16 +136,16 @@ class IR:
     loops: Mapping[Group, Scan]
     settled: bool
 
-
-def reachable(ir: IR) -> list[Expression]:
-    """All that is computed, in the loops too, each after what it reads. Loops must be settled."""
-    found: set[Expression] = set()
-    todo = [x for x in (ir.value, *ir.outputs, *ir.grads.values()) if isinstance(x, Expression)]
-    for scan in ir.loops.values():
-        todo += scan.roots()
-    while todo:
-        x = todo.pop()
-        if x not in found:
-            found.add(x)
-            todo += read_by(x)
-    return sorted(found, key=lambda x: x.serial)
+    @cached_property
+    def expressions(self) -> list[Expression]:
+        """All that is computed, in the loops too, each after what it reads. Loops must be settled."""
+        found: set[Expression] = set()
+        todo = [x for x in (self.value, *self.outputs, *self.grads.values()) if isinstance(x, Expression)]
+        for scan in self.loops.values():
+            todo += scan.roots()
+        while todo:
+            x = todo.pop()
+            if x not in found:
+                found.add(x)
+                todo += read_by(x)
+        return sorted(found, key=lambda x: x.serial)
