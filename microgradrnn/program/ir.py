@@ -136,11 +136,16 @@ class IR:
     loops: Mapping[Group, Scan]
     settled: bool
 
+    @property
+    def results(self) -> tuple[Expression, ...]:
+        """What is handed out."""
+        return tuple(x for x in (self.value, *self.outputs, *self.grads.values()) if isinstance(x, Expression))
+
     @cached_property
     def expressions(self) -> list[Expression]:
         """All that is computed, in the loops too, each after what it reads. Loops must be settled."""
         found: set[Expression] = set()
-        todo = [x for x in (self.value, *self.outputs, *self.grads.values()) if isinstance(x, Expression)]
+        todo = list(self.results)
         for scan in self.loops.values():
             todo += scan.roots()
         while todo:

@@ -12,12 +12,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from microgradrnn.program.dialects import Dialect
-from microgradrnn.program.expressions import Expression
 from microgradrnn.program.helpers import helper_lines
 from microgradrnn.program.ir import IR, Defined
 from microgradrnn.program.lines import statement
 from microgradrnn.program.names import Names
-from microgradrnn.program.passes import arranged
 from microgradrnn.program.printing import Printer
 from microgradrnn.program.statements import Body
 
@@ -34,35 +32,30 @@ class Source(NamedTuple):
     constants: Mapping[str, Any]
 
 
-def written(ir: IR, rewrites: Collection[str], dialect: Dialect, names: Names, begins: Sequence[str]) -> Source:
+def written(ir: IR, body: Body, dialect: Dialect, names: Names, begins: Sequence[str]) -> Source:
     """The file of a program.
 
     Args:
         ir: both passes.
-        rewrites: those that are done; of statements, they are done here.
+        body: their statements.
         dialect: the language.
         names: those that are taken.
         begins: what the function begins with: remarks, and lines that give names to sizes.
     """
-    results = tuple(x for x in (ir.value, *ir.outputs, *ir.grads.values()) if isinstance(x, Expression))
-    layout = dialect.layout(results, ir.arguments, ir.loops, rewrites)
-    parts = layout.of(ir.value, *ir.outputs), layout.of(*ir.grads.values())
-    body = arranged(Body(parts, results, ir.arguments), rewrites)
     printer = dialect.printer(ir.loops, names.copy(), body.kept)
-    printer.reserve(results)
+    printer.reserve(ir.results)
     printer.named |= {argument: argument.name for argument in ir.arguments}
     printed = _body(ir, body, printer)
-    of_floats = any(x.dtype == np.float64 for x in (*layout.uses, *ir.arguments))
-    lines = [
-        *_functions(ir, dialect, printer.helpers),
-        *statement("def forward_backward(", ", ".join([*(x.name for x in ir.arguments), *printer.constants]), "):"),
-        *(dialect.guard if of_floats else ()),
-        *_constants(dialect, printer),
-        *(f"    {line}" for line in begins),
-        *printed,
-        "",
-    ]
-    text = "\n".join(lines)
+    text = "\n".join(
+        [
+            *_functions(ir, dialect, printer.helpers),
+            *statement("def forward_backward(", ", ".join([*(x.name for x in ir.arguments), *printer.constants]), "):"),
+            *_first_lines(ir, dialect, printer),
+            *(f"    {line}" for line in begins),
+            *printed,
+            "",
+        ]
+    )
     imports = [line for name, line in dialect.imports.items() if f"{name}." in text and re.search(rf"\b{name}\.", text)]
     head = "\n".join([*_title(printed), "", *imports]).rstrip()
     return Source(f"{head}\n\n\n{text}", printer.constants)
@@ -87,11 +80,12 @@ def _definition(name: str, function: Defined, dialect: Dialect, printer: Printer
     return [head, *printer.lines, f"    return {printer.text(result)[0]}", "", ""]
 
 
-def _constants(dialect: Dialect, printer: Printer) -> list[str]:
-    """The lines that make the dialect's arrays of constants of NumPy's."""
+def _first_lines(ir: IR, dialect: Dialect, printer: Printer) -> list[str]:
+    """What raises where a program of float64 would compute in something else, and constants as the dialect's arrays."""
+    guard = dialect.guard if dialect.guard and any(x.dtype == np.float64 for x in ir.expressions) else ()
     # A mask stays NumPy's: which entries it picks must be known before a run.
     arrays = [name for name, array in printer.constants.items() if array.dtype.kind != "b"]
-    return [dialect.constant.format(name) for name in arrays if dialect.constant]
+    return [*guard, *(dialect.constant.format(name) for name in arrays if dialect.constant)]
 
 
 def _body(ir: IR, body: Body, printer: Printer) -> list[str]:

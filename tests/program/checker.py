@@ -26,7 +26,7 @@ def check(ir: IR, settled: bool) -> None:
         ir: the expressions.
         settled: whether the loops are: then nothing may be left that only a pass can answer.
     """
-    roots = [x for x in (ir.value, *ir.outputs, *ir.grads.values()) if isinstance(x, Expression)]
+    roots = ir.results
     for x in roots:
         assert x.loop is None, f"{x} is handed out, and differs from step to step"
     for x in reachable(ir, roots):

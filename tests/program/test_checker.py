@@ -42,7 +42,7 @@ def irs():
 def loops(irs):
     """Its loops as statements."""
     ir = irs[1]
-    layout = Layout([ir.value, *ir.grads.values()], ir.arguments, ir.loops, ())
+    layout = Layout(ir.results, ir.arguments, ir.loops, ())
     return [each for each in layout.of(ir.value) if isinstance(each, For)]
 
 
@@ -148,7 +148,8 @@ def test_a_line_that_writes_over_what_is_still_to_be_read():
     y = x.exp()
     loss = ((y * 3.0).tanh() * y).sum()
     compile_graph(loss)
-    with mock.patch.object(in_place, "_last_reads", lambda *_: {}), pytest.raises(AssertionError, match="written over"):
+    nothing_is_read_later = mock.patch.object(in_place, "_last_reads", return_value={})
+    with nothing_is_read_later, pytest.raises(AssertionError, match="written over"):
         compile_graph(loss)
 
 
