@@ -22,7 +22,7 @@ from microgradrnn.program.printing import Printer
 from microgradrnn.program.shapes import same
 from microgradrnn.program.sizes import Shape
 from microgradrnn.program.statements import Fill, For, Increase
-from microgradrnn.program.words import word
+from microgradrnn.program.text import word
 
 
 class JaxExpressions(Expressions):

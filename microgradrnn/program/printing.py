@@ -15,8 +15,7 @@ from microgradrnn.program.one_hot import one_hot
 from microgradrnn.program.pieces import dtype_of, moved, shape_of, zeros
 from microgradrnn.program.statements import Assign, Fill, For, Increase, Statement
 from microgradrnn.program.table import function
-from microgradrnn.program.text import Text
-from microgradrnn.program.words import word
+from microgradrnn.program.text import Text, word
 
 
 class Printer(Text):

@@ -11,8 +11,7 @@ from microgradrnn.program.ir import Scan
 from microgradrnn.program.names import Names
 from microgradrnn.program.statements import Assign, Fill, For, Statement, is_view, within
 from microgradrnn.program.table import function
-from microgradrnn.program.text import Text
-from microgradrnn.program.words import word
+from microgradrnn.program.text import Text, word
 
 WIDTH = 96
 """How long the text of a line gets before a part of it is given a line of its own."""

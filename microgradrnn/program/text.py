@@ -1,6 +1,6 @@
 """Expressions as Python, each where it is used.
 
-- `Text`: knows what has a name; writes out the rest.
+- `Text`: knows what has a name; writes out the rest. `word`: a name for what has none.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from microgradrnn.program.ir import Scan
 from microgradrnn.program.names import Names
 from microgradrnn.program.pieces import key_part, number, type_of
 from microgradrnn.program.table import Memory, function
-from microgradrnn.program.words import word
 
 
 class Text:
@@ -113,3 +112,12 @@ class Text:
         """Whether what a loop saves of x has a row more, for what it starts from."""
         handed = self.scans[group].handed
         return any(each.carry.update is x and each.carry not in self.carried for each in handed)
+
+
+def word(x: Expression) -> str:
+    """A name for what has none: that of what is done."""
+    if x.hint:
+        return x.hint
+    word = function(x.fn).word or x.fn
+    names = [arg.name for arg in x.args if isinstance(arg, Expression) and arg.name]
+    return f"{word}_{names[0]}" if len(x.args) == 1 and names else word
