@@ -67,7 +67,7 @@ class Fission:
 
     def _scan(self, group: Group) -> Scan:
         carries: Iterable[Carry] = group.carries()
-        initials = [(carry, self.once(carry.initial)) for carry in carries]
+        initials = [(carry, self._start(carry)) for carry in carries]
         wanted = [(x, self.inside(x, group)) for x in group.wanted()]
         return Scan(
             group.loop.length,
@@ -80,6 +80,12 @@ class Fission:
             dict(group.saved),
             dict(group.totals),
         )
+
+    def _start(self, carry: Carry) -> Any:
+        """What the first step finds; a number of Python's beside float32 would make a stack of all steps' float64."""
+        found = self.once(carry.initial)
+        is_number = _is_filled(found) and not found.shape
+        return self.xp.with_type(found) if is_number and _alone(found) != found.dtype else found
 
     # ---- Outside all loops ------------------------------------------------------------------------------------------
 
@@ -369,3 +375,8 @@ def _at(rows: Any, loop: Loop, sign: int, first: int) -> Any:
 
 def _is_filled(x: Any) -> bool:
     return isinstance(x, Expression) and x.fn == "filled"
+
+
+def _alone(number: Expression) -> np.dtype[Any]:
+    """The type of an array of a number and others of its type, the number taken as NumPy takes it without one."""
+    return np.result_type(np.asarray(number.args[0]).dtype, number.dtype)

@@ -87,7 +87,7 @@ def fix_untied(constants: Sequence[Size], arguments: Sequence[Expression], lengt
     sizes = [size for argument in arguments for size in argument.shape if isinstance(size, Size)]
     tied = {size.factors[0][0].root()[0] for size in sizes}
     roots = [(size.factors[0][0].root()[0], int(size)) for size in constants]
-    stays = {value for root, value in roots if root not in tied and not root.reason and value > 1}
+    stays = {value for root, value in roots if root not in tied and not root.reason}
     for size in sizes:
         if int(size) in stays:
             size.fix("a constant is as large, and goes with no input")

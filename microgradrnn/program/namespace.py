@@ -112,20 +112,24 @@ class Expressions:
 
     def _without_axes(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
         """The same, arrays of one number and one entry as that number, where another has the axes."""
-        most = max(x.ndim for x in args if isinstance(x, Expression)) if any(map(_is_expression, args)) else 0
+        most = max((x.ndim for x in args if isinstance(x, Expression) and self._entry(x) is None), default=-1)
+        return tuple([x if (entry := self._entry(x)) is None or x.ndim > most else entry for x in args])
 
-        def plain(x: Any) -> Any:
-            one = _is_expression(x) and x.fn == "filled" and all(type(size) is int and size == 1 for size in x.shape)
-            return self.filled(x.args[0], (), x.dtype) if one and x.ndim < most else x
-
-        return tuple(map(plain, args))
+    def _entry(self, x: Any) -> Any:
+        """The number that an array of one entry was made of, if it was."""
+        if not isinstance(x, Expression) or not all(type(size) is int and size == 1 for size in x.shape):
+            return None
+        if x.fn == "filled":
+            return self.filled(x.args[0], (), x.dtype)
+        return x.args[0] if x.fn == "broadcast_to" and not x.args[0].ndim else None
 
     def _typed(self, row: Function, args: tuple[Any, ...]) -> tuple[Any, ...]:
         """The same, numbers with their type where a plain number would make the result another one."""
         plain = tuple([x.args[0] if isinstance(x, Expression) and _is_number(x) else x for x in args])
-        return args if computed_type(row, plain) == computed_type(row, args) else tuple(map(self._with_type, args))
+        return args if computed_type(row, plain) == computed_type(row, args) else tuple(map(self.with_type, args))
 
-    def _with_type(self, x: Any) -> Any:
+    def with_type(self, x: Any) -> Any:
+        """The same, a number with its type, where that need not be the one that NumPy gives it."""
         number = isinstance(x, Expression) and _is_number(x)
         return self.make("typed", x.args, {"dtype": x.dtype}, (), x.dtype) if number else x
 
@@ -253,7 +257,7 @@ class Expressions:
 
     def stack(self, xs: Iterable[Any], axis: int = 0) -> Expression:
         """Arrays joined along a new axis."""
-        xs = tuple(map(self._with_type, xs))
+        xs = tuple(map(self.with_type, xs))
         return self.make("stack", xs, {"axis": axis % (xs[0].ndim + 1)})
 
     def pick(self, x: Any, classes: Any) -> Expression:
@@ -273,6 +277,8 @@ class Expressions:
             return x
         if x.fn == "filled" and not any(map(_is_expression, key)):
             return self.filled(x.args[0], basic_shape(x.shape, key), x.dtype)
+        if not x.ndim and not any(map(_is_expression, key)):  # of a number of Python's, 1.0 / T, no part can be taken
+            return self.broadcast_to(x, basic_shape((), key))
         shape, dtype = indexed(function("index"), (x, key), _NONE)  # also of one that `row` has made: it fixes sizes
         return self.make("index", (x, key), _NONE, shape, dtype)
 

@@ -26,6 +26,7 @@ def assert_agrees(program: Program, loss: Node, inputs: Sequence[Any], tolerance
         given.label: given for given in inputs if not isinstance(given, list) and given.requires_grad
     }
     assert grads.keys() <= leaves.keys()
+    assert np.asarray(value).dtype == loss.dtype
     close(value, loss.data, tolerance)
     for name, leaf in leaves.items():
         grad = grads.get(name, np.zeros(leaf.shape, leaf.dtype))

@@ -39,6 +39,7 @@ TAKES_OTHERS = {
     "all rows below one another": lambda x: (x.reshape(-1, 3) @ W).tanh().sum(),
     "a stack of matrices times one": lambda x: ((x @ W).tanh() @ W_hh).tanh().sum(),
     "the last row once more": lambda x: loop(x, steps(x)) + (x[-1] @ W).sum(),
+    "squares": lambda x: ((x @ W) ** 2).mean(),
     "ones as large as what they meet": lambda x: ((x @ W).tanh() * np.ones((x.shape[1], 4))).sum(),
 }
 REFUSES_OTHERS = {
@@ -49,6 +50,7 @@ REFUSES_OTHERS = {
     "1 / T throughout an array": lambda x: loop(x, steps(x)) * constant(np.full((1, 1), 1 / x.shape[0])).sum(),
     "a division by the number of entries": lambda x: loop(x, steps(x)) / x.size,
     "a division by T - 1": lambda x: loop(x, steps(x)) / (x.shape[0] - 1),
+    "a division by T + 1": lambda x: loop(x, steps(x)) / (x.shape[0] + 1),
     "a division by sqrt(T)": lambda x: loop(x, steps(x)) / x.shape[0] ** 0.5,
     "rows counted from the end, in order": lambda x: loop(x, [t - x.shape[0] for t in steps(x)]),
     "a row and the one before it, around the end": lambda x: functional.add_n(
