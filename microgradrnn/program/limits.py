@@ -68,7 +68,7 @@ class Limit:
 
 
 def limits(
-    graph: Sequence[Node], given: Collection[Node], is_free: Callable[[Node, int], bool]
+    graph: Sequence[Node], given: Collection[Node], is_free: Callable[[Node, int], bool] = lambda node, axis: False
 ) -> dict[Node, list[Limit]]:
     """The limits of each of the given leaves.
 
