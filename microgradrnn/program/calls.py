@@ -18,7 +18,7 @@ from microgradrnn.context import at, here
 from microgradrnn.engine import Node, Tensor, Value, constant
 from microgradrnn.graph import next_serial
 from microgradrnn.program.answered import answered
-from microgradrnn.program.limits import Limit, Refused, limits
+from microgradrnn.program.limits import Counted, Limit, Refused, limits
 from microgradrnn.program.nested import nodes_in, outline, rebuilt
 from microgradrnn.program.program import Program
 from microgradrnn.program.proof import Answer, Recording, difference, moved, with_leaves
@@ -179,7 +179,7 @@ class Entry:
         self.leaves: list[Any] = [places.get(leaf, leaf) for leaf in recorded.leaves]
         self.grads = [names.get(leaf, "") for leaf in recorded.leaves]
         self.places, self.checks = recorded.places, [(places[node], check) for node, check in recorded.reads.checks]
-        self.limits: list[tuple[Any, str, list[Limit]]] = [
+        self.limits: list[tuple[Any, str, list[Limit | Counted]]] = [
             (places.get(leaf, leaf), leaf._name(), each) for leaf, each in limits(recorded.graph, fed).items()
         ]
         self.wanting = [k for k in self.leaves if isinstance(k, int)]

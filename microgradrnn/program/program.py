@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from microgradrnn.convert import as_numbers, handed_out
 from microgradrnn.engine import Node, Value
-from microgradrnn.program.limits import Limit
-from microgradrnn.program.sizes import WEIGHT, Dimension, Size
+from microgradrnn.program.limits import Counted, Limit
+from microgradrnn.program.sizes import WEIGHT, Dimension, Size, free_sizes
 
 _number = itertools.count(1).__next__
 Stages = Callable[[], Iterable[tuple[str, str]]]
@@ -228,7 +228,7 @@ class Argument:
         name: str,
         shape: tuple[int, ...],
         dtype: np.dtype[Any],
-        limits: Sequence[Limit],
+        limits: Sequence[Limit | Counted],
         least: Mapping[Dimension, int] | None,
     ) -> None:
         self.name, self.shape, self.dtype = name, shape, dtype
@@ -249,7 +249,7 @@ class Argument:
                 raise ValueError(f"program: {self.name} holds {self.dtype}, and what came has numbers that are none")
         if array.ndim != len(self.shape):
             raise ValueError(f"program: {self.name} has shape {self._text()}, and what came is {array.shape}")
-        for axis, (size, came) in enumerate(zip(self.shape, array.shape, strict=True)):
+        for axis, (size, came) in enumerate(zip(free_sizes(self.shape), array.shape, strict=True)):
             wanted, why = self._wanted(size, came, axis, sizes)
             if came != wanted:
                 raise ValueError(
@@ -263,11 +263,9 @@ class Argument:
         for limit in self.limits:
             limit.check(self.name, given)
 
-    def _wanted(self, size: int, came: int, axis: int, sizes: Sizes) -> tuple[int, str]:
+    def _wanted(self, size: Size, came: int, axis: int, sizes: Sizes) -> tuple[int, str]:
         """What an axis must be, and why; the first input that has a size says what it is."""
-        if not isinstance(size, Size):
-            return int(size), "since it was so when recorded"
-        root, offset = size.factors[0][0].root()
+        root, offset = size.root
         if root.reason == WEIGHT or (root.reason and self.least is not None):
             return int(size), f"since {root.reason}"
         if self.least is None:
