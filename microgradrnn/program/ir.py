@@ -7,12 +7,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from microgradrnn.ops import Op
-from microgradrnn.program.expressions import Carry, Expression, read_by
+from microgradrnn.program.expressions import Carry, Expression, reached, read_by
 from microgradrnn.program.groups import Group
 from microgradrnn.program.namespace import Expressions
 
@@ -75,14 +75,11 @@ class Scan:
 
     def computed(self) -> set[Expression]:
         """All that a step computes."""
-        found: set[Expression] = set()
-        todo = self.inside()
-        while todo:
-            x = todo.pop()
-            if x not in found and x.loop is not None:
-                found.add(x)
-                todo += read_by(x)
-        return found
+
+        def inside(read: Iterable[Expression]) -> list[Expression]:
+            return [x for x in read if x.loop is not None]
+
+        return reached(inside(self.inside()), lambda x: inside(read_by(x)))
 
 
 class Defined(NamedTuple):
@@ -124,13 +121,7 @@ class IR:
 
 def reachable(ir: IR) -> list[Expression]:
     """All that is computed, in the loops too, each after what it reads. Loops must be settled."""
-    found: set[Expression] = set()
     todo = [x for x in (ir.value, *ir.outputs, *ir.grads.values()) if isinstance(x, Expression)]
     for scan in ir.loops.values():
         todo += [*scan.initials(), *scan.inside(), *(handed.update for handed in scan.handed)]
-    while todo:
-        x = todo.pop()
-        if x not in found:
-            found.add(x)
-            todo += read_by(x)
-    return sorted(found, key=lambda x: x.serial)
+    return sorted(reached(todo, read_by), key=lambda x: x.serial)

@@ -28,7 +28,7 @@ from microgradrnn.program.shapes import (
     same,
     same_product,
 )
-from microgradrnn.program.sizes import Shape, Size, product
+from microgradrnn.program.sizes import Shape, Size, free_sizes, product
 from microgradrnn.program.table import FUNCTIONS, Function, function
 
 _NONE: Mapping[str, Any] = {}
@@ -208,9 +208,8 @@ class Expressions:
         if x.fn == "filled":
             return self.filled(x.args[0], shape, x.dtype)
         if not same_product(shape, x.shape):
-            for size in (*x.shape, *shape):
-                if isinstance(size, Size):
-                    size.fix(_RESHAPED)
+            for size in free_sizes((*x.shape, *shape)):
+                size.fix(_RESHAPED)
         return self.make("reshape", (x,), {"shape": shape})
 
     def transpose(self, x: Any, axes: Any) -> Any:
@@ -294,7 +293,7 @@ def _completed(old: Shape, new: Shape) -> Shape:
         return merged
     rest = math.prod(int(size) for size in new if size != -1)
     missing = math.prod(map(int, old)) // max(rest, 1)
-    known = [size for size in old if isinstance(size, Size)]
+    known = free_sizes(old)
     if len(known) == 1 and int(known[0]) == missing:
         missing = known[0]
     return tuple(missing if size == -1 else size for size in new)

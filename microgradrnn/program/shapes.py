@@ -13,7 +13,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from microgradrnn.program.expressions import Expression
-from microgradrnn.program.sizes import Shape, Size, broadcast, product, unite
+from microgradrnn.program.sizes import Shape, Size, broadcast, free_sizes, product, unite
 
 if TYPE_CHECKING:
     from microgradrnn.program.table import Function
@@ -193,9 +193,8 @@ def _sliced(size: Any, part: slice) -> Any:
 
 def fancy_shape(shape: Shape, key: tuple[Any, ...]) -> Shape:
     """The shape of what index arrays pick, asked of NumPy."""
-    for size in (*shape, *(n for part in key if isinstance(part, Expression) for n in part.shape)):
-        if isinstance(size, Size):
-            size.fix("it is indexed with arrays")
+    for size in free_sizes((*shape, *(n for part in key if isinstance(part, Expression) for n in part.shape))):
+        size.fix("it is indexed with arrays")
     sample = np.broadcast_to(0, tuple(map(int, shape)))
     where = tuple(_sample(part) if isinstance(part, Expression) else part for part in key)
     return tuple(sample[where].shape)
