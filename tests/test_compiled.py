@@ -503,7 +503,7 @@ def test_a_mask_of_the_targets_is_made_anew_where_only_later_chunks_are_padded()
     def loss(x, y, state):
         mask = np.asarray(y.data if isinstance(y, Tensor) else y) != 0
         steps = model.unroll(x, state)
-        losses = [(functional.cross_entropy(z, y[t - 1], "none") * mask[t - 1]).sum() for t, z in steps]
+        losses = [(functional.cross_entropy(z, y[t - 1], reduction="none") * mask[t - 1]).sum() for t, z in steps]
         return functional.add_n(losses), steps.state
 
     text, targets = tokens(12), 1 + tokens(12, classes=4)

@@ -27,7 +27,7 @@ from .numbers import brief, number
 from .one_file import Page, asset, json_for_script, short, tight, tight_script
 from .paint import pen, svg
 from .passes import Pass
-from .practice import practice as practice_page
+from .practice import practice_page
 from .sources import as_elements, is_live
 from .tour import Stop, stops
 from .words.as_html import forward, visit
@@ -103,7 +103,7 @@ def page(
     '<!doctype html>'
     """
     if practice:
-        return practice_page(loss, path)
+        return practice_page("page", loss, path)
     found: list[tuple[Live | None, str]] = []
 
     def change(run: Pass) -> Pass:

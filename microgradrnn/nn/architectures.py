@@ -255,7 +255,7 @@ def sequence_loss(
     for t, y in steps:
         if len(losses) == len(rows):
             raise ValueError(f"sequence_loss: there are only {len(rows)} rows of targets, and a step {t}")
-        losses.append(label_step("L", cross_entropy(y, rows[len(losses)], "sum", ignore_index)))
+        losses.append(label_step("L", cross_entropy(y, rows[len(losses)], reduction="sum", ignore_index=ignore_index)))
     if len(losses) < len(rows):
         raise ValueError(f"sequence_loss: {len(rows)} rows of targets, one a step, and only {len(losses)} steps came")
     L = add_n(losses)

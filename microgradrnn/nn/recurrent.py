@@ -52,6 +52,7 @@ class Cell(Module):
         self,
         input_size: int,
         hidden_size: int,
+        *,
         seed: Seed = None,
         dtype: Any = None,
         suffix: str = "",
@@ -156,6 +157,7 @@ class RNNCell(Cell):
         self,
         input_size: int,
         hidden_size: int,
+        *,
         nonlinearity: str = "tanh",
         seed: Seed = None,
         dtype: Any = None,
@@ -163,7 +165,7 @@ class RNNCell(Cell):
         context_size: int = 0,
     ) -> None:
         check_choice(self, "nonlinearity", nonlinearity, NONLINEARITIES)
-        super().__init__(input_size, hidden_size, seed, dtype, suffix, context_size)
+        super().__init__(input_size, hidden_size, seed=seed, dtype=dtype, suffix=suffix, context_size=context_size)
         self.nonlinearity = nonlinearity
 
     def forward(self, x: Any, state: Any, context: Any = None) -> Any:
@@ -246,12 +248,13 @@ class GRUCell(Cell):
         self,
         input_size: int,
         hidden_size: int,
+        *,
         seed: Seed = None,
         dtype: Any = None,
         suffix: str = "",
         context_size: int = 0,
     ) -> None:
-        super().__init__(input_size, hidden_size, seed, dtype, suffix, context_size)
+        super().__init__(input_size, hidden_size, seed=seed, dtype=dtype, suffix=suffix, context_size=context_size)
         self.b_hn = Parameter(np.zeros(hidden_size), f"b_hn{suffix}", dtype)
 
     def forward(self, x: Any, state: Any, context: Any = None) -> Any:
