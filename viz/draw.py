@@ -9,6 +9,7 @@ from html import escape
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from microgradrnn.counting import counted
 from microgradrnn.engine import Node
 from microgradrnn.named_steps import chosen
 
@@ -177,8 +178,9 @@ class Drawing:
         return {"image/svg+xml": fitting(self.svg()), "text/plain": repr(self)}
 
     def __repr__(self) -> str:
-        steps = f", {len(self.view.steps)} time steps" if self.view.steps else ""
-        return f"<Drawing of {len(self.view.boxes)} boxes and {len(self.view.arrows)} arrows{steps}>"
+        boxes, arrows = counted(len(self.view.boxes), "box", "boxes"), counted(len(self.view.arrows), "arrow")
+        steps = f", {counted(len(self.view.steps), 'time step')}" if self.view.steps else ""
+        return f"<Drawing of {boxes} and {arrows}{steps}>"
 
 
 @and_more

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from microgradrnn.counting import counted
 from microgradrnn.engine import Node
 
 from .animation import Animation, animate
@@ -122,7 +123,7 @@ def _html(film: Animation, quiz: bool, live: Live | None, why: str, tour: Sequen
     legend = list(picture.legend)
     told, left_out = _told(film)
     if left_out:
-        legend.append(f"⋯ {left_out:,} steps of nodes that are not drawn are left out")
+        legend.append(f"⋯ left out: {counted(left_out, 'step')} of nodes that are not drawn")
     said = [film.words.visit(moment) for moment in told if moment > 0]
     computed = [film.words.forward(moment + len(film.forward)) for moment in told if moment <= 0]
     legend += [f"numbers cannot be changed here: {why.removeprefix('page: ')}"] if why else []

@@ -8,6 +8,7 @@ import numpy as np
 
 from microgradrnn.checks import integers, numbers
 from microgradrnn.context import no_grad, varies
+from microgradrnn.counting import counted
 from microgradrnn.engine import Tensor, constant, record
 from microgradrnn.functional.activations import as_node
 from microgradrnn.functional.joining import concat, pad
@@ -46,7 +47,7 @@ def rows_of(taker: object, tokens: Any, weight: Any) -> Any:
     wrong = found[(found < 0) | (found >= rows)]
     if wrong.size:
         name = taker if isinstance(taker, str) else type(taker).__name__
-        raise IndexError(f"{name}: token {wrong.flat[0]} is out of range for {rows} rows")
+        raise IndexError(f"{name}: token {wrong.flat[0]} is out of range for {counted(rows, 'row')}")
     return weight[node]
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from microgradrnn import ops
 from microgradrnn.checks import check_choice, check_not_negative, check_shape, class_indices, node, numbers
+from microgradrnn.counting import counted
 from microgradrnn.engine import Node, constant, record
 from microgradrnn.positions import by_name
 
@@ -221,11 +222,11 @@ def _checked(
 
 
 def _check_classes(targets: Any, classes: int, reduction: str, ignore_index: int | None, name: str) -> None:
-    counted = [m for m in targets.ravel().tolist() if m != ignore_index]  # lists are faster for the usual few
-    if counted and not (min(counted) >= 0 and max(counted) < classes):
-        wrong = next(m for m in counted if not 0 <= m < classes)
-        raise ValueError(f"{name}: class {wrong} is out of range for {classes} classes")
-    if reduction == "mean" and not counted:
+    kept = [m for m in targets.ravel().tolist() if m != ignore_index]  # lists are faster for the usual few
+    if kept and not (min(kept) >= 0 and max(kept) < classes):
+        wrong = next(m for m in kept if not 0 <= m < classes)
+        raise ValueError(f"{name}: class {wrong} is out of range for {counted(classes, 'class', 'classes')}")
+    if reduction == "mean" and not kept:
         raise ValueError(f"{name}: no target counts, so there is no mean; give a target or take the sum")
 
 

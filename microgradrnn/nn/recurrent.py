@@ -14,6 +14,7 @@ import numpy as np
 
 from microgradrnn.checks import check_choice, check_dtype, check_pair, check_shape, check_size, node
 from microgradrnn.context import here
+from microgradrnn.counting import counted
 from microgradrnn.engine import Node, constant
 from microgradrnn.functional import add_n
 from microgradrnn.nn.initial import Seed, uniform
@@ -132,7 +133,7 @@ class Cell(Module):
 
     def __repr__(self) -> str:
         count = sum(p.size for p in self.parameters())
-        return f"{type(self).__name__}({self.input_size}, {self.hidden_size}): {count:,} parameters"
+        return f"{type(self).__name__}({self.input_size}, {self.hidden_size}): {counted(count, 'parameter')}"
 
 
 class RNNCell(Cell):

@@ -3,6 +3,7 @@
   const { live } = page;
   const { say, typed } = page.learn;
   const steps = []; // after each one the loss, and the length of the gradient of all that is trained
+  const counted = (n) => `${n} step${n === 1 ? "" : "s"}`;
   let playing;
 
   function rate() {
@@ -52,7 +53,7 @@
     const d = finite.map((x, i) => `${i ? "L" : "M"}${(300 * i) / (finite.length - 1)},${y(x)}`).join("");
     const lines = ghosts.filter(([, x]) => Number.isFinite(x)).map(([look, x]) => written.element("path", { class: `ghost ${look}`, d: `M0,${y(x)}h300` }));
     const [from, to] = [finite[0], finite.at(-1)].map(written.number);
-    chart(name, `${called}, ${finite.length - 1} steps: ${from} → ${to}`, ...lines, written.element("path", { class: name, d }));
+    chart(name, `${called}, ${counted(finite.length - 1)}: ${from} → ${to}`, ...lines, written.element("path", { class: name, d }));
   }
 
   /** The norm of the gradient at the states of each time step; those of the ghosts are outlines. */
@@ -103,7 +104,7 @@
     if (why === "reset") steps.length = 0;
     draw();
     const odd = live.oddity();
-    if (why === "step") say(`${steps.length - 1} steps${odd}`, odd && "wrong");
+    if (why === "step") say(`${counted(steps.length - 1)}${odd}`, odd && "wrong");
     if (why === "pin") say("these numbers are kept to compare with");
     if (odd) stop();
   });

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from microgradrnn import Parameter, ops
+from microgradrnn.counting import are_left_out
 from microgradrnn.engine import Node
 from microgradrnn.named_steps import in_short
 
@@ -22,6 +23,9 @@ from .view import DETACHED, Arrow, Box, Place, Role, Sum, Tooltip, View
 
 MOST_SUMS = 12
 """So many shared weights are added up beside a picture."""
+
+FURTHEST = ", the furthest from the root,"
+"""Which of too many nodes are left out."""
 
 
 def build(run: Pass, steps: Iterable[int] | None = None, max_nodes: int = 100, call: str = "draw(root") -> View:
@@ -180,16 +184,13 @@ class _Builder:
             wanted = set(self.all_steps)
         left_out = len(self.all_steps) - len(wanted)
         if left_out:
-            self.notes.append(
-                f"{left_out} of {len(self.all_steps)} time steps are left out: {self.call}, steps=…) picks"
-            )
+            said = are_left_out(left_out, len(self.all_steps), "time step")
+            self.notes.append(f"{said}: {self.call}, steps=…) picks")
         shown = [node for node in self.nodes if self.places[node] in wanted or isinstance(self.places[node], str)]
         most = self.max_nodes if steps is None else len(shown)
         if len(shown) > (3 * most if wanted else most):  # a few whole steps are worth a large picture
-            self.notes.append(
-                f"{len(shown) - most:,} of {len(shown):,} nodes, the furthest from the root, are left out: "
-                f"{self.call}, max_nodes=…) shows more"
-            )
+            said = are_left_out(len(shown) - most, len(shown), "node", which=FURTHEST)
+            self.notes.append(f"{said}: {self.call}, max_nodes=…) shows more")
             return self._nearest(set(shown), most)
         return set(shown)
 
