@@ -271,7 +271,7 @@ def test_a_quiz_asks_at_every_visit_that_hands_something_down():
     asked = data(source, "data")
     items = re.findall(r"<li data-say[^>]*><p class=where>Visit.*?(?=<li data-say|</ol>)", source, re.S)
     for questions, item in zip(asked["quiz"], items, strict=True):
-        assert bool(questions) == ("class=edge" in item)
+        assert bool(questions) == ("<section>" in item)
     assert 'data-quiz="true"' in source
 
 
