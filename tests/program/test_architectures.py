@@ -155,11 +155,11 @@ def test_a_mean_within_one_op_knows_its_size_and_a_number_of_python_does_not(red
     """cross_entropy's own mean divides by the size of its targets; ``total / 12`` divides by 12 for ever."""
     W, x = Tensor(np.eye(CLASSES), "W"), as_input(np.ones((4, 3, CLASSES)), "x")
     targets = as_input(np.zeros((4, 3), int), "targets")
-    loss = functional.cross_entropy(x @ W, targets, reduction)
+    loss = functional.cross_entropy(x @ W, targets, reduction=reduction)
     own = compile_graph(loss, [x, targets], sizes="free")
-    by_hand = compile_graph(functional.cross_entropy(x @ W, targets, "sum") / 12, [x, targets], sizes="free")
+    by_hand = compile_graph(functional.cross_entropy(x @ W, targets, reduction="sum") / 12, [x, targets], sizes="free")
     arrays = np.ones((5, 2, CLASSES)), np.ones((5, 2), int)
-    again = functional.cross_entropy(Tensor(arrays[0]) @ W, arrays[1], reduction)
+    again = functional.cross_entropy(Tensor(arrays[0]) @ W, arrays[1], reduction=reduction)
     close(own(*arrays)[0], again.data)
     with pytest.raises(ValueError, match="the constant 12 may have been computed from it"):
         by_hand(*arrays)

@@ -280,7 +280,10 @@ def test_a_factor_that_is_one_in_some_steps_alone():
     for t in range(7):
         h = (x[t] @ W + h @ U).tanh() + (hs[-2] * 0.5 if t > 1 else 0.0)
         hs.append(h)
-    losses = [functional.cross_entropy(h + hs[-1], targets[t], "sum") * min(1.0, (t + 1) / 3) for t, h in enumerate(hs)]
+    losses = [
+        functional.cross_entropy(h + hs[-1], targets[t], reduction="sum") * min(1.0, (t + 1) / 3)
+        for t, h in enumerate(hs)
+    ]
     loss = sum(losses, start=0.0)
     assert_agrees(compile_graph(loss, [x, targets]), loss, [x, targets])
 

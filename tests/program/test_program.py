@@ -188,9 +188,9 @@ def test_classes_are_checked_as_the_recording_checks_them(reduction, read):
 
     def record(targets):
         if read == "at once":
-            return functional.cross_entropy(x @ W, targets, reduction, ignore_index=-1)
+            return functional.cross_entropy(x @ W, targets, reduction=reduction, ignore_index=-1)
         return functional.add_n(
-            [functional.cross_entropy(x[t] @ W, targets[t], reduction, ignore_index=-1) for t in range(5)]
+            [functional.cross_entropy(x[t] @ W, targets[t], reduction=reduction, ignore_index=-1) for t in range(5)]
         )
 
     program = compile_graph(record(targets), [x, targets])
@@ -309,7 +309,7 @@ def test_outputs_are_the_values_of_nodes_even_where_no_gradient_runs_through_the
     steps = model.unroll(inputs[0])
     logits = [y for _, y in steps]
     targets = inputs[1]
-    loss = functional.add_n([functional.cross_entropy(y, targets[t], "sum") for t, y in enumerate(logits)])
+    loss = functional.add_n([functional.cross_entropy(y, targets[t], reduction="sum") for t, y in enumerate(logits)])
     beside = (logits[0] * 2.0).exp()
     program = compile_graph(loss, inputs, outputs=[logits[-1], steps.state[0], beside, loss, logits[1]])
     arrays = [np.flip(x.data).copy() for x in inputs]
@@ -413,7 +413,7 @@ def test_results_are_nobody_elses(rewrites):
     model, _, inputs = language_model()
     steps = model.unroll(inputs[0])
     logits = [y for _, y in steps]
-    loss = functional.add_n([functional.cross_entropy(y, inputs[1][t], "sum") for t, y in enumerate(logits)])
+    loss = functional.add_n([functional.cross_entropy(y, inputs[1][t], reduction="sum") for t, y in enumerate(logits)])
     every = functional.stack(logits)
     program = compile_graph(loss, inputs, outputs=[every, logits[0], steps.state[0]], rewrites=rewrites)
     arrays = [x.data for x in inputs]
