@@ -19,12 +19,11 @@ from microgradrnn import engine as recording
 from microgradrnn.program import compile as compile_graph
 from microgradrnn.program.helpers import HELPERS, helper_lines
 from tests.op_cases import calls, every_op, example
-from tests.program.agreement import REWRITE_SETS, assert_agrees, close
+from tests.program.agreement import REWRITE_SETS, assert_agrees, close, every_set_of_rewrites
 from tests.program.networks import as_input
 from tests.test_user_ops import CUMSUM, HYPOT, OUTER, SOFTPLUS
 
 V, H = 5, 4
-every_set_of_rewrites = pytest.mark.parametrize("rewrites", REWRITE_SETS, ids=lambda names: "+".join(names) or "none")
 
 
 def language_model(T=4, N=2, seed=0, **network):
