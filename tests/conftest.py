@@ -40,7 +40,7 @@ MOST, ENOUGH = 100, 40
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Draws from what is left after ``-k``, so that a single combination can be asked for."""
     _skip_examples(items)
-    which = os.environ.get("MICROGRADRNN_COMBINATIONS", "drawn")
+    which = os.environ.get("MICROGRADRNN_COMBINATIONS") or "drawn"
     if which not in ("drawn", "left", "all"):
         raise pytest.UsageError(f"MICROGRADRNN_COMBINATIONS must be drawn, left or all; got {which}")
     if which != "all":

@@ -19,6 +19,7 @@ from microgradrnn import engine as recording
 from microgradrnn.program import compile as compile_graph
 from microgradrnn.program.helpers import HELPERS, helper_lines
 from tests.op_cases import calls, every_op, example
+from tests.plain import few
 from tests.program.agreement import REWRITE_SETS, assert_agrees, close, every_set_of_rewrites
 from tests.program.networks import as_input
 from tests.test_user_ops import CUMSUM, HYPOT, OUTER, SOFTPLUS
@@ -62,6 +63,7 @@ def call_agrees(call, rewrites):
 
 
 @every_op
+@few
 @given(data=st.data())
 def test_a_straight_graph_of_any_op_agrees(op, data):
     call_agrees(data.draw(calls(op)), REWRITE_SETS[-1])
