@@ -36,7 +36,7 @@ def without_steps(ir: IR, together: bool, gather: bool) -> IR:
     fission = Fission(ir.xp, together, gather)
     value, *outputs = map(fission.once, (ir.value, *ir.outputs))
     grads = {name: fission.once(x) for name, x in ir.grads.items()}
-    return replace(ir, value=value, outputs=tuple(outputs), grads=grads, loops=fission.settled())
+    return replace(ir, value=value, outputs=tuple(outputs), grads=grads, loops=fission.settled(), settled=True)
 
 
 class Fission:

@@ -63,7 +63,7 @@ class Recorded:
         value, *others = (self._value(node) for node in (loss, *outputs))
         arguments, grads = (*self.leaves.inputs, *self.leaves.weights), self._grads()
         functions = {name: defined(op, Expressions()) for op, name in xp.functions.items()}
-        self.ir = IR(xp, arguments, value, tuple(others), grads, functions, {})
+        self.ir = IR(xp, arguments, value, tuple(others), grads, functions, {}, settled=False)
 
     @property
     def parameters(self) -> Mapping[str, Node]:
