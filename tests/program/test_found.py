@@ -9,10 +9,8 @@ import pytest
 from microgradrnn import Op, Parameter, Tensor, functional, record
 from microgradrnn.program import REWRITES
 from microgradrnn.program import compile as compile_graph
-from tests.program.agreement import REWRITE_SETS, assert_agrees, close
+from tests.program.agreement import assert_agrees, close, every_set_of_rewrites
 from tests.program.networks import as_input
-
-every_set_of_rewrites = pytest.mark.parametrize("rewrites", REWRITE_SETS, ids=lambda names: "+".join(names) or "none")
 
 
 def normal(*shape, dtype=np.float64, seed=0):
