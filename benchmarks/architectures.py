@@ -33,7 +33,7 @@ def one_to_one(T: int) -> Any:
     x = Tensor(_inputs(1)[0], "x", requires_grad=False)
     for layer in layers:
         x = layer(x).tanh()
-    return functional.cross_entropy(x, [1], "sum")
+    return functional.cross_entropy(x, [1], reduction="sum")
 
 
 def one_to_many(T: int) -> Any:
@@ -44,7 +44,7 @@ def one_to_many(T: int) -> Any:
 
 def many_to_one(T: int) -> Any:
     """Whether a review is kind."""
-    return functional.cross_entropy(nn.ManyToOne(FEATURES, HIDDEN, 2, seed=0)(_inputs(T)), [1], "sum")
+    return functional.cross_entropy(nn.ManyToOne(FEATURES, HIDDEN, 2, seed=0)(_inputs(T)), [1], reduction="sum")
 
 
 def many_to_many_in_step(T: int) -> Any:
@@ -91,7 +91,7 @@ def projected_first(T: int) -> Any:
             h = label_step("h", (projected[t] + h @ W_hh).tanh())
             states.append(h)
     scores = functional.stack(states) @ weight("W_hy", HIDDEN, CLASSES) + weight("b_y", CLASSES)
-    return functional.cross_entropy(scores, _targets(T), "sum")
+    return functional.cross_entropy(scores, _targets(T), reduction="sum")
 
 
 def mlp(T: int) -> Any:
@@ -119,7 +119,7 @@ def attention(T: int) -> Any:
             read = functional.add_n([weights[:, i : i + 1] * state for i, state in enumerate(states)])
             read.label = f"c_{t}"
             h = decoder(read, h)
-            losses.append(label_step("L", functional.cross_entropy(h @ W_hy, target, "sum")))
+            losses.append(label_step("L", functional.cross_entropy(h @ W_hy, target, reduction="sum")))
     return label_step("L", functional.add_n(losses))
 
 
@@ -132,7 +132,7 @@ def truncated(T: int) -> Any:
             if t == TRUNCATED_AT + 1:
                 h = h.detach()
             h = cell(Tensor(x, f"x_{t}", requires_grad=False), h)
-            losses.append(label_step("L", functional.cross_entropy(h @ W_hy, target, "sum")))
+            losses.append(label_step("L", functional.cross_entropy(h @ W_hy, target, reduction="sum")))
     return label_step("L", functional.add_n(losses))
 
 

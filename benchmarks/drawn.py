@@ -187,7 +187,7 @@ def own(rng: Rng) -> Drawn:
             return ((y - functional.softmax(y)) ** 2).sum() + y.mean()
         if score == "log softmax":
             return -(functional.log_softmax(y)[np.arange(y.shape[0]), target]).sum()
-        return functional.cross_entropy(y, target, "mean" if adding == "mean of means" else "sum")
+        return functional.cross_entropy(y, target, reduction="mean" if adding == "mean of means" else "sum")
 
     def add(hs: list[Any], targets: Any, T: int, N: int) -> Any:
         if adding == "stacked":
@@ -253,7 +253,7 @@ def of_the_library(rng: Rng) -> Drawn:
 
         def write(x: Any, y: Any) -> Any:
             return functional.add_n(
-                [functional.cross_entropy(z, y[t - 1], "sum") for t, z in out.unroll(x, steps=len(y))]
+                [functional.cross_entropy(z, y[t - 1], reduction="sum") for t, z in out.unroll(x, steps=len(y))]
             )
 
         return Drawn(kind, write, lambda T, N, r: (floats(1, N, r)[0], targets(T, N, r)), dtype)

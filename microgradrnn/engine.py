@@ -75,6 +75,8 @@ class Node(Operators):
     xs: Sequence[Any]
 
     def __init__(self, data: Any, label: str, requires_grad: bool) -> None:
+        if not isinstance(label, str):
+            raise TypeError(f"{type(self).__name__}: label is text, not {label!r}; other arguments go by name")
         self._data, self._grad, self._requires_grad, self.label = data, None, requires_grad, label
         self.inputs, self.op, self.params, self.xs = (), None, {}, ()
         self.place, self._serial = here(), next_serial()

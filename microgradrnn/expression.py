@@ -28,6 +28,7 @@ from typing import Any
 import numpy as np
 
 from microgradrnn import ops
+from microgradrnn.counting import counted
 from microgradrnn.engine import Node, Tensor, Value, record
 from microgradrnn.functional.losses import cross_entropy
 from microgradrnn.ops import Op
@@ -139,7 +140,9 @@ class _Reader:
         self.used: set[str] = set()
         self.depth = 0
         if len(expression) > LONGEST:
-            raise self.error(f"the expression has {len(expression):,} characters; at most {LONGEST:,} are read", 0)
+            raise self.error(
+                f"the expression has {counted(len(expression), 'character')}; at most {LONGEST:,} are read", 0
+            )
         self.tokens = list(self._tokens(expression.translate(_LIKE)))
         self.next = 0
 

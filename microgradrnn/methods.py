@@ -17,7 +17,8 @@ import numpy as np
 from microgradrnn import ops
 from microgradrnn.casting import Casting
 from microgradrnn.context import numbers_of
-from microgradrnn.convert import as_index, as_like, is_numeric
+from microgradrnn.convert import as_index, as_like
+from microgradrnn.indexing import grid, plain_key, scattered, split_key
 from microgradrnn.operators import Operators
 from microgradrnn.ops import Op
 from microgradrnn.shaping import Shaping
@@ -338,7 +339,7 @@ class Methods(Shaping, Casting):
         array([[2.],
                [3.]])
         """
-        return self[self._grid("gather", dim, index)]
+        return self[grid(self, "gather", dim, index)]
 
     def take_along_axis(self, indices: Any, axis: Any = -1) -> Any:
         """NumPy's gather: the other axes of the indices broadcast against x's; ``axis=None`` takes of all in a row.
@@ -355,7 +356,7 @@ class Methods(Shaping, Casting):
         if found.ndim == len(shape):
             shape[axis] = found.shape[axis]
             found = np.broadcast_to(found, shape)
-        return self[self._grid("take_along_axis", axis, found)]
+        return self[grid(self, "take_along_axis", axis, found)]
 
     def scatter(self, dim: int, index: Any, src: Any) -> Any:
         """x with the entries of ``src`` put where the index names along ``dim``; of two in one place the last stays.
@@ -368,7 +369,7 @@ class Methods(Shaping, Casting):
         >>> x.scatter(0, [2, 0], y).data
         array([20.,  2., 10.])
         """
-        places, source = self._scattered("scatter", dim, index, src)
+        places, source = scattered(self, "scatter", dim, index, src)
         position = np.full(self.shape, -1)
         position[places] = np.arange(source.size).reshape(source.shape)
         flat = source.reshape(-1)[np.maximum(position, 0)]
@@ -382,7 +383,7 @@ class Methods(Shaping, Casting):
         >>> x.scatter_add(0, [2, 2], y).data
         array([ 1.,  2., 33.])
         """
-        places, source = self._scattered("scatter_add", dim, index, src)
+        places, source = scattered(self, "scatter_add", dim, index, src)
         cells = np.arange(self.size).reshape(self.shape)[places].reshape(-1)
         return self + (source.reshape(-1) @ (cells[:, None] == np.arange(self.size)).astype(float)).reshape(self.shape)
 
@@ -405,15 +406,9 @@ class Methods(Shaping, Casting):
 
     def __getitem__(self, key: Any) -> Any:
         """NumPy's indexing: integers, slices, None, ..., integer arrays (repeats add up) and boolean masks."""
-        parts = key if isinstance(key, tuple) else (key,)
-        is_array = [isinstance(part, Operators) or _is_array(part) for part in parts]
-        arrays = [
-            part if isinstance(part, Operators) else self._constant(as_index(part))
-            for part, yes in zip(parts, is_array, strict=True)
-            if yes
-        ]
-        template = tuple(ops.ARRAY if yes else part for part, yes in zip(parts, is_array, strict=True))
-        return self._record(ops.INDEX, self, *arrays, key=template)
+        template, arrays = split_key(key)
+        nodes = [array if isinstance(array, Operators) else self._constant(array) for array in arrays]
+        return self._record(ops.INDEX, self, *nodes, key=template)
 
     def __setitem__(self, key: Any, value: Any) -> None:
         """Change entries of a leaf in place: inside `no_grad`, or of a constant.
@@ -428,8 +423,7 @@ class Methods(Shaping, Casting):
             )
         self._check_in_place("x[key] = value")
         plain = numbers_of(value) if isinstance(value, Operators) else value
-        parts = [_plain_key(part) for part in (key if isinstance(key, tuple) else (key,))]
-        self._hand_out()[tuple(parts)] = as_like(plain, self._data, self._name())
+        self._hand_out()[plain_key(key)] = as_like(plain, self._data, self._name())
 
     # ---- What the methods above share -------------------------------------------------------------------------------
 
@@ -480,42 +474,6 @@ class Methods(Shaping, Casting):
         rows, columns = self.shape[-2:]
         return np.tri(rows, columns, diagonal, dtype=bool)
 
-    def _grid(self, name: str, dim: int, index: Any) -> tuple[Any, ...]:
-        """A key that reads, at each place of the index, what it names along ``dim``."""
-        found = index if isinstance(index, Operators) else as_index(index)
-        shape = np.shape(found._data if isinstance(found, Operators) else found)
-        if len(shape) != self.ndim:
-            raise ValueError(
-                f"{name} got x of shape {self.shape} and an index of shape {shape}: give both as many axes"
-            )
-        key: list[Any] = list(np.indices(shape, sparse=True))
-        key[dim] = found
-        return tuple(key)
-
-    def _scattered(self, name: str, dim: int, index: Any, src: Any) -> tuple[Any, Any]:
-        found = as_index(numbers_of(index) if isinstance(index, Operators) else index)
-        source = (
-            src if isinstance(src, Shaping) else self._constant(np.full(found.shape, src) if np.ndim(src) == 0 else src)
-        )
-        places = self._grid(name, dim, found)
-        if source.ndim != self.ndim or any(i > s for i, s in zip(found.shape, source.shape, strict=True)):
-            raise ValueError(
-                f"{name} got an index of shape {found.shape} and a source of shape {source.shape}, smaller"
-            )
-        return np.broadcast_arrays(*places), source[tuple(slice(size) for size in found.shape)]
-
 
 def _or_last(axis: Any) -> Any:
     return -1 if axis is UNSET or axis is None else axis
-
-
-def _is_array(part: Any) -> bool:
-    """Whether a part of an index key is an array: no integer, slice, None or ... is."""
-    return np.ndim(part) > 0 if isinstance(part, np.generic) else not np.isscalar(part) and is_numeric(part)
-
-
-def _plain_key(part: Any) -> Any:
-    """A part of a key, as NumPy takes it."""
-    if isinstance(part, Operators):
-        return numbers_of(part)
-    return as_index(part) if _is_array(part) else part

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from microgradrnn.checks import check_not_negative, check_size
 from microgradrnn.context import no_grad
+from microgradrnn.counting import counted
 from microgradrnn.nn.initial import Seed
 from microgradrnn.nn.language import RNNLM
 from microgradrnn.text import Vocabulary
@@ -89,7 +90,9 @@ def sample(
     True
     """
     if len(vocabulary) != model.vocabulary_size:
-        raise ValueError(f"sample: the model knows {model.vocabulary_size} characters, not {len(vocabulary)}")
+        raise ValueError(
+            f"sample: the model knows {counted(model.vocabulary_size, 'character')}, not {len(vocabulary)}"
+        )
     start = "\n" if "\n" in vocabulary else vocabulary.characters[0]
     tokens = vocabulary.encode(prime or start)
     rng = np.random.default_rng(seed)

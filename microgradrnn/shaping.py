@@ -11,6 +11,7 @@ import numpy as np
 
 from microgradrnn import ops
 from microgradrnn.convert import as_index, as_shape
+from microgradrnn.counting import counted
 from microgradrnn.wording import UNSET, one_axis
 
 
@@ -380,6 +381,7 @@ def _numpy_cuts(parts: Any, length: int) -> list[int]:
         return list(parts)
     if length % operator.index(parts):
         raise ValueError(
-            f"split: {length} entries do not make {parts} equal parts; for parts of {parts} write dim= for axis="
+            f"split: {counted(length, 'entry', 'entries')} do not make {parts} equal parts; for parts "
+            f"of {parts} write dim= for axis="
         )
     return [length // parts * k for k in range(1, parts)]

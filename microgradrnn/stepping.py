@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from microgradrnn.backprop import local_gradient, order, seed, store, visit
 from microgradrnn.convert import as_array, handed_out
+from microgradrnn.counting import counted
 from microgradrnn.engine import Node, ancestors
 from microgradrnn.ops import Scattered
 
@@ -248,7 +249,7 @@ class Backprop:
     def step(self) -> Visit:
         """The next node's turn. Raises IndexError when the pass is done."""
         if self.done:
-            raise IndexError(f"the pass is done: all {len(self.order)} nodes have been visited")
+            raise IndexError(f"the pass is done: {counted(len(self.order), 'node')} visited, and none is left")
         if not self._visits:
             self._earlier = {node: node._grad for node in self.order}
             for node in self.order:

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from microgradrnn.checks import check_fraction, check_size
+from microgradrnn.counting import counted
 
 Tokens = NDArray[Any]
 
@@ -142,8 +143,8 @@ class Vocabulary:
             at = int(unknown.argmax())
             line, column = text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at)
             raise ValueError(
-                f"Vocabulary: {text[at]!r} at line {line}, column {column} is none of the {len(self)} characters "
-                "that the model knows"
+                f"Vocabulary: {text[at]!r} at line {line}, column {column} is none of the "
+                f"{counted(len(self), 'character')} that the model knows"
             )
         return tokens.astype(np.intp, copy=False)
 

@@ -74,7 +74,7 @@ def input_sequence(size, cell):
     return Case(
         model,
         messages.input_sequence(model, x, targets[0]),
-        lambda: functional.cross_entropy(model(x), targets[0], "sum"),
+        lambda: functional.cross_entropy(model(x), targets[0], reduction="sum"),
     )
 
 

@@ -387,7 +387,7 @@ ERRORS = {
     ),
     "an output size, one to many": (lambda: nn.OneToMany(2, 3, 0), ValueError, "OneToMany: output_size is a positive"),
     "a dense size": (lambda: nn.DenseRNNDense(2, 0, 2, 2), ValueError, "DenseRNNDense: dense_size is a positive"),
-    "too few targets": (lambda: loss_of([[0]]), ValueError, "sequence_loss: .* only 1 rows of targets, and a step 2"),
+    "too few targets": (lambda: loss_of([[0]]), ValueError, "sequence_loss: .* only 1 row of targets, and a step 2"),
     "too many targets": (lambda: loss_of([[0]] * 3), ValueError, "sequence_loss: 3 rows .* only 2 steps came"),
     "targets of another batch": (lambda: loss_of([[0, 0]] * 2), ValueError, r"one target a row, shape \(1,\), not"),
     "no such class": (lambda: loss_of([[0], [2]]), ValueError, "class 2 is out of range for 2 classes"),

@@ -241,7 +241,7 @@ def test_a_network_says_what_it_cannot_be_made_of(kind, call, error, says):
 
 
 @table(
-    case("RNNCell", lambda kind: nn.RNNCell(3, 5, kind), ValueError, "RNNCell"),
+    case("RNNCell", lambda kind: nn.RNNCell(3, 5, nonlinearity=kind), ValueError, "RNNCell"),
     case("RNN", lambda kind: nn.RNN(3, 5, nonlinearity=kind), ValueError, "RNN"),
 )
 def test_a_nonlinearity_is_one_of_three(call, error, says):

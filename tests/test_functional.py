@@ -37,8 +37,8 @@ def test_ignoring_a_target_is_leaving_its_row_out(reduction, ignore_index, ignor
     gone = np.array(ignored)
     targets = np.where(gone, ignore_index, [0, 1, 3, 4])
     logits, rest = Tensor(LOGITS[0]), Tensor(LOGITS[0][~gone])
-    loss = functional.cross_entropy(logits, targets, reduction, ignore_index)
-    same = functional.cross_entropy(rest, targets[~gone], reduction)
+    loss = functional.cross_entropy(logits, targets, reduction=reduction, ignore_index=ignore_index)
+    same = functional.cross_entropy(rest, targets[~gone], reduction=reduction)
     loss.backward()
     same.backward()
     assert loss.item() == pytest.approx(same.item(), rel=1e-13)
@@ -135,8 +135,8 @@ def test_the_squared_error_is_its_formula_and_its_gradient_that_of_differences(r
     prediction, target = Tensor(rng.normal(size=(2, 3))), rng.normal(size=(2, 3))
     squares = (prediction.data - target) ** 2
     expected = {"mean": squares.mean(), "sum": squares.sum(), "none": squares}[reduction]
-    np.testing.assert_allclose(functional.mse_loss(prediction, target, reduction).data, expected, rtol=1e-13)
-    assert gradcheck(lambda p: functional.mse_loss(p, target, reduction), prediction)
+    np.testing.assert_allclose(functional.mse_loss(prediction, target, reduction=reduction).data, expected, rtol=1e-13)
+    assert gradcheck(lambda p: functional.mse_loss(p, target, reduction=reduction), prediction)
 
 
 def test_the_squared_error_broadcasts_nothing():
@@ -170,7 +170,7 @@ def problem(shape, seed=0):
 def test_the_log_loss_picks_the_targets_entry_of_each_row(shape, reduction, reduce):
     scores, targets = problem(shape)
     picked = np.array([scores[index][targets[index]] for index in np.ndindex(shape)]).reshape(shape)
-    loss = functional.nll_loss(Tensor(scores), targets, reduction)
+    loss = functional.nll_loss(Tensor(scores), targets, reduction=reduction)
     np.testing.assert_allclose(loss.data, reduce(-picked), rtol=1e-14)
 
 
@@ -180,9 +180,9 @@ def test_the_log_loss_of_a_log_softmax_is_cross_entropy_and_so_is_its_gradient(s
     scores, targets = problem(shape)
     found = []
     for compute in (
-        lambda x: functional.cross_entropy(x, targets, reduction),
-        lambda x: functional.nll_loss(functional.log_softmax(x), targets, reduction),
-        lambda x: functional.nll_loss(functional.softmax(x).log(), targets, reduction),
+        lambda x: functional.cross_entropy(x, targets, reduction=reduction),
+        lambda x: functional.nll_loss(functional.log_softmax(x), targets, reduction=reduction),
+        lambda x: functional.nll_loss(functional.softmax(x).log(), targets, reduction=reduction),
     ):
         x = Tensor(scores)
         loss = compute(x)
@@ -200,14 +200,14 @@ def test_the_gradient_of_the_log_loss_is_that_of_differences_and_reaches_the_tar
 ):
     scores, targets = problem(shape, seed)
     x = Tensor(scores)
-    assert gradcheck(lambda x: functional.nll_loss(x, targets, reduction), x)
-    functional.nll_loss(x, targets, "sum").backward()
+    assert gradcheck(lambda x: functional.nll_loss(x, targets, reduction=reduction), x)
+    functional.nll_loss(x, targets, reduction="sum").backward()
     np.testing.assert_array_equal(x.grad, -np.eye(5)[targets])
 
 
 def test_the_mean_of_the_log_loss_is_what_is_taken_unless_told():
     scores, targets = problem((4,))
-    assert functional.nll_loss(scores, targets).item() == functional.nll_loss(scores, targets, "mean").item()
+    assert functional.nll_loss(scores, targets).item() == functional.nll_loss(scores, targets, reduction="mean").item()
 
 
 def test_taken_apart_the_loss_overflows_where_cross_entropy_does_not():
@@ -230,7 +230,7 @@ def test_taken_apart_the_loss_overflows_where_cross_entropy_does_not():
 )
 def test_what_the_log_loss_cannot_use_is_refused(targets, reduction, error, message):
     with pytest.raises(error, match=f"^nll_loss: .*{message}"):
-        functional.nll_loss(problem((4,))[0], targets, reduction)
+        functional.nll_loss(problem((4,))[0], targets, reduction=reduction)
 
 
 def test_there_is_no_mean_of_no_targets():

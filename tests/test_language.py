@@ -264,7 +264,7 @@ def test_tokens_that_make_no_sense_are_refused_before_anything_is_read(model, to
 @pytest.mark.parametrize(
     ("targets", "options", "error", "message"),
     [
-        ([[0]], {}, ValueError, "only 1 rows of targets, and a step 2"),
+        ([[0]], {}, ValueError, "only 1 row of targets, and a step 2"),
         ([[0], [0], [0]], {}, ValueError, "3 rows of targets, one a step, and only 2 steps came"),
         ([[0, 1], [0, 1]], {}, ValueError, r"one target a row, shape \(1,\), not \(2,\)"),
         ([[0], [4]], {}, ValueError, "class 4 is out of range for 4 classes"),

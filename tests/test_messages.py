@@ -86,7 +86,7 @@ def test_a_decoder_that_runs_free_may_read_a_function_of_its_output(feed):
 def test_the_loss_may_be_another_one():
     x, _, rng = data(Sizes())
     model, targets = nn.ManyToMany(3, 4, 2, cell="lstm", seed=rng), rng.normal(size=(4, 2, 2))
-    functional.mse_loss(model(x), targets, "sum").backward()
+    functional.mse_loss(model(x), targets, reduction="sum").backward()
     found = forward_messages(synchronized(model, x, targets, loss=squared_errors)).gradients
     assert_same(found, {name: p.grad for name, p in model.named_parameters()}, 1e-10)
 
@@ -125,7 +125,7 @@ def test_the_gradient_of_a_loss_is_known_at_its_step(cell):
     for step in message_steps(synchronized(model, x, targets)):
         model.zero_grad()
         *_, (t, y) = model.unroll(x[: step.t])
-        E_t = functional.cross_entropy(y, targets[t - 1], "sum")
+        E_t = functional.cross_entropy(y, targets[t - 1], reduction="sum")
         E_t.backward()
         assert (t, step.loss) == (step.t, pytest.approx(E_t.item(), rel=1e-12))
         assert_same(step.gradients, {name: p.grad for name, p in model.named_parameters()}, 1e-10)

@@ -181,7 +181,7 @@ BAD = {
     "dot": (lambda: Tensor(np.ones(3)).dot(np.ones((2, 3, 4))), "write x @ y"),
     "tril": (lambda: Tensor(np.ones(3)).tril(), r"tril got shape \(3,\)"),
     "flatten": (lambda: Tensor(np.ones((2, 3))).flatten(2), r"flatten got shape \(2, 3\), axis 2"),
-    "loss's reduction": (lambda: nn.MSELoss("average"), "MSELoss: reduction"),
+    "loss's reduction": (lambda: nn.MSELoss(reduction="average"), "MSELoss: reduction"),
 }
 
 

@@ -49,7 +49,7 @@ def table():
     """The seed's network after three steps and a backward pass: its nodes by label, and the loss."""
     net = nn.DenseRNNDense(10, 20, 5, 100, f3=lambda z: z.tanh(), seed=0)
     x = Tensor(np.random.default_rng(0).normal(size=(3, 128, 10)))
-    loss = functional.add_n([functional.mse_loss(o, np.zeros((128, 100)), "sum") for _, o in net.unroll(x)])
+    loss = functional.add_n([functional.mse_loss(o, np.zeros((128, 100)), reduction="sum") for _, o in net.unroll(x)])
     loss.backward()
     nodes = {node.label: node for node in ancestors(loss) if node.label}
     for node in ancestors(loss):

@@ -19,7 +19,7 @@ def a_language_model(T, N=2):
     rng = np.random.default_rng(0)
     net, W_hy, targets = nn.RNN(2, 3, seed=rng), Tensor(rng.normal(size=(3, 4)), "W_hy"), rng.integers(4, size=(T, N))
     steps = net.unroll(rng.normal(size=(T, N, 2)))
-    loss = functional.add_n([functional.cross_entropy(h @ W_hy, targets[t - 1], "sum") for t, h in steps])
+    loss = functional.add_n([functional.cross_entropy(h @ W_hy, targets[t - 1], reduction="sum") for t, h in steps])
     return loss, net.cells[0][0].W_hh.data, W_hy.data, targets
 
 

@@ -145,7 +145,7 @@ def test_seed_003_point_19_equation_3_is_the_direct_delta_and_not_the_total():
     states, losses = [], []
     for (_, s), target in zip(model.rnn.unroll(x), targets, strict=True):
         states.append(s)
-        losses.append(functional.cross_entropy(model.readout(s), target, "sum"))
+        losses.append(functional.cross_entropy(model.readout(s), target, reduction="sum"))
     E = functional.add_n(losses)
     grads = gradients(E)
     totals = [grads[s] for s in states]

@@ -59,7 +59,7 @@ def animate(
         raise ValueError(f"{who}: max_nodes must be at least 1, not {max_nodes}")
     wanted = chosen(who, steps)
     run = change(whole(root))
-    words, view = Words(run), build(run, wanted, max_nodes)
+    words, view = Words(run), build(run, wanted, max_nodes, f"{who}(loss")
     found = look(view, words)
     # Boxes, and rooms on arrows, have room for every number that comes and goes.
     sizes = partial(svg.sizes, animated=True, look=found)

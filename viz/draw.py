@@ -9,6 +9,7 @@ from html import escape
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from microgradrnn.counting import counted
 from microgradrnn.engine import Node
 from microgradrnn.named_steps import chosen
 
@@ -177,8 +178,9 @@ class Drawing:
         return {"image/svg+xml": fitting(self.svg()), "text/plain": repr(self)}
 
     def __repr__(self) -> str:
-        steps = f", {len(self.view.steps)} time steps" if self.view.steps else ""
-        return f"<Drawing of {len(self.view.boxes)} boxes and {len(self.view.arrows)} arrows{steps}>"
+        boxes, arrows = counted(len(self.view.boxes), "box", "boxes"), counted(len(self.view.arrows), "arrow")
+        steps = f", {counted(len(self.view.steps), 'time step')}" if self.view.steps else ""
+        return f"<Drawing of {boxes} and {arrows}{steps}>"
 
 
 @and_more
@@ -259,7 +261,8 @@ def draw(
     >>> draw(chain)
     <Picture of forward messages along 4 units: E = 2.817>
     """
-    _check(root, rankdir, max_nodes, style, theme)
+    _check("draw", root, rankdir)
+    _check_look(max_nodes, style, theme)
     wanted = chosen("draw", steps)
     run = so_far(root)
     if style == "figure":
@@ -286,12 +289,16 @@ def draw(
     return Drawing(run, view, rankdir, format, extras, look=look)
 
 
-def _check(root: Any, rankdir: str, max_nodes: int, style: str, theme: str | None) -> None:
-    """Refuse what is no node, and options that make no sense."""
+def _check(who: str, root: Any, rankdir: str) -> None:
+    """Refuse what is no node, and a direction that there is not."""
     if not isinstance(root, Node):
-        raise TypeError(f"draw takes a node, not {type(root).__name__}")
+        raise TypeError(f"{who} takes a node, not {type(root).__name__}")
     if rankdir not in ("auto", "LR", "TB", "BT", "RL"):
-        raise ValueError(f"draw: rankdir is auto, LR, TB, BT or RL, not {rankdir!r}")
+        raise ValueError(f"{who}: rankdir is auto, LR, TB, BT or RL, not {rankdir!r}")
+
+
+def _check_look(max_nodes: int, style: str, theme: str | None) -> None:
+    """Refuse options that make no sense."""
     if max_nodes < 1:
         raise ValueError(f"draw: max_nodes must be at least 1, not {max_nodes}")
     if style not in get_args(Style):
@@ -315,4 +322,5 @@ def draw_dot(root: Node, format: str = "svg", rankdir: str = "LR") -> Drawing:  
     """
     if format not in ("svg", "png"):
         raise ValueError(f"draw_dot: format is 'svg' or 'png', not {format!r}")
+    _check("draw_dot", root, rankdir)
     return draw(root, rankdir=rankdir, format=format)

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from microgradrnn.counting import counted
+
 from .numbers import norm, number
 from .paint import fonts, heat
 from .paint.pen import DIGITS, FIGURE, SMALL, TITLE, Pen
@@ -63,13 +65,15 @@ def _names(side: str, names: Names, count: int) -> list[str]:
     if isinstance(names, str):
         return [f"{names}[{k}]" if names else str(k) for k in range(count)]
     if len(names) != count:
-        raise ValueError(f"heat_matrix: {side} has {len(names)} names, and the matrix has {count} {side}")
+        raise ValueError(
+            f"heat_matrix: {side} has {counted(len(names), 'name')}, and the matrix has {counted(count, side[:-1])}"
+        )
     return [str(name) for name in names]
 
 
 def _about(side: str, names: Names, count: int) -> str:
     what = f" {names}" if isinstance(names, str) and names else ""
-    return f"{count} {side}{'' if count == 1 else 's'}{what}"
+    return f"{counted(count, side)}{what}"
 
 
 def _as_text(array: NDArray[Any], down: list[str], across: list[str]) -> str:

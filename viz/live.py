@@ -11,8 +11,10 @@ from the scalar nodes of the op that reads to the one of the entry.
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -139,7 +141,10 @@ class Live:
             "called": self._called(),
             "leaves": [_for_json(x) for x in self.program.leaves.tolist()],
             "edges": self._edges,
-            "flow": [[t, [self._grad_run(node) for node in nodes]] for t, nodes in self._states().items()],
+            "flow": [
+                [t, *([self._grad_run(node) for node in nodes] for nodes in kinds)]
+                for t, kinds in self._states().items()
+            ],
             "sums": [parts[0] if len(parts) == 1 else parts for parts in self.cells.sums],
             "scales": list(scales),
         }
@@ -154,19 +159,28 @@ class Live:
             if names[self.run.names[node]] > 1 and (t := self.run.t(node)) is not None
         }
 
-    def _states(self) -> dict[int, list[Node]]:
-        """For each time step the states whose gradients change with the numbers; none where the graph has no steps."""
-        found = defaultdict[int, list[Node]](list)
+    def _states(self) -> dict[int, list[list[Node]]]:
+        """For each time step the states whose gradients change with the numbers: h, and of an LSTM also c.
+
+        Empty where the graph has no steps.
+        """
         try:
             names = state_names(self.run.root)
         except ValueError:
-            return found
+            return {}
+        kinds = [self._by_step(names), self._by_step([re.sub(r"h(\d*r?)$", r"c\1", name) for name in names])]
+        return {t: [kind.get(t, []) for kind in kinds if kind] for t in sorted(kinds[0])}
+
+    def _by_step(self, names: Iterable[str]) -> dict[int, list[Node]]:
+        """The states with these names that get a gradient, of each step."""
+        found = defaultdict[int, list[Node]](list)
         for name in names:
-            for states in named_states(self.run.root, name).values():
-                for t, node in states.items():
-                    if self._grad_run(node):
-                        found[t].append(node)
-        return dict(sorted(found.items()))
+            with suppress(ValueError):  # no state has that name
+                for states in named_states(self.run.root, name).values():
+                    for t, node in states.items():
+                        if self._grad_run(node):
+                            found[t].append(node)
+        return found
 
     def _grad_run(self, node: Node) -> str:
         """The cells of a node's grad; empty where it has none that changes."""

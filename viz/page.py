@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from microgradrnn.counting import counted
 from microgradrnn.engine import Node
 
 from .animation import Animation, animate
@@ -27,7 +28,7 @@ from .numbers import brief, number
 from .one_file import Page, asset, json_for_script, short, tight, tight_script
 from .paint import pen, svg
 from .passes import Pass
-from .practice import practice as practice_page
+from .practice import practice_page
 from .sources import as_elements, is_live
 from .tour import Stop, stops
 from .words.as_html import forward, visit
@@ -103,7 +104,7 @@ def page(
     '<!doctype html>'
     """
     if practice:
-        return practice_page(loss, path)
+        return practice_page("page", loss, path)
     found: list[tuple[Live | None, str]] = []
 
     def change(run: Pass) -> Pass:
@@ -122,7 +123,7 @@ def _html(film: Animation, quiz: bool, live: Live | None, why: str, tour: Sequen
     legend = list(picture.legend)
     told, left_out = _told(film)
     if left_out:
-        legend.append(f"⋯ {left_out:,} steps of nodes that are not drawn are left out")
+        legend.append(f"⋯ left out: {counted(left_out, 'step')} of nodes that are not drawn")
     said = [film.words.visit(moment) for moment in told if moment > 0]
     computed = [film.words.forward(moment + len(film.forward)) for moment in told if moment <= 0]
     legend += [f"numbers cannot be changed here: {why.removeprefix('page: ')}"] if why else []

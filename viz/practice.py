@@ -54,12 +54,17 @@ def practice(loss: Node | None = None, path: str | Path | None = None, seed: int
     >>> practice(each=1).html.count("<article")
     7
     """
+    return practice_page("practice", loss, path, seed, each)
+
+
+def practice_page(who: str, loss: Node | None, path: str | Path | None, seed: int = 0, each: int = 4) -> Page:
+    """What `practice` gives, to whoever called ``who``."""
     if seed < 0:
         raise ValueError(f"practice: seed must be at least 0, not {seed}")
     if not 1 <= each <= MOST_EACH:
         raise ValueError(f"practice: each must be from 1 to {MOST_EACH}, not {each}")
     graphs = [*exercises(seed, each), *([(OWN, loss)] if loss is not None else [])]
-    films = [(name, animate("practice", root, None, 300)) for name, root in graphs]
+    films = [(name, animate(who, root, None, 300)) for name, root in graphs]
     made = Page(_html(films))
     if path is not None:
         made.save(path)

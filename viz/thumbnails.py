@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
+from microgradrnn.counting import counted
 from microgradrnn.engine import Node as Recorded
 
 from .graph.build import build
@@ -135,7 +136,9 @@ class _Drawn:
 def _drawn(caption: str, root: Recorded) -> _Drawn:
     run = so_far(root)
     if not 1 <= len(run.steps) <= MOST_STEPS:
-        raise ValueError(f"thumbnails: {caption!r} has {len(run.steps)} time steps; they show from 1 to {MOST_STEPS}")
+        raise ValueError(
+            f"thumbnails: {caption!r} has {counted(len(run.steps), 'time step')}; they show from 1 to {MOST_STEPS}"
+        )
     view, kind = _bare(textbook(build(run, run.steps, 10**9)).view)
     nodes = {box.key: Node(box, kind[box.key], numbers=False, names=False) for box in view.boxes}
     sizes = {key: node.size for key, node in nodes.items()}

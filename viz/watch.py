@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from microgradrnn import diagnosis
+from microgradrnn.counting import counted
 from microgradrnn.diagnosis.watching import measured_of
 
 from .paint import over_time
@@ -109,7 +110,7 @@ class Watch(diagnosis.Watch):
         return report(self.history, self.every)
 
     def __repr__(self) -> str:
-        return f"<Watch: {len(self._measured())} measured, every {self.every} updates>"
+        return f"<Watch: {len(self._measured())} measured, one every {counted(self.every, 'update')}>"
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         text = {"text/plain": str(self)}

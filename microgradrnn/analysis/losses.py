@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from microgradrnn import ops
-from microgradrnn.analysis.states import find_states, named_states
+from microgradrnn.analysis.states import every_kind, one_kind
 from microgradrnn.backprop import gradients, order
 from microgradrnn.engine import Node, ancestors
 from microgradrnn.loops import Times, time_steps
@@ -42,6 +42,11 @@ def state_names(root: Node) -> list[str]:
     >>> state_names(outputs.sum())
     ['h1', 'h1r', 'h2', 'h2r']
     """
+    return names_of("state_names", root)
+
+
+def names_of(taker: str, root: Node) -> list[str]:
+    """`state_names` for another function, which errors name."""
     found: dict[str, dict[str, set[int]]] = {}
     for node in reversed(order(root)):
         label = re.fullmatch(r"(h\d*r?)_(\d+)", node.label or "")
@@ -51,7 +56,7 @@ def state_names(root: Node) -> list[str]:
     for name, scopes in found.items():
         alone = sum(map(len, scopes.values())) == len(set().union(*scopes.values()))
         names += [name] if alone else [f"{scope}/{name}" for scope in scopes]
-    return names or list(named_states(root))
+    return names or list(every_kind(taker, root))
 
 
 def step_losses(loss: Node) -> dict[int, Node]:
@@ -69,7 +74,7 @@ def step_losses(loss: Node) -> dict[int, Node]:
     ([1, 2, 3], {})
     """
     try:
-        found = find_states(loss, "L")
+        found = one_kind("step_losses", loss, "L")
     except ValueError:
         found = _terms(loss, time_steps(loss))
     return found if len(found) > 1 else {}
@@ -133,10 +138,15 @@ def grad_by_loss(loss: Node, name: str = "h") -> dict[int, dict[int, Array]]:
     >>> grad_by_loss(loss)
     {1: {1: array([2.]), 2: array([1.]), 3: array([0.5])}, 2: {2: array([2.]), 3: array([1.])}, 3: {3: array([2.])}}
     """
-    states, losses, whole = find_states(loss, name), step_losses(loss), gradients(loss)
+    return contributions("grad_by_loss", loss, name)
+
+
+def contributions(taker: str, loss: Node, name: str) -> dict[int, dict[int, Array]]:
+    """`grad_by_loss` for another function, which errors name."""
+    states, losses, whole = one_kind(taker, loss, name), step_losses(loss), gradients(loss)
     if not losses:
         raise ValueError(
-            "grad_by_loss: the loss is no sum of losses of several steps; add up a loss for each step, labelled L_1, "
+            f"{taker}: the loss is no sum of losses of several steps; add up a loss for each step, labelled L_1, "
             "L_2 ..., or take grad_norms for the gradient of the whole"
         )
     parts: dict[int, dict[int, Array]] = {t: {} for t in states}
@@ -145,15 +155,15 @@ def grad_by_loss(loss: Node, name: str = "h") -> dict[int, dict[int, Array]]:
         for t, node in states.items():
             if node in found:
                 parts[t][k] = np.asarray(found[node])
-    _check_sums({t: whole[node] for t, node in states.items()}, parts)
+    _check_sums(taker, {t: whole[node] for t, node in states.items()}, parts)
     return parts
 
 
-def _check_sums(totals: Mapping[int, Any], parts: Mapping[int, Mapping[int, Array]]) -> None:
+def _check_sums(taker: str, totals: Mapping[int, Any], parts: Mapping[int, Mapping[int, Array]]) -> None:
     for t, total in totals.items():
         off, size = norm(total - sum(parts[t].values())), max([norm(total), *map(norm, parts[t].values())])
         if off > 1e-4 * size:  # far beyond rounding, also that of float32
             raise ValueError(
-                f"grad_by_loss: what comes from single losses does not add up to dL/dh_{t}; the nodes labelled L_1, "
+                f"{taker}: what comes from single losses does not add up to dL/dh_{t}; the nodes labelled L_1, "
                 "L_2 ... must be the losses of single steps, no running sums, and the whole loss a sum of them"
             )

@@ -58,10 +58,7 @@ def find_states(root: Node, name: str = "h") -> dict[int, Node]:
     >>> {t: round(node.item(), 3) for t, node in find_states(h).items()}
     {1: 0.462, 2: 0.227, 3: 0.113}
     """
-    found = named_states(root, name)
-    if len(found) > 1:
-        raise ValueError(f"find_states: several loops have states at the same steps; say which: {', '.join(found)}")
-    return next(iter(found.values()))
+    return one_kind("find_states", root, name)
 
 
 def named_states(root: Node, name: str = "h") -> dict[str, dict[int, Node]]:
@@ -78,19 +75,34 @@ def named_states(root: Node, name: str = "h") -> dict[str, dict[int, Node]]:
     >>> {name: list(states) for name, states in named_states(forth + back).items()}
     {'h1': [1, 2, 3], 'h1r': [1, 2, 3]}
     """
+    return every_kind("named_states", root, name)
+
+
+def one_kind(taker: str, root: Node, name: str = "h") -> dict[int, Node]:
+    """`find_states` for another function, which errors name."""
+    found = every_kind(taker, root, name)
+    if len(found) > 1:
+        raise ValueError(f"{taker}: several loops have states at the same steps; say which: {', '.join(found)}")
+    return next(iter(found.values()))
+
+
+def every_kind(taker: str, root: Node, name: str = "h") -> dict[str, dict[int, Node]]:
+    """`named_states` for another function, which errors name."""
     nodes = [node for node in reversed(order(root)) if node.label]
     labelled = [(label, node) for node in nodes if (label := re.fullmatch(r"(.+)_(\d+)", node.label))]
-    found = _by_step(name, ((int(label[2]), node) for label, node in labelled if _is_named(node, label[1], name)))
+    found = _by_step(
+        taker, name, ((int(label[2]), node) for label, node in labelled if _is_named(node, label[1], name))
+    )
     if not found:
         times = time_steps(root)
         timed = ((times.of(node), node) for node in nodes if _is_named(node, node.label, name))
-        found = _by_step(name, ((t, node) for t, node in timed if t is not None))
+        found = _by_step(taker, name, ((t, node) for t, node in timed if t is not None))
         if not found and (loops := _of_loops(times, name)):
             return loops
     if not found:
         there = ", ".join(sorted({f"{node.scope}/{label[1]}".lstrip("/") for label, node in labelled}))
         there = there or "none; label the states h_1, h_2 ..., or record the steps of a loop in scope(name, t=t)"
-        raise ValueError(f"find_states: no node with a gradient is labelled {name}_t; labelled by step are: {there}")
+        raise ValueError(f"{taker}: no node with a gradient is labelled {name}_t; labelled by step are: {there}")
     return {name: dict(sorted(found.items()))}
 
 
@@ -117,14 +129,14 @@ def _is_named(node: Node, label: str, name: str) -> bool:
     return label == letter and (not scope or f"/{scope}/" in f"/{node.scope}/")
 
 
-def _by_step(name: str, pairs: Iterable[tuple[int, Node]]) -> dict[int, Node]:
+def _by_step(taker: str, name: str, pairs: Iterable[tuple[int, Node]]) -> dict[int, Node]:
     """The one node of each step."""
     found: dict[int, Node] = {}
     for t, node in pairs:
         twin = found.setdefault(t, node)
         if twin is not node:
             raise ValueError(
-                f"find_states: two nodes are labelled {node.label}, in the scopes {twin.scope!r} and {node.scope!r}; "
+                f"{taker}: two nodes are labelled {node.label}, in the scopes {twin.scope!r} and {node.scope!r}; "
                 f"put a scope before the name, such as 'encoder/{name.rpartition('/')[2]}', or hand in a mapping "
                 "{t: node}"
             )
@@ -153,7 +165,7 @@ def grad_norms(loss: Node, name: str = "h") -> dict[int, float]:
     {0: 0.125, 1: 0.25, 2: 0.5, 3: 1.0}
     """
     grads = gradients(loss)
-    return {t: norm(grads[node]) for t, node in find_states(loss, name).items()}
+    return {t: norm(grads[node]) for t, node in one_kind("grad_norms", loss, name).items()}
 
 
 def state_jacobian(
@@ -215,7 +227,7 @@ def state_jacobian(
 
 def _joint_states(root: Node, names: Sequence[str]) -> dict[int, State]:
     """The states of the steps at which every name has one."""
-    found = [find_states(root, name) for name in names]
+    found = [one_kind("state_jacobian", root, name) for name in names]
     return {t: [states[t] for states in found] for t in found[0] if all(t in states for states in found)}
 
 

@@ -57,7 +57,18 @@ class Option(_Told):
             settings["required"] = True
         else:
             settings["default"] = default
-        return click.Option([name, *(self.names or [f"--{name.replace('_', '-')}"])], is_flag=kind is bool, **settings)
+        return _Option([name, *(self.names or [f"--{name.replace('_', '-')}"])], is_flag=kind is bool, **settings)
+
+
+class _Option(click.Option):
+    """An option whose help shows a default that is told in words as any other, where Click puts it into brackets."""
+
+    def get_help_extra(self, ctx: click.Context) -> Any:
+        """What stands after the help."""
+        extra = super().get_help_extra(ctx)
+        if isinstance(self.show_default, str):
+            extra["default"] = self.show_default
+        return extra
 
 
 RANGES: Mapping[type, Any] = {int: click.IntRange, float: click.FloatRange}

@@ -23,6 +23,7 @@ from typing import IO, Any
 import click
 
 import microgradrnn
+from microgradrnn.counting import counted
 from microgradrnn.training.hosts import HEARTBEAT, Hosts, connected
 
 _WORKER = "MICROGRADRNN_WATCHED_BY"
@@ -74,7 +75,9 @@ class Told:
         if watch is not None:
             raise ValueError("--watch is for one process: of several none has the whole batch")
         if self.index is not None and self.count is not None and self.index >= self.count:
-            raise ValueError(f"of {self.count} processes the ids are 0 to {self.count - 1}, got {self.index}")
+            raise ValueError(
+                f"of {counted(self.count, 'process', 'processes')} the ids are 0 to {self.count - 1}, got {self.index}"
+            )
         mesh = given.get("mesh", "")
         hosts = connected(self.coordinator, self.index, self.count, self.start_timeout, mesh)
         click.echo(_ALL_THERE)  # to the watcher, which keeps it for itself

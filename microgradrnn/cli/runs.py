@@ -20,6 +20,7 @@ from microgradrnn.cli.common import (
     trained,
 )
 from microgradrnn.cli.recorded import recorded
+from microgradrnn.counting import counted
 from microgradrnn.text import read_text, streams
 from microgradrnn.training import Run, evaluate
 
@@ -74,7 +75,7 @@ def evaluate_(
         refuse(error)
     click.echo(f"loss        {loss:.4f} nats a character")
     click.echo(f"            {loss / math.log(2):.4f} bits a character")
-    click.echo(f"perplexity  {math.exp(min(loss, 700)):.4f}, of {len(checkpoint.vocabulary)} characters")
+    click.echo(f"perplexity  {math.exp(min(loss, 700)):.4f}, of {counted(len(checkpoint.vocabulary), 'character')}")
     click.echo(f"over {len(tokens) - 1:,} predictions, one for each character after the first, in one stream")
 
 

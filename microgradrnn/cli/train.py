@@ -15,6 +15,7 @@ from microgradrnn.cli.commands import Argument, Option
 from microgradrnn.cli.common import app, examples, refuse, to_paste
 from microgradrnn.cli.hosts import Told, ending_with_the_others, is_worker, watch_over_worker
 from microgradrnn.console import PIPE_SIGNAL, nobody_reads
+from microgradrnn.counting import counted
 from microgradrnn.diagnosis import Watch
 from microgradrnn.text import read_text
 from microgradrnn.training import MIN_CHAR_RNN, Diverged, InUse, Run, Settings, Trainer
@@ -170,9 +171,9 @@ def _train(run: Run, trainer: Trainer, text: Path, save_every: int, watch: Watch
     if asked and not trainer.finished:
         say(f"\nStopped and saved at step {trainer.position.step}. To go on: {again}", err=True)
         raise click.exceptions.Exit(128 + asked[0])
-    early = f" (nothing better for {trainer.settings.patience} epochs)" if trainer.stopped_early else ""
+    early = f" (nothing better for {counted(trainer.settings.patience, 'epoch')})" if trainer.stopped_early else ""
     sample = to_paste("sample", run.folder)
-    say(f"Finished after {trainer.position.epoch} epochs{early}. To see what it writes: {sample}")
+    say(f"Finished after {counted(trainer.position.epoch, 'epoch')}{early}. To see what it writes: {sample}")
 
 
 @contextmanager
@@ -249,9 +250,10 @@ def _described(trainer: Trainer, text: Path) -> str:
     by = f", on JAX{_devices(trainer)}" if settings.engine == "jax" else ""
     held_out = f", {trainer.corpus.held_out_size:,} held out" if trainer.corpus.held_out else ""
     return (
-        f"{text}: {steps * batch:,} characters to learn in {batch} {'stream' if batch == 1 else 'streams'}{held_out}; "
+        f"{text}: {counted(steps * batch, 'character')} to learn in {counted(batch, 'stream')}{held_out}; "
         f"{len(trainer.vocabulary)} different\n"
-        f"{settings.cell}, {settings.layers} x {settings.hidden} units, {count:,} parameters, {settings.dtype}{by}; "
+        f"{settings.cell}, {settings.layers} x {counted(settings.hidden, 'unit')}, {counted(count, 'parameter')}, "
+        f"{settings.dtype}{by}; "
         f"from epoch {trainer.position.epoch + 1} of {settings.epochs}, step {trainer.position.step}"
     )
 

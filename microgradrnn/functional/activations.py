@@ -8,13 +8,25 @@ from microgradrnn.engine import Node, Tensor, constant
 from microgradrnn.wording import UNSET
 
 
-def as_node(x: Any) -> Any:
+def as_node(x: Any, taker: str = "as_node") -> Any:
     """A node as it is; a number or an array as a constant.
+
+    Args:
+        x: a node, a real number, or an array of them.
+        taker: the function that was called, for the error.
+
+    Raises:
+        TypeError: it is something else.
 
     >>> as_node([1.0, 2.0]).requires_grad
     False
     """
-    return x if isinstance(x, Node) else constant(x)
+    if isinstance(x, Node):
+        return x
+    try:
+        return constant(x)
+    except TypeError as error:
+        raise TypeError(f"{taker} takes nodes, real numbers and arrays of them, not {type(x).__name__}") from error
 
 
 def _method(name: str, example: str, result: str) -> Callable[..., Any]:
@@ -22,7 +34,7 @@ def _method(name: str, example: str, result: str) -> Callable[..., Any]:
     method = getattr(Tensor, name)
 
     def function(x: Any, *args: Any, **words: Any) -> Any:
-        return getattr(as_node(x), name)(*args, **words)
+        return getattr(as_node(x, name), name)(*args, **words)
 
     function.__name__ = function.__qualname__ = name
     signature = inspect.signature(method)
@@ -52,7 +64,7 @@ def softmax(logits: Any, axis: Any = UNSET, *, dim: Any = UNSET) -> Any:
     >>> softmax([0.0, 0.0]).data
     array([0.5, 0.5])
     """
-    return as_node(logits).softmax(axis=axis, dim=dim)
+    return as_node(logits, "softmax").softmax(axis=axis, dim=dim)
 
 
 def log_softmax(logits: Any, axis: Any = UNSET, *, dim: Any = UNSET) -> Any:
@@ -61,7 +73,7 @@ def log_softmax(logits: Any, axis: Any = UNSET, *, dim: Any = UNSET) -> Any:
     >>> log_softmax([0.0, 0.0]).data.round(4)  # log 1/2
     array([-0.6931, -0.6931])
     """
-    return as_node(logits).log_softmax(axis=axis, dim=dim)
+    return as_node(logits, "log_softmax").log_softmax(axis=axis, dim=dim)
 
 
 def logsumexp(x: Any, axis: Any = UNSET, keepdims: Any = UNSET, *, dim: Any = UNSET, keepdim: Any = UNSET) -> Any:
@@ -70,4 +82,4 @@ def logsumexp(x: Any, axis: Any = UNSET, keepdims: Any = UNSET, *, dim: Any = UN
     >>> round(logsumexp([1000.0, 1000.0]).item() - 1000, 4)  # log 2, and no overflow
     0.6931
     """
-    return as_node(x).logsumexp(axis=axis, keepdims=keepdims, dim=dim, keepdim=keepdim)
+    return as_node(x, "logsumexp").logsumexp(axis=axis, keepdims=keepdims, dim=dim, keepdim=keepdim)

@@ -26,7 +26,7 @@ def einsum(equation: str, *operands: Any) -> Any:
     >>> einsum("i,ij->j", Tensor([1.0, 2.0]), Tensor([[1.0, 0.0], [0.0, 1.0]])).data
     array([1., 2.])
     """
-    nodes = [as_node(x) for x in operands]
+    nodes = [as_node(x, "einsum") for x in operands]
     terms, result = _parsed(equation, nodes)
     sizes: dict[str, int] = {}
     for letters, x in terms:

@@ -41,7 +41,7 @@ def ctc_loss(
     >>> round(ctc_loss(uniform, [[1]], [2], [1]).item(), 4)  # of 4 sequences of 2 symbols, 3 read as "1"
     0.2877
     """
-    log_probs = as_node(log_probs)
+    log_probs = as_node(log_probs, "ctc_loss")
     labels = integers("ctc_loss", "targets are integers", targets).data
     T_n, S_n = (integers("ctc_loss", "lengths are integers", given).data for given in (input_lengths, target_lengths))
     check_choice("ctc_loss", "reduction", reduction, ("mean", "sum", "none"))

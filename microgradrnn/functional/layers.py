@@ -8,10 +8,12 @@ import numpy as np
 
 from microgradrnn.checks import integers, numbers
 from microgradrnn.context import no_grad, varies
+from microgradrnn.counting import counted
 from microgradrnn.engine import Tensor, constant, record
 from microgradrnn.functional.activations import as_node
 from microgradrnn.functional.joining import concat, pad
 from microgradrnn.ops import ARRAY, INDEX
+from microgradrnn.positions import by_name
 from microgradrnn.wording import UNSET, one_axis
 
 Seed: TypeAlias = "int | np.random.Generator | None"  # as text: numpy.random is imported by who needs it
@@ -23,7 +25,7 @@ def linear(x: Any, weight: Any, bias: Any = None) -> Any:
     >>> linear([[1.0, 2.0]], [[3.0, 4.0]], [10.0]).data  # 1 * 3 + 2 * 4 + 10
     array([[21.]])
     """
-    y = as_node(x) @ as_node(weight).T
+    y = as_node(x, "linear") @ as_node(weight, "linear").T
     return y if bias is None else y + bias
 
 
@@ -35,7 +37,7 @@ def embedding(tokens: Any, weight: Any) -> Any:
     array([[3., 4.],
            [3., 4.]])
     """
-    return rows_of("embedding", tokens, as_node(weight))
+    return rows_of("embedding", tokens, as_node(weight, "embedding"))
 
 
 def rows_of(taker: object, tokens: Any, weight: Any) -> Any:
@@ -45,7 +47,7 @@ def rows_of(taker: object, tokens: Any, weight: Any) -> Any:
     wrong = found[(found < 0) | (found >= rows)]
     if wrong.size:
         name = taker if isinstance(taker, str) else type(taker).__name__
-        raise IndexError(f"{name}: token {wrong.flat[0]} is out of range for {rows} rows")
+        raise IndexError(f"{name}: token {wrong.flat[0]} is out of range for {counted(rows, 'row')}")
     return weight[node]
 
 
@@ -72,7 +74,16 @@ def one_hot(classes: Any, num_classes: int = -1) -> Any:
     return record(INDEX, constant(np.eye(length, dtype=np.int64)), node, key=(ARRAY,))
 
 
-def dropout(x: Any, p: float = 0.5, training: bool = True, seed: Seed = None) -> Any:
+def check_probability(taker: str, **given: Any) -> None:
+    """Raise where a setting is no number in [0, 1]: TypeError where it is no number at all, else ValueError."""
+    for name, p in given.items():
+        is_number = isinstance(p, (int, float, np.integer, np.floating))
+        if not is_number or not 0 <= p <= 1:
+            raise (ValueError if is_number else TypeError)(f"{taker}: {name} is a number in [0, 1], not {p!r}")
+
+
+@by_name
+def dropout(x: Any, p: float = 0.5, training: bool = True, *, seed: Seed = None) -> Any:
     """In training, zero each entry with probability p and scale the others by 1 / (1 - p); else x as it is.
 
     Args:
@@ -85,8 +96,7 @@ def dropout(x: Any, p: float = 0.5, training: bool = True, seed: Seed = None) ->
     >>> dropout(Tensor([1.0, 1.0, 1.0, 1.0]), 0.5, seed=0).data
     array([2., 0., 0., 0.])
     """
-    if not 0 <= p <= 1:
-        raise ValueError(f"dropout: p is a number in [0, 1], not {p!r}")
+    check_probability("dropout", p=p)
     if not training or p == 0:
         return x
     x = numbers("dropout", "x", x, (...,))
@@ -115,7 +125,7 @@ def layer_norm(
     array([[-1.,  1.]])
     """
     shape = (normalized_shape,) if isinstance(normalized_shape, (int, np.integer)) else tuple(normalized_shape)
-    x = as_node(x)
+    x = as_node(x, "layer_norm")
     if not shape or x.shape[-len(shape) :] != shape:
         raise ValueError(f"layer_norm: x has shape (..., {', '.join(map(str, shape))}), got {x.shape}")
     axes = tuple(range(-len(shape), 0))
@@ -157,7 +167,7 @@ def batch_norm(
     >>> batch_norm(x, mean, training=True, eps=0.0).data.tolist(), mean.data  # 0.1 of the batch's mean, 2
     ([[-1.0], [1.0]], array([0.2]))
     """
-    x = as_node(x)
+    x = as_node(x, "batch_norm")
     if x.ndim < 2:
         raise ValueError(f"batch_norm: x has shape (N, C, ...), got {x.shape}")
     axes = (0, *range(2, x.ndim))
@@ -171,10 +181,10 @@ def batch_norm(
     elif running_mean is None or running_var is None:
         raise ValueError("batch_norm: without training it needs running_mean and running_var")
     else:
-        mean, variance = (as_node(given).reshape(channels) for given in (running_mean, running_var))
+        mean, variance = (as_node(given, "batch_norm").reshape(channels) for given in (running_mean, running_var))
     y = (x - mean) / (variance + eps).sqrt()
-    y = y if weight is None else y * as_node(weight).reshape(channels)
-    return y if bias is None else y + as_node(bias).reshape(channels)
+    y = y if weight is None else y * as_node(weight, "batch_norm").reshape(channels)
+    return y if bias is None else y + as_node(bias, "batch_norm").reshape(channels)
 
 
 def _move(running: Any, found: Any, momentum: float) -> None:
@@ -194,7 +204,7 @@ def normalize(x: Any, p: float = 2.0, dim: Any = UNSET, eps: float = 1e-12, *, a
     >>> normalize(Tensor([[3.0, 4.0]])).data
     array([[0.6, 0.8]])
     """
-    x = as_node(x)
+    x = as_node(x, "normalize")
     found = one_axis("normalize", (), axis, dim)
     return x / x.norm(p, axis=1 if found is UNSET else found, keepdims=True).clamp(min=eps)
 
@@ -206,7 +216,7 @@ def cosine_similarity(x: Any, y: Any, dim: Any = UNSET, eps: float = 1e-8, *, ax
     >>> cosine_similarity(Tensor([[1.0, 0.0]]), Tensor([[1.0, 1.0]])).data.round(4)
     array([0.7071])
     """
-    x, y = as_node(x), as_node(y)
+    x, y = as_node(x, "cosine_similarity"), as_node(y, "cosine_similarity")
     found = one_axis("cosine_similarity", (), axis, dim)
     axis = 1 if found is UNSET else found
     norms = x.norm(axis=axis).clamp(min=eps) * y.norm(axis=axis).clamp(min=eps)

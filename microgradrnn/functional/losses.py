@@ -9,12 +9,15 @@ import numpy as np
 
 from microgradrnn import ops
 from microgradrnn.checks import check_choice, check_not_negative, check_shape, class_indices, node, numbers
+from microgradrnn.counting import counted
 from microgradrnn.engine import Node, constant, record
+from microgradrnn.positions import by_name
 
 REDUCTIONS = ("mean", "sum", "none")
 
 
-def cross_entropy(logits: Any, targets: Any, reduction: str = "mean", ignore_index: int | None = None) -> Any:
+@by_name
+def cross_entropy(logits: Any, targets: Any, *, reduction: str = "mean", ignore_index: int | None = None) -> Any:
     """Softmax with log loss, -log softmax(logits)[target], as one stable node.
 
     Args:
@@ -41,7 +44,8 @@ def cross_entropy(logits: Any, targets: Any, reduction: str = "mean", ignore_ind
     return record(ops.CROSS_ENTROPY, logits, targets, reduction=reduction, ignore_index=ignore_index)
 
 
-def nll_loss(log_probabilities: Any, targets: Any, reduction: str = "mean") -> Any:
+@by_name
+def nll_loss(log_probabilities: Any, targets: Any, *, reduction: str = "mean") -> Any:
     """The log loss apart from the softmax: minus the target's entry of each row.
 
     ``nll_loss(softmax(x).log(), m)`` is `cross_entropy` with every step of it a node of its own; it overflows where
@@ -66,7 +70,8 @@ def nll_loss(log_probabilities: Any, targets: Any, reduction: str = "mean") -> A
     return _reduced(-rows[(*places, targets)], reduction)
 
 
-def mse_loss(prediction: Any, target: Any, reduction: str = "mean") -> Any:
+@by_name
+def mse_loss(prediction: Any, target: Any, *, reduction: str = "mean") -> Any:
     """The squared error, (prediction - target)².
 
     Args:
@@ -87,14 +92,19 @@ def mse_loss(prediction: Any, target: Any, reduction: str = "mean") -> Any:
     return _reduced((prediction - target) ** 2, reduction)
 
 
-def l1_loss(prediction: Any, target: Any, reduction: str = "mean") -> Any:
+@by_name
+def l1_loss(prediction: Any, target: Any, *, reduction: str = "mean") -> Any:
     """The absolute error, |prediction - target|; arguments and errors as in `mse_loss`.
 
     >>> from microgradrnn import Tensor
     >>> l1_loss(Tensor([1.0, 2.0]), [0.0, 0.0]).item()
     1.5
     """
-    prediction, target = _pair("l1_loss", prediction, target, reduction)
+    return _absolute("l1_loss", prediction, target, reduction)
+
+
+def _absolute(name: str, prediction: Any, target: Any, reduction: str) -> Any:
+    prediction, target = _pair(name, prediction, target, reduction)
     return _reduced(abs(prediction - target), reduction)
 
 
@@ -106,24 +116,31 @@ def huber_loss(prediction: Any, target: Any, reduction: str = "mean", delta: flo
     array([0.125, 2.5  ])
     """
     check_not_negative("huber_loss", delta=delta)
-    prediction, target = _pair("huber_loss", prediction, target, reduction)
+    return _huber("huber_loss", prediction, target, reduction, delta)
+
+
+def _huber(name: str, prediction: Any, target: Any, reduction: str, delta: float) -> Any:
+    prediction, target = _pair(name, prediction, target, reduction)
     error = abs(prediction - target)
     near = error.clamp(max=delta)
     return _reduced(near * (error - 0.5 * near), reduction)
 
 
-def smooth_l1_loss(prediction: Any, target: Any, reduction: str = "mean", beta: float = 1.0) -> Any:
+@by_name
+def smooth_l1_loss(prediction: Any, target: Any, *, reduction: str = "mean", beta: float = 1.0) -> Any:
     """`huber_loss` over beta: e² / (2 beta) where the error e is at most beta, else |e| - beta / 2.
 
     >>> smooth_l1_loss([0.5, 3.0], [0.0, 0.0], reduction="none").data  # 0.5² / 2, and 3 - 1 / 2
     array([0.125, 2.5  ])
     """
+    check_not_negative("smooth_l1_loss", beta=beta)
     if beta == 0:
-        return l1_loss(prediction, target, reduction)
-    return huber_loss(prediction, target, reduction, beta) / beta
+        return _absolute("smooth_l1_loss", prediction, target, reduction)
+    return _huber("smooth_l1_loss", prediction, target, reduction, beta) / beta
 
 
-def binary_cross_entropy_with_logits(logits: Any, target: Any, reduction: str = "mean") -> Any:
+@by_name
+def binary_cross_entropy_with_logits(logits: Any, target: Any, *, reduction: str = "mean") -> Any:
     """-y log σ(x) - (1 - y) log(1 - σ(x)) for logits x and targets y in [0, 1]; no logit is too large.
 
     Arguments and errors as in `mse_loss`.
@@ -136,7 +153,8 @@ def binary_cross_entropy_with_logits(logits: Any, target: Any, reduction: str = 
     return _reduced(target * (-logits).softplus() + (1.0 - target) * logits.softplus(), reduction)
 
 
-def kl_div(log_q: Any, p: Any, reduction: str = "mean", log_target: bool = False) -> Any:
+@by_name
+def kl_div(log_q: Any, p: Any, *, reduction: str = "mean", log_target: bool = False) -> Any:
     """The Kullback-Leibler divergence's terms, p (log p - log q), and their mean as PyTorch takes it.
 
     Args:
@@ -204,11 +222,11 @@ def _checked(
 
 
 def _check_classes(targets: Any, classes: int, reduction: str, ignore_index: int | None, name: str) -> None:
-    counted = [m for m in targets.ravel().tolist() if m != ignore_index]  # lists are faster for the usual few
-    if counted and not (min(counted) >= 0 and max(counted) < classes):
-        wrong = next(m for m in counted if not 0 <= m < classes)
-        raise ValueError(f"{name}: class {wrong} is out of range for {classes} classes")
-    if reduction == "mean" and not counted:
+    kept = [m for m in targets.ravel().tolist() if m != ignore_index]  # lists are faster for the usual few
+    if kept and not (min(kept) >= 0 and max(kept) < classes):
+        wrong = next(m for m in kept if not 0 <= m < classes)
+        raise ValueError(f"{name}: class {wrong} is out of range for {counted(classes, 'class', 'classes')}")
+    if reduction == "mean" and not kept:
         raise ValueError(f"{name}: no target counts, so there is no mean; give a target or take the sum")
 
 

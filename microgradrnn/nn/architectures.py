@@ -20,6 +20,7 @@ import numpy as np
 
 from microgradrnn.checks import check_size, class_indices, numbers, rows
 from microgradrnn.context import require, scope
+from microgradrnn.counting import counted
 from microgradrnn.engine import Node
 from microgradrnn.functional import add_n, cross_entropy
 from microgradrnn.nn.initial import Seed
@@ -254,10 +255,13 @@ def sequence_loss(
     losses: list[Any] = []
     for t, y in steps:
         if len(losses) == len(rows):
-            raise ValueError(f"sequence_loss: there are only {len(rows)} rows of targets, and a step {t}")
-        losses.append(label_step("L", cross_entropy(y, rows[len(losses)], "sum", ignore_index)))
+            raise ValueError(f"sequence_loss: there are only {counted(len(rows), 'row')} of targets, and a step {t}")
+        losses.append(label_step("L", cross_entropy(y, rows[len(losses)], reduction="sum", ignore_index=ignore_index)))
     if len(losses) < len(rows):
-        raise ValueError(f"sequence_loss: {len(rows)} rows of targets, one a step, and only {len(losses)} steps came")
+        raise ValueError(
+            f"sequence_loss: {counted(len(rows), 'row')} of targets, one a step, and only "
+            f"{counted(len(losses), 'step')} came"
+        )
     L = add_n(losses)
     if reduction == "sum":
         return label_step("L", L)

@@ -34,6 +34,7 @@ class LayerNorm(Module):
         eps: float = 1e-5,
         elementwise_affine: bool = True,
         bias: bool = True,
+        *,
         dtype: Any = None,
     ) -> None:
         shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
@@ -79,6 +80,7 @@ class MultiheadAttention(Module):
         num_heads: int,
         dropout: float = 0.0,
         bias: bool = True,
+        *,
         batch_first: bool = False,
         seed: Seed = None,
         dtype: Any = None,
@@ -93,7 +95,7 @@ class MultiheadAttention(Module):
         bound = math.sqrt(6 / (4 * embed_dim))  # Glorot and Bengio, 2010, of one matrix (E, 3 E)
         self.W_qkv = Parameter(self.rng.uniform(-bound, bound, (embed_dim, 3 * embed_dim)), "W_qkv", dtype)
         self.b_qkv = Parameter(np.zeros(3 * embed_dim), "b_qkv", dtype) if bias else None
-        self.out_proj = Linear(embed_dim, embed_dim, bias, self.rng, dtype, ("W_o", "b_o"))
+        self.out_proj = Linear(embed_dim, embed_dim, bias, seed=self.rng, dtype=dtype, labels=("W_o", "b_o"))
         if self.out_proj.b is not None:
             self.out_proj.b.data = np.zeros(embed_dim)
 
@@ -128,7 +130,7 @@ class MultiheadAttention(Module):
         q, keys, values = projected
         mask = self._mask(attn_mask, key_padding_mask, q.shape, keys.shape, is_causal)
         weights = attention_weights(q, keys, mask)
-        read = functional.dropout(weights, self.dropout, self.training, self.rng) @ values
+        read = functional.dropout(weights, self.dropout, self.training, seed=self.rng) @ values
         output = self.out_proj(read.permute(0, 2, 1, 3).flatten(2))  # (N, L, E)
         output = output[0] if single else output if self.batch_first else output.swapaxes(0, 1)
         if not need_weights:

@@ -44,6 +44,7 @@ class Conv1d(Module):
         dilation: int = 1,
         groups: int = 1,
         bias: bool = True,
+        *,
         seed: Seed = None,
         dtype: Any = None,
     ) -> None:

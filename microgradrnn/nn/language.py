@@ -123,7 +123,9 @@ class RNNLM(LanguageModel):
             )
         rng = np.random.default_rng(seed)
         self.vocabulary_size = vocabulary_size
-        self.embedding = None if embedding_dim is None else Embedding(vocabulary_size, embedding_dim, rng, dtype)
+        self.embedding = (
+            None if embedding_dim is None else Embedding(vocabulary_size, embedding_dim, seed=rng, dtype=dtype)
+        )
         features = vocabulary_size if embedding_dim is None else embedding_dim
         self.rnn = recurrent(cell, features, hidden_size, seed=rng, dtype=dtype, **network)
         self.readout = read_out(hidden_size, vocabulary_size, rng, dtype)
@@ -187,7 +189,7 @@ class FixedWindowLM(LanguageModel):
         check_size(self, vocabulary_size=vocabulary_size, window=window, hidden_size=hidden_size)
         rng = np.random.default_rng(seed)
         self.vocabulary_size, self.window = vocabulary_size, window
-        self.embedding = Embedding(vocabulary_size + 1, embedding_dim, rng, dtype)
+        self.embedding = Embedding(vocabulary_size + 1, embedding_dim, seed=rng, dtype=dtype)
         self.hidden = Linear(window * embedding_dim, hidden_size, seed=rng, dtype=dtype, labels=("W_eh", "b_h"))
         self.readout = read_out(hidden_size, vocabulary_size, rng, dtype)
 

@@ -34,6 +34,7 @@ class Linear(Module):
         in_features: int,
         out_features: int,
         bias: bool = True,
+        *,
         seed: Seed = None,
         dtype: Any = None,
         labels: tuple[str, str] = ("W", "b"),
@@ -71,7 +72,7 @@ class Embedding(Module):
     ([[3.0, 4.0], [3.0, 4.0]], [[0.0, 0.0], [2.0, 2.0], [0.0, 0.0]])
     """
 
-    def __init__(self, num_embeddings: int, embedding_dim: int, seed: Seed = None, dtype: Any = None) -> None:
+    def __init__(self, num_embeddings: int, embedding_dim: int, *, seed: Seed = None, dtype: Any = None) -> None:
         check_size(self, num_embeddings=num_embeddings, embedding_dim=embedding_dim)
         check_dtype(self, dtype)
         rows = np.random.default_rng(seed).standard_normal((num_embeddings, embedding_dim))
@@ -97,7 +98,7 @@ class Dropout(Module):
     (array([2., 0., 0., 0.]), array([1., 1., 1., 1.]))
     """
 
-    def __init__(self, p: float = 0.5, seed: Seed = None) -> None:
+    def __init__(self, p: float = 0.5, *, seed: Seed = None) -> None:
         check_fraction(self, p=p)
         self.p, self.rng = p, np.random.default_rng(seed)
 

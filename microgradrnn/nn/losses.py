@@ -12,7 +12,7 @@ class _Loss(Module):
 
     name = ""
 
-    def __init__(self, reduction: str = "mean") -> None:
+    def __init__(self, *, reduction: str = "mean") -> None:
         check_choice(self, "reduction", reduction, functional.REDUCTIONS)
         self.reduction = reduction
 
@@ -68,12 +68,12 @@ class SmoothL1Loss(Module):
     2.5
     """
 
-    def __init__(self, reduction: str = "mean", beta: float = 1.0) -> None:
+    def __init__(self, *, reduction: str = "mean", beta: float = 1.0) -> None:
         self.reduction, self.beta = reduction, beta
 
     def forward(self, prediction: Any, target: Any) -> Any:
         """The loss; see the function."""
-        return functional.smooth_l1_loss(prediction, target, self.reduction, self.beta)
+        return functional.smooth_l1_loss(prediction, target, reduction=self.reduction, beta=self.beta)
 
 
 class HuberLoss(Module):
@@ -98,10 +98,10 @@ class CrossEntropyLoss(Module):
     0.6931
     """
 
-    def __init__(self, ignore_index: int = -100, reduction: str = "mean") -> None:
+    def __init__(self, *, ignore_index: int = -100, reduction: str = "mean") -> None:
         check_choice(self, "reduction", reduction, functional.REDUCTIONS)
         self.ignore_index, self.reduction = ignore_index, reduction
 
     def forward(self, logits: Any, targets: Any) -> Any:
         """The loss; see the function. Targets equal to ``ignore_index`` count for nothing."""
-        return functional.cross_entropy(logits, targets, self.reduction, self.ignore_index)
+        return functional.cross_entropy(logits, targets, reduction=self.reduction, ignore_index=self.ignore_index)

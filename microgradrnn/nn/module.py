@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from microgradrnn.checks import weights
+from microgradrnn.counting import counted
 from microgradrnn.engine import Node, Tensor
 from microgradrnn.nn.torch_words import refusing
 
@@ -160,7 +161,7 @@ class Module:
 
     def __repr__(self) -> str:
         named = list(self.named_parameters())
-        lines = [f"{type(self).__name__}: {sum(p.size for _, p in named):,} parameters"]
+        lines = [f"{type(self).__name__}: {counted(sum(p.size for _, p in named), 'parameter')}"]
         return "\n".join([*lines, *(f"  {path} {p.shape}" for path, p in named)])
 
 

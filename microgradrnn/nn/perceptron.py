@@ -12,6 +12,7 @@ import numpy as np
 from microgradrnn import ops
 from microgradrnn.checks import check_size
 from microgradrnn.context import scope
+from microgradrnn.counting import counted
 from microgradrnn.engine import Value, record
 from microgradrnn.nn.initial import Seed
 from microgradrnn.nn.module import Module
@@ -40,10 +41,10 @@ class Neuron(Module):
         """The activation for ``nin`` nodes or numbers. Raises ValueError for more or fewer, TypeError for others."""
         try:
             if len(x) != len(self.w):
-                raise ValueError(f"{self} takes {len(self.w)} inputs, not {len(x)}")
+                raise ValueError(f"{self} takes {counted(len(self.w), 'input')}, not {len(x)}")
             act = record(ops.ADD_N, *(wi * xi for wi, xi in zip(self.w, x, strict=True)), self.b)
         except TypeError as error:
-            raise TypeError(f"{self} takes {len(self.w)} inputs, nodes or numbers ({error})") from error
+            raise TypeError(f"{self} takes {counted(len(self.w), 'input')}, nodes or numbers ({error})") from error
         return act.relu() if self.nonlin else act
 
     def __repr__(self) -> str:

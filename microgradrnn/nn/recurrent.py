@@ -14,6 +14,7 @@ import numpy as np
 
 from microgradrnn.checks import check_choice, check_dtype, check_pair, check_shape, check_size, node
 from microgradrnn.context import here
+from microgradrnn.counting import counted
 from microgradrnn.engine import Node, constant
 from microgradrnn.functional import add_n
 from microgradrnn.nn.initial import Seed, uniform
@@ -52,6 +53,7 @@ class Cell(Module):
         self,
         input_size: int,
         hidden_size: int,
+        *,
         seed: Seed = None,
         dtype: Any = None,
         suffix: str = "",
@@ -131,7 +133,7 @@ class Cell(Module):
 
     def __repr__(self) -> str:
         count = sum(p.size for p in self.parameters())
-        return f"{type(self).__name__}({self.input_size}, {self.hidden_size}): {count:,} parameters"
+        return f"{type(self).__name__}({self.input_size}, {self.hidden_size}): {counted(count, 'parameter')}"
 
 
 class RNNCell(Cell):
@@ -156,6 +158,7 @@ class RNNCell(Cell):
         self,
         input_size: int,
         hidden_size: int,
+        *,
         nonlinearity: str = "tanh",
         seed: Seed = None,
         dtype: Any = None,
@@ -163,7 +166,7 @@ class RNNCell(Cell):
         context_size: int = 0,
     ) -> None:
         check_choice(self, "nonlinearity", nonlinearity, NONLINEARITIES)
-        super().__init__(input_size, hidden_size, seed, dtype, suffix, context_size)
+        super().__init__(input_size, hidden_size, seed=seed, dtype=dtype, suffix=suffix, context_size=context_size)
         self.nonlinearity = nonlinearity
 
     def forward(self, x: Any, state: Any, context: Any = None) -> Any:
@@ -246,12 +249,13 @@ class GRUCell(Cell):
         self,
         input_size: int,
         hidden_size: int,
+        *,
         seed: Seed = None,
         dtype: Any = None,
         suffix: str = "",
         context_size: int = 0,
     ) -> None:
-        super().__init__(input_size, hidden_size, seed, dtype, suffix, context_size)
+        super().__init__(input_size, hidden_size, seed=seed, dtype=dtype, suffix=suffix, context_size=context_size)
         self.b_hn = Parameter(np.zeros(hidden_size), f"b_hn{suffix}", dtype)
 
     def forward(self, x: Any, state: Any, context: Any = None) -> Any:

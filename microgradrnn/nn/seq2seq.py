@@ -14,6 +14,7 @@ import numpy as np
 
 from microgradrnn.checks import check_size, class_indices, numbers, rows
 from microgradrnn.context import scope
+from microgradrnn.counting import counted
 from microgradrnn.engine import Node, constant
 from microgradrnn.nn.architectures import generate, read_out, sequence_loss
 from microgradrnn.nn.initial import Seed
@@ -115,7 +116,7 @@ class Decoder(Module):
             raise ValueError("Decoder: give answers to read, or the number of steps to run free")
         check_size(self, steps=steps)
         if answers is not None and steps > len(answers):
-            raise ValueError(f"Decoder: there are only {len(answers)} answers for {steps} steps")
+            raise ValueError(f"Decoder: there are only {counted(len(answers), 'answer')} for {counted(steps, 'step')}")
         return Loop(self._steps(context, answers, steps, feed, after))
 
     def _steps(
@@ -191,7 +192,7 @@ class Seq2Seq(Module):
         read = np.where(array == ignore_index, 0, array)
         wrong = read[(read < 0) | (read >= classes)]
         if wrong.size:
-            raise ValueError(f"Seq2Seq: class {wrong[0]} is out of range for {classes} classes")
+            raise ValueError(f"Seq2Seq: class {wrong[0]} is out of range for {counted(classes, 'class', 'classes')}")
         one_hot = np.eye(classes, dtype=self.decoder.readout.W.dtype)
         answers = constant(one_hot, "one_hot")[node] if stays else one_hot[read]
         return sequence_loss(self.unroll(x, answers, lengths=lengths), node if stays else array, "mean", ignore_index)

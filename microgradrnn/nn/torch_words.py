@@ -1,4 +1,4 @@
-"""Arguments that PyTorch's modules take by name and ours don't: each with what to write instead."""
+"""Arguments of PyTorch's modules that ours don't take, or not there: each with what to write instead."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import inspect
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
+
+from microgradrnn.positions import check_positions
 
 _ITS_OWN_WAY = "reduction= says it: 'mean', 'sum' or 'none'"
 _WEIGHTED = "take reduction='none', multiply the losses by your weights, and take their mean"
@@ -43,14 +45,18 @@ INSTEAD = {
 
 
 def refusing(init: Callable[..., None]) -> Callable[..., None]:
-    """A module's ``__init__`` that raises TypeError, with the remedy, for an argument that only PyTorch's takes.
+    """A module's ``__init__`` that raises TypeError, with the remedy, for an argument that only PyTorch's takes there.
 
     >>> from microgradrnn import nn
     >>> nn.Linear(3, 5, device="cpu")
     Traceback (most recent call last):
     TypeError: Linear takes no device=, which is PyTorch's: all numbers are in the computer's own memory; leave it out
+    >>> nn.Embedding(9, 3, 0)  # PyTorch's third argument is padding_idx
+    Traceback (most recent call last):
+    TypeError: Embedding takes num_embeddings, embedding_dim by position, and by name seed=, dtype=; say which 0 is
     """
     parameters = inspect.signature(init).parameters
+    after_self = list(parameters.values())[1:]
     takes_all = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
 
     @wraps(init)
@@ -58,6 +64,7 @@ def refusing(init: Callable[..., None]) -> Callable[..., None]:
         for name in named:
             if name in INSTEAD and name not in parameters and not takes_all:
                 raise TypeError(f"{type(self).__name__} takes no {name}=, which is PyTorch's: {INSTEAD[name]}")
+        check_positions(type(self).__name__, after_self, args)
         init(self, *args, **named)
 
     return checked

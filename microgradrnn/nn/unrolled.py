@@ -148,6 +148,7 @@ class Recurrent(Module):
         input_size: int,
         hidden_size: int,
         num_layers: int = 1,
+        *,
         bidirectional: bool = False,
         dropout: float = 0.0,
         learn_h0: bool = False,
@@ -164,7 +165,7 @@ class Recurrent(Module):
             size = input_size if layer == 0 else self.directions * hidden_size
             suffixes = [f"{layer + 1}{'r' * d}" if num_layers > 1 or bidirectional else "" for d in range(2)]
             self.cells.append([self._cell(size, rng, dtype, suffix) for suffix in suffixes[: self.directions]])
-        self.dropout = Dropout(dropout, rng)
+        self.dropout = Dropout(dropout, seed=rng)
         self.initial = [self._learnt(cell, dtype) for cell in self._every_cell()] if learn_h0 else None
 
     def _cell(self, input_size: int, rng: np.random.Generator, dtype: Any, suffix: str) -> Cell:
@@ -324,19 +325,31 @@ class RNN(Recurrent):
         input_size: int,
         hidden_size: int,
         num_layers: int = 1,
+        nonlinearity: str = "tanh",
+        *,
         bidirectional: bool = False,
         dropout: float = 0.0,
         learn_h0: bool = False,
-        nonlinearity: str = "tanh",
         seed: Seed = None,
         dtype: Any = None,
     ) -> None:
         check_choice(self, "nonlinearity", nonlinearity, NONLINEARITIES)
         self.nonlinearity = nonlinearity
-        super().__init__(input_size, hidden_size, num_layers, bidirectional, dropout, learn_h0, seed, dtype)
+        super().__init__(
+            input_size,
+            hidden_size,
+            num_layers,
+            bidirectional=bidirectional,
+            dropout=dropout,
+            learn_h0=learn_h0,
+            seed=seed,
+            dtype=dtype,
+        )
 
     def _cell(self, input_size: int, rng: np.random.Generator, dtype: Any, suffix: str) -> Cell:
-        return RNNCell(input_size, self.hidden_size, self.nonlinearity, rng, dtype, suffix)
+        return RNNCell(
+            input_size, self.hidden_size, nonlinearity=self.nonlinearity, seed=rng, dtype=dtype, suffix=suffix
+        )
 
 
 class LSTM(Recurrent):
@@ -350,7 +363,7 @@ class LSTM(Recurrent):
     letters = ("h", "c")
 
     def _cell(self, input_size: int, rng: np.random.Generator, dtype: Any, suffix: str) -> Cell:
-        return LSTMCell(input_size, self.hidden_size, rng, dtype, suffix)
+        return LSTMCell(input_size, self.hidden_size, seed=rng, dtype=dtype, suffix=suffix)
 
 
 class GRU(Recurrent):
@@ -362,7 +375,7 @@ class GRU(Recurrent):
     """
 
     def _cell(self, input_size: int, rng: np.random.Generator, dtype: Any, suffix: str) -> Cell:
-        return GRUCell(input_size, self.hidden_size, rng, dtype, suffix)
+        return GRUCell(input_size, self.hidden_size, seed=rng, dtype=dtype, suffix=suffix)
 
 
 NETWORKS: dict[str, type[Recurrent]] = {"rnn": RNN, "lstm": LSTM, "gru": GRU}

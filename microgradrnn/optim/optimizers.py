@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from microgradrnn.checks import check_fraction, check_not_negative
 from microgradrnn.engine import Node
 from microgradrnn.norms import joint_norm
+from microgradrnn.positions import by_name
 
 
 class Optimizer:
@@ -30,7 +31,8 @@ class Optimizer:
     (-1.5, ('v',))
     """
 
-    def __init__(self, params: Iterable[Any], lr: float, weight_decay: float = 0.0) -> None:
+    @by_name
+    def __init__(self, params: Iterable[Any], *, lr: float, weight_decay: float = 0.0) -> None:
         check_not_negative(self, lr=lr, weight_decay=weight_decay)
         self.params, self.lr, self.weight_decay = _leaves(params, type(self).__name__), lr, weight_decay
         self.decay = 0.0
@@ -145,15 +147,17 @@ class SGD(Optimizer):
     0.8
     """
 
+    @by_name
     def __init__(
         self,
         params: Iterable[Any],
         lr: float = 1e-3,
         momentum: float = 0.0,
+        *,
         nesterov: bool = False,
         weight_decay: float = 0.0,
     ) -> None:
-        super().__init__(params, lr, weight_decay)
+        super().__init__(params, lr=lr, weight_decay=weight_decay)
         check_not_negative(self, momentum=momentum)
         if nesterov and momentum == 0:
             raise ValueError(f"SGD: momentum is not negative, and above 0 for nesterov; it is {momentum}")
@@ -188,15 +192,17 @@ class Adagrad(Optimizer):
     array([0.9])
     """
 
+    @by_name
     def __init__(
         self,
         params: Iterable[Any],
         lr: float = 1e-2,
+        *,
         eps: float = 1e-10,
         eps_inside: bool = False,
         weight_decay: float = 0.0,
     ) -> None:
-        super().__init__(params, lr, weight_decay)
+        super().__init__(params, lr=lr, weight_decay=weight_decay)
         check_not_negative(self, eps=eps)
         self.eps, self.eps_inside = eps, eps_inside
 
@@ -233,10 +239,10 @@ class RMSprop(Optimizer):
         lr: float = 1e-2,
         alpha: float = 0.99,
         eps: float = 1e-8,
-        momentum: float = 0.0,
         weight_decay: float = 0.0,
+        momentum: float = 0.0,
     ) -> None:
-        super().__init__(params, lr, weight_decay)
+        super().__init__(params, lr=lr, weight_decay=weight_decay)
         check_fraction(self, alpha=alpha)
         check_not_negative(self, eps=eps, momentum=momentum)
         self.alpha, self.eps, self.momentum = alpha, eps, momentum
@@ -280,7 +286,7 @@ class Adam(Optimizer):
         eps: float = 1e-8,
         weight_decay: float = 0.0,
     ) -> None:
-        super().__init__(params, lr, weight_decay)
+        super().__init__(params, lr=lr, weight_decay=weight_decay)
         if not isinstance(betas, (tuple, list)) or len(betas) != 2:
             raise ValueError(f"{type(self).__name__}: betas is a pair of numbers in [0, 1), not {betas!r}")
         check_fraction(self, **{f"betas[{k}]": beta for k, beta in enumerate(betas)})

@@ -11,11 +11,13 @@
   `groups`), says what leaves the loops; it gives each loop as a `Scan`: what its steps read, compute and hand on. Those
   after it change one expression at a time (`mapping`): how matrix products are computed (`products`), and the functions
   that a program defines (`functions`).
-- statements, buffers: what gets a line (`statements`), and what is written over what (`in_place`); both are decided
-  line by line, while `writing` goes through the loops.
-- printer: `writing` and `text` walk over it, `spelling` and `helpers` say how each function is written; `source` makes
-  the file. `jax_source` prints the same IR as scans, `python_source` one of floats. What differs from language to
-  language is collected in `dialects`.
+- statements: `layout` says what gets a line of its own, and in which order; `shortened` gives one to parts of what
+  would be long. What comes out are `statements`, which have no names yet.
+- buffers, statements -> statements: `in_place` says which lines write over an array that nobody reads any more, into a
+  row, or into an array that is kept from call to call.
+- printer: `printing` gives names and walks over the statements, `text` over expressions; `spelling` and `helpers` say
+  how each function is written; `source` makes the file. `jax_source` prints the same statements with loops as scans,
+  `python_source` those of floats. What differs from language to language is collected in `dialects`.
 
 What all of them know of a function stands in one row of `table`: its shape (`shapes`), its form for all steps at once,
 what array its result lies in, how each of four dialects writes it. `Program.stages` shows the source after each pass.

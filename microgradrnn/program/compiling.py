@@ -18,9 +18,10 @@ from microgradrnn.program.ir import IR
 from microgradrnn.program.javascript import JavaScript, compile_javascript
 from microgradrnn.program.jax_program import JaxProgram, require_jax
 from microgradrnn.program.names import Names
-from microgradrnn.program.passes import improved
+from microgradrnn.program.passes import arranged, improved
 from microgradrnn.program.program import Program
 from microgradrnn.program.source import Source, written
+from microgradrnn.program.statements import Body
 
 
 @overload
@@ -142,15 +143,14 @@ def _program(
     dialect: Dialect,
     free: bool,
 ) -> Program:
-    """A program: graph -> loops -> both passes as one IR -> `passes` -> lines."""
+    """A program: graph -> loops -> both passes as one IR -> `passes` -> statements -> `passes` -> lines."""
     done = [rewrite for rewrite in dialect.rewrites if rewrite in rewrites]
     xp = dialect.expressions(Names(*dialect.taken))
     recorded = dialect.recorded(loss, graph, inputs, outputs, xp)
-    improve = _as_it_is if dialect.unrolled else improved
-    ir = improve(recorded.ir, done)
+    ir = improved(recorded.ir, done)
     first, notes = recorded.first_lines(ir), recorded.notes(free)
     said = [f"# {kind}: {why}" for kind, found in notes.items() for why in found]
-    write = partial(written, dialect=dialect, names=recorded.ir.xp.names.copy(), begins=[*said, *first])
+    write = partial(_source, dialect=dialect, names=xp.names.copy(), begins=[*said, *first])
     source = write(ir, done)
     return dialect.program(
         source.text,
@@ -158,25 +158,24 @@ def _program(
         recorded.parameters,
         source.constants,
         list(itertools.chain(*notes.values())),
-        partial(_stages, recorded.ir, done, improve, write),
+        partial(_stages, recorded.ir, done, write),
     )
 
 
-def _as_it_is(ir: IR, rewrites: Collection[str]) -> IR:
-    return ir
+def _source(ir: IR, rewrites: Collection[str], dialect: Dialect, names: Names, begins: Sequence[str]) -> Source:
+    """The file of a program: IR -> statements -> `passes` -> lines."""
+    layout = dialect.layout(ir.results, ir.arguments, ir.loops, rewrites)
+    parts = layout.of(ir.value, *ir.outputs), layout.of(*ir.grads.values())
+    body = arranged(Body(parts, ir.results, ir.arguments), rewrites)
+    return written(ir, body, dialect, names, begins)
 
 
-def _stages(
-    ir: IR,
-    rewrites: Sequence[str],
-    improve: Callable[[IR, Collection[str]], IR],
-    write: Callable[[IR, Collection[str]], Source],
-) -> list[tuple[str, str]]:
+def _stages(ir: IR, rewrites: Sequence[str], write: Callable[[IR, Collection[str]], Source]) -> list[tuple[str, str]]:
     """The source after each stage; see `Program.stages`."""
     counts = range(len(rewrites) + 1)
     done = [(name, rewrites[:count]) for name, count in zip(["backward", *rewrites], counts, strict=True)]
     forward = replace(ir, grads={})
     return [
-        ("forward", write(improve(forward, ()), ()).text),
-        *((name, write(improve(ir, some), some).text) for name, some in done),
+        ("forward", write(improved(forward, ()), ()).text),
+        *((name, write(improved(ir, some), some).text) for name, some in done),
     ]

@@ -9,13 +9,14 @@ from functools import partial
 from microgradrnn.program import passes
 from microgradrnn.program.helpers import FLOAT_HELPERS, HELPERS
 from microgradrnn.program.jax_program import JaxProgram
-from microgradrnn.program.jax_source import JaxExpressions, JaxWriter
+from microgradrnn.program.jax_source import JaxExpressions, JaxPrinter
+from microgradrnn.program.layout import Layout
 from microgradrnn.program.namespace import Expressions
+from microgradrnn.program.printing import Printer
 from microgradrnn.program.program import Program
-from microgradrnn.program.python_source import PythonExpressions, PythonWriter
+from microgradrnn.program.python_source import FloatLayout, PythonExpressions, PythonPrinter
 from microgradrnn.program.recorded import Recorded
 from microgradrnn.program.scalars import RecordedScalars
-from microgradrnn.program.writing import Writer
 
 
 @dataclass(frozen=True)
@@ -26,22 +27,21 @@ class Dialect:
         imports: the lines that the source begins with where it reads a name, by the name.
         taken: names that no variable may have.
         rewrites: those of `REWRITES` that it can do.
-        unrolled: whether there are no loops, and so nothing to rewrite before lines are written.
         constant: the line that makes an array of the dialect of one of NumPy that is handed in; empty where it is one.
         guard: the first lines of a function that computes in float64.
         recorded: what reads a graph.
-        expressions, writer, program: what computes, writes and runs it.
+        expressions, layout, printer, program: what computes, lays out, writes and runs it.
     """
 
     imports: Mapping[str, str]
     taken: tuple[str, ...]
     rewrites: tuple[str, ...]
-    unrolled: bool = False
     constant: str = ""
     guard: tuple[str, ...] = ()
     recorded: Callable[..., Recorded | RecordedScalars] = Recorded
     expressions: type[Expressions] = Expressions
-    writer: type[Writer] = Writer
+    layout: Callable[..., Layout | FloatLayout] = Layout
+    printer: type[Printer] = Printer
     program: type[Program] = Program
 
 
@@ -62,17 +62,18 @@ JAX = Dialect(
     ),
     recorded=partial(Recorded, factors_last=True),
     expressions=JaxExpressions,
-    writer=JaxWriter,
+    layout=partial(Layout, module=JaxPrinter.module),
+    printer=JaxPrinter,
     program=JaxProgram,
 )
 PYTHON = Dialect(
     imports=_MATH | _NUMPY,
     taken=("np", "math", "forward_backward", *FLOAT_HELPERS),
     rewrites=("inline",),
-    unrolled=True,
     recorded=RecordedScalars,
     expressions=PythonExpressions,
-    writer=PythonWriter,
+    layout=FloatLayout,
+    printer=PythonPrinter,
 )
 """Of floats: for graphs of Values."""
 REWRITES = (*passes.REWRITES, *PYTHON.rewrites)

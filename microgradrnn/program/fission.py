@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from microgradrnn.program.all_steps import Step, axes, is_better_at_once
-from microgradrnn.program.expressions import Carry, Expression, Loop, inputs_of, read_by
+from microgradrnn.program.expressions import Carry, Expression, Loop, inputs_of, reached, read_by
 from microgradrnn.program.groups import Group, cycles, reaches, unturned
 from microgradrnn.program.ir import IR, Handed, Scan, Wanted
 from microgradrnn.program.mapping import named_like
@@ -36,7 +36,7 @@ def without_steps(ir: IR, together: bool, gather: bool) -> IR:
     fission = Fission(ir.xp, together, gather)
     value, *outputs = map(fission.once, (ir.value, *ir.outputs))
     grads = {name: fission.once(x) for name, x in ir.grads.items()}
-    return replace(ir, value=value, outputs=tuple(outputs), grads=grads, loops=fission.settled())
+    return replace(ir, value=value, outputs=tuple(outputs), grads=grads, loops=fission.settled(), settled=True)
 
 
 class Fission:
@@ -93,20 +93,14 @@ class Fission:
         """What is computed once: the same, with what it reads rewritten."""
         if not isinstance(x, Expression):
             return tuple(map(self.once, x)) if isinstance(x, tuple) else x
-        for y in self._before(x):
-            self.done[y] = named_like(self._once(y), y)
+        if x not in self.done:  # in the order in which what it reads was made: no deep recursion
+            for y in sorted(reached([x], self._read_once), key=lambda y: y.serial):
+                self.done[y] = named_like(self._once(y), y)
         return self.done[x]
 
-    def _before(self, x: Expression) -> list[Expression]:
-        """What is still to be computed once for x, and x, in the order in which it was made: no deep recursion."""
-        found: set[Expression] = set()
-        todo = [x]
-        while todo:
-            y = todo.pop()
-            if y not in self.done and y not in found:
-                found.add(y)
-                todo += [arg for arg in read_by(y) if arg.loop is None]
-        return sorted(found, key=lambda y: y.serial)
+    def _read_once(self, x: Expression) -> list[Expression]:
+        """What is still to be computed once for x."""
+        return [y for y in read_by(x) if y.loop is None and y not in self.done]
 
     def _once(self, x: Expression) -> Any:
         match x.fn:

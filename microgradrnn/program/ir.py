@@ -1,18 +1,19 @@
 """A program between its recording and its lines: both passes as expressions and loops, which a pass gets and gives.
 
-- `IR`: both passes. `reachable`: all that they compute.
+- `IR`: both passes.
 - `Scan`: a loop: what its steps read, compute and hand on.
 - `Defined`: a function that the program defines.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from microgradrnn.ops import Op
-from microgradrnn.program.expressions import Carry, Expression, read_by
+from microgradrnn.program.expressions import Carry, Expression, reached, read_by
 from microgradrnn.program.groups import Group
 from microgradrnn.program.namespace import Expressions
 
@@ -69,20 +70,29 @@ class Scan:
         """The expressions that the first step reads as what was handed on."""
         return [handed.initial for handed in self.handed if isinstance(handed.initial, Expression)]
 
+    def in_rows(self) -> list[Carry]:
+        """Of what is handed on, what is saved of all steps too; where two states are one, the first."""
+        found: dict[Expression, Carry] = {}
+        for handed in self.handed:
+            if handed.carry.update in self.saved:
+                found.setdefault(handed.carry.update, handed.carry)
+        return list(found.values())
+
     def inside(self) -> list[Expression]:
         """What a step computes for others."""
         return [wanted.inside for wanted in self.wanted]
 
+    def roots(self) -> list[Expression]:
+        """All that the loop is asked for, and starts from."""
+        return [*self.initials(), *self.inside(), *(handed.update for handed in self.handed)]
+
     def computed(self) -> set[Expression]:
         """All that a step computes."""
-        found: set[Expression] = set()
-        todo = self.inside()
-        while todo:
-            x = todo.pop()
-            if x not in found and x.loop is not None:
-                found.add(x)
-                todo += read_by(x)
-        return found
+
+        def inside(read: Iterable[Expression]) -> list[Expression]:
+            return [x for x in read if x.loop is not None]
+
+        return reached(inside(self.inside()), lambda x: inside(read_by(x)))
 
 
 class Defined(NamedTuple):
@@ -110,7 +120,8 @@ class IR:
         outputs: what is wanted besides.
         grads: the gradients that are wanted, by the names of their leaves.
         functions: those that the program defines, by name.
-        loops: what is left to each loop; nothing before a pass has settled that.
+        loops: what is left to each loop.
+        settled: whether that has been said; before, expressions are those of the derivation, and there are no loops.
     """
 
     xp: Expressions
@@ -120,17 +131,15 @@ class IR:
     grads: Mapping[str, Any]
     functions: Mapping[str, Defined]
     loops: Mapping[Group, Scan]
+    settled: bool
 
+    @property
+    def results(self) -> tuple[Expression, ...]:
+        """What is handed out."""
+        return tuple(x for x in (self.value, *self.outputs, *self.grads.values()) if isinstance(x, Expression))
 
-def reachable(ir: IR) -> list[Expression]:
-    """All that is computed, in the loops too, each after what it reads. Loops must be settled."""
-    found: set[Expression] = set()
-    todo = [x for x in (ir.value, *ir.outputs, *ir.grads.values()) if isinstance(x, Expression)]
-    for scan in ir.loops.values():
-        todo += [*scan.initials(), *scan.inside(), *(handed.update for handed in scan.handed)]
-    while todo:
-        x = todo.pop()
-        if x not in found:
-            found.add(x)
-            todo += read_by(x)
-    return sorted(found, key=lambda x: x.serial)
+    @cached_property
+    def expressions(self) -> list[Expression]:
+        """All that is computed, in the loops too, each after what it reads. Loops must be settled."""
+        roots = [*self.results, *(x for scan in self.loops.values() for x in scan.roots())]
+        return sorted(reached(roots, read_by), key=lambda x: x.serial)

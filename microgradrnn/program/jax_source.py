@@ -1,6 +1,6 @@
 """Expressions and loops as source for JAX: a pure function whose loops are `jax.lax.scan`.
 
-- `JaxWriter`: writes its body. `JaxExpressions`: the functions of arrays that JAX has.
+- `JaxPrinter`: writes its body. `JaxExpressions`: the functions of arrays that JAX has.
 """
 
 from __future__ import annotations
@@ -14,14 +14,15 @@ from microgradrnn.ops import Op
 from microgradrnn.precedence import ATOM
 from microgradrnn.program.expressions import Expression
 from microgradrnn.program.groups import Group
-from microgradrnn.program.ir import Handed, Scan, Wanted
+from microgradrnn.program.ir import Handed, Scan
 from microgradrnn.program.lines import WIDTH, statement
 from microgradrnn.program.namespace import Expressions
 from microgradrnn.program.pieces import dtype_of, number, shape_of, type_of
+from microgradrnn.program.printing import Printer
 from microgradrnn.program.shapes import same
 from microgradrnn.program.sizes import Shape
+from microgradrnn.program.statements import Fill, For, Increase
 from microgradrnn.program.text import word
-from microgradrnn.program.writing import Writer
 
 
 class JaxExpressions(Expressions):
@@ -91,8 +92,8 @@ def _stack_of_rows(x: Any) -> Expression | None:
     return stack if stack.ndim > 2 and same(stack.shape[-1:], x.shape[-1:]) else None
 
 
-class JaxWriter(Writer):
-    """The lines of a function for JAX; arguments as of `Writer`.
+class JaxPrinter(Printer):
+    """The lines of a function for JAX; arguments as of `Printer`.
 
     The step of a loop is a function. Its first argument is what the step before hands on, its second the rows that it
     reads of arrays; it returns what it hands on, and what is saved of it.
@@ -115,14 +116,16 @@ class JaxWriter(Writer):
 
     # ---- Loops ------------------------------------------------------------------------------------------------------
 
-    def _loop(self, group: Group) -> None:
-        scan = self.scans[group]
+    def _loop(self, loop: For) -> None:
+        group, scan = loop.group, loop.scan
         reads = sorted((x for x in scan.computed() if x.fn == "step"), key=lambda x: x.serial)
         rows = [self._rows(x, scan) for x in reads]
-        starts = [self._start_of(handed, self._before_is_read(group, handed)) for handed in scan.handed]
+        starts = [self._start_of(handed, handed.carry in loop.kept_before) for handed in scan.handed]
         function = self.names.new("step_back" if scan.reverse else "step")
-        self._define(group, scan, function, reads)
-        self._forget(group)
+        self._define(loop, function, reads)
+        self._forget(loop)
+        for x in (*reads, *(row.x for row in loop.body if isinstance(row, Fill))):
+            del self.named[x]
         sums = scan.totals.values()
         lasts = [self._last(each) for each in scan.handed]
         self.named |= {after: self._name(after) for after in sums}
@@ -131,7 +134,7 @@ class JaxWriter(Writer):
         gives = [*lasts, *(self.named[x] for x in sums)], [self.buffer[group, x] for x in scan.saved]
         self._call_scan(scan, function, takes, gives)
         for handed, start in zip(scan.handed, starts, strict=True):
-            if self._before_is_read(group, handed):
+            if handed.carry in loop.kept_before:
                 self._write_before(group, handed, start)
 
     def _rows(self, x: Expression, scan: Scan) -> str:
@@ -144,8 +147,9 @@ class JaxWriter(Writer):
             text += f"[{start or ''}:{'' if stop == size else stop - size}]"
         return text if sign == 1 else f"{text}[::-1]"
 
-    def _define(self, group: Group, scan: Scan, function: str, reads: Sequence[Expression]) -> None:
+    def _define(self, loop: For, function: str, reads: Sequence[Expression]) -> None:
         """The function of a step. Its names are its own, as those of other steps are theirs."""
+        scan = loop.scan
         outside, self.names = self.names, self.names.copy()
         self.carried |= {each.carry: self._handed(each) for each in scan.handed}
         handed = [self.carried[each.carry] for each in scan.handed]
@@ -159,7 +163,7 @@ class JaxWriter(Writer):
         for argument, parts in ((before, handed), (read, rows)):
             if len(parts) > 1:
                 self._line_of("", ", ".join(parts), f" = {argument}")
-        self._steps(group, scan)
+        self._step(loop)
         self._line_of("return ", ", ".join(self._returned(scan, handed)))
         self.indent -= 1
         self.lines.append("")
@@ -177,7 +181,7 @@ class JaxWriter(Writer):
 
     def _with_type(self, x: Expression) -> str:
         """A result of a step: a number of Python would be float64 there."""
-        return self.result(x) if x.fn == "filled" and not x.shape else self._fitting(x)
+        return self.result(x) if x.fn == "filled" and not x.shape else self.text(x)[0]
 
     def _tuple(self, name: str, texts: Sequence[str]) -> str:
         """Several as a tuple, which gets a line and a name where it is long; one as it is."""
@@ -205,18 +209,18 @@ class JaxWriter(Writer):
             return self.buffer[rows.params["group"], rows.params["of"]]
         return rows.name or self.named.get(rows) or word(rows)
 
-    def _step_line(self, group: Group, x: Expression, wanted: Wanted | None) -> None:
-        if wanted is not None and wanted.of in self.scans[group].saved:
-            name = self.names.new(f"{wanted.of.name or word(wanted.of)}_t")
-            if x.fn == "scattered":
-                self._scatter(x, name)
-            else:
-                self.line(f"{name} = {self._fitting(x)}", x.why)
-            self._give(x, name)
-        elif self._has_line(x) or self._is_deep(x):
-            self._assign(x)
+    def _fill(self, row: Fill) -> None:
+        x, name = row.x, self.names.new(f"{row.of.name or word(row.of)}_t")
+        if x.fn == "scattered":
+            self._scatter(x, name)
+        else:
+            self.line(f"{name} = {self.text(x)[0]}", x.why)
+        self.named[x] = name
 
-    def _hand_on(self, handed: Sequence[Handed]) -> None:
+    def _increase(self, line: Increase) -> None:
+        """A step returns the sum."""
+
+    def _hand_on(self, loop: For) -> None:
         """A step returns it."""
 
     def _start_of(self, handed: Handed, is_read: bool) -> str:
@@ -255,11 +259,6 @@ class JaxWriter(Writer):
             arguments += [] if rows else [f"length={scan.length}"]
             arguments += ["reverse=True"] if scan.reverse else []
         self._line_of(start, ", ".join(arguments), ")")
-
-    def _before_is_read(self, group: Group, handed: Handed) -> bool:
-        """Whether what all steps were handed, one below the other, is read after the loop."""
-        saved = (x.params for x in self.uses if x.fn == "saved")
-        return any(params["of"] is handed.carry.value and params["group"] is group for params in saved)
 
     def _write_before(self, group: Group, handed: Handed, first: str) -> None:
         """What all steps were handed: what they handed on themselves, moved by one step."""

@@ -17,7 +17,7 @@ from microgradrnn.precedence import ATOM, EQUAL, JAVASCRIPT, OR, SIGN, sides
 from microgradrnn.program.expressions import Expression
 from microgradrnn.program.functions import letters
 from microgradrnn.program.names import Names
-from microgradrnn.program.python_source import PythonExpressions, PythonWriter, as_number
+from microgradrnn.program.python_source import FloatLayout, PythonExpressions, PythonPrinter, as_number
 from microgradrnn.program.table import Form, function
 
 
@@ -91,23 +91,22 @@ class _Lines:
 
     def written(self) -> list[str]:
         """All lines: what is read, what is worked out on the way, what is handed out."""
-        writer = _Writer(self.op)
         found = [x for _, x in self.handed if isinstance(x, Expression)]
-        writer.count(found)
-        writer.write(*found)
-        self.helpers |= writer.helpers
-        read = [
-            f"{x.name} = v[at[k{f' + {slot}' if slot else ''}]]" for slot, x in enumerate(self.xs) if writer.uses[x]
-        ]
+        layout, printer = FloatLayout(found, (), {}, ("inline",)), _Printer(self.op)
+        printer.statements(layout.of(*found))
+        uses = layout.uses
+        read = [f"{x.name} = v[at[k{f' + {slot}' if slot else ''}]]" for slot, x in enumerate(self.xs) if uses[x]]
         head = [f"const {', '.join(read)};"] if read else []
-        return [*head, *writer.lines, *(pattern.format(writer.result(x)) for pattern, x in self.handed)]
+        lines = [*head, *printer.lines, *(pattern.format(printer.result(x)) for pattern, x in self.handed)]
+        self.helpers |= printer.helpers
+        return lines
 
 
-class _Writer(PythonWriter):
+class _Printer(PythonPrinter):
     """The lines of a function of an op's as JavaScript."""
 
     def __init__(self, op: Op) -> None:
-        super().__init__({}, Names(), ("inline",))
+        super().__init__({}, Names(), kept=False)
         self.op = op
 
     def line(self, text: str, why: str = "") -> None:
@@ -115,6 +114,8 @@ class _Writer(PythonWriter):
         self.lines.append(f"const {text};")
 
     def _composed(self, x: Expression) -> tuple[str, int]:
+        if x.fn == "argument":
+            return x.name, ATOM
         written = function(x.fn).javascript
         if not written:
             raise CannotFollow(

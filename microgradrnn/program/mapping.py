@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from microgradrnn.program.expressions import Expression, Notes
-from microgradrnn.program.ir import IR, Handed, Scan, Wanted, reachable
+from microgradrnn.program.ir import IR, Handed, Scan, Wanted
 
 Change = Callable[[Expression], Expression]
 
@@ -21,11 +21,14 @@ def mapped(ir: IR, change: Change) -> IR:
             return tuple(map(new, x))
         return done.get(x, x) if isinstance(x, Expression) else x
 
-    for x in reachable(ir):
-        args = new(x.args)
+    for x in ir.expressions:
+        args = new(x.args) if done else x.args
         same = all(one is other for one, other in zip(x.args, args, strict=True))
         found = change(x if same else ir.xp.make(x.fn, args, x.params, x.shape, x.dtype, x.loop))
-        done[x] = found if found is x else named_like(found, x)
+        if found is not x:
+            done[x] = named_like(found, x)
+    if not done:
+        return ir
     return replace(
         ir,
         value=new(ir.value),

@@ -1,6 +1,7 @@
 """Expressions of floats as Python: what a graph of `Value` nodes is written in.
 
-- `PythonExpressions`: the functions of numbers that Python has. `PythonWriter`: writes the body of a function.
+- `PythonExpressions`: the functions of numbers that Python has. `FloatLayout`: what gets a line.
+- `PythonPrinter`: the lines.
 
 Nothing here recurses, and no line nests deeply: a chain of 100,000 nodes is 100,000 lines.
 """
@@ -8,6 +9,7 @@ Nothing here recurses, and no line nests deeply: a chain of 100,000 nodes is 100
 from __future__ import annotations
 
 import inspect
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -15,16 +17,17 @@ import numpy as np
 
 from microgradrnn import floats
 from microgradrnn.precedence import AND, ATOM, LEVELS, PRODUCT, SIGN, sides
-from microgradrnn.program.expressions import Expression, Notes
+from microgradrnn.program.expressions import Expression
 from microgradrnn.program.groups import Group
 from microgradrnn.program.ir import Scan
 from microgradrnn.program.lines import statement
 from microgradrnn.program.names import Names
 from microgradrnn.program.namespace import Expressions
 from microgradrnn.program.pieces import number
+from microgradrnn.program.printing import Printer
 from microgradrnn.program.sizes import Shape
+from microgradrnn.program.statements import Assign, Statement
 from microgradrnn.program.table import Form, function
-from microgradrnn.program.writing import Writer
 
 SIZE = 60
 """How many operations a line holds: Python's compiler recurses into them, and people read them."""
@@ -179,60 +182,54 @@ def type_of(fn: str, args: Sequence[Any]) -> np.dtype[Any]:
     return _FLOAT if is_float else _INTEGER
 
 
-class PythonWriter(Writer):
-    """The lines of a function of floats; arguments as of `Writer`.
+class FloatLayout:
+    """The statements of a function of floats; arguments as of `microgradrnn.program.layout.Layout`.
 
     Lines come in the order in which what they compute was derived. What is read once stands where it is read. A line of
     its own has what is read more often, what has a name, the gradient of what has a line, and what would be long or
     nest deeply. Without "inline" among the rewrites each has one.
     """
 
-    module = "math"
-
-    def __init__(self, scans: Mapping[Group, Scan], names: Names, rewrites: Collection[str]) -> None:
-        super().__init__(scans, names, rewrites)
+    def __init__(
+        self,
+        results: Iterable[Expression],
+        given: Iterable[Expression],
+        scans: Mapping[Group, Scan],
+        rewrites: Collection[str],
+    ) -> None:
         self.inline = "inline" in rewrites
-        self.unwritten: list[Expression] = []  # newest first
-        self.texts: dict[Expression, str] = {}  # what stands for an expression in a line
-        self.levels: dict[Expression, int] = {}  # how tightly that holds together, where it is no name
-        self.sizes: dict[Any, int] = {}  # how many operations are in it
-        self._unnamed = 0
-
-    def count(self, roots: Iterable[Expression]) -> None:
-        """How often each expression is read."""
-        uses = self.uses
-        for x in roots:
-            uses[x] += 1
+        self.uses = uses = Counter(results)
+        self.lined: set[Expression] = set(given)
+        self.sizes: dict[Any, int] = {}  # how many operations stand within what has no line
+        self.unstated: list[Expression] = []  # newest first
         for x in reversed(_made(uses)):
             if x in uses:
-                self.unwritten.append(x)
+                self.unstated.append(x)
                 for y in x.args:
                     if type(y) is Expression:
                         uses[y] += 1
 
-    def write(self, *roots: Any) -> None:
-        """All lines that some values need, and their own."""
-        texts, sizes, uses = self.texts, self.sizes, self.uses
+    def of(self, *roots: Any) -> tuple[Statement, ...]:
+        """All that some values need, and what stands for them, after what has been asked for before."""
+        found, sizes = [], self.sizes
         for x in reversed(self._needed(roots)):
             if x.fn == "argument":
-                texts[x] = x.args[0]
                 continue
-            text, level = self._composed(x)
             size = 1
             for y in x.args:
                 if y in sizes:
                     size += sizes[y]
-            notes = x.home.notes.get(x)
-            name = self._wanted(x, notes) if notes is not None else ""
-            if name or size > SIZE or uses[x] > 1 or not self.inline:
-                self._line_of(x, text, name, notes)
+            if size > SIZE or self.uses[x] > 1 or not self.inline or self._has_name(x):
+                found.append(Assign(x, x))
+                self.lined.add(x)
             else:
-                texts[x], self.levels[x], sizes[x] = text, level, size
+                sizes[x] = size
+        return tuple(found)
 
     def _needed(self, roots: Iterable[Any]) -> list[Expression]:
-        """What has to be written for some values, newest first."""
+        """What has to be stated for some values, newest first."""
         needed, rest, found = set(roots), [], []
-        for x in self.unwritten:
+        for x in self.unstated:
             if x not in needed:
                 rest.append(x)
                 continue
@@ -240,21 +237,35 @@ class PythonWriter(Writer):
             for y in x.args:
                 if type(y) is Expression:
                     needed.add(y)
-        self.unwritten = rest
+        self.unstated = rest
         return found
 
-    def _line_of(self, x: Expression, text: str, name: str, notes: Notes | None) -> None:
-        """A line of its own."""
-        name = name or (notes.hint if notes is not None else "")
-        if not name:
-            self._unnamed += 1
-            name = f"part_{self._unnamed}"
-        self.named[x] = self.texts[x] = name = self.reserved.pop(x, "") or self.names.new(name)
-        self.line(f"{name} = {text}", notes.why if notes is not None else "")
+    def _has_name(self, x: Expression) -> bool:
+        of = _gradient_of(x)
+        return x.name != "" or (of is not None and (of.fn == "argument" or of in self.lined))
+
+
+def _gradient_of(x: Expression) -> Expression | None:
+    """What an expression is the gradient of."""
+    of = x.home.gradient_of.get(x) if isinstance(x.home, PythonExpressions) else None
+    return of if type(of) is Expression else None
+
+
+class PythonPrinter(Printer):
+    """The lines of a function of floats; arguments as of `Printer`."""
+
+    module = "math"
+
+    def __init__(self, scans: Mapping[Group, Scan], names: Names, kept: bool) -> None:
+        super().__init__(scans, names, kept)
+        self._unnamed = 0
 
     def text(self, x: Any) -> tuple[str, int]:
         """An expression or a number as it stands in a line, and how tightly that holds together."""
-        return (self.texts[x], self.levels.get(x, ATOM)) if type(x) is Expression else self.number(x)
+        if type(x) is not Expression:
+            return self.number(x)
+        name = self.named.get(x)
+        return self._composed(x) if name is None else (name, ATOM)
 
     def result(self, x: Any) -> str:
         """What is handed out."""
@@ -274,13 +285,20 @@ class PythonWriter(Writer):
         lines += statement(f"return {loss}, {{", ", ".join(grads), f"}}, {others}")
         return [f"    {line}" for line in lines]
 
-    def _wanted(self, x: Expression, notes: Notes) -> str:
+    def _assign(self, line: Assign) -> None:
+        text, why = self._composed(line.x)[0], line.x.why
+        self.named[line.x] = name = self._name(line.x)
+        self.line(f"{name} = {text}", why)
+
+    def _name(self, x: Expression) -> str:
         """What a person would call it: a gradient after what it is the gradient of, if that has a name."""
-        of = x.home.gradient_of.get(x)  # type: ignore[attr-defined]
-        name = None
-        if type(of) is Expression:
-            name = of.args[0] if of.fn == "argument" else self.named.get(of)
-        return notes.name if name is None else f"d_{name}"
+        of = _gradient_of(x)
+        after = None if of is None else of.args[0] if of.fn == "argument" else self.named.get(of)
+        name = x.name if after is None else f"d_{after}"
+        if not (name or x.hint):
+            self._unnamed += 1
+            name = f"part_{self._unnamed}"
+        return self.reserved.pop(x, "") or self.names.new(name or x.hint)
 
     # ---- How each function is written -------------------------------------------------------------------------------
 
@@ -289,6 +307,8 @@ class PythonWriter(Writer):
         fn, args = x.fn, x.args
         if fn in LEVELS:
             return self._infix(fn, *args)
+        if fn == "argument":
+            return args[0], ATOM
         if fn == "filled":
             return self.number(args[0])
         if fn == "call":

@@ -143,6 +143,7 @@ class RecordedScalars:
             {x.args[0]: grads[leaf] for leaf, x in leaves.items() if leaf in grads},
             {name: found for op, name in self.xp.functions.items() if (found := self.functions[op]) is not None},
             {},
+            settled=True,
         )
 
     def _handed_out(self, node: Node) -> Expression:

@@ -1,6 +1,6 @@
 """Expressions as Python, each where it is used.
 
-- `Text`: knows what has a name; writes out the rest.
+- `Text`: knows what has a name; writes out the rest. `word`: a name for what has none.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Text:
         self.carried: dict[Any, str] = {}
         self.constants: dict[str, Any] = {}
         self.helpers: set[str] = set()
-        self.kept = Names()  # what arrays are kept under, which is no name in the program
+        self.kept_names = Names()  # what arrays are kept under, which is no name in the program
         self.keeps: dict[Expression, str] = {}
         self.handed_out: set[Expression] = set()
 
@@ -90,7 +90,7 @@ class Text:
     def keep(self, x: Expression) -> str:
         """The name that an array is kept under."""
         if x not in self.keeps:
-            self.keeps[x] = self.kept.new(word(x))
+            self.keeps[x] = self.kept_names.new(word(x))
         return self.keeps[x]
 
     def result(self, x: Any) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from microgradrnn.counting import counted
 from microgradrnn.engine import Node
 from microgradrnn.nn import RNNLM
 from microgradrnn.nn.recurrent import Cell
@@ -42,8 +43,8 @@ class Division:
         self._parts, hidden = parts, self._cells[0].hidden_size
         if hidden % parts:
             raise ValueError(
-                f"{hidden} hidden units cannot be divided over {parts} devices: use a hidden size that is a multiple "
-                f"of {parts}, or --mesh data=N,model=M with another M"
+                f"{counted(hidden, 'hidden unit')} cannot be divided over {parts} devices: use a hidden size "
+                f"that is a multiple of {parts}, or --mesh data=N,model=M with another M"
             )
         self._axes: dict[Node, int] = {}
         if parts > 1:

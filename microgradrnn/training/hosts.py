@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from microgradrnn.counting import counted
 from microgradrnn.program.jax_program import require_jax
 from microgradrnn.training.mesh import axes_of
 
@@ -130,7 +131,8 @@ def connected(coordinator: str | None, index: int | None, count: int | None, sta
     shards = axes_of(mesh).get("data", jax.device_count())
     if shards % jax.process_count():
         raise ValueError(
-            f"the mesh {mesh!r} divides the batch into {shards} parts, which {jax.process_count()} processes cannot "
+            f"the mesh {mesh!r} divides the batch into {shards} parts, which "
+            f"{counted(jax.process_count(), 'process', 'processes')} cannot "
             "share equally: data is a multiple of their number, and devices that divide a model belong to one process"
         )
     return Hosts(jax.process_index(), jax.process_count(), shards)

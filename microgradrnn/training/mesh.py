@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from microgradrnn.counting import counted
+
 if TYPE_CHECKING:
     from microgradrnn.training.corpus import Streams  # which reads settings, and these read a mesh
 
@@ -60,11 +62,12 @@ class Placement:
         sizes = axes_of(told) or {"data": len(devices), "model": 1}
         count = sizes["data"] * sizes["model"]
         if count > len(devices) or (count != len(devices) and jax.process_count() > 1):
-            raise ValueError(f"the mesh {told!r} has {count} devices, and JAX sees {len(devices)}")
+            raise ValueError(f"the mesh {told!r} has {counted(count, 'device')}, and JAX sees {len(devices)}")
         if learnt.batch % sizes["data"]:
             raise ValueError(
-                f"{learnt.batch} streams of text cannot be divided over {sizes['data']} devices: use a batch size that "
-                f"is a multiple of {sizes['data']} (a short text has fewer streams), or --mesh data=N with another N"
+                f"{counted(learnt.batch, 'stream')} of text cannot be divided over {sizes['data']} devices: use a "
+                f"batch size that is a multiple of {sizes['data']} (a short text has fewer streams), or --mesh data=N "
+                "with another N"
             )
         self._jax, self._sizes = jax, sizes
         shape = (sizes["data"], sizes["model"])

@@ -1,4 +1,4 @@
-"""What must be true of a program's expressions and loops after each pass: `check`.
+"""What must be true of a program's expressions and loops after each pass, `check`, and of its lines, `check_lines`.
 
 A pass that breaks one of these rules may still write a source that looks right. So each is asked for by itself, and
 `conftest` asks after every pass of every compilation of these tests.
@@ -12,7 +12,8 @@ from microgradrnn.program.expressions import Expression, read_by
 from microgradrnn.program.ir import IR, Scan
 from microgradrnn.program.python_source import PythonExpressions, type_of
 from microgradrnn.program.sizes import Size
-from microgradrnn.program.table import FUNCTIONS, function
+from microgradrnn.program.statements import Assign, Body, Fill, For, within
+from microgradrnn.program.table import FUNCTIONS, Memory, function
 
 DERIVED_ONLY = ("whole", "total", "final")
 """Words that no pass leaves: each stands for something that a loop computes, until it is said which loop that is."""
@@ -25,7 +26,7 @@ def check(ir: IR, settled: bool) -> None:
         ir: the expressions.
         settled: whether the loops are: then nothing may be left that only a pass can answer.
     """
-    roots = [x for x in (ir.value, *ir.outputs, *ir.grads.values()) if isinstance(x, Expression)]
+    roots = ir.results
     for x in roots:
         assert x.loop is None, f"{x} is handed out, and differs from step to step"
     for x in reachable(ir, roots):
@@ -114,3 +115,48 @@ def check_loop(scan: Scan) -> None:
 
 def same_shape(one: Expression, other: Expression) -> bool:
     return tuple(map(int, one.shape)) == tuple(map(int, other.shape))
+
+
+def check_lines(body: Body) -> None:
+    """Raises AssertionError where a line reads an array that an earlier line has written something else into.
+
+    It goes through the lines as a run would, and keeps for each array how often it has been written into. What is read
+    must have been computed, and its array must be as it was then.
+    """
+    arrays = {x: _Array() for x in body.given}
+    seen = dict.fromkeys(body.given, 0)
+
+    def read(roots: Iterable[Expression]) -> None:
+        for root in roots:
+            for x in (root, *(z for y in within(root, arrays) for z in read_by(y))):
+                if x in arrays:
+                    assert arrays[x].written == seen[x], f"{x} is read after its array was written over"
+
+    for line in (line for part in body.parts for line in part):
+        if isinstance(line, For):
+            read(line.scan.roots())
+            check_steps(line)
+            continue
+        assert isinstance(line, Assign)
+        read([line.x])
+        over = line.over if line.over in arrays else None
+        assert over is None or any(x is over for x in line.x.args), f"{line.x} is written over what it does not read"
+        is_view = function(line.x.fn).memory is Memory.VIEW
+        base = next((y for y in read_by(line.x) if y is over or (is_view and y in arrays)), None)
+        arrays[line.x] = arrays[base] if base is not None else _Array()
+        arrays[line.x].written += over is not None
+        seen[line.x] = arrays[line.x].written
+    read(body.results)
+
+
+def check_steps(loop: For) -> None:
+    """A step computes all that the loop is asked for, each once."""
+    made = [line.x for line in loop.body if isinstance(line, (Assign, Fill))]
+    assert len(made) == len(set(made)), "a step computes something twice"
+    assert {line.of for line in loop.body if isinstance(line, Fill)} == set(loop.scan.saved)
+
+
+class _Array:
+    """An array, and how often it has been written into since it was made."""
+
+    written = 0

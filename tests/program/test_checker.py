@@ -8,11 +8,13 @@ import pytest
 
 from microgradrnn import Parameter, functional
 from microgradrnn.program import compile as compile_graph
-from microgradrnn.program import compiling
+from microgradrnn.program import compiling, in_place
 from microgradrnn.program.expressions import Loop
+from microgradrnn.program.layout import Layout
 from microgradrnn.program.passes import REWRITES, improved
+from microgradrnn.program.statements import For
 from microgradrnn.program.steps import whole
-from tests.program.checker import check, check_expression, check_loop
+from tests.program.checker import check, check_expression, check_loop, check_steps
 from tests.program.networks import as_input
 
 T = 4
@@ -34,6 +36,14 @@ def irs():
     with mock.patch.object(compiling, "improved", kept):
         compile_graph(functional.stack(h).sum(), [x])
     return found
+
+
+@pytest.fixture
+def loops(irs):
+    """Its loops as statements."""
+    ir = irs[1]
+    layout = Layout(ir.results, ir.arguments, ir.loops, ())
+    return [each for each in layout.of(ir.value) if isinstance(each, For)]
 
 
 def test_what_is_right_passes(irs):
@@ -131,3 +141,20 @@ def test_every_stage_of_a_network_computes_the_loss():
         assert list(grads) == ([] if name == "forward" else ["W"])
         for grad in grads.values():
             np.testing.assert_allclose(grad, W.grad)
+
+
+def test_a_line_that_writes_over_what_is_still_to_be_read():
+    x = Parameter(np.ones((100, 100)), "x")
+    y = x.exp()
+    loss = ((y * 3.0).tanh() * y).sum()
+    compile_graph(loss)
+    nothing_is_read_later = mock.patch.object(in_place, "_last_reads", return_value={})
+    with nothing_is_read_later, pytest.raises(AssertionError, match="written over"):
+        compile_graph(loss)
+
+
+def test_a_step_that_leaves_out_what_is_asked_for(loops):
+    check_steps(loops[0])
+    for wrong in (loops[0].body[1:], (*loops[0].body, loops[0].body[0])):
+        with pytest.raises(AssertionError):
+            check_steps(replace(loops[0], body=wrong))

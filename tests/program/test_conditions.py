@@ -11,11 +11,10 @@ import pytest
 from microgradrnn import Parameter, functional
 from microgradrnn.program import REWRITES
 from microgradrnn.program import compile as compile_graph
-from tests.program.agreement import REWRITE_SETS, assert_agrees
+from tests.program.agreement import assert_agrees, every_set_of_rewrites
 from tests.program.networks import as_input
 
 with_all_rewrites_or_none = pytest.mark.parametrize("rewrites", [REWRITES, ()], ids=["all", "none"])
-every_set_of_rewrites = pytest.mark.parametrize("rewrites", REWRITE_SETS, ids=lambda names: "+".join(names) or "none")
 SIZE = 3
 
 

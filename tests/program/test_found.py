@@ -10,10 +10,8 @@ from microgradrnn import Op, Parameter, Tensor, functional, record
 from microgradrnn.backprop import gradients
 from microgradrnn.program import REWRITES
 from microgradrnn.program import compile as compile_graph
-from tests.program.agreement import REWRITE_SETS, assert_agrees, close
+from tests.program.agreement import assert_agrees, close, every_set_of_rewrites
 from tests.program.networks import as_input
-
-every_set_of_rewrites = pytest.mark.parametrize("rewrites", REWRITE_SETS, ids=lambda names: "+".join(names) or "none")
 
 
 def normal(*shape, dtype=np.float64, seed=0):
@@ -293,7 +291,10 @@ def test_a_factor_that_is_one_in_some_steps_alone():
     for t in range(7):
         h = (x[t] @ W + h @ U).tanh() + (hs[-2] * 0.5 if t > 1 else 0.0)
         hs.append(h)
-    losses = [functional.cross_entropy(h + hs[-1], targets[t], "sum") * min(1.0, (t + 1) / 3) for t, h in enumerate(hs)]
+    losses = [
+        functional.cross_entropy(h + hs[-1], targets[t], reduction="sum") * min(1.0, (t + 1) / 3)
+        for t, h in enumerate(hs)
+    ]
     loss = sum(losses, start=0.0)
     assert_agrees(compile_graph(loss, [x, targets]), loss, [x, targets])
 
@@ -314,7 +315,7 @@ def test_losses_of_classes_are_sent_numbers_that_have_a_type_and_axes(add_up, dt
     h, losses = as_input(np.zeros((2, 3), dtype), "h_0"), []
     for t in range(5):
         h = (x[t] + h @ W).tanh()
-        losses.append(functional.cross_entropy(h, [t % 3, 1], "sum"))
+        losses.append(functional.cross_entropy(h, [t % 3, 1], reduction="sum"))
     loss = add_up(losses)
     assert_agrees(compile_graph(loss, [x], rewrites=rewrites), loss, [x], tolerance=1e4 * np.finfo(dtype).eps)
 

@@ -23,9 +23,9 @@ def test_classes_are_checked_as_the_recording_checks_them(reduction, read):
 
     def record(targets):
         if read == "at once":
-            return functional.cross_entropy(x @ W, targets, reduction, ignore_index=-1)
+            return functional.cross_entropy(x @ W, targets, reduction=reduction, ignore_index=-1)
         return functional.add_n(
-            [functional.cross_entropy(x[t] @ W, targets[t], reduction, ignore_index=-1) for t in range(5)]
+            [functional.cross_entropy(x[t] @ W, targets[t], reduction=reduction, ignore_index=-1) for t in range(5)]
         )
 
     program = compile_graph(record(targets), [x, targets])

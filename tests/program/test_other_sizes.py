@@ -139,6 +139,15 @@ def test_a_last_axis_that_is_reshaped_to_a_number_is_kept():
     assert "axis 2 of x is 3: it is reshaped to sizes that were numbers when recorded" in program.notes
 
 
+def test_two_numbers_of_entries_that_were_equal_by_chance_are_kept():
+    """2 * 6 and 3 * 4: nothing says that they are one, so other sizes are refused before anything is computed."""
+    x, y = (Tensor(np.ones(shape), name, requires_grad=False) for shape, name in [((2, 6), "x"), ((3, 4), "y")])
+    loss = (x.reshape(-1) * y.reshape(-1) * Parameter(np.array(2.0), "w")).sum()
+    program = compile_graph(loss, inputs=[x, y], sizes="free")
+    with pytest.raises(ValueError, match=r"program: x has shape.*axis 0 must be 2, since multiply broadcasts it"):
+        program(np.ones((3, 6)), np.ones((3, 4)))
+
+
 def test_a_slice_that_is_empty_when_recorded_keeps_its_size():
     """x[1:-3] of three numbers is empty; of how many numbers it would hold the rest is not to be seen."""
     x = Tensor(np.arange(3.0), "x", requires_grad=False)

@@ -27,7 +27,7 @@ def tensors(T: int) -> tuple[Any, States]:
     x, h, loss, states = _inputs(T), Tensor(np.zeros((N, H)), requires_grad=False), 0.0, {}
     for t in range(1, T + 1):
         h = (x[t - 1] @ W_xh + h @ W_hh + b).tanh()
-        loss = loss + functional.cross_entropy(h @ W_hy, np.array([t % 2]), "sum")
+        loss = loss + functional.cross_entropy(h @ W_hy, np.array([t % 2]), reduction="sum")
         states[t] = h
     return loss, states
 
@@ -69,7 +69,7 @@ def both_directions(T: int) -> tuple[Any, States]:
     losses = []
     for t in range(1, T + 1):
         y = functional.concat([forth[t], back[t]], axis=-1) @ W_hy
-        losses.append(functional.cross_entropy(y, np.array([t % 2]), "sum"))
+        losses.append(functional.cross_entropy(y, np.array([t % 2]), reduction="sum"))
     return functional.add_n(losses), {t: back[t] for t in range(1, T + 1)}
 
 
@@ -83,7 +83,7 @@ def encoder_decoder(T: int) -> tuple[Any, States]:
     for t in range(T + 1, 2 * T + 1):
         h = (h @ W_ss).tanh()
         states[t] = h
-        losses.append(functional.cross_entropy(h @ W_sy, np.array([t % 2]), "sum"))
+        losses.append(functional.cross_entropy(h @ W_sy, np.array([t % 2]), reduction="sum"))
     return functional.add_n(losses), states
 
 

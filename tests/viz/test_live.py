@@ -357,16 +357,34 @@ def test_the_norm_of_the_gradient_is_kept_for_each_step(show):
     assert field(tab, "norms").inner_text().startswith(f"‖gradient‖, 2 steps: {first} →")
 
 
-@pytest.mark.parametrize("cell", [None, "lstm"])
-def test_the_bars_are_the_gradients_norms_at_the_states_of_all_steps(show, cell):
+@pytest.mark.parametrize(("cell", "letters"), [(None, "h"), ("gru", "h"), ("lstm", "hc")])
+def test_the_bars_are_the_gradients_norms_at_the_states_of_all_steps(show, cell, letters):
+    """Of an LSTM also at the cell states, along which gradients go back."""
     loss = unit() if cell is None else language(cell)(np.random.default_rng(0))
     tab = show(loss)
     loss.backward()
-    states = {node.label: node for node in ancestors(loss) if re.fullmatch(r"h_[1-9]", node.label)}
-    wanted = [[int(label[2:]), float(np.linalg.norm(states[label].grad))] for label in sorted(states)]
+    states = {node.label: node for node in ancestors(loss) if re.fullmatch(r"[hc]_[1-9]", node.label)}
+    norms = [
+        [float(np.linalg.norm(states[f"{letter}_{t}"].grad)) for letter in letters]
+        for t in range(1, sum(label.startswith("h") for label in states) + 1)
+    ]
     found = tab.evaluate(f"() => {MAIN}.live.flow({MAIN}.live.cells)")
-    assert [t for t, _ in found] == [t for t, _ in wanted]
-    assert [size for _, size in found] == pytest.approx([size for _, size in wanted], rel=1e-9)
+    assert [t for t, *_ in found] == list(range(1, len(norms) + 1))
+    for (_, *each), wanted in zip(found, norms, strict=True):
+        assert each == pytest.approx(wanted, rel=1e-9)
+    drawn = tab.evaluate(
+        """() => [...document.querySelectorAll(".charts .now")].map((bar) => {
+            const { x, y, width, height } = bar.getBBox();
+            return [bar.classList.contains("k1"), x, width, height];
+        })"""
+    )
+    assert [pale for pale, *_ in drawn] == [letter == "c" for _ in norms for letter in letters]
+    most = max(max(row) for row in norms)
+    assert [height for *_, height in drawn] == pytest.approx([34 * x / most for row in norms for x in row], rel=1e-3)
+    ends = [x + width for _, x, width, _ in drawn]
+    assert all(x >= end - 1e-3 for (_, x, _, _), end in zip(drawn[1:], ends, strict=False))
+    caption = field(tab, "flow").locator("figcaption").inner_text()
+    assert ("h, c (pale)" in caption) == (letters == "hc")
 
 
 # ---- By hand ----
@@ -407,6 +425,38 @@ def test_from_far_away_the_box_of_a_number_is_dragged(show):
     tab.mouse.move(box["x"] + 53, box["y"] + 3)
     tab.mouse.up()
     assert value(tab, "x") == pytest.approx(3.0)
+
+
+OVER = """() => [...document.querySelectorAll(".canvas .node")].flatMap((node) => {
+    const box = node.querySelector(".box").getBoundingClientRect();
+    const isSeen = (text) => getComputedStyle(text).visibility === "visible" && text.getClientRects().length;
+    return [...node.querySelectorAll(".digits")].filter(isSeen).map((text) => {
+        const { left, right } = text.getBoundingClientRect();
+        return [text.textContent, Math.max(right - box.right, box.left - left)];
+    });
+})"""
+"""Every number that is seen in a box, and how many pixels of it overhang."""
+
+
+@pytest.mark.parametrize(("recorded", "now"), [(-1.2345678e-9, 0.25), (0.5, -1.2345678e-9)])
+def test_from_far_away_numbers_stay_in_their_boxes(show, recorded, now):
+    """Boxes have room for the numbers that were recorded, at their usual size."""
+    root = x = Value(recorded, "x")
+    for _ in range(9):
+        root = root * x.tanh()
+    tab = show(root)
+    for width in range(900, 3000, 50):
+        tab.set_viewport_size({"width": width, "height": 900})
+        tab.wait_for_timeout(100)
+        if tab.locator(".canvas.numbered").count():
+            break
+    tab.keyboard.press("End")
+    found = tab.evaluate(OVER)
+    put(tab, "x", now)
+    found += tab.evaluate(OVER)
+    assert len(found) > 40
+    assert max(len(text) for text, _ in found) >= 12
+    assert [(text, over) for text, over in found if over > 0.5] == []
 
 
 def test_the_recorded_numbers_can_be_seen_beside_the_new_ones(show):

@@ -31,7 +31,7 @@
     text.setAttribute("lengthAdjust", "spacingAndGlyphs");
     names.append(text);
     const has = (what) => Boolean(node.querySelector(what));
-    const [strips, numbers] = [has("[data-heat], .cells"), has(".digits")];
+    const [strips, numbers] = [has("[data-heat], .cells"), node.querySelectorAll(".digits:not(.end)")];
     return { text, top: y.baseVal.value + MARGIN, wide: width.baseVal.value, tall: height.baseVal.value, strips, numbers };
   });
   picture.append(names);
@@ -43,9 +43,10 @@
     const before = canvas.className;
     for (const [look, is] of Object.entries({ distant: isFar, numbered: isNumbered, tiny: isTiny })) canvas.classList.toggle(look, is);
     if (canvas.className !== before) page.dispatchEvent(new Event("shown"));
+    fitNumbers();
     if (!isFar) return;
     for (const { text, top, wide, tall, strips, numbers } of shortNames) {
-      const high = (strips && !isTiny) || (numbers && isNumbered) ? HEAD : tall;
+      const high = (strips && !isTiny) || (numbers.length && isNumbered) ? HEAD : tall;
       const long = (1.4 * wide * zoom) / text.textContent.length;
       const size = Math.min(Math.max(8, Math.min(long, 0.75 * high * zoom)), 13) / zoom;
       text.setAttribute("font-size", size);
@@ -55,6 +56,15 @@
       text.style.display = long < 4 ? "none" : "";
     }
   }
+
+  /** Numbers in boxes as large as they can be read, and no longer than their boxes; see page.css. */
+  function fitNumbers() {
+    const isNumbered = canvas.matches(".numbered");
+    for (const { numbers, wide } of shortNames)
+      for (const { style, textContent } of numbers)
+        style.fontSize = isNumbered ? `${Math.min(8 / zoom, (wide - 7) / (0.54 * textContent.length))}px` : "";
+  }
+  page.addEventListener("written", fitNumbers);
 
   // ---- Going to a view ----
 

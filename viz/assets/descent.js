@@ -3,6 +3,7 @@
   const { live } = page;
   const { say, typed } = page.learn;
   const steps = []; // after each one the loss, and the length of the gradient of all that is trained
+  const counted = (n) => `${n} step${n === 1 ? "" : "s"}`;
   let playing;
 
   function rate() {
@@ -52,23 +53,26 @@
     const d = finite.map((x, i) => `${i ? "L" : "M"}${(300 * i) / (finite.length - 1)},${y(x)}`).join("");
     const lines = ghosts.filter(([, x]) => Number.isFinite(x)).map(([look, x]) => written.element("path", { class: `ghost ${look}`, d: `M0,${y(x)}h300` }));
     const [from, to] = [finite[0], finite.at(-1)].map(written.number);
-    chart(name, `${called}, ${finite.length - 1} steps: ${from} → ${to}`, ...lines, written.element("path", { class: name, d }));
+    chart(name, `${called}, ${counted(finite.length - 1)}: ${from} → ${to}`, ...lines, written.element("path", { class: name, d }));
   }
 
-  /** The norm of the gradient at the states of each time step; those of the ghosts are outlines. */
+  /** The norms of the gradient at the states of each time step; those of the ghosts are outlines. */
   function drawFlow() {
     const now = live.flow(live.cells);
     if (now.length < 2) return;
     const before = Object.entries(live.ghosts).map(([look, { cells }]) => [look, live.flow(cells)]);
-    const most = Math.max(...[now, ...before.map(([, norms]) => norms)].flat().map(([, x]) => x).filter(Number.isFinite)) || 1;
+    const most = Math.max(...[now, ...before.map(([, rows]) => rows)].flat().flatMap(([, ...norms]) => norms).filter(Number.isFinite)) || 1;
     const wide = 300 / now.length;
-    const bar = (look) => ([, x], i) => {
-      const height = Number.isFinite(x) ? (34 * x) / most : 35;
-      return written.element("path", { class: look, d: `M${i * wide + wide * 0.1},36v${-height}h${wide * 0.8}v${height}` });
-    };
-    const [first, last] = [now[0], now.at(-1)].map(([t, x]) => `${written.number(x)} (t = ${t})`);
-    const outlines = before.flatMap(([look, norms]) => norms.map(bar(`ghost ${look}`)));
-    chart("flow", `‖gradient‖ at states: ${first}, ${last}`, ...now.map(bar("now")), ...outlines);
+    const bars = (look) => ([, ...norms], i) =>
+      norms.map((x, k) => {
+        const height = Number.isFinite(x) ? (34 * x) / most : 35;
+        const each = (0.8 * wide) / norms.length;
+        return written.element("path", { class: `${look} k${k}`, d: `M${(i + 0.1) * wide + k * each},36v${-height}h${each}v${height}` });
+      });
+    const [first, last] = [now[0], now.at(-1)].map(([t, ...norms]) => `${norms.map(written.number).join(", ")} (t = ${t})`);
+    const outlines = before.flatMap(([look, rows]) => rows.flatMap(bars(`ghost ${look}`)));
+    const at = now[0].length > 2 ? "h, c (pale)" : "states";
+    chart("flow", `‖gradient‖ at ${at}: ${first}, ${last}`, ...now.flatMap(bars("now")), ...outlines);
     part("flow").firstChild.after(timeSteps(now.map(([t]) => t)));
   }
 
@@ -103,7 +107,7 @@
     if (why === "reset") steps.length = 0;
     draw();
     const odd = live.oddity();
-    if (why === "step") say(`${steps.length - 1} steps${odd}`, odd && "wrong");
+    if (why === "step") say(`${counted(steps.length - 1)}${odd}`, odd && "wrong");
     if (why === "pin") say("these numbers are kept to compare with");
     if (odd) stop();
   });

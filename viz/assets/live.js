@@ -181,6 +181,7 @@
       text.element.textContent = now;
       if (text.room) fit(text, now);
     }
+    page.dispatchEvent(new Event("written"));
     for (const { element, source, kind, painted } of strips.filter(due)) {
       const data = numbers(source);
       written.repaint(element, painted(data, kind === "g" ? scale : written.largest(data)));
@@ -377,8 +378,8 @@
       ghosts.pinned = { leaves: leaves.slice(), cells: cells.slice(), grads: grads.slice() };
       update("pin");
     },
-    /** The norm of the gradient at the states of each time step, of a run with these cells. */
-    flow: (of) => source.flow.map(([t, runs]) => [t, Math.hypot(...runs.flatMap(indices).map((i) => of[i]))]),
+    /** Of each time step the norm of the gradient at its states h, and at its cell states c, of a run with these cells. */
+    flow: (of) => source.flow.map(([t, ...kinds]) => [t, ...kinds.map((runs) => Math.hypot(...runs.flatMap(indices).map((i) => of[i])))]),
     /** What there is to say of a loss that is no usual number. */
     oddity: () => (Number.isFinite(page.live.loss()) ? "" : `: ${rootName} is ${written.number(page.live.loss())}`),
     loss: (of = cells) => of[find(rootName).slots[0]],

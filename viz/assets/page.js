@@ -107,7 +107,7 @@
 
   function say(item, open) {
     if (!item) return void (part("live").textContent = "Before the first step.");
-    const edges = open ? [] : [...item.querySelectorAll(".edge")].map(spoken);
+    const edges = open ? [] : [...item.querySelectorAll("section")].map(spoken);
     const where = item.querySelector(".where").textContent.trim();
     part("slider").setAttribute("aria-valuetext", where);
     const about = page.live ? page.live.fill(item.dataset.say).replaceAll("‖", "") : item.dataset.say;

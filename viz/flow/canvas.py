@@ -12,35 +12,20 @@ from pathlib import Path
 from typing import Any
 
 from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from matplotlib.transforms import ScaledTranslation
 
 from ..numbers import number
-from ..paint import heat
 from ..paint.picture import saved
+from .dark import in_both_themes
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 MARKERS = "osD^vP"
 """Okabe and Ito's colours, which all can tell apart, and never alone: each line has a marker of its own."""
 
-_FULL = tuple(c / 255 for c in heat.GRAD.light[1])
-GRADIENT = LinearSegmentedColormap.from_list("gradient", [[1 - 0.12 * (1 - c) for c in _FULL], _FULL])
-"""Sizes of gradients: the orange that gradients have in all pictures, from hardly any to full."""
-
-FADING = GRADIENT.reversed("fading")
-"""Contributions, from near ones to far ones."""
-
-_NEGATIVE, _POSITIVE = ([c / 255 for c in end] for end in heat.VALUE.light)
-SIGNED = LinearSegmentedColormap.from_list("signed", [_NEGATIVE, (1.0, 1.0, 1.0), _POSITIVE])
-"""Values, as heat strips show them: from the most negative through white to the most positive."""
-
 HALO = {"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": "none", "alpha": 0.8}
-"""Behind a number on a line."""
-
-ON_PALE, ON_DEEP = "#14171c", "#fbfbfb"
-"""Numbers in the cells of a heat map. Black and white themselves are ink and paper, which a dark page exchanges."""
+"""Behind a number on a line or in a cell."""
 
 _POINTS = 72
 
@@ -64,13 +49,16 @@ class Chart(Figure):
             ValueError: another ending.
         """
         writers: dict[str, Callable[[], bytes]] = {
-            f".{kind}": partial(self._as, kind) for kind in ("svg", "png", "pdf")
+            ".svg": lambda: self.svg().encode(),
+            ".png": self.png,
+            ".pdf": partial(self._as, "pdf"),
+            ".txt": lambda: f"{self.text_form}\n".encode(errors="replace"),
         }
-        return saved(path, {**writers, ".txt": lambda: f"{self.text_form}\n".encode(errors="replace")}, "a chart")
+        return saved(path, writers, "a chart")
 
     def svg(self) -> str:
-        """The chart as SVG."""
-        return self._as("svg").decode()
+        """The chart as SVG, which is dark where the reader's system asks for it."""
+        return in_both_themes(self._as("svg").decode())
 
     def png(self) -> bytes:
         """The chart as PNG, at two pixels a point."""

@@ -9,7 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.ticker import MaxNLocator
 
-from .canvas import COLOURS, GRADIENT, HALO, MARKERS, Chart, in_figures, legend, log_bar, plain
+from .canvas import COLOURS, HALO, MARKERS, Chart, in_figures, legend, log_bar, plain
+from .colour_maps import GRADIENT
 
 if TYPE_CHECKING:
     from .grad_flow import Flow

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from microgradrnn.analysis import named_states, state_names, step_losses
+from microgradrnn.analysis import step_losses
+from microgradrnn.analysis.losses import names_of
+from microgradrnn.analysis.states import every_kind
 from microgradrnn.backprop import gradients
 from microgradrnn.engine import Node, serial
 
@@ -52,7 +54,9 @@ class Flow:
     """
 
     def __init__(self, loss: Node, names: Sequence[str], title: str) -> None:
-        self._states = {name: states for asked in names for name, states in named_states(loss, asked).items()}
+        self._states = {
+            name: states for asked in names for name, states in every_kind("grad_flow", loss, asked).items()
+        }
         self.loss, self.names, self.title = loss, tuple(self._states), title
         self.letter = loss.label if re.fullmatch(r"[^\W\d_]\w{0,9}", loss.label or "") else "L"
         self._rows: dict[int, dict[str, dict[int, float]]] = {}
@@ -258,7 +262,7 @@ def grad_flow(loss: Node, names: str | Sequence[str] | None = None, title: str =
         raise TypeError(f"grad_flow takes a node, not {type(loss).__name__}")
     if loss.size != 1:
         raise ValueError(f"grad_flow: the loss has one entry, not shape {loss.shape}; take its sum")
-    names = state_names(loss) if names is None else names
+    names = names_of("grad_flow", loss) if names is None else names
     return Flow(loss, [names] if isinstance(names, str) else names, title)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from microgradrnn.analysis import grad_by_loss, state_names
+from microgradrnn.analysis.losses import contributions, names_of
 from microgradrnn.engine import Node
 
 from ..numbers import number
@@ -49,7 +49,7 @@ class LossBars:
 
     def __init__(self, loss: Node, name: str, scale: Scale, title: str) -> None:
         self.name, self.scale, self.title = name, scale, title
-        found = grad_by_loss(loss, name)
+        found = contributions("loss_bars", loss, name)
         self.parts = {t: {k: _norm(part) for k, part in parts.items()} for t, parts in found.items()}
         self.totals = {t: _norm(sum(parts.values())) for t, parts in found.items()}
 
@@ -141,7 +141,7 @@ def loss_bars(loss: Node, name: str | None = None, scale: Scale = "linear", titl
         raise TypeError(f"loss_bars takes a node, not {type(loss).__name__}")
     if loss.size != 1:
         raise ValueError(f"loss_bars: the loss has one entry, not shape {loss.shape}; take its sum")
-    return LossBars(loss, name or state_names(loss)[-1], _checked(scale), title)
+    return LossBars(loss, name or names_of("loss_bars", loss)[-1], _checked(scale), title)
 
 
 def _checked(scale: Scale) -> Scale:

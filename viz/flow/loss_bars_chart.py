@@ -10,9 +10,11 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.collections import LineCollection
 from matplotlib.colors import FuncNorm, Normalize
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 
-from .canvas import FADING, Chart, in_figures, legend
+from .canvas import Chart, in_figures, legend
+from .colour_maps import FADING
 
 if TYPE_CHECKING:
     from .loss_bars import LossBars, Scale
@@ -63,7 +65,12 @@ def _bars(axes: Axes, bars: LossBars, colours: ScalarMappable) -> None:
         axes.bar([t] * len(sizes), sizes, 0.8, bottoms, color=shades, edgecolor="#8a4a1a", linewidth=edge)
     axes.set_ylim(0, 1.15 * max(sum(parts.values()) for parts in bars.parts.values()))  # room for the legend
     label = f"‖dL/d{bars.name}_t‖, the norm of the sum of the parts"
-    axes.plot(list(bars.totals), list(bars.totals.values()), "_", color="black", markersize=9, label=label)
+    look: dict[str, Any] = {
+        "color": "black",
+        "markersize": 9,
+        "path_effects": [withStroke(linewidth=3, foreground="white")],
+    }
+    axes.plot(list(bars.totals), list(bars.totals.values()), "_", label=label, **look)
 
 
 def _lines(axes: Axes, bars: LossBars, colours: ScalarMappable) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Circle
@@ -10,10 +12,14 @@ from matplotlib.ticker import MaxNLocator
 from microgradrnn.analysis import Spectrum
 
 from ..numbers import number
-from .canvas import COLOURS, ON_DEEP, ON_PALE, SIGNED, Chart, in_figures
+from .canvas import COLOURS, HALO, Chart, in_figures
+from .colour_maps import SIGNED
 
 _MOST_NUMBERS, _MOST_SIGNS = 6, 24
 """Matrices of up to so many rows show their entries; larger ones the sign of negative entries; then colours alone."""
+
+_FULL, _ON_FULL = 0.6, "#14171c"
+"""From this share of the full colour on a cell takes dark ink in both themes; another takes the ink of the page."""
 
 
 def figure(spectrum: Spectrum) -> Chart:
@@ -32,8 +38,11 @@ def _matrix(axes: Axes, drawn: Chart, spectrum: Spectrum) -> None:
     image = axes.imshow(data, cmap=SIGNED, vmin=-scale, vmax=scale, interpolation="nearest")
     drawn.colorbar(image, ax=axes, format=in_figures)
     for (i, j), x in np.ndenumerate(data) if size <= _MOST_SIGNS else ():
-        text = number(x) if size <= _MOST_NUMBERS else "−" if x < 0 else ""
-        axes.text(j, i, text, ha="center", va="center", fontsize=8, color=ON_DEEP if abs(x) > 0.6 * scale else ON_PALE)
+        look: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 8}
+        if size <= _MOST_NUMBERS:
+            axes.text(j, i, number(x), bbox=HALO, **look)
+        elif x < 0:  # a halo would hide the colours of cells as small as these
+            axes.text(j, i, "−", color=_ON_FULL if -x > _FULL * scale else "black", **look)
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(MaxNLocator(integer=True))
     axes.set_title("the matrix", fontsize=10)
@@ -41,7 +50,7 @@ def _matrix(axes: Axes, drawn: Chart, spectrum: Spectrum) -> None:
 
 def _plane(axes: Axes, spectrum: Spectrum) -> None:
     real, imaginary = spectrum.eigenvalues.real, spectrum.eigenvalues.imag
-    axes.add_patch(Circle((0, 0), 1.0, fill=False, color="#1a1a1a"))
+    axes.add_patch(Circle((0, 0), 1.0, fill=False, color="black"))
     axes.add_patch(Circle((0, 0), spectrum.spectral_radius, fill=False, color=COLOURS[1], linestyle="--"))
     axes.plot(real, imaginary, "o", color=COLOURS[0], markersize=5, alpha=0.8)
     places, counts = np.unique(spectrum.eigenvalues.round(6), return_counts=True)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from microgradrnn import Parameter, ops
+from microgradrnn.counting import are_left_out
 from microgradrnn.engine import Node
 from microgradrnn.named_steps import in_short
 
@@ -23,26 +24,34 @@ from .view import DETACHED, Arrow, Box, Place, Role, Sum, Tooltip, View
 MOST_SUMS = 12
 """So many shared weights are added up beside a picture."""
 
+FURTHEST = ", the furthest from the root,"
+"""Which of too many nodes are left out."""
 
-def build(run: Pass, steps: Iterable[int] | None = None, max_nodes: int = 100) -> View:
+
+def build(run: Pass, steps: Iterable[int] | None = None, max_nodes: int = 100, call: str = "draw(root") -> View:
     """The view of a pass: a box a node, an arrow an edge slot.
 
     Args:
         run: what is drawn.
         steps: which time steps to show; by default all, or the first and the last ones if there are too many.
         max_nodes: how many boxes are too many.
+        call: how the call begins that asked for it, for notes and errors.
+
+    Raises:
+        ValueError: there is no such step.
     """
-    return located(run, steps, max_nodes)[0]
+    return _Builder(run, steps, max_nodes, call).view()
 
 
 def located(run: Pass, steps: Iterable[int] | None = None, max_nodes: int = 100) -> tuple[View, Mapping[Node, int]]:
     """As `build`, with the key of each node's box. What was left out has none, nor has a weight that steps share."""
-    builder = _Builder(run, steps, max_nodes)
+    builder = _Builder(run, steps, max_nodes, "draw(root")
     return builder.view(), builder.keys
 
 
 class _Builder:
-    def __init__(self, run: Pass, steps: Iterable[int] | None, max_nodes: int) -> None:
+    def __init__(self, run: Pass, steps: Iterable[int] | None, max_nodes: int, call: str) -> None:
+        self.call = call
         self.run, self.root, self.nodes, self.max_nodes = run, run.root, run.nodes, max_nodes
         self.t, self.all_steps, self.consumers = run.t, run.steps, run.consumers
         self.shared = self._shared()
@@ -168,21 +177,20 @@ class _Builder:
             unknown = wanted - set(self.all_steps)
             if unknown:
                 there = f"steps are {in_short(self.all_steps)}" if self.all_steps else "nothing was recorded in steps"
-                raise ValueError(f"draw: no node was recorded at step {min(unknown)}; {there}")
+                raise ValueError(f"{self.call.partition('(')[0]}: no node was recorded at step {min(unknown)}; {there}")
         elif len(self.nodes) > self.max_nodes and self.all_steps:
             wanted = self._first_and_last_steps()
         else:
             wanted = set(self.all_steps)
         left_out = len(self.all_steps) - len(wanted)
         if left_out:
-            self.notes.append(f"{left_out} of {len(self.all_steps)} time steps are left out: draw(root, steps=…) picks")
+            said = are_left_out(left_out, len(self.all_steps), "time step")
+            self.notes.append(f"{said}: {self.call}, steps=…) picks")
         shown = [node for node in self.nodes if self.places[node] in wanted or isinstance(self.places[node], str)]
         most = self.max_nodes if steps is None else len(shown)
         if len(shown) > (3 * most if wanted else most):  # a few whole steps are worth a large picture
-            self.notes.append(
-                f"{len(shown) - most:,} of {len(shown):,} nodes, the furthest from the root, are left out: "
-                "draw(root, max_nodes=…) shows more"
-            )
+            said = are_left_out(len(shown) - most, len(shown), "node", which=FURTHEST)
+            self.notes.append(f"{said}: {self.call}, max_nodes=…) shows more")
             return self._nearest(set(shown), most)
         return set(shown)
 

@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from microgradrnn.counting import counted
+
 from ..names import scope_names
 from ..numbers import brief
 from .acyclic import parts
@@ -216,7 +218,7 @@ def _cell(boxes: list[Box], outputs: list[Output], title: str, part: int) -> Box
     return Box(
         key=0,
         title=title,
-        corner=f"{len(ops)} op{'s' * (len(ops) != 1)}",
+        corner=counted(len(ops), "op"),
         role=role,
         place=ops[0].place,
         value=None,

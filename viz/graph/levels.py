@@ -10,12 +10,13 @@ from typing import Literal, get_args
 
 import numpy as np
 
+from microgradrnn.counting import are_left_out, counted
 from microgradrnn.engine import Node
 from microgradrnn.lowering import lower
 
 from ..passes import Pass, forward, whole
 from . import collapse
-from .build import build
+from .build import FURTHEST, build
 from .rolling import rolled as roll
 from .view import View
 
@@ -68,7 +69,10 @@ def _rolled(run: Pass, level: Level, steps: list[int] | None, max_nodes: int) ->
         view = roll(whole)
         if len(view.boxes) <= max_nodes:
             return view
-        whole = replace(whole, notes=(*whole.notes, f"a box for each scope, as there are {len(view.boxes):,} nodes"))
+        whole = replace(
+            whole,
+            notes=(*whole.notes, f"a box for each scope, since {counted(len(view.boxes), 'node')} would be too many"),
+        )
     view = collapse.cells(whole)
     return _limited(roll(view) if run.steps else view, max_nodes)
 
@@ -101,8 +105,7 @@ def _limited(view: View, max_nodes: int) -> View:
     if count <= (3 * max_nodes if view.steps else max_nodes):
         return view
     note = (
-        f"{count - max_nodes:,} of {count:,} boxes, the furthest from the root, are left out: "
-        "draw(root, max_nodes=…) shows more"
+        are_left_out(count - max_nodes, count, "box", "boxes", which=FURTHEST) + ": draw(root, max_nodes=…) shows more"
     )
     return collapse.nearest(view, max_nodes, note)
 

@@ -11,6 +11,8 @@ import re
 from collections.abc import Hashable, Mapping
 from dataclasses import replace
 
+from microgradrnn.counting import counted
+
 from ..numbers import brief
 from .acyclic import parts
 from .collapse import Group, gathered, numbered, one_arrow, total
@@ -47,7 +49,7 @@ def traced(view: View) -> tuple[View, Mapping[int, int]]:
     for first in steps:
         times = [t for t in view.steps if columns[t] == first]
         captions[first] = f"t = {times[0]} … {times[-1]}  ×{len(times)}" if len(times) > 1 else f"t = {first}"
-    note = f"rolled: {len(view.steps)} time steps in {len(steps)} column{'s' * (len(steps) > 1)}; weights on arrows"
+    note = f"rolled: {counted(len(view.steps), 'time step')} in {counted(len(steps), 'column')}; weights on arrows"
     in_columns = replace(
         found,
         boxes=tuple(replace(box, place=place[box.key]) for box in found.boxes),

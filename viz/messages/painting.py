@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from microgradrnn.counting import counted
+
 from ..numbers import brief, number
 from ..paint import fonts, heat
 from ..paint.pen import FIGURE, SMALL, TITLE, Pen
@@ -39,7 +41,7 @@ class _Painter:
             x, before = x + sizes.unit, unit
         x += 24
         self._totals(x)
-        title = f"forward messages along {reading.steps} units: E = {number(reading.loss)}"
+        title = f"forward messages along {counted(reading.steps, 'unit')}: E = {number(reading.loss)}"
         self.pen.text(MARGIN, MARGIN + 8, f"F{title[1:]}", "ink", TITLE)
         below = RISE + 24 if any(unit.reads is not None for unit in reading.units) else 0.0
         y = sizes.unit_top + sizes.unit_height + below + 22

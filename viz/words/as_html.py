@@ -129,7 +129,7 @@ def _goes_down(to: Contribution, loss: str) -> list[str]:
         left_out = left_out.replace(to.NO_LARGER, f"<span class=then-so>{to.NO_LARGER}</span>")
     rows += [f"<tr><td><td colspan=2>{left_out}"] if left_out else []
     return [
-        f"<section class=edge><h3>to <b>{xml(to.to.text)}</b>{f' {to.as_input}' if to.as_input else ''}</h3>",
+        f"<section><h3>to <b>{xml(to.to.text)}</b>{f' {to.as_input}' if to.as_input else ''}</h3>",
         f"<p class=formula>{equation}{numbers if is_new else ''}",
         f"<div class=answer>{''.join(_table(rows))}{_so_far(to)}</div></section>",
     ]

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from microgradrnn.counting import counted
 from microgradrnn.precedence import ATOM
 
 from ..numbers import brief
@@ -180,7 +181,7 @@ class Upstream:
     @property
     def count(self) -> str:
         """How many parts, in words."""
-        return f"{len(self.parts)} contribution{'s' * (len(self.parts) != 1)} came in"
+        return f"{counted(len(self.parts), 'contribution')} came in"
 
     def listed(self, most: int) -> list[tuple[str, Any]]:
         """The parts as (source, contribution); those after the first ``most`` are one, added up."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from microgradrnn.counting import counted
 from microgradrnn.diagnosis import Diagnosis, Finding, Measured
 
 from ..numbers import number
@@ -56,7 +57,7 @@ def sentence(finding: Finding, layers: Sequence[Measured]) -> str:
                 "they add up over updates."
             )
         case "unread sequences":
-            return f"The loss reads {numbers['read']} of the {numbers['of']} sequences that stand side by side."
+            return f"The loss reads {numbers['read']} of {counted(numbers['of'], 'sequence')} that stand side by side."
         case "cut" if not numbers["times"]:
             return f"The chain is cut{where}: the loss depends on one step, whose state before was detached."
         case "cut":
@@ -95,7 +96,7 @@ def _because(finding: Finding, m: Measured) -> str:
         "saturated": lambda: f"{percent(m.saturated.get('tanh', 0))} of the tanh values are saturated",
         "gate": lambda: f"the gate that keeps the state is {number(m.keep or 0)} in the mean",
         "weight": lambda: f"the largest singular value of {m.weight} is {number(max(m.norms))}",
-        "long": lambda: f"{m.distance} steps back at a factor of {number(m.factor or 0)} each",
+        "long": lambda: f"{counted(m.distance or 0, 'step')} back at a factor of {number(m.factor or 0)} each",
     }
     reasons = [said[cause]() for cause in finding.causes]
     return f" ({'; '.join(reasons)})" if reasons else ""
@@ -124,7 +125,7 @@ def _way_back(found: Diagnosis) -> str:
 
 
 def _layer(m: Measured, found: Diagnosis) -> Iterator[str]:
-    yield f"{m.name}: {m.hidden} units, {len(m.times)} steps, {m.weight}"
+    yield f"{m.name}: {counted(m.hidden, 'unit')}, {counted(len(m.times), 'step')}, {m.weight}"
     if m.saturated:
         gate = found.thresholds.gate
         limits = {"tanh": f"|tanh| > {found.thresholds.tanh:g}", "gates": f"gates < {gate:g} or > {1 - gate:g}"}

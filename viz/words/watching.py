@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from microgradrnn.counting import counted
 from microgradrnn.diagnosis import Finding, Measured
 from microgradrnn.diagnosis.training import clip_at, norms_of
 from microgradrnn.diagnosis.watching import findings_of, measured_of
@@ -29,7 +30,7 @@ def report(history: Sequence[Row], every: int) -> str:
     """The whole report, in lines of at most 80 columns."""
     rows = [row for row in history if "skipped" not in row]
     if not rows:
-        return f"Nothing measured yet: every {every} updates, from the first call on."
+        return f"Nothing measured yet: one every {counted(every, 'update')}, from the first call on."
     last, norms = rows[-1], norms_of(rows)
     ranked = advice(findings_of(last), measured_of(last), norms[-1], clip_at(norms))
     parts = [
@@ -46,11 +47,11 @@ def report(history: Sequence[Row], every: int) -> str:
 def _first_lines(rows: Sequence[Row], every: int) -> str:
     last = rows[-1]
     now = [sentence(f, measured_of(last)) for f in findings_of(last)]
-    first = f"Watched at {len(rows)} updates, {rows[0]['update']} to {last['update']}, every {every}. "
+    first = f"Watched at {counted(len(rows), 'update')}, {rows[0]['update']} to {last['update']}, every {every}. "
     if not now:
         falls = "" if _has_fallen(rows) else " But the loss has not fallen: see what its data and targets are."
         return filled(f"{first}At the last one: healthy. No measured number is beyond its limit.{falls}")
-    lines = [filled(f"{first}At the last one: {len(now)} fault{'s' if len(now) > 1 else ''}.")]
+    lines = [filled(f"{first}At the last one: {counted(len(now), 'fault')}.")]
     return "\n".join([*lines, *(filled(said, f"  {k}. ") for k, said in enumerate(now, start=1))])
 
 

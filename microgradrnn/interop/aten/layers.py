@@ -70,7 +70,9 @@ def _cross_entropy(x: Any, target: Any, weight: Any, reduction: int, ignore_inde
         if stack.op is not ops.RESHAPE or stack.inputs[0] is not rows:
             rows, classes = stack, classes.inputs[0]
     ignored = None if counted.all() else ignore_index
-    return functional.cross_entropy(rows, classes, _REDUCTIONS[reduction], ignored), NotImplemented
+    return functional.cross_entropy(
+        rows, classes, reduction=_REDUCTIONS[reduction], ignore_index=ignored
+    ), NotImplemented
 
 
 def _mse(x: Any, target: Any, reduction: int = 1) -> Any:
