@@ -26,8 +26,8 @@ def test_a_program_is_not_tried_at_sizes_that_it_does_not_take():
 @pytest.mark.parametrize("draw", [natural, contrived])
 def test_programs_agree_with_any_rewrites(draw):
     """`compiled` asks for all rewrites; who wants to read a program may ask for some or none."""
-    for number, rewrites in enumerate(2 * REWRITE_SETS):
-        rng = np.random.default_rng([5, number])
+    for number, rewrites in enumerate(REWRITE_SETS):
+        rng = np.random.default_rng([1, number])
         network = draw(rng)
         arguments = [Tensor(x, requires_grad=False) for x in network.arguments(4, 2, rng)]
         loss = network.fn(*arguments)
