@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -150,12 +151,19 @@ class Forward:
         return None
 
     def _fix_as_many(self, node: Node) -> None:
-        """What joins as many things as a loop has steps, or one more, may have joined one of each step, of any loop."""
+        """What joins as many things as a loop has steps, or one more, may have joined one of each step.
+
+        So it is where one of them is of a step, or where as many are alike; in a stack whatever they are.
+        """
         assert node.op is not None
         if not node.op.any_number or self._joined(node) is not None:
             return
+        member = self.recording.member
+        members = {member[x][0] for x in node.inputs if x in member}
+        alike = max(Counter(_kind(x) for x in node.inputs if x not in member).values(), default=0)
         for loop in self.loops:
-            if 0 <= len(node.inputs) - loop.length <= 1:
+            may_be = node.op is ops.STACK or loop in members or alike >= loop.length
+            if may_be and 0 <= len(node.inputs) - loop.length <= 1:
                 self._fix(loop, f"{len(node.inputs)} things are joined where there are {loop.length} steps")
 
     def _fix(self, loop: Rolled, reason: str) -> None:
@@ -248,3 +256,10 @@ class Forward:
             case OnePerStep(leaves):
                 return step(self.leaves(leaves), loop)
         raise AssertionError(read)
+
+
+def _kind(node: Node) -> Any:
+    """What nodes have in common that steps of a loop may have made: their op, and the parameters that it reads."""
+    if node.op is None:
+        return node if node._requires_grad else node.shape
+    return node.op, *(x if x.op is None and x._requires_grad else None for x in node.inputs)
