@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -150,18 +151,20 @@ class Forward:
         return None
 
     def _fix_as_many(self, node: Node) -> None:
-        """What joins a step of a loop with others, as many as it has steps or one more, had them from all steps.
+        """What joins as many things as a loop has steps, or one more, may have joined one of each step.
 
-        So has what joins as many of one thing, and a stack of as many, whatever it is of.
+        So it is where one of them is of a step, or where as many are alike; in a stack whatever they are.
         """
         assert node.op is not None
         if not node.op.any_number or self._joined(node) is not None:
             return
-        joined = node.inputs
-        members = {self.recording.member[x][0] for x in joined if x in self.recording.member}
-        for loop in self.loops if node.op is ops.STACK or len(set(joined)) < len(joined) else members:
-            if 0 <= len(joined) - loop.length <= 1:
-                self._fix(loop, f"{len(joined)} things are joined where there are {loop.length} steps")
+        member = self.recording.member
+        members = {member[x][0] for x in node.inputs if x in member}
+        alike = max(Counter(_kind(x) for x in node.inputs if x not in member).values(), default=0)
+        for loop in self.loops:
+            may_be = node.op is ops.STACK or loop in members or alike >= loop.length
+            if may_be and 0 <= len(node.inputs) - loop.length <= 1:
+                self._fix(loop, f"{len(node.inputs)} things are joined where there are {loop.length} steps")
 
     def _fix(self, loop: Rolled, reason: str) -> None:
         length = self.loops[loop][0].length
@@ -253,3 +256,10 @@ class Forward:
             case OnePerStep(leaves):
                 return step(self.leaves(leaves), loop)
         raise AssertionError(read)
+
+
+def _kind(node: Node) -> Any:
+    """What nodes have in common that steps of a loop may have made: their op, and the parameters that it reads."""
+    if node.op is None:
+        return node if node._requires_grad else node.shape
+    return node.op, *(x if x.op is None and x._requires_grad else None for x in node.inputs)
