@@ -158,6 +158,16 @@ def test_the_last_rows_of_a_sequence_counted_from_its_end(from_the_end, rewrites
 
 
 @every_set_of_rewrites
+@pytest.mark.parametrize("start", [-3, -9])
+def test_rows_of_a_slice_from_the_end_that_may_ask_for_more_than_there_is(start, rewrites):
+    x, h = sequence(5, 2), as_input(np.zeros((2, SIZE)), "h_0")
+    for row in x[start:]:
+        h = (row + h @ W).tanh()
+    loss = (h * h).sum()
+    assert_agrees(compile_graph(loss, [x], rewrites=rewrites), loss, [x])
+
+
+@every_set_of_rewrites
 def test_a_constant_is_no_first_entry_of_a_row(rewrites):
     x, h = sequence(4, 2), as_input(np.zeros(SIZE), "h_0")
     for t in range(4):
