@@ -15,7 +15,7 @@ from microgradrnn.nn import Parameter
 KINDS = ("rnn", "lstm", "gru")
 every_kind = pytest.mark.parametrize("kind", KINDS)
 few = settings(max_examples=max(1, settings().max_examples // 3))
-"""For central differences over all weights, which take hundreds of forward passes an example."""
+"""For a test that draws for each op of the table, or takes hundreds of forward passes an example."""
 
 
 def randomised(module, seed):

@@ -3,15 +3,13 @@
 import ast
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
-
-import pytest
 
 import microgradrnn
 
 PACKAGE = Path(microgradrnn.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
-every_file = pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(PACKAGE)))
 
 SPINE = ["ops", "engine", "backprop", "functional", "nn"]
 """Each of these may import those before it, and none after it."""
@@ -49,11 +47,13 @@ def imports_in(tree):
             )
 
 
+@cache
 def is_module(name):
     path = PACKAGE.parent.joinpath(*name.split("."))
     return path.with_suffix(".py").exists() or (path / "__init__.py").exists()
 
 
+@cache
 def parse(file):
     return ast.parse(file.read_text(encoding="utf-8"))
 
@@ -70,6 +70,7 @@ def for_the_type_checker(tree):
     return {name for block in blocks for name in imports_in(block)}
 
 
+@cache
 def eager_imports(file):
     """Modules that are imported as soon as the file is."""
     tree = parse(file)
@@ -115,13 +116,13 @@ def test_no_modules_import_each_other_in_a_circle():
         names -= free
 
 
-@every_file
-def test_the_engine_never_imports_viz(file):
+def test_the_engine_never_imports_viz():
     """Only a command of the command line may, when it draws."""
-    tree = parse(file)
-    imported = eager_imports(file) if module_name(file).split(".")[0] == "cli" else set(imports_in(tree))
-    if module_name(file) != PICTURES:
-        assert not {name for name in imported if name.removeprefix("microgradrnn.").split(".")[0] == "viz"}
+    for file in FILES:
+        in_cli = module_name(file).split(".")[0] == "cli"
+        imported = eager_imports(file) if in_cli else set(imports_in(parse(file)))
+        found = {name for name in imported if name.removeprefix("microgradrnn.").split(".")[0] == "viz"}
+        assert not found or module_name(file) == PICTURES, file
 
 
 def test_the_command_line_takes_the_pictures_by_the_name_that_nobody_else_has():
@@ -131,14 +132,14 @@ def test_the_command_line_takes_the_pictures_by_the_name_that_nobody_else_has():
     assert not {name for name in imported if name.split(".")[0] == "viz"}
 
 
-@every_file
-def test_nothing_but_numpy_and_the_standard_library_is_imported(file):
-    if module_name(file).split(".")[0] in MAY_IMPORT_MORE:
-        return
-    allowed = {"numpy", "microgradrnn", *sys.stdlib_module_names}
-    allowed |= {"viz"} if module_name(file) == PICTURES else set()
-    allowed |= {"jax"} if module_name(file).startswith("program.jax_") else set()
-    assert {name.split(".")[0] for name in imports_in(parse(file))} <= allowed
+def test_nothing_but_numpy_and_the_standard_library_is_imported():
+    for file in FILES:
+        name = module_name(file)
+        allowed = {"numpy", "microgradrnn", *sys.stdlib_module_names}
+        allowed |= {"viz"} if name == PICTURES else set()
+        allowed |= {"jax"} if name.startswith("program.jax_") else set()
+        if name.split(".")[0] not in MAY_IMPORT_MORE:
+            assert {imported.split(".")[0] for imported in imports_in(parse(file))} <= allowed, file
 
 
 def test_importing_the_package_imports_no_jax():
@@ -147,28 +148,27 @@ def test_importing_the_package_imports_no_jax():
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-@every_file
-def test_only_the_listed_imports_are_lazy(file):
-    name = module_name(file)
-    lazy = {(name, imported) for imported in lazy_imports(parse(file)) if imported.startswith("microgradrnn")}
-    assert name.split(".")[0] == "cli" or lazy <= MAY_IMPORT_LAZILY
+def test_only_the_listed_imports_are_lazy():
+    for file in FILES:
+        name = module_name(file)
+        lazy = {(name, imported) for imported in lazy_imports(parse(file)) if imported.startswith("microgradrnn")}
+        assert name.split(".")[0] == "cli" or lazy <= MAY_IMPORT_LAZILY, file
 
 
-@every_file
-def test_a_file_says_in_its_first_lines_what_it_is_for(file):
-    assert ast.get_docstring(parse(file))
+def test_a_file_says_in_its_first_lines_what_it_is_for():
+    assert [file for file in FILES if not ast.get_docstring(parse(file))] == []
 
 
-@every_file
-def test_every_public_class_and_function_has_a_docstring(file):
+def test_every_public_class_and_function_has_a_docstring():
     public = [
-        node
+        (file, node)
+        for file in FILES
         for node in parse(file).body
         if isinstance(node, (ast.ClassDef, ast.FunctionDef))
         and not node.name.startswith("_")
         and not any(isinstance(mark, ast.Name) and mark.id == "overload" for mark in node.decorator_list)
     ]
-    assert [node.name for node in public if not ast.get_docstring(node)] == []
+    assert [(file, node.name) for file, node in public if not ast.get_docstring(node)] == []
 
 
 def test_every_name_that_the_package_offers_is_there():

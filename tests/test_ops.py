@@ -8,6 +8,7 @@ from hypothesis.extra import numpy as hnp
 from microgradrnn import Tensor, jvp
 from tests import witnesses
 from tests.op_cases import calls, every_elementwise_op, every_op
+from tests.plain import few
 
 
 @every_op
@@ -17,24 +18,28 @@ def test_backward_agrees_with_central_differences(op, data):
 
 
 @every_op
+@few
 @given(data=st.data())
 def test_push_is_the_adjoint_of_pull(op, data):
     witnesses.push_is_the_adjoint_of_pull(data.draw(calls(op)))
 
 
 @every_op
+@few
 @given(data=st.data())
 def test_the_scalar_graph_that_it_stands_for_has_equal_values_and_gradients(op, data):
     witnesses.scalar_graph_agrees(data.draw(calls(op)))
 
 
 @every_elementwise_op
+@few
 @given(data=st.data())
 def test_a_value_computes_what_a_tensor_computes_entry_by_entry(op, data):
     witnesses.values_agree(data.draw(calls(op)))
 
 
 @every_op
+@few
 @given(data=st.data())
 def test_float32_stays_float32_in_output_gradients_and_tangents(op, data):
     call = data.draw(calls(op))

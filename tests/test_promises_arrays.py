@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from microgradrnn import Backprop, Op, Tensor, functional, jvp, record
 from tests.op_cases import calls, every_op
+from tests.plain import few
 
 
 def nobody_shares(arrays):
@@ -16,6 +17,7 @@ def nobody_shares(arrays):
 
 
 @every_op
+@few
 @given(data=st.data())
 def test_no_two_nodes_share_a_gradient_array(op, data):
     """Nor does one share with the upstream that the caller gave, or with any data."""
@@ -34,6 +36,7 @@ def test_no_two_nodes_share_a_gradient_array(op, data):
 
 
 @every_op
+@few
 @given(data=st.data())
 def test_nothing_that_the_caller_handed_in_is_written_to(op, data):
     """NumPy itself would refuse to write: every array is read-only from the start."""

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from microgradrnn import Forward, Tensor, Value, functional, nn
 from microgradrnn.engine import ancestors
 from tests.op_cases import calls, every_op
+from tests.plain import few
 from tests.test_handed_out import is_fit_to_keep
 
 
@@ -18,6 +19,7 @@ def bits(value):
 
 
 @every_op
+@few
 @given(data=st.data())
 def test_computing_each_step_anew_gives_the_recorded_values(op, data):
     """The witness is the op's own function, applied to the values of the steps before."""

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from microgradrnn import Backprop, Tensor, Value, detect_nan, functional, nn
 from tests.op_cases import calls, every_op
+from tests.plain import few
 
 
 def network():
@@ -47,6 +48,7 @@ def all_bits_after(walk, root):
 
 
 @every_op
+@few
 @given(data=st.data())
 def test_the_steps_give_what_backward_gives(op, data):
     """Over two passes, since leaves go on from what they have."""

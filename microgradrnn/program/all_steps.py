@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from microgradrnn.program.expressions import Expression, Loop
+from microgradrnn.program.steps import rows_read
 
 if TYPE_CHECKING:
     from microgradrnn.program.fission import Fission
@@ -49,11 +50,8 @@ def entrywise(fission: Fission, step: Step) -> Any:
 
 def rows(fission: Fission, step: Step) -> Any:
     """The rows that a loop reads, in the order in which it reads them."""
-    sign, first, length = *step.x.args[1:], int(step.loop.length)
-    size = int(step.args[0].shape[0])
-    start, stop = (first, first + length) if sign == 1 else (first - length + 1, first + 1)
-    part = step.args[0]
-    part = part if (start, stop) == (0, size) else part[slice(start or None, None if stop == size else stop - size)]
+    _, sign, first = step.x.args
+    part = step.args[0][rows_read(step.args[0], step.loop.length, sign, first)]
     return part if sign == 1 else part[::-1]
 
 
@@ -78,9 +76,8 @@ def products(fission: Fission, step: Step) -> Any:
 
 def reduction(fission: Fission, step: Step) -> Any:
     """Over the same axes, which have the steps' before them."""
-    params = {name: value for name, value in step.x.params.items() if name == "dtype"}
     along = axes(step.x)
-    params = {"axis": along if len(along) != 1 else along[0], **keepdims(step.x), **params}
+    params = {**step.x.params, "axis": along if len(along) != 1 else along[0]}
     return fission.xp.make(step.x.fn, (step.args[0],), params)
 
 
@@ -166,11 +163,6 @@ def axes(x: Expression) -> tuple[int, ...]:
     if axis is None:
         return tuple(range(1, x.args[0].ndim + 1))
     return tuple(a if a < 0 else a + 1 for a in (axis if isinstance(axis, tuple) else (axis,)))
-
-
-def keepdims(x: Expression) -> dict[str, Any]:
-    """That parameter of a reduction, where it was given."""
-    return {"keepdims": True} if x.params.get("keepdims") else {}
 
 
 def size_in_bytes(x: Expression) -> int:

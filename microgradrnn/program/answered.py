@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from microgradrnn.backprop import store
 from microgradrnn.context import here
 from microgradrnn.engine import Node, Tensor, Value
 from microgradrnn.graph import next_serial
@@ -53,16 +54,12 @@ class Computed(Tensor):
             return
         for leaf, grad in zip(self.inputs, self.params["grads"], strict=True):
             if leaf._requires_grad:
-                own = float(grad) if isinstance(leaf, Value) else np.array(grad)
-                before = leaf._grad
-                if before is not None:
-                    own = before + own if isinstance(leaf, Value) else np.asarray(before + own)
-                leaf._grad = own
-        self._grad = np.ones(self.shape, self.dtype)
+                store({leaf: float(grad) if isinstance(leaf, Value) else np.array(grad)})
+        store({self: np.ones(self.shape, self.dtype)})
 
 
 def answered(kind: type[Node], value: Any, leaves: Sequence[Node], grads: Sequence[Any]) -> Any:
-    """A loss of this value, whose gradients toward the leaves are known.
+    """A loss of this value, whose gradients toward the leaves are known; None where no gradient reaches a leaf.
 
     >>> w = Tensor([1.0, 2.0])
     >>> loss = answered(Tensor, np.array(5.0), [w], [np.array([2.0, 4.0])])
@@ -70,6 +67,9 @@ def answered(kind: type[Node], value: Any, leaves: Sequence[Node], grads: Sequen
     >>> loss.item(), w.grad
     (5.0, array([2., 4.]))
     """
+    if any(grad is None for grad in grads):
+        reached = [k for k, grad in enumerate(grads) if grad is not None]
+        leaves, grads = [leaves[k] for k in reached], [grads[k] for k in reached]
     node: Any = object.__new__(Value if kind is Value else Computed)
     if kind is Value:
         node._data = float(value)

@@ -9,6 +9,7 @@ the reverse loop hands back, as dL/dh_t.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
@@ -52,6 +53,9 @@ from microgradrnn.program.steps import (
     zeros_like,
 )
 
+Sent = tuple[Any, str]
+"""A contribution to a gradient, and what is to be said of it."""
+
 
 class Derivation(Forward):
     """Both passes of a recording; arguments as of `Forward`."""
@@ -59,9 +63,9 @@ class Derivation(Forward):
     def __init__(self, recording: Recording, leaves: dict[Any, Expression], xp: Expressions) -> None:
         super().__init__(recording, leaves, xp)
         # What their consumers send down to each node, or in a loop to each (loop, q), and what is to be said of it.
-        self.sent: dict[Any, list[tuple[Any, str]]] = {}
+        self.sent: dict[Any, list[Sent]] = defaultdict(list)
         # And what nodes outside send to single steps of a node in a loop.
-        self.sent_at: dict[tuple[Rolled, int], dict[int, list[tuple[Any, str]]]] = {}
+        self.sent_at: dict[tuple[Rolled, int], dict[int, list[Sent]]] = defaultdict(lambda: defaultdict(list))
         self.factor: Factor | None = None
 
     def backward(self, root: Node, factor: Factor | None = None) -> None:
@@ -87,13 +91,13 @@ class Derivation(Forward):
         found = self._call(found, "", sent)
         return found if self.factor is None else self.factor.applied(found)
 
-    def _summed(self, sent: Sequence[tuple[Any, str]], like: Expression) -> Any:
+    def _summed(self, sent: Sequence[Sent], like: Expression) -> Any:
         dense = [x for x, _ in sent if not isinstance(x, Scattered)]
         parts = [x for x, _ in sent if isinstance(x, Scattered)]
         found = sum(dense[1:], start=dense[0]) if dense else None
         return found if not parts else scattered(found, parts, like)
 
-    def _call(self, found: Any, name: str, sent: Sequence[tuple[Any, str]]) -> Any:
+    def _call(self, found: Any, name: str, sent: Sequence[Sent]) -> Any:
         """Give a sum of contributions its name, and say where they came from."""
         if isinstance(found, Expression) and not found.name and found.fn not in ("argument", "constant", "carry"):
             own = not found.hint or "_from_" in found.hint
@@ -121,9 +125,7 @@ class Derivation(Forward):
     def _backward_joined(self, node: Node, upstream: Any, joined: tuple[Rolled, int, int]) -> None:
         loop, q, first = joined
         _, backward = self.loops[loop]
-        self.sent.setdefault((loop, q), []).append(
-            (step(upstream, backward) if node.op is ops.STACK else upstream, says(node))
-        )
+        self.sent[loop, q].append((step(upstream, backward) if node.op is ops.STACK else upstream, says(node)))
         for slot, x in enumerate(node.inputs):
             if x._requires_grad and not first <= slot < first + loop.length:
                 self._send(self.recording.source(x), fit(upstream, self._value_of(x)), says(node))
@@ -159,9 +161,9 @@ class Derivation(Forward):
             self._send(to.source, Scattered((self.from_end(to),), self._dense(downstream, self.value(to))), why)
         elif isinstance(to, Node) and to in self.recording.member:
             loop, q, k = self.recording.member[to]
-            self.sent_at.setdefault((loop, q), {}).setdefault(k, []).append((downstream, why))
+            self.sent_at[loop, q][k].append((downstream, why))
         elif isinstance(to, Listed) or to._requires_grad:
-            self.sent.setdefault(to, []).append((downstream, why))
+            self.sent[to].append((downstream, why))
 
     def _dense(self, downstream: Any, like: Expression) -> Any:
         return scattered(None, [downstream], like) if isinstance(downstream, Scattered) else downstream
@@ -169,7 +171,7 @@ class Derivation(Forward):
     def _backward_loop(self, item: Rolled) -> None:
         _, backward = self.loops[item]
         handed: dict[int, Carry] = {}
-        handed_on: dict[int, list[tuple[Any, str]]] = {}
+        handed_on: dict[int, list[Sent]] = defaultdict(list)
         for q in range(len(item.body)):
             last = self._at_step(item, q, item.length - 1)
             if (item, q) in self.carries and item.body[q][-1]._requires_grad:
@@ -179,7 +181,7 @@ class Derivation(Forward):
                     start = self._filled(start, self._one_of(item, q))
                 handed[q] = carry = Carry(backward, start)
                 self.xp.note(carry.value, name=f"d{base(item.body[q][-1]) or 'state'}_next")
-                self.sent.setdefault((item, q), []).insert(0, (carry.value, "the next step"))
+                self.sent[item, q].insert(0, (carry.value, "the next step"))
                 carry.update = zeros_like(like)
             elif last is not None:
                 self._put_at(item, q, item.length - 1, last)
@@ -225,10 +227,10 @@ class Derivation(Forward):
         """Let a contribution that one step alone gets arrive in that step, zero in all others."""
         key = (k if k < item.length - 1 else -1,)
         spread = scattered(None, [Scattered(key, upstream)], self.whole(item, q))
-        self.sent.setdefault((item, q), []).append((step(spread, self.loops[item][1]), ""))
+        self.sent[item, q].append((step(spread, self.loops[item][1]), ""))
 
     def _send_from(
-        self, item: Rolled, read: Any, downstream: Any, x: Any, why: str, handed_on: dict[int, list[tuple[Any, str]]]
+        self, item: Rolled, read: Any, downstream: Any, x: Any, why: str, handed_on: dict[int, list[Sent]]
     ) -> None:
         """A contribution from within a loop to wherever the input came from."""
         _, backward = self.loops[item]
@@ -239,9 +241,9 @@ class Derivation(Forward):
                 else:
                     self._send(source, total(self._dense(downstream, x), backward), why)
             case Body(q):
-                self.sent.setdefault((item, q), []).append((downstream, why))
+                self.sent[item, q].append((downstream, why))
             case Carried(q, _):
-                handed_on.setdefault(q, []).append((downstream, why))
+                handed_on[q].append((downstream, why))
             case RowOf(source, index):
                 at = Scattered((index,), self._dense(downstream, x))
                 self._send_from(item, source, at, self.read(item, source, backward), why, handed_on)
@@ -252,6 +254,6 @@ class Derivation(Forward):
                 each = whole(self._dense(downstream, x), backward)
                 part = each_row(each, sign, first, self.whole(other, q))
                 dense = part if not isinstance(part, Scattered) else scattered(None, [part], self.whole(other, q))
-                self.sent.setdefault((other, q), []).append((step(dense, self.loops[other][1]), why))
+                self.sent[other, q].append((step(dense, self.loops[other][1]), why))
             case OnePerStep(leaves):
-                self.sent.setdefault(leaves, []).append((whole(self._dense(downstream, x), backward), why))
+                self.sent[leaves].append((whole(self._dense(downstream, x), backward), why))

@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -189,6 +189,18 @@ def inputs_of(args: Iterable[Any]) -> Iterable[Expression]:
             yield x
         elif isinstance(x, tuple):
             yield from inputs_of(x)
+
+
+def reached(roots: Iterable[Expression], reads: Callable[[Expression], Iterable[Expression]]) -> set[Expression]:
+    """The roots, and all that they read, directly or through others."""
+    todo = list(roots)
+    found = set(todo)
+    while todo:
+        for x in reads(todo.pop()):
+            if x not in found:
+                found.add(x)
+                todo.append(x)
+    return found
 
 
 def read_by(x: Expression) -> list[Expression]:

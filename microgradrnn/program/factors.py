@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from microgradrnn import ops
@@ -30,7 +30,7 @@ class Factor:
 
     start: Node
     params: Mapping[str, Any]
-    steps: Sequence[tuple[str, Any]] = field(default=())
+    steps: Sequence[tuple[str, Any]] = ()
 
     def applied(self, grad: Any) -> Any:
         """A gradient of the loss, from that of the start; in its own type."""

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from microgradrnn.program.all_steps import Step, axes, is_better_at_once
-from microgradrnn.program.expressions import Carry, Expression, Loop, inputs_of, read_by
+from microgradrnn.program.expressions import Carry, Expression, Loop, inputs_of, reached, read_by
 from microgradrnn.program.groups import Group, cycles, reaches, unturned
 from microgradrnn.program.ir import IR, Handed, Scan, Wanted
 from microgradrnn.program.mapping import named_like
@@ -67,7 +67,7 @@ class Fission:
 
     def _scan(self, group: Group) -> Scan:
         carries: Iterable[Carry] = group.carries()
-        initials = [(carry, self.once(carry.initial)) for carry in carries]
+        initials = [(carry, self._start(carry)) for carry in carries]
         wanted = [(x, self.inside(x, group)) for x in group.wanted()]
         return Scan(
             group.loop.length,
@@ -81,26 +81,26 @@ class Fission:
             dict(group.totals),
         )
 
+    def _start(self, carry: Carry) -> Any:
+        """What the first step finds; a number of Python's beside float32 would make a stack of all steps' float64."""
+        found = self.once(carry.initial)
+        is_number = _is_filled(found) and not found.shape
+        return self.xp.with_type(found) if is_number and _alone(found) != found.dtype else found
+
     # ---- Outside all loops ------------------------------------------------------------------------------------------
 
     def once(self, x: Any) -> Any:
         """What is computed once: the same, with what it reads rewritten."""
         if not isinstance(x, Expression):
             return tuple(map(self.once, x)) if isinstance(x, tuple) else x
-        for y in self._before(x):
-            self.done[y] = named_like(self._once(y), y)
+        if x not in self.done:  # in the order in which what it reads was made: no deep recursion
+            for y in sorted(reached([x], self._read_once), key=lambda y: y.serial):
+                self.done[y] = named_like(self._once(y), y)
         return self.done[x]
 
-    def _before(self, x: Expression) -> list[Expression]:
-        """What is still to be computed once for x, and x, in the order in which it was made: no deep recursion."""
-        found: set[Expression] = set()
-        todo = [x]
-        while todo:
-            y = todo.pop()
-            if y not in self.done and y not in found:
-                found.add(y)
-                todo += [arg for arg in read_by(y) if arg.loop is None]
-        return sorted(found, key=lambda y: y.serial)
+    def _read_once(self, x: Expression) -> list[Expression]:
+        """What is still to be computed once for x."""
+        return [y for y in read_by(x) if y.loop is None and y not in self.done]
 
     def _once(self, x: Expression) -> Any:
         match x.fn:
@@ -369,3 +369,8 @@ def _at(rows: Any, loop: Loop, sign: int, first: int) -> Any:
 
 def _is_filled(x: Any) -> bool:
     return isinstance(x, Expression) and x.fn == "filled"
+
+
+def _alone(number: Expression) -> np.dtype[Any]:
+    """The type of an array of a number and others of its type, the number taken as NumPy takes it without one."""
+    return np.result_type(np.asarray(number.args[0]).dtype, number.dtype)

@@ -13,7 +13,7 @@ from microgradrnn import ops
 from microgradrnn.engine import Node
 from microgradrnn.loops import Recording, Rows, Source
 from microgradrnn.program.expressions import Expression
-from microgradrnn.program.sizes import WEIGHT, Dimension, Size
+from microgradrnn.program.sizes import WEIGHT, Dimension, Size, free_sizes
 
 
 def fix_rows(recording: Recording, value: Callable[[Source], Any]) -> None:
@@ -55,7 +55,7 @@ def fix_numbers(graph: Sequence[Node], arguments: Sequence[Expression], given: C
     if _scales_by_one(graph, leaves):
         numbers.add(1.0)
     for argument in arguments:
-        sizes = [size for size in argument.shape if isinstance(size, Size)]
+        sizes = free_sizes(argument.shape)
         for count in range(1, len(sizes) + 1):
             for some in itertools.combinations(sizes, count):
                 product = math.prod(map(int, some))
@@ -82,29 +82,26 @@ def _number(leaf: Node) -> float | None:
     return abs(float(array.flat[0])) if array.size and (array == array.flat[0]).all() else None
 
 
-def fix_untied(constants: Sequence[Size], arguments: Sequence[Expression], lengths: Iterable[int]) -> None:
+def fix_untied(constants: Sequence[Size], arguments: Sequence[Expression], lengths: Collection[int]) -> None:
     """What stays as large as it was recorded, and may have been so because an input was, holds that input fast."""
-    sizes = [size for argument in arguments for size in argument.shape if isinstance(size, Size)]
-    tied = {size.factors[0][0].root()[0] for size in sizes}
-    roots = [(size.factors[0][0].root()[0], int(size)) for size in constants]
-    stays = {value for root, value in roots if root not in tied and not root.reason and value > 1}
+    sizes = [size for argument in arguments for size in free_sizes(argument.shape)]
+    tied = {size.root[0] for size in sizes}
+    alone = [size for size in constants if size.root[0] not in tied and not size.root[0].reason]
     for size in sizes:
-        if int(size) in stays:
+        if size in alone:
             size.fix("a constant is as large, and goes with no input")
-    for argument in arguments:
-        for length in lengths:
-            first = argument.shape[0] if argument.shape else 0
-            # The first and the last step may stand outside the loop.
-            if type(length) is int and isinstance(first, Size) and 0 <= int(first) - length <= 2:
-                first.fix("a loop of as many steps reads nothing that could say how many there are")
+    for first in (size for argument in arguments for size in free_sizes(argument.shape[:1])):
+        # The first and the last step may stand outside the loop.
+        if any(type(length) is int and 0 <= int(first) - length <= 2 for length in lengths):
+            first.fix("a loop of as many steps reads nothing that could say how many there are")
 
 
 def reasons(arguments: Sequence[Expression]) -> list[str]:
     """Which sizes of the inputs cannot change, and why."""
     found: dict[str, None] = {}
     for argument in arguments:
-        for axis, size in enumerate(argument.shape):
-            reason = size.dimension.root()[0].reason if isinstance(size, Size) and size.dimension is not None else ""
+        for axis, size in enumerate(free_sizes(argument.shape)):
+            reason = size.root[0].reason
             if reason and reason != WEIGHT:
                 found[f"axis {axis} of {argument.name} is {int(size)}: {reason}"] = None
     return list(found)
@@ -115,6 +112,6 @@ def least_sizes(lengths: Iterable[int]) -> dict[Dimension, int]:
     found: dict[Dimension, int] = {}
     for length in lengths:
         if isinstance(length, Size) and length.dimension is not None:
-            root, offset = length.dimension.root()
-            found[root] = max(found.get(root, 1), 1 - offset - length.factors[0][1])
+            root, offset = length.root
+            found[root] = max(found.get(root, 1), 1 - offset)
     return found

@@ -59,6 +59,9 @@ class Forward:
         self.alone: dict[tuple[Rolled, int], set[int]] = {}
         for item in recording.items:
             self._forward(item) if isinstance(item, Single) else self._forward_loop(item)
+        for item in recording.items:
+            if isinstance(item, Single):
+                self._fix_as_many(item.node)
 
     def value(self, source: Source) -> Any:
         """The expression of a node or row, outside all loops."""
@@ -116,8 +119,6 @@ class Forward:
         if joined is not None:
             found = self._join(node, joined)
         else:
-            if node.op.any_number:
-                self._fix_steps_among(node)
             found = self._applied(node, list(map(self._value_of, node.inputs)))
         self.values[node] = named(self.xp, found, node)
 
@@ -148,13 +149,12 @@ class Forward:
                 return (loop, q, slot) if node.op is ops.ADD_N or alone else None
         return None
 
-    def _fix_steps_among(self, node: Node) -> None:
-        """What joins a step of a loop with others, as many as it has steps or one more, had them from all steps.
-
-        So has a stack of as many, whatever it is of.
-        """
-        members = {self.recording.member[x][0] for x in node.inputs if x in self.recording.member}
-        for loop in self.loops if node.op is ops.STACK else members:
+    def _fix_as_many(self, node: Node) -> None:
+        """What joins as many things as a loop has steps, or one more, may have joined one of each step, of any loop."""
+        assert node.op is not None
+        if not node.op.any_number or self._joined(node) is not None:
+            return
+        for loop in self.loops:
             if 0 <= len(node.inputs) - loop.length <= 1:
                 self._fix(loop, f"{len(node.inputs)} things are joined where there are {loop.length} steps")
 

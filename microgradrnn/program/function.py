@@ -6,22 +6,20 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from microgradrnn.context import at, here
-from microgradrnn.engine import Node, Tensor, Value, constant
+from microgradrnn.context import here
+from microgradrnn.engine import Node
 from microgradrnn.errors import CannotFollow
-from microgradrnn.graph import next_serial
-from microgradrnn.program.calls import NOTHING, Entry, RecordedCall, disproved
+from microgradrnn.program.calls import Call, Entry, RecordedCall, disproved, returned
 from microgradrnn.program.compiling import compile  # noqa: A004 - a graph's, as in PyTorch and re
 from microgradrnn.program.limits import Refused
-from microgradrnn.program.nested import detached, outline, ranks, rebuilt
+from microgradrnn.program.nested import ranks
 from microgradrnn.program.program import Program
 from microgradrnn.program.proof import Answer, difference, moved, with_leaves
-from microgradrnn.program.reads import Reads
 
 _MOST = 64
 """So many programs are made at most: a function that needs more changes from call to call."""
@@ -108,124 +106,79 @@ class Compiled:
 
     def __call__(self, *arguments: Any, **named: Any) -> Any:
         """The loss, or (loss, aux), of which aux is detached. The loss is a node: run ``backward`` from it."""
-        place, given = here(), list[Any]()
+        place = here()
         if not place.recording or place.nan_is_error or place.watch is not None:
             return self.fn(*arguments, **named)  # no gradient is wanted, or every node is to be seen
-        spec = tuple([outline(x, given) for x in arguments])
-        if named:
-            spec += tuple((name, outline(named[name], given)) for name in sorted(named))
-        entry = self._entries.get(spec)
+        call = Call(self.fn, arguments, named)
+        entry = self._entries.get(call.spec)
         if entry is None or (type(entry) is Entry and not entry.still_holds()):
-            return self._first(spec, arguments, named, given)
+            return self._first(call)
         self.why = entry if isinstance(entry, str) else ""
-        if isinstance(entry, str):
-            return self._recorded(arguments, named, given)
-        return self._by_program(entry, arguments, named, given)
+        return self._recorded(call) if isinstance(entry, str) else self._by_program(entry, call)
 
-    def _by_program(self, entry: Entry, arguments: Any, named: Any, given: list[Any]) -> Any:
+    def _by_program(self, entry: Entry, call: Call) -> Any:
         """The program's answer; that of the function itself where the program must not take these numbers."""
         try:
-            found = entry.run(given)
+            found = entry.run(call.given)
         except Refused as error:
             self.why = str(error)
-            return self._recorded(arguments, named, given)
+            return self._recorded(call)
         if self.debug:
-            self._compare(arguments, named, given, found)
-        return entry.handed_out(found, given)
+            self._compare(call, found)
+        return entry.handed_out(found, call.given)
 
-    def _recorded(self, arguments: Any, named: Any, given: list[Any]) -> Any:
+    def _recorded(self, call: Call) -> Any:
         """What the function itself says, without any program."""
-        names = self._names_of(arguments, named)
-        nodes = [x if isinstance(x, Node) else _leaf(x, name) for x, name in zip(given, names, strict=True)]
-        loss, aux = _parts(self._call(arguments, named, nodes))
-        return loss if aux is NOTHING else (loss, detached(aux))
+        leaves = call.leaves(self._names)
+        return returned(
+            *call.of([x if isinstance(x, Node) else leaf for x, leaf in zip(call.given, leaves, strict=True)])
+        )
 
-    def _call(self, arguments: Any, named: Any, nodes: Sequence[Node]) -> Any:
-        others = iter(nodes)
-        positional = [rebuilt(x, others) for x in arguments]
-        return self.fn(*positional, **{name: rebuilt(named[name], others) for name in sorted(named)})
-
-    def _first(self, spec: Any, arguments: Any, named: Any, given: list[Any]) -> Any:
+    def _first(self, call: Call) -> Any:
         """A combination of shapes and types that is new: record, and find a program that computes the same."""
-        first = self._record(arguments, named, given)
-        entry = self._found(spec, first, lambda inputs: self._call(arguments, named, inputs))
-        self._entries[spec] = entry
+        first = RecordedCall(call, call.given, call.leaves(self._names))
+        entry = self._entries[call.spec] = self._found(call, first)
         if len(self._entries) > _KEPT:
             del self._entries[next(iter(self._entries))]
         self.why = entry if isinstance(entry, str) else ""
         if self.strict and self.why:
             raise CannotFollow(f"compiled cannot follow the function: {self.why}")
-        if isinstance(entry, str):
-            return first.handed_out()
         # A call gives the same numbers whether or not it is the first: a resumed training goes on bit for bit.
-        return self._by_program(entry, arguments, named, given)
+        return first.handed_out() if isinstance(entry, str) else self._by_program(entry, call)
 
-    def _record(self, arguments: Any, named: Any, given: list[Any]) -> RecordedCall:
-        names = self._names_of(arguments, named)
-        inputs = [_leaf(x, name) for x, name in zip(given, names, strict=True)]
-        return _recorded(given, inputs, lambda inputs: self._call(arguments, named, inputs))
-
-    def _names_of(self, arguments: Any, named: Any) -> list[str]:
-        """A name for each array and node that was handed in: that of its argument."""
-        found: list[str] = []
-        numbered = [f"input_{k}" for k in range(1, len(arguments) + 1)]
-        positional = [*self._names, *numbered[len(self._names) :]][: len(arguments)]
-        for name, x in [*zip(positional, arguments, strict=True), *((name, named[name]) for name in sorted(named))]:
-            inside: list[Any] = []
-            outline(x, inside)
-            found += [name] if len(inside) == 1 else [f"{name}_{i}" for i in range(1, len(inside) + 1)]
-        return found
-
-    def _found(self, spec: Any, first: RecordedCall, call: Callable[[list[Node]], Any]) -> Entry | str:
+    def _found(self, call: Call, first: RecordedCall) -> Entry | str:
         """A program that computes what was recorded; or why there is none."""
-        if not first.reads.why:
-            first.look()
-        if first.reads.why:
-            return first.reads.why
-        if differs := _recorded_anew(first, call):
+        if first.why:
+            return first.why
+        if differs := _recorded_anew(call, first):
             return f"two recordings differ where the arguments do not explain it: {differs}"
-        kind = ranks(spec)
+        made = self._kinds.setdefault(ranks(call.spec), [])
         try:
-            for entry in reversed(self._kinds.get(kind, [])[-_TRIED:]):
+            for entry in reversed(made[-_TRIED:]):
                 other = entry.of(first)
                 if other is not None and not disproved(other, first, guessed=True):
                     return other
             if len(self.programs) >= _MOST:
                 return f"{_MOST} programs have been made of it, and none computes this"
-            program = compile(first.loss, fed := first.fed(), first.outputs, sizes="free")
-            made = Entry(program, first, fed)
+            new = Entry(compile(first.loss, first.fed, first.outputs, sizes="free"), first)
         except CannotFollow as error:
             return str(error)
-        if differs := disproved(made, first):
+        if differs := disproved(new, first):
             return f"the program does not compute what was recorded: {differs}"
-        self._kinds.setdefault(kind, []).append(made)
-        return made
+        made.append(new)
+        return new
 
-    def _compare(self, arguments: Any, named: Any, given: list[Any], found: Answer) -> None:
+    def _compare(self, call: Call, found: Answer) -> None:
         """Raise where the function now says something else than the program."""
-        recorded = self._record(arguments, named, given)
-        recorded.look()
-        shapes = [np.shape(x) for x in (*found.grads, *found.outputs)]
-        if shapes != [np.shape(x) for x in (*recorded.answer.grads, *recorded.answer.outputs)]:
-            differs = "its gradients or outputs have other shapes"
-        else:
-            differs = difference(recorded.recording, recorded.answer, found)
-        if differs:
+        recorded = RecordedCall(call, call.given, call.leaves(self._names))
+        if differs := difference(recorded, found):
             raise RuntimeError(
                 f"compiled: the program does not compute what the function does now: {differs}. It was recorded when "
                 "something besides its arguments was different: a global, a random number, a schedule, a mode"
             )
 
 
-def _recorded(given: list[Any], inputs: list[Node], call: Callable[[list[Node]], Any]) -> RecordedCall:
-    """A call of the function, watched."""
-    began, reads = next_serial(), Reads(inputs)
-    with at(here()._replace(watch=reads)):
-        loss, aux = _parts(call(inputs))
-    return RecordedCall(given, inputs, loss, aux, reads, began)
-
-
-def _recorded_anew(first: RecordedCall, call: Callable[[list[Node]], Any]) -> str:
+def _recorded_anew(call: Call, first: RecordedCall) -> str:
     """Whether the function does to other numbers what it did to the first; if not, where that shows.
 
     It does not where it draws random numbers, counts its calls, or reads arguments in a way that nobody watches.
@@ -233,52 +186,20 @@ def _recorded_anew(first: RecordedCall, call: Callable[[list[Node]], Any]) -> st
     rng = np.random.default_rng(1)
     inputs = [moved(node, rng) for node in first.inputs]
     try:
-        second = _recorded(inputs, inputs, call)
+        second = RecordedCall(call, inputs, inputs)
     except (ValueError, IndexError, TypeError, ArithmeticError):  # not every number will do for every function
         inputs = [moved(node, None) for node in first.inputs]
-        second = _recorded(inputs, inputs, call)
-    second.look()
-    if second.reads.why:
-        return second.reads.why
-    if len(second.wanted) != len(first.wanted) or len(second.outputs) != len(first.outputs):
-        return "it has other leaves or outputs"
+        second = RecordedCall(call, inputs, inputs)
+    if second.why:
+        return second.why
     with np.errstate(all="ignore"):
-        same = with_leaves(first.recording, dict(zip(first.inputs, inputs, strict=True)))
-        return difference(same, same.answer(), second.answer)
-
-
-def _parts(found: Any) -> tuple[Any, Any]:
-    """The loss and aux of what a function returned."""
-    loss, aux = found if isinstance(found, tuple) and len(found) == 2 else (found, NOTHING)
-    if not isinstance(loss, Node):
-        raise TypeError(f"compiled: the function returns a loss, a node, or (loss, aux), not {type(loss).__name__}")
-    if loss.size != 1:
-        raise ValueError(f"compiled: the function returns a loss of one entry, got shape {loss.shape}; sum it")
-    return loss, aux
-
-
-def _leaf(x: Any, name: str) -> Node:
-    """A leaf that stands for what was handed in."""
-    if isinstance(x, Value):
-        if not x._requires_grad:
-            return constant(x._data, x.label or name)  # type: ignore[no-any-return]
-        return Value(x._data, x.label or name)
-    if isinstance(x, Node):
-        return Tensor(x._data, x.label or name, requires_grad=x._requires_grad)
-    try:
-        return Tensor(x, name, requires_grad=False)
-    except TypeError as error:
-        raise TypeError(f"compiled: {name} is no array of numbers: {error}") from error
+        return difference(with_leaves(first, dict(zip(first.inputs, inputs, strict=True))), second.answer)
 
 
 def _names(fn: Callable[..., Any]) -> list[str]:
-    """The names of a function's arguments; numbered ones where it does not say."""
+    """The names of a function's positional arguments, where it says."""
     try:
-        found = [
-            name
-            for name, x in inspect.signature(fn).parameters.items()
-            if x.kind not in (x.VAR_POSITIONAL, x.VAR_KEYWORD, x.KEYWORD_ONLY)
-        ]
+        arguments = inspect.signature(fn).parameters.values()
     except (TypeError, ValueError):
-        found = []
-    return found
+        return []
+    return [x.name for x in arguments if x.kind in (x.POSITIONAL_ONLY, x.POSITIONAL_OR_KEYWORD)]

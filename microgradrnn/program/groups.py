@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import Any
 
-from microgradrnn.program.expressions import Carry, Expression, Loop, inputs_of
+from microgradrnn.program.expressions import Carry, Expression, Loop, inputs_of, reached
 
 
 class Group:
@@ -38,68 +39,44 @@ class Group:
         return [carry for carry in self.loop.carries if carry.value in needed]
 
     def _needed(self) -> set[Expression]:
-        found: set[Expression] = set()
-        todo = [
+        def reads(x: Expression) -> list[Expression]:
+            return [y for y in read_over_steps(x) if is_here(y)]
+
+        def is_here(x: Expression) -> bool:
+            return x.loop is self.loop and (self.members is None or x in self.members)
+
+        roots = [
             *self.saved,
             *(unturned(y) for x in self.totals for y in (x, *inputs_of(x.args))),
-            *(carry.update for carry in self.finals),
-            *(c.value for c in self.finals),
+            *(x for carry in self.finals for x in (carry.update, carry.value)),
+            *(carry.value for carry in self.loop.carries if carry.update in self.before),
         ]
-        todo += [carry.value for carry in self.loop.carries if carry.update in self.before]
-        while todo:
-            x = todo.pop()
-            if x in found or x.loop is not self.loop:
-                continue
-            if self.members is not None and x not in self.members:
-                continue
-            found.add(x)
-            todo += [x.args[0].update] if x.fn == "carry" else inputs_of(x.args)
-        return found
+        return reached(filter(is_here, roots), reads)
+
+
+def read_over_steps(x: Expression) -> list[Expression]:
+    """What x is computed from, in its step or in the one before."""
+    return [x.args[0].update] if x.fn == "carry" else list(inputs_of(x.args))
 
 
 def cycles(loop: Loop) -> list[set[Expression]]:
-    """The sets of expressions of a loop's step that depend on themselves in the step before (Tarjan, 1972)."""
-    index: dict[Expression, int] = {}
-    low: dict[Expression, int] = {}
-    stack: list[Expression] = []
-    on_stack: set[Expression] = set()
-    found = []
+    """The sets of expressions of a loop's step that depend on themselves in the step before.
+
+    Each cycle goes through what a loop hands on. So each set is what such a value reads and what reads it.
+    """
 
     def reads(x: Expression) -> list[Expression]:
-        read = [x.args[0].update] if x.fn == "carry" else list(inputs_of(x.args))
-        return [y for y in read if y.loop is loop]
+        return [y for y in read_over_steps(x) if y.loop is loop]
 
+    readers: dict[Expression, list[Expression]] = defaultdict(list)
+    for x in reached([carry.value for carry in loop.carries], reads):
+        for y in reads(x):
+            readers[y].append(x)
+    found: list[set[Expression]] = []
     for carry in loop.carries:
-        todo = [(carry.value, iter(reads(carry.value)))] if carry.value not in index else []
-        if todo:
-            index[carry.value] = low[carry.value] = len(index)
-            stack.append(carry.value)
-            on_stack.add(carry.value)
-        while todo:
-            x, rest = todo[-1]
-            y = next(rest, None)
-            if y is not None:
-                if y not in index:
-                    index[y] = low[y] = len(index)
-                    stack.append(y)
-                    on_stack.add(y)
-                    todo.append((y, iter(reads(y))))
-                elif y in on_stack:
-                    low[x] = min(low[x], index[y])
-                continue
-            todo.pop()
-            if todo:
-                low[todo[-1][0]] = min(low[todo[-1][0]], low[x])
-            if low[x] == index[x]:
-                members = set()
-                while True:
-                    y = stack.pop()
-                    on_stack.discard(y)
-                    members.add(y)
-                    if y is x:
-                        break
-                if len(members) > 1:
-                    found.append(members)
+        if not any(carry.value in members for members in found):
+            members = reached([carry.value], reads) & reached([carry.value], readers.__getitem__)
+            found += [members] if len(members) > 1 else []
     return found
 
 
@@ -110,12 +87,4 @@ def unturned(x: Expression) -> Expression:
 
 def reaches(x: Expression, members: set[Expression]) -> bool:
     """Whether any of the members went into it, in this step or in one before."""
-    seen, todo = set(), [x]
-    while todo:
-        y = todo.pop()
-        if y in members:
-            return True
-        if y not in seen and y.loop is not None:
-            seen.add(y)
-            todo += [y.args[0].update] if y.fn == "carry" else inputs_of(y.args)
-    return False
+    return not members.isdisjoint(reached([x], lambda y: [] if y.loop is None else read_over_steps(y)))

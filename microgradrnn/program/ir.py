@@ -7,13 +7,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
 from microgradrnn.ops import Op
-from microgradrnn.program.expressions import Carry, Expression, read_by
+from microgradrnn.program.expressions import Carry, Expression, reached, read_by
 from microgradrnn.program.groups import Group
 from microgradrnn.program.namespace import Expressions
 
@@ -88,14 +88,11 @@ class Scan:
 
     def computed(self) -> set[Expression]:
         """All that a step computes."""
-        found: set[Expression] = set()
-        todo = self.inside()
-        while todo:
-            x = todo.pop()
-            if x not in found and x.loop is not None:
-                found.add(x)
-                todo += read_by(x)
-        return found
+
+        def inside(read: Iterable[Expression]) -> list[Expression]:
+            return [x for x in read if x.loop is not None]
+
+        return reached(inside(self.inside()), lambda x: inside(read_by(x)))
 
 
 class Defined(NamedTuple):
@@ -144,13 +141,5 @@ class IR:
     @cached_property
     def expressions(self) -> list[Expression]:
         """All that is computed, in the loops too, each after what it reads. Loops must be settled."""
-        found: set[Expression] = set()
-        todo = list(self.results)
-        for scan in self.loops.values():
-            todo += scan.roots()
-        while todo:
-            x = todo.pop()
-            if x not in found:
-                found.add(x)
-                todo += read_by(x)
-        return sorted(found, key=lambda x: x.serial)
+        roots = [*self.results, *(x for scan in self.loops.values() for x in scan.roots())]
+        return sorted(reached(roots, read_by), key=lambda x: x.serial)

@@ -19,8 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from microgradrnn.engine import Node, Value
-from microgradrnn.graph import serial
+from microgradrnn.engine import Node, Value, ancestors
 from microgradrnn.lowering import lowering
 from microgradrnn.program.frozen import frozen
 from microgradrnn.program.inputs import checked_inputs
@@ -86,7 +85,8 @@ def compile_javascript(loss: Node, inputs: Sequence[Any] = ()) -> JavaScript:
     with np.errstate(all="ignore"):  # the graph may hold infinities; they were recorded, and are no news
         lowered = lowering(loss, live=True)
     given = dict.fromkeys(x for each in checked_inputs(inputs, lowered) for x in each.leaves if x in lowered)
-    graph = _graph(node for entries in lowered.values() for node in entries.flat)
+    scalars: list[Any] = [node for entries in lowered.values() for node in entries.flat]
+    graph: list[Any] = ancestors(*scalars)
     first = {node: k for k, node in enumerate(node for leaf in given for node in lowered[leaf].flat)}
     leaves = sorted((node for node in graph if node.op is None), key=lambda node: first.get(node, len(first)))
     nodes = [*leaves, *(node for node in graph if node.op is not None)]
@@ -103,24 +103,11 @@ def compile_javascript(loss: Node, inputs: Sequence[Any] = ()) -> JavaScript:
     )
 
 
-def _graph(roots: Iterable[Any]) -> list[Any]:
-    """The nodes and all that they were computed from, oldest first."""
-    todo = list(roots)
-    found = set(todo)
-    while todo:
-        for x in todo.pop().inputs:
-            if x not in found:
-                found.add(x)
-                todo.append(x)
-    return sorted(found, key=serial)
-
-
 def _narrow(nodes: Iterable[Node]) -> list[str]:
     """A note where numbers were recorded with fewer digits than JavaScript has."""
     found = sorted({str(node.dtype) for node in nodes if node.dtype.kind == "f" and node.dtype.itemsize < 8})
-    return (
-        [f"{' and '.join(found)} were recorded; JavaScript computes in float64, so last digits differ"] if found else []
-    )
+    note = f"{' and '.join(found)} were recorded; JavaScript computes in float64, so last digits differ"
+    return [note] if found else []
 
 
 def _slots(entries: NDArray[np.object_], place: Mapping[Any, int]) -> Slots:

@@ -71,20 +71,13 @@ class JaxProgram(Program):
         """The arrays of the parameters as they stand: the first argument of `function`."""
         return {name: leaf._data for name, leaf in self.parameters.items()}
 
-    def unchecked(self, arrays: Sequence[Any], weights: Sequence[Any] | None = None) -> Result:
-        """Both passes for arrays that are known to fit, and parameters as they stand unless given."""
+    def _computed(self, arrays: Sequence[Any], weights: Sequence[Any]) -> Any:
         import jax
 
-        named = self.weights if weights is None else dict(zip(self.parameters, weights, strict=True))
         with jax.enable_x64(True):
-            value, grads, outputs = self._jitted(named, *arrays)
-            return Result(
-                _as_numpy(value),
-                {name: _as_numpy(grad) for name, grad in grads.items()},
-                tuple(map(_as_numpy, outputs)),
-            )
+            return self._jitted(dict(zip(self.parameters, weights, strict=True)), *arrays)
 
-
-def _as_numpy(x: Any) -> Any:
-    array = np.asarray(x)
-    return handed_out(array) if array.ndim else array[()]
+    @staticmethod
+    def _handed_out(found: Any) -> Any:
+        array = np.asarray(found)
+        return handed_out(array) if array.ndim else array[()]

@@ -60,7 +60,8 @@ class Leaves:
     def _input(self, number: int, leaves: list[Node], several: bool) -> None:
         first = leaves[0]
         shape = (len(leaves), *first.shape) if several else first.shape
-        name = self.names.new(_plain_label(first, several) or f"input_{number + 1}")
+        label = first.label.rsplit("_", 1)[0] if several else first.label
+        name = self.names.new(label or f"input_{number + 1}")
         dtype = np.asarray(self.recorded.get(first, first._data)).dtype
         argument = self.xp.argument(name, tuple(Size.of(Dimension(size)) for size in shape), dtype)
         self.inputs.append(argument)
@@ -104,7 +105,3 @@ def fixed_shape(shape: Sequence[int], reason: str) -> tuple[int, ...]:
     for size in sizes:
         size.fix(reason)
     return tuple(sizes)
-
-
-def _plain_label(leaf: Node, several: bool) -> str:
-    return leaf.label.rsplit("_", 1)[0] if several else leaf.label

@@ -18,6 +18,7 @@ from microgradrnn.ops import Op
 from microgradrnn.program.expressions import Expression, Notes, Opaque, identity, inputs_of
 from microgradrnn.program.names import Names
 from microgradrnn.program.shapes import (
+    axes_of,
     basic_shape,
     computed_type,
     entrywise,
@@ -27,7 +28,7 @@ from microgradrnn.program.shapes import (
     same,
     same_product,
 )
-from microgradrnn.program.sizes import Shape, Size, product
+from microgradrnn.program.sizes import Shape, Size, free_sizes, product
 from microgradrnn.program.table import FUNCTIONS, Function, function
 
 _NONE: Mapping[str, Any] = {}
@@ -112,20 +113,24 @@ class Expressions:
 
     def _without_axes(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
         """The same, arrays of one number and one entry as that number, where another has the axes."""
-        most = max(x.ndim for x in args if isinstance(x, Expression)) if any(map(_is_expression, args)) else 0
+        most = max((x.ndim for x in args if isinstance(x, Expression) and self._entry(x) is None), default=-1)
+        return tuple([x if (entry := self._entry(x)) is None or x.ndim > most else entry for x in args])
 
-        def plain(x: Any) -> Any:
-            one = _is_expression(x) and x.fn == "filled" and all(type(size) is int and size == 1 for size in x.shape)
-            return self.filled(x.args[0], (), x.dtype) if one and x.ndim < most else x
-
-        return tuple(map(plain, args))
+    def _entry(self, x: Any) -> Any:
+        """The number that an array of one entry was made of, if it was."""
+        if not isinstance(x, Expression) or not all(type(size) is int and size == 1 for size in x.shape):
+            return None
+        if x.fn == "filled":
+            return self.filled(x.args[0], (), x.dtype)
+        return x.args[0] if x.fn == "broadcast_to" and not x.args[0].ndim else None
 
     def _typed(self, row: Function, args: tuple[Any, ...]) -> tuple[Any, ...]:
         """The same, numbers with their type where a plain number would make the result another one."""
         plain = tuple([x.args[0] if isinstance(x, Expression) and _is_number(x) else x for x in args])
-        return args if computed_type(row, plain) == computed_type(row, args) else tuple(map(self._with_type, args))
+        return args if computed_type(row, plain) == computed_type(row, args) else tuple(map(self.with_type, args))
 
-    def _with_type(self, x: Any) -> Any:
+    def with_type(self, x: Any) -> Any:
+        """The same, a number with its type, where that need not be the one that NumPy gives it."""
         number = isinstance(x, Expression) and _is_number(x)
         return self.make("typed", x.args, {"dtype": x.dtype}, (), x.dtype) if number else x
 
@@ -168,11 +173,10 @@ class Expressions:
     def _reduced(self, fn: str, x: Any, axis: Any = None, keepdims: bool = False, dtype: Any = None) -> Any:
         if not isinstance(x, Expression) or x.ndim == 0:
             return x
-        axes = range(x.ndim) if axis is None else [a % x.ndim for a in (axis if isinstance(axis, tuple) else (axis,))]
-        params: dict[str, Any] = {"axis": tuple(sorted(axes)) if axis is not None else None}
-        if params["axis"] is not None and len(params["axis"]) == 1:
-            params["axis"] = params["axis"][0] - (x.ndim if axis == -1 else 0)
-        params |= {"keepdims": True} if keepdims else {}
+        axes = axes_of(axis, x.ndim)
+        if axis is not None and axis != -1:
+            axis = tuple(sorted(axes)) if len(axes) != 1 else axes[0]
+        params: dict[str, Any] = {"axis": axis} | ({"keepdims": True} if keepdims else {})
         if dtype is not None and np.dtype(dtype) != reduced_type(function(fn), x):
             params["dtype"] = np.dtype(dtype)
         shape, _ = reduced(function(fn), (x,), params)
@@ -208,9 +212,8 @@ class Expressions:
         if x.fn == "filled":
             return self.filled(x.args[0], shape, x.dtype)
         if not same_product(shape, x.shape):
-            for size in (*x.shape, *shape):
-                if isinstance(size, Size):
-                    size.fix(_RESHAPED)
+            for size in free_sizes((*x.shape, *shape)):
+                size.fix(_RESHAPED)
         return self.make("reshape", (x,), {"shape": shape})
 
     def transpose(self, x: Any, axes: Any) -> Any:
@@ -226,14 +229,13 @@ class Expressions:
 
     def expand_dims(self, x: Any, axis: Any) -> Any:
         """New axes of size 1."""
-        axes = axis if isinstance(axis, tuple) else (axis,)
-        length = x.ndim + len(axes)
-        new = {a % length for a in axes}
+        length = x.ndim + (len(axis) if isinstance(axis, tuple) else 1)
+        new = axes_of(axis, length)
         return self.index(x, tuple(None if i in new else slice(None) for i in range(length)))
 
     def squeeze(self, x: Any, axis: Any) -> Any:
         """Axes of size 1 taken away."""
-        axes = {a % x.ndim for a in (axis if isinstance(axis, tuple) else (axis,))}
+        axes = axes_of(axis, x.ndim)
         return self.index(x, tuple(0 if i in axes else slice(None) for i in range(x.ndim)))
 
     def broadcast_to(self, x: Any, shape: Any) -> Any:
@@ -253,7 +255,7 @@ class Expressions:
 
     def stack(self, xs: Iterable[Any], axis: int = 0) -> Expression:
         """Arrays joined along a new axis."""
-        xs = tuple(map(self._with_type, xs))
+        xs = tuple(map(self.with_type, xs))
         return self.make("stack", xs, {"axis": axis % (xs[0].ndim + 1)})
 
     def pick(self, x: Any, classes: Any) -> Expression:
@@ -273,6 +275,8 @@ class Expressions:
             return x
         if x.fn == "filled" and not any(map(_is_expression, key)):
             return self.filled(x.args[0], basic_shape(x.shape, key), x.dtype)
+        if not x.ndim and not any(map(_is_expression, key)):  # of a number of Python's, 1.0 / T, no part can be taken
+            return self.broadcast_to(x, basic_shape((), key))
         shape, dtype = indexed(function("index"), (x, key), _NONE)  # also of one that `row` has made: it fixes sizes
         return self.make("index", (x, key), _NONE, shape, dtype)
 
@@ -295,7 +299,7 @@ def _completed(old: Shape, new: Shape) -> Shape:
         return merged
     rest = math.prod(int(size) for size in new if size != -1)
     missing = math.prod(map(int, old)) // max(rest, 1)
-    known = [size for size in old if isinstance(size, Size)]
+    known = free_sizes(old)
     if len(known) == 1 and int(known[0]) == missing:
         missing = known[0]
     return tuple(missing if size == -1 else size for size in new)
@@ -307,35 +311,27 @@ def _key(fn: str, args: tuple[Any, ...], params: Mapping[str, Any], loop: Any) -
 
 
 def _simplified(row: Function, args: tuple[Any, ...]) -> Any:
-    """What is simpler and equal: once and none of a thing, and minus a minus."""
+    """What is simpler and equal: a number of numbers, once a thing, minus a minus; None where nothing is."""
+    if not any(map(_is_expression, args)):
+        return np.asarray(row.computes(*args)).item()
     fn, x, y = row.name, args[0], args[-1]
     if fn == "multiply":
         for number, other in ((x, y), (y, x)):
-            plain = isinstance(number, (int, float)) and not isinstance(number, (bool, Size))
-            if plain and isinstance(other, Expression):
-                if number == 1 and other.dtype.kind == "f":
-                    return other
-                if number == -1 and other.dtype.kind == "f":
-                    return -other
-            if _is_one(number) and isinstance(other, Expression) and _fits_in(number, other):
+            if _is_plain(number) and abs(number) == 1 and other.dtype.kind == "f":
+                return other if number == 1 else -other
+            if _is_one(number) and _is_expression(other) and _fits_in(number, other):
                 return other
-    if fn == "negative" and isinstance(x, Expression) and x.fn == "negative":
+    if fn == "negative" and x.fn == "negative":
         return x.args[0]
-    if (
-        fn == "divide"
-        and isinstance(y, (int, float))
-        and not isinstance(y, Size)
-        and y == 1
-        and isinstance(x, Expression)
-    ):
-        return x
-    if not any(isinstance(arg, Expression) for arg in args):
-        return np.asarray(row.computes(*args)).item()
-    return None
+    return x if fn == "divide" and _is_plain(y) and y == 1 else None
 
 
 def _is_expression(x: Any) -> bool:
     return isinstance(x, Expression)
+
+
+def _is_plain(x: Any) -> bool:
+    return isinstance(x, (int, float)) and not isinstance(x, (bool, Size))
 
 
 def _is_number(x: Expression) -> bool:

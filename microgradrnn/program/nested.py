@@ -2,12 +2,12 @@
 
 - `outline`: the outline of arguments, by which calls are alike, and the arrays and nodes in it.
 - `rebuilt`: the same tuples and lists, with others in place of the arrays and nodes.
-- `nodes_in`, `detached`: the nodes of an answer, and the answer cut off from its graph.
+- `nodes_in`: the nodes of an answer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -59,12 +59,16 @@ def ranks(spec: Any) -> Any:
     return spec
 
 
-def rebuilt(x: Any, others: Iterator[Any]) -> Any:
-    """The same nested tuples and lists, with the next of ``others`` in the place of each array and node."""
+def rebuilt(x: Any, change: Callable[[Any], Any]) -> Any:
+    """The same nested tuples and lists, each array and node in them changed.
+
+    >>> rebuilt((np.ones(2), [None, "mean"]), len)
+    (2, [None, 'mean'])
+    """
     if isinstance(x, (tuple, list)):
-        parts = [rebuilt(y, others) for y in x]
+        parts = [rebuilt(y, change) for y in x]
         return type(x)(*parts) if hasattr(x, "_fields") else type(x)(parts)
-    return x if x is None or isinstance(x, _STATIC) else next(others)
+    return x if x is None or isinstance(x, _STATIC) else change(x)
 
 
 def nodes_in(x: Any) -> list[Node]:
@@ -80,11 +84,3 @@ def nodes_in(x: Any) -> list[Node]:
     if isinstance(x, (tuple, list)):
         return [node for y in x for node in nodes_in(y)]
     raise TypeError(f"it returns {type(x).__name__} beside the loss, and a program returns nodes and None only")
-
-
-def detached(x: Any) -> Any:
-    """An answer with its nodes cut off from their graph."""
-    if isinstance(x, (tuple, list)):
-        parts = list(map(detached, x))
-        return type(x)(*parts) if hasattr(x, "_fields") else type(x)(parts)
-    return x.detach() if isinstance(x, Node) else x

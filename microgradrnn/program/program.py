@@ -17,10 +17,11 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from microgradrnn.backprop import store
 from microgradrnn.convert import as_numbers, handed_out
 from microgradrnn.engine import Node, Value
-from microgradrnn.program.limits import Limit
-from microgradrnn.program.sizes import WEIGHT, Dimension, Size
+from microgradrnn.program.limits import Counted, Limit
+from microgradrnn.program.sizes import WEIGHT, Dimension, Size, free_sizes
 
 _number = itertools.count(1).__next__
 Stages = Callable[[], Iterable[tuple[str, str]]]
@@ -118,10 +119,9 @@ class Program:
         Traceback (most recent call last):
         ValueError: program: x has shape (1, 2), and what came is (1, 3): axis 1 must be 2, since a weight has that size
         """
-        shapes = [(x.shape, x.dtype) if type(x) is np.ndarray else None for x in arrays]
-        if shapes != self._fits or None in shapes:
+        if None in (kinds := _kinds(arrays)) or kinds != self._fits:
             arrays = self.check(arrays)
-            self._fits = [(x.shape, x.dtype) if type(x) is np.ndarray else None for x in arrays]
+            self._fits = _kinds(arrays)
         for k, argument in self._limited:
             argument.check(arrays[k])
         return self.unchecked(arrays)
@@ -162,13 +162,16 @@ class Program:
         """
         if weights is None:
             weights = [x._data for x in self.parameters.values()]
+        value, grads, outputs = self._computed(arrays, weights)
+        out = self._handed_out
+        return Result(out(value), {name: out(grad) for name, grad in grads.items()}, tuple(map(out, outputs)))
+
+    def _computed(self, arrays: Sequence[Any], weights: Sequence[Any]) -> Any:
+        """What the function gives, which may be its own."""
         with self._lock:
-            found = Result(*self._function(*arrays, *weights, *self._constants))
-        return Result(
-            handed_out(found.value),
-            {name: handed_out(grad) for name, grad in found.grads.items()},
-            tuple(map(handed_out, found.outputs)),
-        )
+            return self._function(*arrays, *weights, *self._constants)
+
+    _handed_out = staticmethod(handed_out)
 
     def check(self, arrays: Sequence[Any]) -> tuple[Any, ...]:
         """The arrays, in the types that were recorded; raises as `run` does where they do not fit.
@@ -209,15 +212,17 @@ class Program:
         >>> W.grad.tolist()
         [[10.0], [100.0]]
         """
-        for name, leaf in self.parameters.items():
-            if name in result.grads:
-                found = result.grads[name]
-                grad = float(found) if isinstance(leaf, Value) else np.asarray(found, leaf.dtype)
-                leaf._grad = grad if leaf._grad is None else leaf._grad + grad
+        found = {leaf: result.grads[name] for name, leaf in self.parameters.items() if name in result.grads}
+        store({leaf: float(x) if isinstance(leaf, Value) else np.asarray(x, leaf.dtype) for leaf, x in found.items()})
 
     def __repr__(self) -> str:
         takes = ", ".join(argument.name for argument in self._arguments)
         return f"Program({takes}): {len(self.source.splitlines())} lines"
+
+
+def _kinds(arrays: Sequence[Any]) -> list[Any]:
+    """The shapes and types of arrays; None of what is none yet."""
+    return [(x.shape, x.dtype) if type(x) is np.ndarray else None for x in arrays]
 
 
 class Argument:
@@ -228,7 +233,7 @@ class Argument:
         name: str,
         shape: tuple[int, ...],
         dtype: np.dtype[Any],
-        limits: Sequence[Limit],
+        limits: Sequence[Limit | Counted],
         least: Mapping[Dimension, int] | None,
     ) -> None:
         self.name, self.shape, self.dtype = name, shape, dtype
@@ -249,7 +254,7 @@ class Argument:
                 raise ValueError(f"program: {self.name} holds {self.dtype}, and what came has numbers that are none")
         if array.ndim != len(self.shape):
             raise ValueError(f"program: {self.name} has shape {self._text()}, and what came is {array.shape}")
-        for axis, (size, came) in enumerate(zip(self.shape, array.shape, strict=True)):
+        for axis, (size, came) in enumerate(zip(free_sizes(self.shape), array.shape, strict=True)):
             wanted, why = self._wanted(size, came, axis, sizes)
             if came != wanted:
                 raise ValueError(
@@ -263,11 +268,9 @@ class Argument:
         for limit in self.limits:
             limit.check(self.name, given)
 
-    def _wanted(self, size: int, came: int, axis: int, sizes: Sizes) -> tuple[int, str]:
+    def _wanted(self, size: Size, came: int, axis: int, sizes: Sizes) -> tuple[int, str]:
         """What an axis must be, and why; the first input that has a size says what it is."""
-        if not isinstance(size, Size):
-            return int(size), "since it was so when recorded"
-        root, offset = size.factors[0][0].root()
+        root, offset = size.root
         if root.reason == WEIGHT or (root.reason and self.least is not None):
             return int(size), f"since {root.reason}"
         if self.least is None:

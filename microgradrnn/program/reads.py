@@ -9,15 +9,18 @@ import linecache
 import sys
 from collections.abc import Callable, Collection
 from pathlib import Path
+from traceback import walk_stack
 from types import FrameType
 from typing import Any
 
 from microgradrnn.engine import Node, serial
 
 _PACKAGE = str(Path(__file__).parent.parent)
-_ENGINE = tuple(
-    str(Path(_PACKAGE, name)) for name in ("context.py", "engine.py", "operators.py", "graph.py", "copying.py")
-)
+_CALLER = str(Path(__file__).with_name("calls.py"))
+_ENGINE = {
+    __file__,
+    *(str(Path(_PACKAGE, name)) for name in ("context.py", "engine.py", "operators.py", "graph.py", "copying.py")),
+}
 
 
 class Reads:
@@ -93,24 +96,19 @@ class Reads:
 
 def _line() -> str:
     """The user's line that is being run: the innermost that is not in this package; else the package's own."""
-    frame: FrameType | None = sys._getframe(2)
-    own: FrameType | None = None
-    while frame is not None:
+    found: tuple[FrameType, int] | None = None
+    for frame, number in walk_stack(sys._getframe(2)):
         file = frame.f_code.co_filename
-        if file == __file__ or file in _ENGINE:
-            frame = frame.f_back
+        if file == _CALLER:
+            break  # who called the compiled function does not matter
+        if file in _ENGINE or file.startswith("<"):
             continue
-        if file.startswith(_PACKAGE):
-            if Path(file).name == "function.py" and Path(file).parent == Path(__file__).parent:
-                break  # who called the compiled function does not matter
-            own = own or frame
-        elif not file.startswith("<"):
-            return _described(frame)
-        frame = frame.f_back
-    return _described(own) if own is not None else "by the function"
-
-
-def _described(frame: FrameType) -> str:
-    file, number = frame.f_code.co_filename, frame.f_lineno
-    text = linecache.getline(file, number).strip()
+        if not file.startswith(_PACKAGE):
+            found = frame, number
+            break
+        found = found or (frame, number)
+    if found is None:
+        return "by the function"
+    frame, number = found
+    file, text = frame.f_code.co_filename, linecache.getline(frame.f_code.co_filename, number).strip()
     return f"at {Path(file).name}:{number}, in {frame.f_code.co_name}" + (f": {text}" if text else "")

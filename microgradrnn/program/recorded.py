@@ -20,11 +20,11 @@ from microgradrnn.program.functions import defined
 from microgradrnn.program.ir import IR
 from microgradrnn.program.labels import not_rolled
 from microgradrnn.program.leaves import Leaves
-from microgradrnn.program.limits import Limit, limits
+from microgradrnn.program.limits import Counted, Limit, limits
 from microgradrnn.program.namespace import Expressions
 from microgradrnn.program.pieces import moved
 from microgradrnn.program.program import Argument
-from microgradrnn.program.sizes import Size
+from microgradrnn.program.sizes import Size, free_sizes
 
 
 class Recorded:
@@ -113,24 +113,23 @@ class Recorded:
         lengths = [scan.length for scan in ir.loops.values()]
         steps = {size.factors[0][0].root()[0] for size in lengths if isinstance(size, Size)}
         for argument in self.leaves.inputs:
-            for axis, size in enumerate(argument.shape):
-                dimension = size.dimension if isinstance(size, Size) else None
-                root, offset = dimension.root() if dimension is not None else (None, 0)
-                if root is None or root.reason or root.name:
+            for axis, size in enumerate(free_sizes(argument.shape)):
+                root, offset = size.root
+                if root.reason or root.name:
                     continue
                 root.name = self.xp.names.new("T" if root in steps else "N" if axis else "M")
                 found = f"len({argument.name})" if axis == 0 else f"{argument.name}.shape[{axis}]"
                 lines.append(f"{root.name} = {moved(found, -offset)}")
         return lines
 
-    def _limits(self, free: bool) -> dict[Expression, list[Limit]]:
+    def _limits(self, free: bool) -> dict[Expression, list[Limit | Counted]]:
         """What the integers of each input may be."""
-        found: dict[Expression, list[Limit]] = {x: [] for x in self.leaves.inputs}
-        for leaf, each in limits(
-            self.graph, self.leaves.given, self._is_free if free else lambda x, axis: False
-        ).items():
-            x, row = self.leaves.stands_for(leaf), self.leaves.given[leaf]
-            each = each if row is None else [replace(y, row=row.index) if y.counted else y for y in each]
+        found: dict[Expression, list[Limit | Counted]] = {x: [] for x in self.leaves.inputs}
+        given = self.leaves.given
+        known = limits(self.graph, given, self._is_free) if free else limits(self.graph, given)
+        for leaf, each in known.items():
+            x, row = self.leaves.stands_for(leaf), given[leaf]
+            each = each if row is None else [replace(y, row=row.index) if isinstance(y, Counted) else y for y in each]
             found[x] += [limit for limit in each if limit not in found[x]]
         return found
 
@@ -146,7 +145,7 @@ class Recorded:
 
     def _recorded_sizes(self) -> list[str]:
         """What the named sizes were, in one note; other sizes are refused."""
-        roots = (x.factors[0][0].root()[0] for a in self.leaves.inputs for x in a.shape if isinstance(x, Size))
+        roots = (size.root[0] for argument in self.leaves.inputs for size in free_sizes(argument.shape))
         named = {root.name: root.value for root in roots if root.name and not root.reason}
         found = ", ".join(f"{name} = {value}" for name, value in named.items())
         return [f"{found} when recorded; at other sizes this source is unproven"] if found else []

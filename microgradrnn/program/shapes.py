@@ -10,9 +10,10 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
 
 from microgradrnn.program.expressions import Expression
-from microgradrnn.program.sizes import Shape, Size, broadcast, product, unite
+from microgradrnn.program.sizes import Shape, Size, broadcast, free_sizes, product, unite
 
 if TYPE_CHECKING:
     from microgradrnn.program.table import Function
@@ -60,13 +61,18 @@ def contracted(row: Function, args: Args, params: Params) -> Result:
 def reduced(row: Function, args: Args, params: Params) -> Result:
     """Over an axis, several, or all."""
     (x,) = args
-    axis = params["axis"]
-    axes = range(x.ndim) if axis is None else [a % x.ndim for a in (axis if isinstance(axis, tuple) else (axis,))]
-    sizes = enumerate(x.shape)
-    shape = (
-        (1 if i in axes else n for i, n in sizes) if params.get("keepdims") else (n for i, n in sizes if i not in axes)
-    )
+    axes, kept = axes_of(params["axis"], x.ndim), [1] if params.get("keepdims") else []
+    shape = [size for i, n in enumerate(x.shape) for size in (kept if i in axes else [n])]
     return tuple(shape), np.dtype(params.get("dtype") or reduced_type(row, x))
+
+
+def axes_of(axis: Any, ndim: int) -> tuple[int, ...]:
+    """An axis, several, or all (None), counted from the left.
+
+    >>> axes_of(-1, 3), axes_of((0, -1), 3), axes_of(None, 3)
+    ((2,), (0, 2), (0, 1, 2))
+    """
+    return normalize_axis_tuple(range(ndim) if axis is None else axis, ndim)
 
 
 def reduced_type(row: Function, x: Expression) -> np.dtype[Any]:
@@ -148,22 +154,16 @@ def same_product(a: Iterable[int], b: Iterable[int]) -> bool:
 def _factors(shape: Iterable[int]) -> tuple[int, list[tuple[int, int]]]:
     """The number of entries as a number and the dimensions that it is multiplied with."""
     total = product(shape)
-    if not isinstance(total, Size):
-        return int(total), []
-    roots = [(*dimension.root(), more) for dimension, more in total.factors]
-    return total.times, sorted((id(root), offset + more) for root, offset, more in roots)
+    return total.known if isinstance(total, Size) else (int(total), [])
 
 
 def basic_shape(shape: Shape, key: tuple[Any, ...]) -> Shape:
     """The shape of what integers, slices, None and ... pick."""
-    named = sum(part is not None and part is not Ellipsis for part in key)
-    if Ellipsis in [part for part in key if part is None or part is Ellipsis]:
-        at = next(i for i, part in enumerate(key) if part is Ellipsis)
-        key = key[:at] + (slice(None),) * (len(shape) - named) + key[at + 1 :]
-    else:
-        key = key + (slice(None),) * (len(shape) - named)
+    taken = sum(part is not None and part is not Ellipsis for part in key)
+    key = key if Ellipsis in key else (*key, Ellipsis)
+    place = key.index(Ellipsis)
     sizes, found = iter(shape), []
-    for part in key:
+    for part in (*key[:place], *[slice(None)] * (len(shape) - taken), *key[place + 1 :]):
         if part is None:
             found.append(1)
             continue
@@ -193,9 +193,8 @@ def _sliced(size: Any, part: slice) -> Any:
 
 def fancy_shape(shape: Shape, key: tuple[Any, ...]) -> Shape:
     """The shape of what index arrays pick, asked of NumPy."""
-    for size in (*shape, *(n for part in key if isinstance(part, Expression) for n in part.shape)):
-        if isinstance(size, Size):
-            size.fix("it is indexed with arrays")
+    for size in free_sizes((*shape, *(n for part in key if isinstance(part, Expression) for n in part.shape))):
+        size.fix("it is indexed with arrays")
     sample = np.broadcast_to(0, tuple(map(int, shape)))
     where = tuple(_sample(part) if isinstance(part, Expression) else part for part in key)
     return tuple(sample[where].shape)

@@ -74,6 +74,19 @@ class Size(int):
         """The one dimension that this is, but for a constant added, if it is no more than that."""
         return self.factors[0][0] if len(self.factors) == 1 and self.times == 1 else None
 
+    @property
+    def root(self) -> tuple[Dimension, int]:
+        """The dimension that stands for the one that this is, and how much larger this is."""
+        ((dimension, more),) = self.factors
+        root, offset = dimension.root()
+        return root, offset + more
+
+    @property
+    def known(self) -> tuple[int, list[tuple[int, int]]]:
+        """What it is known by, whatever the dimensions are: the number, and what it is multiplied with."""
+        roots = [(*dimension.root(), more) for dimension, more in self.factors]
+        return self.times, sorted((id(root), offset + more) for root, offset, more in roots)
+
     def fix(self, reason: str) -> int:
         """Only what was recorded will do."""
         for dimension, _ in self.factors:
@@ -147,6 +160,11 @@ WEIGHT = "a weight has that size"
 _COMPUTED = "a size is computed from it in a way that is not followed"
 
 
+def free_sizes(shape: Shape) -> list[Size]:
+    """Those sizes of a shape that remember what they are."""
+    return [size for size in shape if isinstance(size, Size)]
+
+
 def product(sizes: Iterable[int]) -> Any:
     """The number of entries of an array of these sizes."""
     total: Any = 1
@@ -157,17 +175,14 @@ def product(sizes: Iterable[int]) -> Any:
 
 def unite(a: int, b: int, reason: str) -> int:
     """Two sizes that must be equal, as one."""
-    one, other = (x.dimension if isinstance(x, Size) else None for x in (a, b))
-    if one is not None and other is not None:
-        one.tie(other)
-    elif isinstance(a, Size) and isinstance(b, Size) and not (one or other):
-        if str(a) != str(b):
-            a.fix(reason), b.fix(reason)
-    else:
-        for size in (a, b):
-            if isinstance(size, Size):
-                size.fix(reason)
-    return a if isinstance(a, Size) else b
+    sizes = free_sizes((a, b))
+    dimensions = [size.dimension for size in sizes if size.dimension is not None]
+    if len(dimensions) == 2:
+        dimensions[0].tie(dimensions[1])
+    elif len(sizes) < 2 or sizes[0].known != sizes[1].known:
+        for size in sizes:
+            size.fix(reason)
+    return sizes[0] if sizes else a
 
 
 def broadcast(shapes: Sequence[Shape], reason: str) -> Shape:

@@ -119,9 +119,12 @@ def stands_alone(key: tuple[Any, ...]) -> bool:
 
 def each_row(rows: Expression, sign: int, first: int, like: Expression) -> Any:
     """The rows that a loop has made, where they stand in the array that it read them from."""
-    length, size = int(rows.shape[0]), int(like.shape[0])
-    if length == size:
-        return rows if sign == 1 else rows[::-1]
-    start, stop = (first, first + length) if sign == 1 else (first - length + 1, first + 1)
-    key = slice(start or None, None if stop == size else stop - size)
-    return Scattered((key,), rows if sign == 1 else rows[::-1])
+    key, rows = rows_read(like, rows.shape[0], sign, first), rows if sign == 1 else rows[::-1]
+    return rows if key == slice(None) else Scattered((key,), rows)
+
+
+def rows_read(x: Expression, length: int, sign: int, first: int) -> slice:
+    """Which rows of an array a loop reads that reads row ``sign * k + first`` in step k."""
+    start = first if sign == 1 else first - int(length) + 1
+    left_out = int(x.shape[0]) - start - int(length)
+    return slice(start or None, -left_out or None)

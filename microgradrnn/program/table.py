@@ -89,6 +89,10 @@ class Function:
         return LEVELS.get(self.operator) == COMPARE
 
 
+_ALIKE = ("log2", "log10", "cbrt", "hypot", "tan", "sinh", "cosh", "floor", "ceil", "trunc")
+"""JavaScript's ``Math`` has these under the same names."""
+_OURS = ("exp", "expm1", "log", "log1p", "sqrt", "sin", "cos")
+"""And these, which Python computes with `float_helpers`."""
 _INVERTED = ("sin", "cos", "tan", "tan2", "sinh", "cosh", "tanh")
 _OPERATORS = (
     Function("add", "+", computed=operator.add, word="total", cheap=True, javascript="+"),
@@ -125,39 +129,24 @@ _ENTRYWISE = (
     Function("fabs", javascript="Math.abs"),
     Function("float", python=float, javascript="Number"),
     Function("positive", javascript=Form("+{}", SIGN, POWER)),
-    Function("exp", python=float_helpers.exp, javascript="Math.exp"),
-    Function("expm1", python=float_helpers.expm1, javascript="Math.expm1"),
     Function("exp2", javascript=Form("Math.pow(2, {})")),
-    Function("log", python=float_helpers.log, javascript="Math.log"),
-    Function("log1p", python=float_helpers.log1p, javascript="Math.log1p"),
-    Function("log2", javascript="Math.log2"),
-    Function("log10", javascript="Math.log10"),
-    Function("sqrt", python=float_helpers.sqrt, javascript="Math.sqrt"),
-    Function("cbrt", javascript="Math.cbrt"),
     Function("square", javascript=Form("Math.pow({}, 2)")),
     Function("reciprocal", javascript=Form("1 / {}", PRODUCT, POWER)),
     Function("float_power", javascript="power"),
     Function("pow", javascript="power"),
-    Function("hypot", javascript="Math.hypot"),
     Function(
         "erf", memory=Memory.NEW, in_numpy=spelling.erf, in_jax=spelling.erf_in_jax, python=math.erf, javascript="erf"
     ),
     Function("true_divide", javascript="/"),
     Function("mod", javascript="remainder"),
     Function("fmod", javascript="%"),
-    Function("sin", python=float_helpers.sin, javascript="Math.sin"),
-    Function("cos", python=float_helpers.cos, javascript="Math.cos"),
-    Function("tan", javascript="Math.tan"),
-    Function("sinh", javascript="Math.sinh"),
-    Function("cosh", javascript="Math.cosh"),
     Function("tanh", python=math.tanh, javascript="Math.tanh"),
+    *(Function(name, javascript=f"Math.{name}") for name in _ALIKE),
+    *(Function(name, python=getattr(float_helpers, name), javascript=f"Math.{name}") for name in _OURS),
     *(Function(f"{arc}{name}", javascript=f"Math.a{name}") for arc in ("arc", "a") for name in _INVERTED),
     Function("sign", python=float_helpers.sign, javascript="sign"),
     Function("maximum", keeps_type=True, python=float_helpers.maximum, javascript="maximum"),
     Function("minimum", keeps_type=True, python=float_helpers.minimum, javascript="minimum"),
-    Function("floor", javascript="Math.floor"),
-    Function("ceil", javascript="Math.ceil"),
-    Function("trunc", javascript="Math.trunc"),
     Function("rint", javascript="rint"),
     Function("isnan", javascript=Form("Number(Number.isNaN({}))")),
     Function("isfinite", word="finite", javascript=Form("Number(Number.isFinite({}))")),

@@ -4,13 +4,21 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pytest
 
 from microgradrnn import Node
 from microgradrnn.backprop import gradients
 from microgradrnn.program import Program
 from microgradrnn.program.passes import REWRITES
 
-REWRITE_SETS = ((), *((rewrite,) for rewrite in REWRITES), ("together", "gather"), REWRITES)
+OTHER_SETS = ((), *((rewrite,) for rewrite in REWRITES), ("together", "gather"))
+REWRITE_SETS = (*OTHER_SETS, REWRITES)
+every_set_of_rewrites = pytest.mark.parametrize(
+    "rewrites",
+    [*OTHER_SETS, pytest.param(REWRITES, marks=pytest.mark.always)],  # those that a user gets who asks for none
+    ids=lambda names: "+".join(names) or "none",
+    scope="module",  # so that a fixture may compile once for several tests
+)
 
 
 def array_of(given: Any) -> Any:
@@ -26,6 +34,7 @@ def assert_agrees(program: Program, loss: Node, inputs: Sequence[Any], tolerance
         given.label: given for given in inputs if not isinstance(given, list) and given.requires_grad
     }
     assert grads.keys() <= leaves.keys()
+    assert np.asarray(value).dtype == loss.dtype
     close(value, loss.data, tolerance)
     for name, leaf in leaves.items():
         grad = grads.get(name, np.zeros(leaf.shape, leaf.dtype))

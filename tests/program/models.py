@@ -1,7 +1,6 @@
 """Networks that several files of tests make programs of."""
 
 import numpy as np
-import pytest
 
 from microgradrnn import Parameter, nn
 from microgradrnn.program import compile as compile_graph
@@ -28,6 +27,3 @@ def linear(dtype=np.float64):
     rng = np.random.default_rng(0)
     x, W = as_input(rng.normal(size=(2, 3)), "x", dtype), Parameter(rng.normal(size=(3, 2)).astype(dtype), "W")
     return (x @ W).tanh().sum(), x, W
-
-
-every_set_of_rewrites = pytest.mark.parametrize("rewrites", REWRITE_SETS, ids=lambda names: "+".join(names) or "none")

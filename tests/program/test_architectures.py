@@ -9,7 +9,7 @@ from microgradrnn import Tensor, functional, interop, nn
 from microgradrnn.by_hand import min_char_rnn
 from microgradrnn.program import compile as compile_graph
 from tests.plain import randomised
-from tests.program.agreement import REWRITE_SETS, array_of, assert_agrees, close
+from tests.program.agreement import REWRITE_SETS, array_of, assert_agrees, close, every_set_of_rewrites
 from tests.program.networks import CASES, CLASSES, HIDDEN, as_input, is_fixed
 from tests.test_torch_numbers import KEPT, all_close, name_of, recurrent_gradients
 from tests.torch_numbers import make
@@ -18,13 +18,9 @@ T, N = 6, 2
 FREE, KEPT_SIZES = [name for name in CASES if not is_fixed(name)], [name for name in CASES if is_fixed(name)]
 
 
-def of_each(names):
-    """A test takes a case and its program, as `case_and_program` makes them, of each name with each set of rewrites."""
-    told = {f"{'+'.join(rewrites) or 'none'}-{name}": (name, rewrites) for name in names for rewrites in REWRITE_SETS}
-    return pytest.mark.parametrize("case_and_program", told.values(), ids=told.keys(), indirect=True, scope="module")
-
-
-every_case, every_free_case, every_fixed_case = of_each(CASES), of_each(FREE), of_each(KEPT_SIZES)
+every_case, every_free_case, every_fixed_case = (
+    pytest.mark.parametrize("name", names, scope="module") for names in (CASES, FREE, KEPT_SIZES)
+)
 
 
 def compiled(name, rewrites, dtype=np.float64):
@@ -35,14 +31,15 @@ def compiled(name, rewrites, dtype=np.float64):
 
 
 @pytest.fixture(scope="module")
-def case_and_program(request):
+def case_and_program(name, rewrites):
     """Compiled once for all tests of it, which pytest runs one after the other: compiling is most of their time."""
-    return compiled(*request.param)
+    return compiled(name, rewrites)
 
 
 # ---- Against fresh recordings ---------------------------------------------------------------------------------------
 
 
+@every_set_of_rewrites
 @every_case
 def test_value_and_all_gradients_are_those_of_a_fresh_recording(case_and_program):
     case, program = case_and_program
@@ -56,12 +53,14 @@ def test_in_float32_they_are_so_to_its_precision(name):
 
 
 @pytest.mark.parametrize("sizes", [(T, 1), (9, 3), (3, 2)], ids=str)
+@every_set_of_rewrites
 @every_free_case
 def test_and_those_of_a_recording_for_other_numbers_of_steps_and_sequences(case_and_program, sizes):
     case, program = case_and_program
     assert_agrees(program, *case.record(*sizes, np.random.default_rng(1)))
 
 
+@every_set_of_rewrites
 @every_free_case
 def test_at_the_fewest_steps_that_there_can_be_it_agrees_or_says_which_input_is_too_short(case_and_program):
     case, program = case_and_program
@@ -75,6 +74,7 @@ def test_at_the_fewest_steps_that_there_can_be_it_agrees_or_says_which_input_is_
 
 
 @pytest.mark.parametrize("sizes", [(T, N + 1), (T + 3, N)], ids=["another batch size", "more steps"])
+@every_set_of_rewrites
 @every_fixed_case
 def test_where_sizes_are_fixed_the_error_the_notes_and_the_source_say_why(case_and_program, sizes):
     case, program = case_and_program
@@ -88,9 +88,9 @@ def test_where_sizes_are_fixed_the_error_the_notes_and_the_source_say_why(case_a
 
 
 @pytest.mark.parametrize("name", FREE)
-def test_the_source_is_as_long_for_fifty_steps_as_for_five_and_no_note_says_otherwise(name):
+def test_the_source_is_as_long_for_twenty_steps_as_for_five_and_no_note_says_otherwise(name):
     case = CASES[name](np.float64)
-    few, many = (compile_graph(*case.record(steps, N, np.random.default_rng(0)), sizes="free") for steps in (5, 50))
+    few, many = (compile_graph(*case.record(steps, N, np.random.default_rng(0)), sizes="free") for steps in (5, 20))
     assert len(few.source.splitlines()) == len(many.source.splitlines())
     assert "for t in range(" in many.source
     assert "for t in reversed(range(" in many.source

@@ -1,6 +1,7 @@
 """Graphs that programs once got wrong, found by people and programs that set out to: each against a fresh recording."""
 
 from dataclasses import replace
+from functools import reduce
 
 import numpy as np
 import pytest
@@ -8,10 +9,8 @@ import pytest
 from microgradrnn import Op, Parameter, Tensor, functional, record
 from microgradrnn.program import REWRITES
 from microgradrnn.program import compile as compile_graph
-from tests.program.agreement import REWRITE_SETS, assert_agrees, close
+from tests.program.agreement import assert_agrees, close, every_set_of_rewrites
 from tests.program.networks import as_input
-
-every_set_of_rewrites = pytest.mark.parametrize("rewrites", REWRITE_SETS, ids=lambda names: "+".join(names) or "none")
 
 
 def normal(*shape, dtype=np.float64, seed=0):
@@ -285,6 +284,38 @@ def test_a_factor_that_is_one_in_some_steps_alone():
     ]
     loss = sum(losses, start=0.0)
     assert_agrees(compile_graph(loss, [x, targets]), loss, [x, targets])
+
+
+ADDED_UP = {
+    "the mean of a list": lambda losses: functional.stack(losses).mean(),
+    "discounted": lambda losses: reduce(lambda total, L: total * 0.9 + L, losses, 0.0),
+    "squashed": lambda losses: reduce(lambda total, L: ((total + L) * 0.3).tanh(), losses, 0.0),
+}
+
+
+@every_set_of_rewrites
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("add_up", ADDED_UP.values(), ids=ADDED_UP)
+def test_losses_of_classes_are_sent_numbers_that_have_a_type_and_axes(add_up, dtype, rewrites):
+    """Of 1 / T, and of 0.9 times a number that starts at 1.0, ``[..., None]`` is no Python, and a stack is float64."""
+    x, W = as_input(normal(5, 2, 3, dtype=dtype), "x"), weight(3, 3, dtype=dtype)
+    h, losses = as_input(np.zeros((2, 3), dtype), "h_0"), []
+    for t in range(5):
+        h = (x[t] + h @ W).tanh()
+        losses.append(functional.cross_entropy(h, [t % 3, 1], "sum"))
+    loss = add_up(losses)
+    assert_agrees(compile_graph(loss, [x], rewrites=rewrites), loss, [x], tolerance=1e4 * np.finfo(dtype).eps)
+
+
+@every_set_of_rewrites
+def test_a_number_that_each_step_multiplies_a_state_with_keeps_its_type(rewrites):
+    x, W, level = as_input(normal(5, 2, 3, dtype=np.float32), "x"), weight(3, 3, dtype=np.float32), 0.0
+    h = as_input(np.zeros((2, 3), np.float32), "h_0")
+    for t in range(5):
+        h = (x[t] + h @ W).tanh()
+        level = ((h * h).sum() + level).tanh()
+        h = h * level
+    assert_agrees(compile_graph(level, [x], rewrites=rewrites), level, [x], tolerance=1e-5)
 
 
 @every_set_of_rewrites

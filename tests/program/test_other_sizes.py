@@ -39,6 +39,7 @@ TAKES_OTHERS = {
     "all rows below one another": lambda x: (x.reshape(-1, 3) @ W).tanh().sum(),
     "a stack of matrices times one": lambda x: ((x @ W).tanh() @ W_hh).tanh().sum(),
     "the last row once more": lambda x: loop(x, steps(x)) + (x[-1] @ W).sum(),
+    "squares": lambda x: ((x @ W) ** 2).mean(),
     "ones as large as what they meet": lambda x: ((x @ W).tanh() * np.ones((x.shape[1], 4))).sum(),
 }
 REFUSES_OTHERS = {
@@ -49,6 +50,7 @@ REFUSES_OTHERS = {
     "1 / T throughout an array": lambda x: loop(x, steps(x)) * constant(np.full((1, 1), 1 / x.shape[0])).sum(),
     "a division by the number of entries": lambda x: loop(x, steps(x)) / x.size,
     "a division by T - 1": lambda x: loop(x, steps(x)) / (x.shape[0] - 1),
+    "a division by T + 1": lambda x: loop(x, steps(x)) / (x.shape[0] + 1),
     "a division by sqrt(T)": lambda x: loop(x, steps(x)) / x.shape[0] ** 0.5,
     "rows counted from the end, in order": lambda x: loop(x, [t - x.shape[0] for t in steps(x)]),
     "a row and the one before it, around the end": lambda x: functional.add_n(
@@ -133,6 +135,15 @@ def test_a_last_axis_that_is_reshaped_to_a_number_is_kept():
     w = Parameter(np.linspace(1, 2, 8)[:, None], "w")
     program = compile_graph((x.reshape(-1, 3) * w).sum(), [x], sizes="free")
     assert "axis 2 of x is 3: it is reshaped to sizes that were numbers when recorded" in program.notes
+
+
+def test_two_numbers_of_entries_that_were_equal_by_chance_are_kept():
+    """2 * 6 and 3 * 4: nothing says that they are one, so other sizes are refused before anything is computed."""
+    x, y = (Tensor(np.ones(shape), name, requires_grad=False) for shape, name in [((2, 6), "x"), ((3, 4), "y")])
+    loss = (x.reshape(-1) * y.reshape(-1) * Parameter(np.array(2.0), "w")).sum()
+    program = compile_graph(loss, inputs=[x, y], sizes="free")
+    with pytest.raises(ValueError, match=r"program: x has shape.*axis 0 must be 2, since multiply broadcasts it"):
+        program(np.ones((3, 6)), np.ones((3, 4)))
 
 
 def test_a_slice_that_is_empty_when_recorded_keeps_its_size():

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from microgradrnn import Parameter, Tensor, functional, optim, record
 from microgradrnn.program import compile as compile_graph
 from tests.op_cases import calls, every_op, example
-from tests.program.agreement import REWRITE_SETS, assert_agrees, close
-from tests.program.models import V, every_set_of_rewrites, language_model, linear, program_of_a_language_model
+from tests.plain import few
+from tests.program.agreement import REWRITE_SETS, assert_agrees, close, every_set_of_rewrites
+from tests.program.models import V, language_model, linear, program_of_a_language_model
 from tests.program.networks import as_input
 from tests.test_user_ops import CUMSUM, HYPOT, OUTER, SOFTPLUS
 
@@ -30,6 +31,7 @@ def call_agrees(call, rewrites):
 
 
 @every_op
+@few
 @given(data=st.data())
 def test_a_straight_graph_of_any_op_agrees(op, data):
     call_agrees(data.draw(calls(op)), REWRITE_SETS[-1])

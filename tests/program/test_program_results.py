@@ -10,8 +10,8 @@ import numpy as np
 from microgradrnn import Parameter, Tensor, functional
 from microgradrnn import engine as recording
 from microgradrnn.program import compile as compile_graph
-from tests.program.agreement import close
-from tests.program.models import V, every_set_of_rewrites, language_model, program_of_a_language_model
+from tests.program.agreement import close, every_set_of_rewrites
+from tests.program.models import V, language_model, program_of_a_language_model
 
 
 def every_result(program, arrays):

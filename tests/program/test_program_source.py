@@ -12,27 +12,29 @@ import pytest
 from microgradrnn import Parameter, nn
 from microgradrnn.program import compile as compile_graph
 from microgradrnn.program.helpers import HELPERS, helper_lines
-from tests.program.agreement import close
-from tests.program.models import every_set_of_rewrites, program_of_a_language_model
+from tests.program.agreement import REWRITE_SETS, close, every_set_of_rewrites
+from tests.program.models import language_model, program_of_a_language_model
 from tests.program.networks import as_input
 
 RUN_ALONE = """
 import json, sys
-source, arguments = json.load(sys.stdin)
-space = {}
-exec(source, space)
 import numpy
+found = []
+for source, arguments in json.load(sys.stdin):
+    space = {}
+    exec(source, space)
+    value, grads, _ = space["forward_backward"](*map(numpy.asarray, arguments))
+    found.append([float(value), {name: numpy.asarray(grad).tolist() for name, grad in grads.items()}])
 assert not [name for name in sys.modules if name.startswith("microgradrnn")]
-value, grads, _ = space["forward_backward"](*map(numpy.asarray, arguments))
-json.dump([float(value), {name: numpy.asarray(grad).tolist() for name, grad in grads.items()}], sys.stdout)
+json.dump(found, sys.stdout)
 """
 
 
-def run_alone(source, arguments, prelude=""):
-    """What the source gives in a fresh interpreter that has never heard of this package."""
+def run_alone(calls, prelude=""):
+    """What each source gives for its arguments, in a fresh interpreter that has never heard of this package."""
     done = subprocess.run(
         [sys.executable, "-I", "-c", prelude + RUN_ALONE],
-        input=json.dumps([source, [np.asarray(x).tolist() for x in arguments]]),
+        input=json.dumps([[source, [np.asarray(x).tolist() for x in arguments]] for source, arguments in calls]),
         capture_output=True,
         text=True,
         check=False,
@@ -41,31 +43,36 @@ def run_alone(source, arguments, prelude=""):
     return json.loads(done.stdout)
 
 
-@every_set_of_rewrites
-@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
-def test_the_source_runs_alone_with_numpy(cell, rewrites):
-    _, program, arrays = program_of_a_language_model(rewrites, cell=cell)
-    value, grads = program(*arrays)
-    alone, same = run_alone(program.source, [*arrays, *(leaf.data for leaf in program.parameters.values())])
-    close(alone, value)
-    assert same.keys() == grads.keys()
-    for name, grad in grads.items():
-        close(np.array(same[name]), grad, name=name)
+def agree_alone(programs, arrays, prelude="", tolerance=1e-12, numpy="numpy"):
+    """Sources of a language model, run alone with what stands in NumPy's place, give what the programs give."""
+    calls = []
+    for program in programs:
+        leaves = [leaf.data for leaf in program.parameters.values()]
+        calls.append((program.source.replace("import numpy as np", f"import {numpy} as np"), [*arrays, *leaves]))
+        assert numpy == "numpy" or calls[-1][0] != program.source
+    for program, (alone, same) in zip(programs, run_alone(calls, prelude), strict=True):
+        value, grads = program(*arrays)
+        close(alone, value, tolerance)
+        assert same.keys() == grads.keys()
+        for name, grad in grads.items():
+            close(np.array(same[name]), grad, tolerance, name)
 
 
-@pytest.mark.parametrize("rewrites", [(), ("together", "gather", "dot", "tanh")], ids=["none", "most"])
 @pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
-def test_without_buffers_it_runs_with_jax_in_numpys_place(cell, rewrites):
+def test_the_source_runs_alone_with_numpy(cell):
+    _, loss, inputs = language_model(cell=cell)
+    programs = [compile_graph(loss, inputs, rewrites=rewrites) for rewrites in REWRITE_SETS]
+    agree_alone(programs, [x.data for x in inputs])
+
+
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
+def test_without_buffers_it_runs_with_jax_in_numpys_place(cell):
     pytest.importorskip("jax")
-    _, program, arrays = program_of_a_language_model(rewrites, cell=cell)
-    source = program.source.replace("import numpy as np", "import jax.numpy as np")
-    assert source != program.source
+    _, loss, inputs = language_model(cell=cell)
+    sets = ((), ("together", "gather", "dot", "tanh"))
+    programs = [compile_graph(loss, inputs, rewrites=rewrites) for rewrites in sets]
     prelude = "import jax\njax.config.update('jax_enable_x64', True)\n"
-    alone, same = run_alone(source, [*arrays, *(leaf.data for leaf in program.parameters.values())], prelude)
-    value, grads = program(*arrays)
-    close(alone, value, 1e-10)
-    for name, grad in grads.items():
-        close(np.array(same[name]), grad, 1e-10, name)
+    agree_alone(programs, [x.data for x in inputs], prelude, 1e-10, "jax.numpy")
 
 
 def body(source):

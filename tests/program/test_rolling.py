@@ -10,11 +10,10 @@ from hypothesis import strategies as st
 
 from microgradrnn import Parameter, Tensor, functional
 from microgradrnn.program import compile as compile_graph
-from tests.program.agreement import REWRITE_SETS, assert_agrees
+from tests.program.agreement import REWRITE_SETS, assert_agrees, every_set_of_rewrites
 from tests.program.networks import as_input
 
 SIZE = 3
-every_set_of_rewrites = pytest.mark.parametrize("rewrites", REWRITE_SETS, ids=lambda names: "+".join(names) or "none")
 
 
 def parameters(count, seed=0):

@@ -15,6 +15,7 @@ from microgradrnn import Op, Value, floats, functional, lower, nn, ops, record
 from microgradrnn.backprop import gradients
 from microgradrnn.program import Program, compile, float_helpers  # noqa: A004
 from tests.op_cases import every_elementwise_op, example
+from tests.plain import few
 from tests.test_user_ops import HYPOT, SOFTPLUS
 
 ARCTAN = Op(  # of NumPy's functions, one that neither floats nor the op table names
@@ -78,6 +79,7 @@ def inputs_of(op: Op, data: Any) -> tuple[list[float], list[float]]:
 
 
 @every_elementwise_op
+@few
 @given(data=st.data())
 def test_every_op_replays_what_a_recording_gives_bit_for_bit(op, data):
     """Infinities and nan too: where `math` would raise, the program has helpers that answer as floats does."""
@@ -86,6 +88,7 @@ def test_every_op_replays_what_a_recording_gives_bit_for_bit(op, data):
 
 
 @every_elementwise_op
+@few
 @given(data=st.data())
 def test_every_op_takes_constants_beside_what_it_is_given(op, data):
     """Then some of what the op's functions compute is known, and written as numbers."""

@@ -4,10 +4,10 @@ import ast
 import os
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 import viz
 from microgradrnn.engine import ancestors
@@ -32,14 +32,17 @@ ROOMS = {
 }
 """What each room may import; the verbs may import everything."""
 
-every_file = pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(HOME)))
+
+@cache
+def parse(file):
+    return ast.parse(file.read_text(encoding="utf-8"))
 
 
 def imports(file):
     """(room, name) of each import from inside viz; the absolute ones as they are."""
     inside, absolute = [], []
     package = file.relative_to(HOME).parent.parts
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+    for node in ast.walk(parse(file)):
         if isinstance(node, ast.ImportFrom) and node.level:
             path = package[: len(package) - node.level + 1] + tuple((node.module or "").split("."))
             path = [part for part in path if part]
@@ -51,31 +54,29 @@ def imports(file):
     return inside, absolute
 
 
-@every_file
-def test_imports_inside_viz_are_relative(file):
-    _, absolute = imports(file)
-    assert not [name for name in absolute if name.split(".")[0] == "viz"]
+def test_imports_inside_viz_are_relative():
+    absolute = [(file, name) for file in FILES for name in imports(file)[1]]
+    assert [(file, name) for file, name in absolute if name.split(".")[0] == "viz"] == []
 
 
-@every_file
-def test_a_room_knows_only_those_above_it(file):
-    room = file.relative_to(HOME).with_suffix("").parts[0]
-    if room in ROOMS:
-        assert set(imports(file)[0]) <= ROOMS[room] | {room}
+def test_a_room_knows_only_those_above_it():
+    for file in FILES:
+        room = file.relative_to(HOME).with_suffix("").parts[0]
+        if room in ROOMS:
+            assert set(imports(file)[0]) <= ROOMS[room] | {room}, file
 
 
-@every_file
-def test_a_file_is_short(file):
-    assert len(file.read_text(encoding="utf-8").splitlines()) <= 400
+def test_a_file_is_short():
+    assert [file for file in FILES if len(file.read_text(encoding="utf-8").splitlines()) > 400] == []
 
 
-@every_file
-def test_nothing_is_assigned_to_a_grad_or_to_data(file):
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
-        for target in targets:
-            if isinstance(target, ast.Attribute):
-                assert target.attr not in ("grad", "_grad", "data", "_data", "label")
+def test_nothing_is_assigned_to_a_grad_or_to_data():
+    for file in FILES:
+        for node in ast.walk(parse(file)):
+            targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+            for target in targets:
+                if isinstance(target, ast.Attribute):
+                    assert target.attr not in ("grad", "_grad", "data", "_data", "label"), file
 
 
 def test_every_node_is_afterwards_as_it_was(tmp_path, capsys):

