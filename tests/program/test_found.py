@@ -302,7 +302,7 @@ def test_losses_of_classes_are_sent_numbers_that_have_a_type_and_axes(add_up, dt
     h, losses = as_input(np.zeros((2, 3), dtype), "h_0"), []
     for t in range(5):
         h = (x[t] + h @ W).tanh()
-        losses.append(functional.cross_entropy(h, [t % 3, 1], "sum"))
+        losses.append(functional.cross_entropy(h, [t % 3, 1], reduction="sum"))
     loss = add_up(losses)
     assert_agrees(compile_graph(loss, [x], rewrites=rewrites), loss, [x], tolerance=1e4 * np.finfo(dtype).eps)
 
