@@ -212,7 +212,7 @@ def test_a_training_that_stopped_early_says_what_makes_it_go_on(tmp_path, epochs
     (tmp_path / "my text").write_text("ab" * 100 + "c" * 25, encoding="utf-8")
     options = ["--out", tmp_path / "my run", *SMALL[:-2], "--lr", "0.05", "--patience", "1", "--epochs", epochs]
     first = run("train", tmp_path / "my text", *options)
-    assert "nothing better for 1 epochs" in first.stdout
+    assert "nothing better for 1 epoch" in first.stdout
     steps = Run(tmp_path / "my run").last().position.step
     told = run("train", tmp_path / "my text", "--out", tmp_path / "my run", "--resume").stdout
     _, again = told.split("To go on with it: microgradrnn ")

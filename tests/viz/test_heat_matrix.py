@@ -62,7 +62,7 @@ def test_any_size_fits_its_picture(shape):
 def test_nothing_but_a_matrix_is_taken():
     with pytest.raises(ValueError, match=r"choose one: matrix\[0\]"):
         heat_matrix(np.ones((2, 3, 3)))
-    with pytest.raises(ValueError, match="rows has 1 names, and the matrix has 2 rows"):
+    with pytest.raises(ValueError, match="rows has 1 name, and the matrix has 2 rows"):
         heat_matrix(np.ones((2, 2)), rows=["a"])
     with pytest.raises(TypeError, match="heat_matrix draws a matrix"):
         draw(np.ones((2, 2)))

@@ -445,6 +445,7 @@ def test_from_far_away_numbers_stay_in_their_boxes(show, recorded, now):
     for _ in range(9):
         root = root * x.tanh()
     tab = show(root)
+    tab.emulate_media(reduced_motion="reduce")
     for width in range(900, 3000, 50):
         tab.set_viewport_size({"width": width, "height": 900})
         tab.wait_for_timeout(100)
