@@ -63,7 +63,7 @@ def test_gradients_are_those_of_differences(kind):
 @pytest.mark.parametrize("bidirectional", [False, True])
 @given(st.lists(st.integers(1, 5), min_size=1, max_size=3), st.integers(1, 2))
 def test_a_padded_batch_equals_each_sequence_alone(kind, bidirectional, lengths, layers):
-    net, rng = random_weights(kind(2, 3, layers, bidirectional), 1)
+    net, rng = random_weights(kind(2, 3, layers, bidirectional=bidirectional), 1)
     x = Tensor(rng.normal(size=(max(lengths), len(lengths), 2)))
     outputs, last = net(x, lengths=lengths)
     weights = rng.normal(size=outputs.shape)

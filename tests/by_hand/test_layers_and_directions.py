@@ -60,7 +60,7 @@ def by_hand(kind, cells, x, upstream):
 def test_layers_and_directions_by_hand_are_reverse_mode(kind, sizes, layers, bidirectional, seed):
     T, N, features, hidden = sizes
     rng = np.random.default_rng(seed)
-    net = NETWORKS[kind](features, hidden, layers, bidirectional, seed=rng)
+    net = NETWORKS[kind](features, hidden, layers, bidirectional=bidirectional, seed=rng)
     for p in net.parameters():
         p.data = rng.normal(scale=0.6, size=p.shape)
     x = Tensor(rng.normal(size=(T, N, features)))
