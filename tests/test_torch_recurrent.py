@@ -29,7 +29,7 @@ def theirs(name, net, layers, bidirectional):
 def test_outputs_and_all_gradients_are_pytorchs(name, sizes, layers, bidirectional, seed):
     T, N, features, hidden = sizes
     rng = np.random.default_rng(seed)
-    net = NETWORKS[name](features, hidden, layers, bidirectional, seed=rng)
+    net = NETWORKS[name](features, hidden, layers, bidirectional=bidirectional, seed=rng)
     for p in net.parameters():
         p.data = rng.normal(scale=0.6, size=p.shape)
     twin = theirs(name, net, layers, bidirectional)

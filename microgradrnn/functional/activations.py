@@ -26,7 +26,8 @@ def as_node(x: Any, taker: str = "as_node") -> Any:
     try:
         return constant(x)
     except TypeError as error:
-        raise TypeError(f"{taker} takes nodes, real numbers and arrays of them, not {type(x).__name__}") from error
+        why = error.__cause__ or error
+        raise TypeError(f"{taker} takes nodes, real numbers and arrays of them: {why}") from error
 
 
 def _method(name: str, example: str, result: str) -> Callable[..., Any]:
