@@ -17,11 +17,12 @@ from microgradrnn.program.groups import Group
 from microgradrnn.program.ir import Handed, Scan
 from microgradrnn.program.lines import WIDTH, statement
 from microgradrnn.program.namespace import Expressions
-from microgradrnn.program.pieces import dtype_of, number, shape_of, type_of
+from microgradrnn.program.pieces import dtype_of, key_part, number, shape_of, type_of
 from microgradrnn.program.printing import Printer
 from microgradrnn.program.shapes import same
 from microgradrnn.program.sizes import Shape
 from microgradrnn.program.statements import Fill, For, Increase
+from microgradrnn.program.steps import rows_read
 from microgradrnn.program.text import word
 
 
@@ -140,11 +141,9 @@ class JaxPrinter(Printer):
     def _rows(self, x: Expression, scan: Scan) -> str:
         """The rows of an array that the steps read, each step's at its own place."""
         rows, sign, first = x.args
-        size, length = int(rows.shape[0]), int(scan.length)
-        start, stop = (first, first + length) if sign == 1 else (first - length + 1, first + 1)
-        text = self.within(rows, ATOM)
-        if (start, stop) != (0, size):
-            text += f"[{start or ''}:{'' if stop == size else stop - size}]"
+        text, key = self.within(rows, ATOM), rows_read(rows, scan.length, sign, first)
+        if key != slice(None):
+            text += f"[{key_part(key)}]"
         return text if sign == 1 else f"{text}[::-1]"
 
     def _define(self, loop: For, function: str, reads: Sequence[Expression]) -> None:
