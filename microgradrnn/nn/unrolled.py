@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from microgradrnn.checks import check_choice, check_dtype, check_fraction, check_pair, check_size, integers, rows
 from microgradrnn.context import scope
+from microgradrnn.convert import with_parts
 from microgradrnn.engine import Node, constant
 from microgradrnn.functional import concat, stack, where
 from microgradrnn.nn.initial import Seed
@@ -54,7 +55,7 @@ def scan(cell: Step, steps: Pairs, state: Any, name: str = "cell", masks: Masks 
 
 def _held(mask: NDArray[np.bool_], new: Any, old: Any) -> Any:
     if isinstance(new, tuple):
-        return tuple(_held(mask, n, o) for n, o in zip(new, old, strict=True))
+        return with_parts(new, (_held(mask, n, o) for n, o in zip(new, old, strict=True)))
     return new if mask.all() else where(mask, new, old)
 
 
@@ -69,7 +70,7 @@ def detach(state: Any) -> Any:
     54.0
     """
     if isinstance(state, (list, tuple)):
-        return type(state)(map(detach, state))
+        return with_parts(state, map(detach, state))
     return state.detach() if isinstance(state, Node) else state
 
 
