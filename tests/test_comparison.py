@@ -210,12 +210,12 @@ def test_where_two_steps_explain_it_alike_neither_is_claimed():
 
 def test_a_shape_outside_the_steps_is_told_in_plain_words():
     x = Value(2.0, "x")
-    with pytest.raises(ValueError, match=r"x has shape \(\); what came is \(2,\)$"):
+    with pytest.raises(ValueError, match=r"x has shape \(\), got \(2,\)$"):
         compare(x * x, {"x": [1.0, 2.0]})
     W = Tensor([2.0, 3.0], "W")
     with scope("cell", t=1):
         inside = (W * W).sum()
-    wanted = r"\(2,\), or \(2,\) for step 1, \(2,\) for what is used outside the steps, under None; what came is \(3,\)"
+    wanted = r"\(2,\), or \(2,\) for step 1, \(2,\) for what is used outside the steps, under None, got \(3,\)"
     with pytest.raises(ValueError, match=wanted):
         compare(inside + W.sum(), {"W": np.zeros(3)})
 
@@ -225,9 +225,9 @@ def test_many_steps_are_told_as_a_span():
     for t in range(1, 301):
         with scope("cell", t=t):
             h = (h * W).tanh()
-    with pytest.raises(ValueError, match="what came is") as caught:
+    with pytest.raises(ValueError, match="got") as caught:
         compare(h, {"W": {t: np.zeros(2) for t in range(1, 301)}})
-    assert "(1,) for each of steps 300 to 1; what came is (2,) for each of steps 1 to 300" in str(caught.value)
+    assert "(1,) for each of steps 300 to 1, got (2,) for each of steps 1 to 300" in str(caught.value)
 
 
 def test_contributions_outside_the_steps_count_too():
@@ -409,14 +409,14 @@ def test_a_label_that_stands_for_several_nodes_is_an_error_and_a_node_is_not():
     [
         (
             {"W_xh": np.zeros((2, 3))},
-            r"W_xh has shape \(3, 3\), or \(3, 3\) for each of steps 4 to 1.*came is \(2, 3\)",
+            r"W_xh has shape \(3, 3\), or \(3, 3\) for each of steps 4 to 1.*got \(2, 3\)",
         ),
-        ({"W_xh": np.zeros((3, 3, 3))}, r"what came is \(3, 3, 3\)"),
-        ({"W_xh": {4: np.zeros((3, 3)), 3: np.zeros((3, 3))}}, r"what came is \(3, 3\) for each of steps 4 to 3"),
-        ({"W_xh": {t: np.zeros(3) for t in (1, 2, 3, 4)}}, r"what came is \(3,\) for each of steps 1 to 4$"),
-        ({"h": np.zeros((2, 3))}, r"h has shape \(2, 3\) for each of steps 4 to 1; what came is \(2, 3\)"),
-        ({"W_xh": {}}, "what came is an empty dict"),
-        ({"b_h": 0.0}, r"b_h has shape \(3,\), or .*what came is \(\)"),
+        ({"W_xh": np.zeros((3, 3, 3))}, r"got \(3, 3, 3\)"),
+        ({"W_xh": {4: np.zeros((3, 3)), 3: np.zeros((3, 3))}}, r"got \(3, 3\) for each of steps 4 to 3"),
+        ({"W_xh": {t: np.zeros(3) for t in (1, 2, 3, 4)}}, r"got \(3,\) for each of steps 1 to 4$"),
+        ({"h": np.zeros((2, 3))}, r"h has shape \(2, 3\) for each of steps 4 to 1, got \(2, 3\)"),
+        ({"W_xh": {}}, "got an empty dict"),
+        ({"b_h": 0.0}, r"b_h has shape \(3,\), or .*got \(\)"),
     ],
 )
 def test_a_shape_that_does_not_fit_says_what_would(mine, message):

@@ -295,7 +295,7 @@ def test_an_interval_may_be_numpys_integer():
     ("sequences", "came"), [((), r"\[\]"), (([], []), r"\[0\]"), (([1, 2], [1, 2, 3]), r"\[2, 3\]")]
 )
 def test_sequences_have_one_length(sequences, came):
-    with pytest.raises(ValueError, match=f"^truncated_bptt: sequences have one length .*what came is {came}$"):
+    with pytest.raises(ValueError, match=f"^truncated_bptt: sequences have one length .*got {came}$"):
         truncated_bptt(lambda *_: None, sequences, 2)
 
 

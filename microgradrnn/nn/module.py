@@ -149,9 +149,7 @@ class Module:
         arrays = weights(name, state, own)
         for key, array in arrays.items():
             if array.shape != own[key].shape:
-                raise ValueError(
-                    f"{name}: {key} has shape {own[key].shape}, and what came is {array.dtype} of shape {array.shape}"
-                )
+                raise ValueError(f"{name}: {key} has shape {own[key].shape}, got {array.dtype} of shape {array.shape}")
         for key, parameter in own.items():
             parameter.data = arrays[key]
 

@@ -287,7 +287,7 @@ class Recurrent(Module):
         claim = f"lengths are {batch} integers in 1 .. {steps}, one a sequence"
         array = integers(self, claim, lengths).data
         if array.shape != (batch,) or array.min() < 1 or array.max() > steps:
-            raise ValueError(f"{type(self).__name__}: {claim}, and what came is {lengths!r}")
+            raise ValueError(f"{type(self).__name__}: {claim}, got {lengths!r}")
         return [(t <= array)[:, None] for t in range(1, steps + 1)]
 
     def _by_letter(self, states: list[Any]) -> list[list[Any]]:
