@@ -251,7 +251,7 @@ class Argument:
                 raise TypeError(f"program: {self.name} holds {self.dtype}, as when it was recorded, not {array.dtype}")
             given, array = array, array.astype(self.dtype)
             if self.dtype.kind != "f" and not np.array_equal(given, array):
-                raise ValueError(f"program: {self.name} holds {self.dtype}, got {given.dtype} with numbers that it cannot hold")
+                raise ValueError(f"program: {self.name} holds {self.dtype}, got numbers with a fraction or too large")
         if array.ndim != len(self.shape):
             raise ValueError(f"program: {self.name} has shape {self._text()}, got {array.shape}")
         for axis, (size, came) in enumerate(zip(free_sizes(self.shape), array.shape, strict=True)):
