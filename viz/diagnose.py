@@ -73,7 +73,8 @@ class Diagnosis:
     def svg(self) -> str:
         """Layers by time as one SVG element: the size of the gradient at each state, on one scale of powers of ten.
 
-        Above that of the whole loss, below that of the last step's loss alone.
+        Above that of the whole loss, below that of the last step's loss alone; of an encoder, that of what its decoder
+        sends back to its last step.
         """
         return self._svg
 
@@ -90,10 +91,17 @@ class Diagnosis:
         sources = sorted({k for m in self.layers for k in m.reach})
         if sources:
             k = sources[-1]
-            rows = [(m.name, [m.reach[k].get(t) for t in times]) for m in self.layers]
+            rows = [self._from_last(m, k, times) for m in self.layers]
             blocks.append((f"‖dL_{k}/dh_t‖ of the loss at step {k} alone", rows))
         title = f"Gradient by layer and time step, at a loss of {number(self.numbers.loss)}"
         return over_time.paint(title, blocks, "step", [str(t) for t in times])
+
+    @staticmethod
+    def _from_last(m: Measured, k: int, times: list[int]) -> tuple[str, list[float | None]]:
+        """A row of what comes from step k; where a layer ended before, from the last step that something enters at."""
+        own = k if k in m.reach else max(m.reach, default=k)
+        name = m.name if own == k else f"{m.name}, from step {own}"
+        return name, [m.reach.get(own, {}).get(t) for t in times]
 
     def save(self, path: str | Path) -> Path:
         """Write the picture (.svg, .png), the report (.txt) or the numbers (.json). Folders are made.

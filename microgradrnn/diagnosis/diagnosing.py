@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 
 from microgradrnn.diagnosis.findings import FAULTS, Finding, of_layer, of_training, unread
+from microgradrnn.diagnosis.groups import together
 from microgradrnn.diagnosis.layers import Layer, find_layers, is_cut_state
 from microgradrnn.diagnosis.measures import Measured, measure, spread
-from microgradrnn.diagnosis.sources import Grads, all_gradients, from_source
+from microgradrnn.diagnosis.sources import Grads, Sources, all_gradients, from_source
 from microgradrnn.diagnosis.steps import held_over, nodes_of, updates
 from microgradrnn.diagnosis.targets import copied_share
 from microgradrnn.diagnosis.thresholds import Thresholds
@@ -131,9 +132,7 @@ def diagnose(
     nodes = ancestors(loss)
     losses, norms = (losses_of(history), norms_of(history)) if history is not None else ([], [])
     with np.errstate(all="ignore"):
-        grads, sources = all_gradients(loss, layers)
-        reach = _reach(layers, sources, limits)
-        measured = [measure(layer, grads, reach, len(sources), limits) for layer in layers]
+        grads, measured = _measured(loss, nodes, layers, limits)
         ratios = None if optimizer is None else updates(optimizer, grads, held)
         over = held_over(optimizer, grads) if held and optimizer is not None else None
         grown = growth(losses)
@@ -210,7 +209,30 @@ def _was_cut(layer: Layer) -> bool:
     return any(is_cut_state(use.state) for use in layer.uses)
 
 
-def _reach(layers: Sequence[Layer], sources: dict[int, Grads], limits: Thresholds) -> dict[int, dict[Node, float]]:
-    states = {s for layer in layers for s in layer.states if s is not None}
-    chosen = spread(sources, limits.sources)
-    return {t: from_source(sources[t], states) for t in chosen}
+def _measured(
+    loss: Node, nodes: Sequence[Node], layers: Sequence[Layer], limits: Thresholds
+) -> tuple[Grads, list[Measured]]:
+    """The gradient of every node, and the numbers of each layer.
+
+    A layer is judged by what enters its group; where that comes in at its first step alone, as with a reverse direction
+    whose last output is read, by what enters the layer itself.
+    """
+    groups = together(nodes, layers)
+    grads, sources = all_gradients(loss, groups)
+    found = _of_groups(groups, sources, grads, limits)
+    alone = [[layer] for group in groups if len(group) > 1 for layer in group if found[layer].share is None]
+    if alone:
+        _, sources = all_gradients(loss, [*alone, *groups])
+        found |= _of_groups(alone, sources, grads, limits)
+    return grads, [found[layer] for layer in layers]
+
+
+def _of_groups(
+    groups: Sequence[Sequence[Layer]], sources: Sequence[Sources], grads: Grads, limits: Thresholds
+) -> dict[Layer, Measured]:
+    found: dict[Layer, Measured] = {}
+    for layers, source in zip(groups, sources, strict=False):
+        states = {s for layer in layers for s in layer.states if s is not None}
+        reach = {t: from_source(source.grads[t], states) for t in spread(source.grads, limits.sources)}
+        found |= {layer: measure(layer, grads, reach, source, limits) for layer in layers}
+    return found

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from microgradrnn.analysis import spectrum, state_jacobian
 from microgradrnn.diagnosis.layers import Layer, is_cut_state
-from microgradrnn.diagnosis.sources import Grads
+from microgradrnn.diagnosis.sources import Grads, Sources
 from microgradrnn.diagnosis.thresholds import Thresholds
 from microgradrnn.engine import Node, serial
 from microgradrnn.norms import norm
@@ -33,13 +33,15 @@ class Measured:
         kind: "rnn", or "gated" where a gate multiplies the state before.
         times: the time steps in the order in which they were made; a reverse direction's fall.
         grads: for each time step ‖dL/dh_t‖ over all entries, from one backward pass of the whole loss.
-        reach: for each source step k, ‖dL_k/dh_t‖ at each time step t, from a pass that starts at that source alone.
+        reach: for each source step k, ‖dL_k/dh_t‖ at each time step t, from a pass that starts at that source alone:
+            at what the loss reads at step k, or what a loop reads there that runs later, as a decoder does.
         share: the largest, over sources, of ‖dL_k/dh‖ at the first step over that at the source's own step k. The
             sources that are at least half as far from the first step as the furthest one count.
         factor: share ** (1 / steps between): the mean factor of one step back.
         horizon: after so many steps back 1 in 100 of a gradient is left at that factor; inf where it does not shrink.
-        losses: at so many time steps something is read that the loss depends on.
+        losses: at so many of its time steps something is read that the loss depends on.
         loss_at: the time step of that source; distance: so many steps lie between it and the first.
+        through: whether the loss reads nothing of that step, and its gradient arrives there through another loop.
         steepest: the time step into which the factor of one step back is the furthest from 1, and that factor.
         saturated: the share of entries beyond the limit over units, sequences and steps, for "tanh" and for "gates". In
             a cell with several tanh, as an LSTM, it is that of the one with the most.
@@ -76,6 +78,7 @@ class Measured:
     losses: int = 0
     loss_at: int | None = None
     distance: int | None = None
+    through: bool = False
     steepest: tuple[int, float] | None = None
     saturated: dict[str, float] = field(default_factory=dict)
     read_size: tuple[float, float] | None = None
@@ -97,7 +100,7 @@ class Measured:
 
 
 def measure(
-    layer: Layer, grads: Grads, reach: dict[int, dict[Node, float]], losses: int, limits: Thresholds
+    layer: Layer, grads: Grads, reach: dict[int, dict[Node, float]], sources: Sources, limits: Thresholds
 ) -> Measured:
     """All numbers of a layer.
 
@@ -105,7 +108,7 @@ def measure(
         layer: from `find_layers`.
         grads: the gradients of the whole loss.
         reach: for each source step the norms of what it sends to states.
-        losses: how many source steps there are in all.
+        sources: all that enters the layer or its group.
         limits: what counts as saturated, and how much is measured.
     """
     state = layer.uses[-1].state
@@ -116,7 +119,7 @@ def measure(
         state.shape[-1] if state.ndim else 1,
         "gated" if gates else "rnn",
         list(layer.times),
-        losses=losses,
+        losses=len(sources.grads.keys() & set(layer.times)),
         trainable=layer.weight.requires_grad,
     )
     recorded = [(t, s) for t, s in zip(layer.times, layer.states, strict=True) if s is not None]
@@ -126,6 +129,7 @@ def measure(
     found.cut = [t for t, use in zip(layer.times[1:], layer.uses[1:], strict=True) if is_cut_state(use.state)]
     found.carried_in = is_cut_state(layer.uses[0].state)
     _reach_of(found)
+    found.through = found.loss_at is not None and found.loss_at not in sources.direct
     _nonlinearities(found, layer, limits)
     _weights(found, layer)
     _jacobians(found, layer, limits)

@@ -37,12 +37,12 @@ def sentence(finding: Finding, layers: Sequence[Measured]) -> str:
     match finding.fault:
         case "vanishing" if m is not None:
             return (
-                f"The gradient vanishes{where}: of what the loss at step {m.loss_at} sends back, "
+                f"The gradient vanishes{where}: of what {_source(m)}, "
                 f"{percent(numbers['share'])} reaches step {m.times[0]}{_because(finding, m)}."
             )
         case "exploding" if m is not None:
             return (
-                f"The gradient explodes{where}: what the loss at step {m.loss_at} sends back is "
+                f"The gradient explodes{where}: what {_source(m)} is "
                 f"{number(numbers['share'])} times as large at step {m.times[0]}."
             )
         case "saturated":
@@ -90,6 +90,12 @@ def sentence(finding: Finding, layers: Sequence[Measured]) -> str:
             return f"A number that is not finite came up in the {numbers['pass']} pass, in {numbers['node']}."
 
 
+def _source(m: Measured) -> str:
+    if m.through:
+        return f"arrives at step {m.loss_at} through another layer"
+    return f"the loss at step {m.loss_at} sends back"
+
+
 def _because(finding: Finding, m: Measured) -> str:
     said = {
         "dead": lambda: f"{percent(m.dead or 0)} of the units are dead",
@@ -113,10 +119,10 @@ def _findings(found: Diagnosis) -> str:
 
 
 def _way_back(found: Diagnosis) -> str:
-    rows = [("layer", "loss at", "first", "share left", "a step", "largest change of one step")]
+    rows = [("layer", "from step", "first", "share left", "a step", "largest change of one step")]
     for m in found.layers:
         if m.share is None:
-            rows.append((short(m.name), "–", str(m.times[0]), "–", "–", "no loss is read at a later step"))
+            rows.append((short(m.name), "–", str(m.times[0]), "–", "–", "no gradient arrives later"))
             continue
         into = f"into step {m.steepest[0]}: × {number(m.steepest[1])}" if m.steepest else "–"
         factor = f"× {number(m.factor or 0)}"
@@ -167,7 +173,7 @@ def _whole(found: Diagnosis) -> Iterator[str]:
 def _implied(found: Diagnosis) -> Iterator[str]:
     for m in found.layers:
         if m.horizon is not None and m.horizon < len(m.times):
-            read = "" if 2 * m.losses < len(m.times) else " Most steps have a loss, so it may do; the task knows."
+            read = "" if 2 * m.losses < len(m.times) else f" {_mostly(m)}, so it may do; the task knows."
             yield (
                 f"{m.name}: after {number(round(m.horizon, 1))} steps back 1% of a gradient is left. What lies further "
                 f"back can hardly be learnt from now.{read}"
@@ -183,6 +189,10 @@ def _implied(found: Diagnosis) -> Iterator[str]:
                 f"{number(m.half_life)} steps. More may pass through the other gates, and single units may keep longer "
                 "than the mean."
             )
+
+
+def _mostly(m: Measured) -> str:
+    return "Most steps are read by another layer" if m.through else "Most steps have a loss"
 
 
 def _of_weight(m: Measured) -> str:
@@ -217,7 +227,7 @@ def _not_judged(found: Diagnosis) -> Iterator[str]:
         "optimizer": "The rate against the weights: hand in optimizer=, of PyTorch or microgradrnn.",
         "history": "Whether the loss falls: hand in history=, at least 4 losses or rows with a 'loss'.",
         "targets": "Whether targets are copies of the inputs: none of the inputs' form stand in the graph.",
-        "reach": "How much reaches the first step, in layers where no loss is read at a later step.",
+        "reach": "How much reaches the first step, in layers where no gradient arrives at a later step.",
     }
     yield from (said[name] for name in found.unjudged)
     for m in found.layers:
@@ -236,7 +246,8 @@ def _not_judged(found: Diagnosis) -> Iterator[str]:
 def _how(found: Diagnosis) -> Iterator[str]:
     limits = found.thresholds
     yield (
-        "Share left: a backward pass that starts from what the loss reads at one step k alone; ‖dL_k/dh‖ at the first "
+        "Share left: a backward pass that starts from what the loss reads at one step k alone, or a decoder or another "
+        "layer that runs later; ‖dL_k/dh‖ at the first "
         f"step over that at step k, the norm over all units and sequences. Of up to {limits.sources} steps k; of those "
         "in the farther half the largest share counts. "
         f"Below {percent(limits.vanishing)} it vanishes, above × {limits.exploding:g} it explodes. Where half of the "
