@@ -8,7 +8,6 @@ from microgradrnn import Parameter, Tensor, nn, scope
 from microgradrnn.diagnosis import diagnose
 from microgradrnn.diagnosis.groups import together
 from microgradrnn.diagnosis.layers import find_layers
-from microgradrnn.engine import ancestors
 from microgradrnn.functional import softmax, stack
 
 FACTOR = 0.6
@@ -35,7 +34,7 @@ def states(W, steps, h=None, name=None):
 
 
 def groups(loss):
-    return [[layer.weight.label for layer in group] for group in together(ancestors(loss), find_layers(loss))]
+    return [[layer.weight.label for layer in group] for group in together(find_layers(loss))]
 
 
 @pytest.mark.parametrize("written", [False, True])
@@ -89,7 +88,7 @@ def test_the_layers_of_a_stack_are_judged_by_the_loss_and_a_reverse_one_by_the_l
             cell.W_hh.data = scaled("W", k).data
     loss = rnn(np.ones((9, 1, 3)))[0][-1].sum()
     found = {m.name: m for m in diagnose(loss).layers}
-    assert len(together(ancestors(loss), find_layers(loss))) == 1
+    assert len(together(find_layers(loss))) == 1
     assert (found["h1r"].through, found["h1r"].losses) == (True, 9)
     assert found["h1r"].share == pytest.approx(FACTOR ** found["h1r"].distance)
     assert (found["h1"].through, found["h1"].losses, found["h1"].loss_at) == (False, 1, 9)

@@ -132,7 +132,7 @@ def diagnose(
     nodes = ancestors(loss)
     losses, norms = (losses_of(history), norms_of(history)) if history is not None else ([], [])
     with np.errstate(all="ignore"):
-        grads, measured = _measured(loss, nodes, layers, limits)
+        grads, measured = _measured(loss, layers, limits)
         ratios = None if optimizer is None else updates(optimizer, grads, held)
         over = held_over(optimizer, grads) if held and optimizer is not None else None
         grown = growth(losses)
@@ -209,15 +209,13 @@ def _was_cut(layer: Layer) -> bool:
     return any(is_cut_state(use.state) for use in layer.uses)
 
 
-def _measured(
-    loss: Node, nodes: Sequence[Node], layers: Sequence[Layer], limits: Thresholds
-) -> tuple[Grads, list[Measured]]:
+def _measured(loss: Node, layers: Sequence[Layer], limits: Thresholds) -> tuple[Grads, list[Measured]]:
     """The gradient of every node, and the numbers of each layer.
 
     A layer is judged by what enters its group; where that comes in at its first step alone, as with a reverse direction
     whose last output is read, by what enters the layer itself.
     """
-    groups = together(nodes, layers)
+    groups = together(layers)
     grads, sources = all_gradients(loss, groups)
     found = _of_groups(groups, sources, grads, limits)
     alone = [[layer] for group in groups if len(group) > 1 for layer in group if found[layer].share is None]

@@ -221,11 +221,25 @@ def _fill(layer: Layer, consumers: dict[Node, list[Node]]) -> None:
 
 
 def _recorded_state(here: Use, after: Use, consumers: dict[Node, list[Node]]) -> Node | None:
-    """The state after a step, as the next product reads it; a detached one is found by its data."""
+    """The state after a step, as the next product reads it; a detached one is found by its data.
+
+    Where the next product reads fewer sequences, since those of a packed batch have ended, the state is that of all.
+    """
     if after.state.op is not None:
-        return after.state
+        state = after.state
+        while _is_of_fewer(state) and serial(state.inputs[0]) >= serial(here.product):
+            state = state.inputs[0]
+        return state
     found = [n for n in _between(here.product, None, consumers, below=serial(after.product)) if _same(n, after.state)]
     return max(found, key=serial) if found else None
+
+
+def _is_of_fewer(node: Node) -> bool:
+    """Whether a node is some of the first rows of its input, which is a matrix."""
+    if node.op is None or node.op.name != "index" or len(node.inputs) != 1 or node.inputs[0].ndim != 2:
+        return False
+    key = node.params["key"]
+    return len(key) == 1 and isinstance(key[0], slice) and key[0].start in (None, 0)
 
 
 def _same(node: Node, state: Node) -> bool:

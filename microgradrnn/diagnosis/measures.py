@@ -261,7 +261,8 @@ def _jacobians(found: Measured, layer: Layer, limits: Thresholds) -> None:
         for k, (s, part) in enumerate(zip(layer.states, layer.carried, strict=True))
         if s is not None and s.requires_grad
     }
-    pairs = [k for k in states if k + 1 in states and len(states[k]) == len(states[k + 1])]
+    shapes = {k: [part.shape for part in parts] for k, parts in states.items()}
+    pairs = [k for k in states if shapes[k] == shapes.get(k + 1)]
     cut = {k - 1 for k, use in enumerate(layer.uses) if k and is_cut_state(use.state)}
     pairs = [k for k in spread(pairs, limits.jacobians) if k not in cut]
     if not pairs or found.hidden > limits.units:

@@ -62,7 +62,7 @@ def all_gradients(loss: Node, groups: Sequence[Sequence[Layer]]) -> tuple[Grads,
             if entered >> k & 1:
                 at = found[k].grads.setdefault(t, {})  # type: ignore[arg-type]
                 at[x] = add(at[x], downstream, in_place=False) if x in at else downstream
-                if is_direct:
+                if is_direct and np.any(downstream):
                     found[k].direct.add(t)  # type: ignore[arg-type]
 
     def watch(node: Node, slot: int, downstream: Any, before: Any, after: Any) -> None:

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Any
 
 from microgradrnn import ops
 from microgradrnn.engine import Node
+from microgradrnn.loops.blocks import blocks, with_their_readers
 from microgradrnn.loops.cuts import Stretch
 from microgradrnn.loops.strands import strands
 from microgradrnn.loops.uses import Graph, Reading
@@ -84,6 +85,7 @@ class Numbering:
         self.about: dict[Node, int] = dict(written)
         self._latest: dict[Node, int] = dict(written)  # the last time step that a node depends on
         self._ahead: dict[tuple[Node, int], int] = {}  # of a sequence and an axis, the time step less the row
+        self._blocks: dict[Node, tuple[tuple[int, ...], int]] = {}  # where blocks of rows start, the first one's step
         self._at = 0
 
     def number(self, stretch: Stretch) -> None:
@@ -92,7 +94,8 @@ class Numbering:
         read = _Outside(self.graph, stretch.whole, stretch.steps)
         parts = _one_row_a_step(self.graph, stretch, read)
         several = strands(self.graph, parts)
-        for steps in several:
+        for strand in several:
+            steps = with_their_readers(self.graph, strand)
             known = parts is stretch and len(several) == 1
             self._number(parts, steps, read if known else _Outside(self.graph, parts.whole, steps))
         self._at = stretch.cuts[-1]
@@ -103,7 +106,8 @@ class Numbering:
 
     def _number(self, stretch: Stretch, steps: Sequence[Sequence[int]], read: _Outside) -> None:
         """Number a loop, unless its steps neither hand anything on nor read anything in turn."""
-        found = self._aligned(read) or (self._counted(read, stretch) if stretch.carries or read.rows else None)
+        found = self._aligned(read) or self._in_blocks(stretch, steps)
+        found = found or (self._counted(read, stretch) if stretch.carries or read.rows else None)
         if found is None:
             for places in steps:
                 self._between(places)
@@ -146,6 +150,20 @@ class Numbering:
             if ahead is not None and self._is_possible(read, rows, ahead):
                 return rows.first + ahead, rows.sign
         return None
+
+    def _in_blocks(self, stretch: Stretch, steps: Sequence[Sequence[int]]) -> tuple[int, int] | None:
+        """Likewise, of a loop that reads blocks of rows: as those who made them, or from 1 if it depends on none."""
+        read = blocks(self.graph, steps)
+        if read is None:
+            return None
+        bounds, first = self._blocks.get(read.source, (read.bounds, 1))
+        depends = any(
+            x.source in self._latest for places in steps for place in places for x in self.graph.readings[place]
+        )
+        if bounds != read.bounds or bounds[0] != 0 or (read.source not in self._blocks and depends):
+            return None
+        start = first if read.sign == 1 else first + len(steps) - 1
+        return start + read.sign * stretch.whole.start, read.sign
 
     def _counted(self, read: _Outside, stretch: Stretch) -> tuple[int, int]:
         """Likewise, after the last step that this loop depends on, or by its own rows, or from 1."""
@@ -193,11 +211,18 @@ class Numbering:
             times = [self.about.get(x.source) for x in read]
             if _in_turn(times) == 1:
                 self._ahead[node, 0] = times[0]  # type: ignore[assignment]
+        elif node.op is ops.CONCAT and node.params["axis"] % node.ndim == 0:
+            times = [self.about.get(x.source) for x in read]
+            if _in_turn(times) == 1:
+                sizes = [x.shape[0] for x in node.inputs]
+                self._blocks[node] = (0, *accumulate(sizes)), times[0]  # type: ignore[assignment]
         elif not _moves_rows(node):
             for x in read:
                 ahead = self._ahead.get((x.source, 0))
                 if ahead is not None and not x.row and node.shape[:1] == x.source.shape[:1]:
                     self._ahead.setdefault((node, 0), ahead)
+                if x.source in self._blocks and not x.row and node.shape[:1] == x.source.shape[:1]:
+                    self._blocks.setdefault(node, self._blocks[x.source])
 
 
 @dataclass(frozen=True, eq=False)
