@@ -285,3 +285,34 @@ def _leaves(loss):
     from microgradrnn.engine import ancestors
 
     return [n for n in ancestors(loss) if n.op is None and n.requires_grad]
+
+
+@pytest.mark.parametrize("every", [1, 2])
+def test_a_weight_without_a_name_is_cut_where_its_states_were_detached(every):
+    W, U, h, loss = Parameter(0.5 * np.eye(3), "A"), Parameter(np.eye(3), "B"), Tensor(np.zeros((1, 3))), 0
+    for t, row in enumerate(np.random.default_rng(0).normal(size=(6, 1, 3))):
+        h = (row @ U + (h.detach() if t and t % every == 0 else h) @ W).tanh()
+        loss = loss + (h * h).sum()
+    [m] = diagnose(loss).layers
+    assert (m.weight, m.cut) == ("A", list(range(every + 1, 7, every)))
+
+
+def test_outputs_that_are_fed_back_detached_are_no_states():
+    W, U, V = (Parameter(0.5 * np.eye(3), name) for name in "WUV")
+    h, y, loss = Tensor(np.zeros((1, 3)), requires_grad=False), Tensor(np.ones((1, 3)), requires_grad=False), 0
+    for _ in range(6):
+        h = (y.detach() @ U + h @ W).tanh()
+        y = h @ V
+        loss = loss + (y * y).sum()
+    found = diagnose(loss)
+    assert ([m.weight for m in found.layers], found.faults) == (["W"], [])
+
+
+def test_stretches_of_a_network_whose_state_is_detached_between_them_are_one_layer_that_is_cut():
+    rnn, state, loss = nn.LSTM(2, 3, num_layers=2, seed=0), None, 0
+    for stretch in np.random.default_rng(0).normal(size=(3, 4, 1, 2)):
+        outputs, state = rnn(stretch, state if state is None else nn.detach(state))
+        loss = loss + outputs.sum()
+    assert [(m.name, m.cut) for m in diagnose(loss).layers] == [("h1", [5, 9]), ("h2", [5, 9])]
+    with pytest.raises(ValueError, match="a network was run more than once"):
+        viz.grad_flow(loss)

@@ -2,6 +2,7 @@
 
 - `find_states`: the states of every step, found in a graph by their labels, or as what steps hand on;
   `named_states`: the same for each loop where several have states at the same steps.
+- `cut_after`: where states were detached.
 - `grad_norms`: the norm of dL/dh_t at every step.
 - `state_jacobian`: dh_j/dh_i, as it was recorded.
 
@@ -13,14 +14,16 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from microgradrnn.backprop import gradients, order, seed, visit
-from microgradrnn.engine import Node, serial
-from microgradrnn.loops import Times, time_steps
+from microgradrnn.engine import Node, ancestors, serial
+from microgradrnn.loops import Loop, Times, time_steps
+from microgradrnn.loops.detached import detached
 from microgradrnn.named_steps import in_short
 from microgradrnn.norms import norm
 
@@ -101,21 +104,48 @@ def every_kind(taker: str, root: Node, name: str = "h") -> dict[str, dict[int, N
             return loops
     if not found:
         there = ", ".join(sorted({f"{node.scope}/{label[1]}".lstrip("/") for label, node in labelled}))
-        there = there or "none; label the states h_1, h_2 ..., or record the steps of a loop in scope(name, t=t)"
+        there = there or (
+            "none, and no loop hands a state on from step to step. Record a loss over two steps or more of a recurrent "
+            "network; states of your own can be labelled h_1, h_2 ..."
+        )
         raise ValueError(f"{taker}: no node with a gradient is labelled {name}_t; labelled by step are: {there}")
     return {name: dict(sorted(found.items()))}
+
+
+def cut_after(root: Node, states: Mapping[int, Node]) -> list[int]:
+    """The steps of some states after which they were detached: the next state was computed from a constant instead.
+
+    >>> from microgradrnn import Tensor
+    >>> W, h, states = Tensor([[0.5]]), Tensor([[1.0]]), {}
+    >>> for t in range(1, 7):
+    ...     states[t] = h = (h.detach() if t == 4 else h) @ W
+    >>> cut_after(sum(states.values()), states)
+    [3]
+    """
+    origins = set(detached(ancestors(root)).values())
+    in_turn = sorted(states.items(), key=lambda pair: serial(pair[1]))
+    return [t for (t, state), (_, later) in pairwise(in_turn) if state in origins and not _leads_to(state, later)]
+
+
+def _leads_to(node: Node, later: Node) -> bool:
+    return any(x is node for x in _between(later, (), after=serial(node) - 1))
 
 
 def _of_loops(times: Times, name: str) -> dict[str, dict[int, Node]]:
     """The states that loops hand on: under "h", or, where they share steps, or one is asked for, under a name each."""
     found: dict[str, dict[int, Node]] = {}
+    name_of: dict[Loop, str] = {}
     count: Counter[str] = Counter()
     for loop in times.loops:
         states = {t: node for t, node in sorted(loop.states().items()) if node.requires_grad}
-        if states:
+        if states and loop.after in name_of:  # truncated backpropagation: one state, though cut
+            name_of[loop] = name_of[loop.after]
+            found[name_of[loop]] |= states
+        elif states:
             way = "r" if loop.times[0] > loop.times[-1] else ""
             count[way] += 1
-            found[f"h{count[way]}{way}"] = states
+            name_of[loop] = f"h{count[way]}{way}"
+            found[name_of[loop]] = states
     if name != "h":
         return {name: found[name]} if name in found else {}
     together = {t: node for states in found.values() for t, node in states.items()}
@@ -134,6 +164,12 @@ def _by_step(taker: str, name: str, pairs: Iterable[tuple[int, Node]]) -> dict[i
     found: dict[int, Node] = {}
     for t, node in pairs:
         twin = found.setdefault(t, node)
+        if twin is not node and twin.scope == node.scope:
+            raise ValueError(
+                f"{taker}: two nodes are labelled {node.label}, both in the scope {node.scope!r}: a network was run "
+                "more than once, and counted its steps from 1 each time. Take the loss of one run, or run its cell in "
+                "a loop of your own, whose steps are found"
+            )
         if twin is not node:
             raise ValueError(
                 f"{taker}: two nodes are labelled {node.label}, in the scopes {twin.scope!r} and {node.scope!r}; "

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -18,6 +18,8 @@ import numpy as np
 
 from microgradrnn.engine import Node, ancestors, serial
 from microgradrnn.loops import time_steps
+from microgradrnn.loops.detached import detached
+from microgradrnn.loops.uses import Reading, reading
 
 _MOVES = ("transpose", "reshape", "copy", "astype")
 
@@ -114,7 +116,8 @@ def _chains(nodes: Sequence[Node]) -> list[list[Use]]:
         if node.op is not None and node.op.contracts is not None and (found := leaf_of(node.inputs[1])):
             leaf, turned = found
             products[leaf].append((node, node.inputs[0], turned ^ (node.op.name == "linear")))
-    found_chains = []
+    found_chains, unnamed = [], []
+    origins = detached(nodes)
     for weight, read in products.items():
         before = _latest_before(nodes, [product for product, _, _ in read])
         uses = [_use(weight, *one, before) for one in read]
@@ -123,7 +126,9 @@ def _chains(nodes: Sequence[Node]) -> list[list[Use]]:
             found_chains += _paths(uses, before)
         elif _is_cut(uses):
             found_chains.append(uses)
-    return found_chains
+        elif _reads_own_past(uses[-1], before, origins):
+            unnamed.append(uses)
+    return found_chains or unnamed  # an output that is fed back detached has a past too, in a network with a state
 
 
 def _fits(use: Use) -> bool:
@@ -185,7 +190,10 @@ def _paths(uses: Sequence[Use], before: dict[Node, Node]) -> list[list[Use]]:
 
 def is_cut_state(state: Node) -> bool:
     """Whether a state that a product reads is data without a past: a constant, and not the zeros of a fresh start."""
-    return state.op is None and not state.requires_grad and bool(np.any(np.asarray(state._data) != 0))
+    leaf = state
+    while leaf.op is not None and len(leaf.inputs) == 1 and leaf.op.name in (*_MOVES, "index"):
+        leaf = leaf.inputs[0]
+    return leaf.op is None and not leaf.requires_grad and bool(np.any(np.asarray(state._data) != 0))
 
 
 def _is_cut(uses: Sequence[Use]) -> bool:
@@ -193,6 +201,12 @@ def _is_cut(uses: Sequence[Use]) -> bool:
     use = uses[-1]
     named = "hh" in use.weight.label or bool(re.fullmatch(r"h[^_]*_[1-9]\d*", use.state.label))
     return named and is_cut_state(use.state) and _fits(use)
+
+
+def _reads_own_past(use: Use, before: dict[Node, Node], origins: Mapping[Reading, Node]) -> bool:
+    """Whether a state was cut off and has the numbers of a node that was computed with the same weight before."""
+    origin = origins.get(reading(use.state))
+    return origin is not None and origin in before and is_cut_state(use.state) and _fits(use)
 
 
 def _fill(layer: Layer, consumers: dict[Node, list[Node]]) -> None:

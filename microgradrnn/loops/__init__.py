@@ -3,8 +3,8 @@
 For people, the time step of each node: steps use the same weights, and may differ in all else.
 
 - `times`: `time_steps`. `uses`: which nodes use a weight or a sequence. `whole_steps`, `cuts`: where those repeat, and
-  where steps start and end. `strands`, `blocks`, `numbering`: which time steps these are. `around`: what stands beside
-  loops.
+  where steps start and end. `strands`, `blocks`, `numbering`: which time steps these are. `detached`: states
+  that were cut from their past. `around`: what stands beside loops.
 
 For programs, loops that can be written as one step and a count: all steps do the same to the last number.
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from microgradrnn.loops.uses import Graph
-from microgradrnn.loops.whole_steps import Core, cores, handed_on, more_than_sums, reads_from
+from microgradrnn.loops.whole_steps import Core, cores, handed_on, made_in, more_than_sums, reads_from
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class _Ends:
 
     def stretch(self, free: int) -> Stretch:
         """The loop; ``free`` is where the one before ends."""
-        cuts = [self._cut(use) for use in self.starts[1:]]
+        cuts = [self._cut(use, free) for use in self.starts[1:]]
         begin, end = self._begin(cuts), self._finish(cuts)
         if self.starts[0] > 0:
             begin = max(begin, free, self.graph.uses[self.starts[0] - 1] + 1)
@@ -130,19 +130,22 @@ class _Ends:
         graph = self.graph
         stop = graph.uses[end] if end < len(graph.uses) else len(graph.nodes)
         first, here = graph.uses[start], graph.uses[middle]
-        return reads_from(graph, more_than_sums(graph, first, stop), range(here, stop), range(first, here))
+        state, made = more_than_sums(graph, first, stop), made_in(graph, first, stop)
+        return reads_from(graph, state, made, range(here, stop), range(first, here))
 
     # ---- Between the last use of a step and the first of the next ---------------------------------------------------
 
-    def _cut(self, use: int) -> int:
+    def _cut(self, use: int, free: int) -> int:
         """Where the step ends that comes before a use, the first one of the next step.
 
         What goes on after the last step as it does here belongs to the step before, and what stands before the first
-        step as it does here to the step after. Where that leaves a choice, a step ends where the least is handed on.
+        step as it does here to the step after, unless it belongs to the loop before, which ends at ``free``. Where that
+        leaves a choice, a step ends where the least is handed on.
         """
         last, following = self.graph.uses[use - 1], self.graph.uses[use]
         gap = following - last - 1
-        lead = self._common(following, self.graph.uses[self.starts[0]], gap, step=-1)
+        first = self.graph.uses[self.starts[0]]
+        lead = self._common(following, first, min(gap, first - free), step=-1)
         trail = self._common(last, self.graph.uses[self.stop - 1], gap)
         if lead == 0 and trail == gap:
             return following

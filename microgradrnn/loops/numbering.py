@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
 from typing import Any
 
@@ -15,7 +15,7 @@ from microgradrnn.engine import Node
 from microgradrnn.loops.blocks import blocks, with_their_readers
 from microgradrnn.loops.cuts import Stretch
 from microgradrnn.loops.strands import strands
-from microgradrnn.loops.uses import Graph, Reading
+from microgradrnn.loops.uses import Graph, Reading, reading
 from microgradrnn.loops.whole_steps import is_sum
 
 
@@ -30,10 +30,14 @@ class Loop:
     Attributes:
         steps: the nodes that each step has made, oldest first, in the order in which the steps were recorded.
         times: the time step of each. They fall where a sequence is read from its end.
+        after: the loop whose last state, detached, this one starts from.
+        cut: for constants that hold a detached state, the state.
     """
 
     steps: tuple[tuple[Node, ...], ...]
     times: tuple[int, ...]
+    after: Loop | None = None
+    cut: Mapping[Reading, Node] = field(default_factory=dict)
 
     def states(self) -> dict[int, Node]:
         """For each time step the state that it hands on: the last of its nodes that a later step reads.
@@ -44,7 +48,7 @@ class Loop:
         read = {
             x
             for node, k in step_of.items()
-            for x in node.inputs
+            for x in (self.cut.get(reading(x), x) for x in node.inputs)
             if step_of.get(x, k) < k and not (is_sum(node) and is_sum(x))
         }
         found: dict[int, Node] = {}
@@ -70,6 +74,7 @@ class Numbering:
     Args:
         graph: that the loops were found in.
         written: the time steps that the user has written.
+        cut: where detached states come from; see `detached`.
 
     Attributes:
         loops: those that have their time steps.
@@ -77,8 +82,8 @@ class Numbering:
         about: for nodes outside, the one time step that all is of that they read, as far as it is of any.
     """
 
-    def __init__(self, graph: Graph, written: dict[Node, int]) -> None:
-        self.graph = graph
+    def __init__(self, graph: Graph, written: dict[Node, int], cut: Mapping[Reading, Node]) -> None:
+        self.graph, self.cut = graph, cut
         self.loops: list[Loop] = []
         self.times: dict[Node, int] = {}
         self.loop_of: dict[Node, Loop] = {}
@@ -107,7 +112,9 @@ class Numbering:
     def _number(self, stretch: Stretch, steps: Sequence[Sequence[int]], read: _Outside) -> None:
         """Number a loop, unless its steps neither hand anything on nor read anything in turn."""
         found = self._aligned(read) or self._in_blocks(stretch, steps)
-        found = found or (self._counted(read, stretch) if stretch.carries or read.rows else None)
+        after = self._ended_before(steps[0])
+        carries = stretch.carries or self._hands_on_detached(steps)
+        found = found or (self._counted(read, stretch, after) if carries or read.rows else None)
         if found is None:
             for places in steps:
                 self._between(places)
@@ -115,7 +122,7 @@ class Numbering:
         first, sign = found
         times = tuple(first + sign * (k - stretch.whole.start) for k in range(len(steps)))
         nodes = tuple(tuple(self.graph.nodes[place] for place in places) for places in steps)
-        self.loops.append(loop := Loop(nodes, times))
+        self.loops.append(loop := Loop(nodes, times, after, self.cut))
         for rows in read.rows:
             if rows.sign == sign:
                 self._ahead.setdefault((rows.source, rows.axis), first - rows.first)
@@ -165,9 +172,33 @@ class Numbering:
         start = first if read.sign == 1 else first + len(steps) - 1
         return start + read.sign * stretch.whole.start, read.sign
 
-    def _counted(self, read: _Outside, stretch: Stretch) -> tuple[int, int]:
+    def _ended_before(self, first_step: Sequence[int]) -> Loop | None:
+        """The loop whose last step has made a state that a first step reads, detached."""
+        read = (x for place in first_step for x in self.graph.readings[place])
+        states = [self.cut[x] for x in read if x in self.cut]
+        loops = ((self.loop_of[state], state) for state in states if state in self.loop_of)
+        return next((loop for loop, state in loops if self.times[state] == loop.times[-1]), None)
+
+    def _hands_on_detached(self, steps: Sequence[Sequence[int]]) -> bool:
+        """Whether each step reads, detached, what the step before has made."""
+        if not self.cut:
+            return False
+        places = self.graph.place
+        return all(
+            any(
+                places.get(self.cut[x], -1) in steps[k - 1]
+                for place in steps[k]
+                for x in self.graph.readings[place]
+                if x in self.cut
+            )
+            for k in range(1, len(steps))
+        )
+
+    def _counted(self, read: _Outside, stretch: Stretch, after: Loop | None) -> tuple[int, int]:
         """Likewise, after the last step that this loop depends on, or by its own rows, or from 1."""
         latest = [self._latest[x.source] for found in read.all for x in found if self._counts(x)]
+        if after is not None:
+            latest.append(after.times[-1])
         if latest:
             return max(latest) + 1 + stretch.whole.start, 1
         if read.rows:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from microgradrnn.engine import Node, ancestors
 from microgradrnn.loops.around import of_each_step, read_in_one_step
 from microgradrnn.loops.cuts import stretches
+from microgradrnn.loops.detached import detached
 from microgradrnn.loops.numbering import Loop, Numbering
 from microgradrnn.loops.uses import Graph
 
@@ -46,7 +47,8 @@ def time_steps(root: Node) -> Times:
       ``x[t - 1]`` in Python, is step t, whether the sequence is read from its start or its end.
     - A loop that reads, in order, what the steps of another have made has their time steps: a second layer, a loss of
       each step. So has one that reads the rows that another reads: the other direction.
-    - A loop that starts from where another has ended goes on counting: a decoder follows its encoder.
+    - A loop that starts from where another has ended goes on counting: a decoder follows its encoder, and a stretch of
+      truncated backpropagation the one before, from whose last state it is detached.
     - A step of a nested loop is a step of the outer one. Examples that are read one after another start from 1 each.
     - A leaf or a row that one step alone reads belongs to that step; a weight to none, nor does a first state.
     - What is done to each step's output outside the loop belongs to that step; what joins several steps to none.
@@ -74,7 +76,7 @@ def time_steps(root: Node) -> Times:
     if not found and not written:
         graph = Graph(nodes, wide=True)
         found = stretches(graph)
-    numbering = Numbering(graph, written)
+    numbering = Numbering(graph, written, detached(nodes))
     for loop in found:
         numbering.number(loop)
     numbering.finish()

@@ -8,9 +8,10 @@ the next, or read rows in turn.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import accumulate, groupby
 
 import numpy as np
 
@@ -86,10 +87,28 @@ def _parts(graph: Graph, run: Run) -> list[Core]:
     first, p = run.start + _phase(graph, run), run.period
     count = (run.end - first) // p
     linked = _linked(graph, [graph.uses[first + k * p] for k in range(count)], graph.uses[first + count * p - 1] + 1)
-    carries = any(linked)
+    carries = any(linked) and not _is_in_pieces(graph, run)
     begins = [k for k in range(count) if k == 0 or (carries and not linked[k])]
     ends = [*begins[1:], count]
     return [Core(first + a * p, first + b * p, p, carries) for a, b in zip(begins, ends, strict=True) if b - a > 1]
+
+
+def _is_in_pieces(graph: Graph, run: Run) -> bool:
+    """Whether a run is several pieces of a period each, between which nothing is handed on, wherever they start.
+
+    So are stretches of truncated backpropagation, of which the last may be shorter, and runs of an inner loop.
+    """
+    uses = graph.uses[run.start : run.end]
+    start, stop = uses[0], uses[-1] + 1
+    state, made = more_than_sums(graph, start, stop), made_in(graph, start, stop)
+    change = [0] * (len(uses) + 1)
+    for place in range(start, stop):
+        for x in graph.readings[place] if place in state else ():
+            if (read := graph.place.get(x.source, -1)) in made:
+                change[bisect_right(uses, read)] += 1
+                change[bisect_right(uses, place)] -= 1
+    handed = list(accumulate(change))  # before each use, how much of what was made is read from there on
+    return any(not any(handed[k] for k in range(p or run.period, len(uses), run.period)) for p in range(run.period))
 
 
 def _phase(graph: Graph, run: Run) -> int:
@@ -129,19 +148,35 @@ def _linked(graph: Graph, starts: list[int], stop: int) -> list[bool]:
     """For each step, whether it reads something, other than a running sum, that steps before it have made."""
     ends = [*starts[1:], stop]
     linked, origin = [], 0
-    state = more_than_sums(graph, starts[0], ends[-1])
+    state, made = more_than_sums(graph, starts[0], ends[-1]), made_in(graph, starts[0], ends[-1])
     for k, (start, end) in enumerate(zip(starts, ends, strict=True)):
-        linked.append(reads_from(graph, state, range(start, end), range(starts[origin], start)))
+        linked.append(reads_from(graph, state, made, range(start, end), range(starts[origin], start)))
         origin = origin if linked[k] else k
     return linked
 
 
-def reads_from(graph: Graph, state: set[int], places: range, before: range) -> bool:
-    """Whether something at ``places``, other than a running sum, reads what was made at those before."""
+def reads_from(graph: Graph, state: set[int], made: set[int], places: range, before: range) -> bool:
+    """Whether something at ``places``, other than a running sum, reads what was made of uses at those before."""
     for place in places:
-        if place in state and any(graph.place.get(x.source, -1) in before for x in graph.readings[place]):
-            return True
+        if place in state:
+            read = (graph.place.get(x.source, -1) for x in graph.readings[place])
+            if any(x in made and x in before for x in read):
+                return True
     return False
+
+
+def made_in(graph: Graph, start: int, stop: int) -> set[int]:
+    """The places of a stretch that depend on one of its uses.
+
+    What does not may stand between two steps without being handed on, such as the part of the inputs that the next step
+    reads.
+    """
+    low, high = bisect_left(graph.uses, start), bisect_left(graph.uses, stop)
+    made = set(graph.uses[low:high])
+    for place in range(start, stop):
+        if any(graph.place.get(x.source, -1) in made for x in graph.readings[place]):
+            made.add(place)
+    return made
 
 
 def more_than_sums(graph: Graph, start: int, stop: int) -> set[int]:

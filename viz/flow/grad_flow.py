@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from microgradrnn.analysis import step_losses
 from microgradrnn.analysis.losses import names_of
-from microgradrnn.analysis.states import every_kind
+from microgradrnn.analysis.states import cut_after, every_kind
 from microgradrnn.backprop import gradients
 from microgradrnn.engine import Node, serial
+from microgradrnn.named_steps import in_short
 
 from ..numbers import number
 from .installed import check_that_charts_can_be_drawn
@@ -150,7 +151,19 @@ class Flow:
         return "\n".join(line for name in self.names for line in self.verdicts(name))
 
     def verdicts(self, name: str) -> list[str]:
-        """The lines of one state name; a single one where the loss is no sum of several steps' losses."""
+        """The lines of one state name; a single one where the loss is no sum of several steps' losses.
+
+        Where states were detached, a last one says after which steps.
+        """
+        return [*self._of_size(name), *self._of_cuts(name)]
+
+    def _of_cuts(self, name: str) -> list[str]:
+        steps = cut_after(self.loss, self._states[name])
+        if not steps:
+            return []
+        return [f"{name}_t is detached after step{'s' * (len(steps) > 1)} {in_short(steps)}: no gradient passes there"]
+
+    def _of_size(self, name: str) -> list[str]:
         way = "ahead in time" if self.is_reversed(name) else "back in time"
         if not self.losses:
             return [verdict(self._walk(name, self.norms[name]), f"d{self.letter}/d{name}_t", way)]
