@@ -23,6 +23,7 @@ from microgradrnn.backprop import gradients, order
 from microgradrnn.convert import as_numpy
 from microgradrnn.engine import Node
 from microgradrnn.loops import time_steps
+from microgradrnn.named_nodes import ending_in, nearest
 from microgradrnn.rounding import Rounding
 
 Found = Node | dict[int | None, Node]
@@ -93,7 +94,8 @@ def compare(loss: Node, mine: Mapping[Any, Any], rtol: float = 1e-6) -> Comparis
 
     Args:
         loss: a node with one entry. Its graph is walked; no ``grad`` is touched.
-        mine: your gradients, by label or by node. Of one node: an array of its shape, or what each step contributes,
+        mine: your gradients, by label, by the end of the one label that ends so, as ``weight_hh_l0`` is of
+            ``net.weight_hh_l0``, or by node. Of one node: an array of its shape, or what each step contributes,
             as ``{t: array}`` or in one array, time first. Of a series of nodes, such as ``"h"`` for h_1 .. h_T, or for
             nodes that all have the label h, one a step: the gradient of each, likewise.
         rtol: how far an entry may be off, relative to ours, and beyond that a thousandth of it relative to our largest
@@ -244,7 +246,11 @@ def _look_up(key: Any, nodes: Iterable[Node], loss: Node) -> Found:
         times = time_steps(loss)
         series = [(t, node) for node in named_so if (t := times.of(node)) is not None]
     elif not series:
-        raise KeyError(f"compare: {key!r} is no node here that gets a gradient; these are: {_labels(nodes)}")
+        ended = ending_in(nodes, key) if isinstance(key, str) else []
+        if len(ended) == 1:
+            return ended[0]
+        hint = nearest(nodes, key) if isinstance(key, str) else ""
+        raise KeyError(f"compare: {key!r} is no node here that gets a gradient; these are: {_labels(nodes)}{hint}")
     if len(dict(series)) < max(len(series), len(named_so)):
         raise ValueError(
             f"compare: several nodes are labelled {key!r}, or so with one number; give the node as the key"

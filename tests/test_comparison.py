@@ -388,6 +388,18 @@ def test_an_unknown_label_lists_those_that_there_are():
         compare(record(arrays, dy), {"W_hx": np.zeros((3, 3))})
 
 
+def test_a_name_that_one_label_alone_ends_with_stands_for_it_and_others_are_suggested():
+    loss = Value(2.0, "net.a.w") * Value(3.0, "net.b.w") * Value(5.0, "net.bias")
+    assert compare(loss, {"bias": 6.0, "a.w": 15.0, "net.b.w": 10.0})
+    assert not compare(loss, {"bias": 7.0})
+    with pytest.raises(KeyError, match=r"did you mean net\.b\.w or net\.a\.w\?"):
+        compare(loss, {"w": 1.0})
+    with pytest.raises(KeyError, match="'ias' is no node here"):
+        compare(loss, {"ias": 6.0})
+    with pytest.raises(KeyError, match=r"did you mean net\.bias\?"):
+        compare(loss, {"net.bais": 6.0})
+
+
 def test_a_node_that_gets_no_gradient_here_is_an_error():
     with pytest.raises(KeyError, match="no node here that gets a gradient; these are: w"):
         compare(Value(2.0, "w") * 3.0, {Value(1.0, "v"): 1.0})

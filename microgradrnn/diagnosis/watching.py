@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -154,7 +155,28 @@ def _loss(what: Any, batch: tuple[Any, ...], named: dict[str, Any], optimizer: A
             "Watch takes the loss that you recorded, a PyTorch function or module with its batch, or a Trainer, not "
             f"{type(what).__name__}"
         )
+    _check_batch(what, batch, named)
     return capture(what, *batch, **named)
+
+
+def _check_batch(what: Any, batch: tuple[Any, ...], named: dict[str, Any]) -> None:
+    """Say what is called with what, where a function does not take what it would get."""
+    function = getattr(what, "forward", what)
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):  # of a built-in function, which will say itself what is amiss
+        return
+    try:
+        signature.bind(*batch, **named)
+    except TypeError as error:
+        name = type(what).__name__ if function is not what else getattr(what, "__name__", type(what).__name__)
+        given = [*(type(x).__name__ for x in batch), *(f"{key}={type(x).__name__}" for key, x in named.items())]
+        hint = "hand in what it takes after it, as in watch(loss_fn, x, y, optimizer=optimizer)"
+        if any(hasattr(x, "param_groups") or isinstance(x, Optimizer) for x in batch):
+            hint = "hand in the optimiser by name, as optimizer=..."
+        raise TypeError(
+            f"Watch calls {name}({', '.join(given)}) for the loss, and it takes {signature}: {error}; {hint}"
+        ) from None
 
 
 def _row(update: int, found: Diagnosis) -> dict[str, Any]:

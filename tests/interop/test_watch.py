@@ -170,3 +170,24 @@ def test_a_network_on_a_missing_row_raises_at_the_first_update():
     net = torch.nn.RNN(2, 3)
     with pytest.raises(ValueError, match="at least two steps"):
         viz.Watch()(lambda x: net.weight_hh_l0.sum() * x.sum(), torch.ones(2))
+
+
+def test_a_call_that_does_not_fit_the_function_is_said_with_what_it_would_get():
+    rnn, watch = torch.nn.RNN(3, 4), viz.Watch(every=1)
+    optimizer = torch.optim.SGD(rnn.parameters(), lr=0.1)
+    x = torch.ones(4, 1, 3)
+
+    def loss_fn(x, scale=1.0):
+        return rnn(x)[0].sum() * scale
+
+    with pytest.raises(TypeError, match=r"Watch calls loss_fn\(\) .* takes \(x, scale=1\.0\): missing .* 'x'; hand in"):
+        watch(loss_fn)
+    with pytest.raises(TypeError, match=r"loss_fn\(Tensor, float, SGD\).*hand in the optimiser by name"):
+        watch(loss_fn, x, 2.0, optimizer)
+    with pytest.raises(TypeError, match=r"loss_fn\(Tensor, y=int\).*unexpected keyword argument 'y'"):
+        watch(loss_fn, x, y=3)
+    with pytest.raises(TypeError, match=r"Watch calls RNN\(\) .* takes \(input, hx=None\)"):
+        watch(rnn)
+    assert watch.history == []
+    watch(loss_fn, x, scale=2.0, optimizer=optimizer)
+    assert len(watch.history) == 1

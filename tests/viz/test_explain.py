@@ -132,6 +132,48 @@ def test_what_cannot_be_explained_is_said():
         explain(2.0)
 
 
+def test_an_entry_of_a_vector_is_one_number_and_of_a_matrix_as_many_as_it_has_axes():
+    W, x = Tensor([[1.0, 2.0], [3.0, 4.0]], "W"), Tensor([5.0, 6.0], "x")
+    loss = (x @ W).sum()
+    loss.backward()
+    assert str(explain(x, loss, entry=1)) == str(explain(x, loss, entry=(1,)))
+    assert str(explain(x, loss, entry=1)) != str(explain(x, loss, entry=0))
+    with pytest.raises(ValueError, match=r"entry 1 does not lie inside W of shape \(2, 2\): it has 2 indices, up to"):
+        explain(W, loss, entry=1)
+    with pytest.raises(ValueError, match=r"entry 0 does not lie inside sum=.*, which is a number"):
+        explain(loss, entry=0)
+    with pytest.raises(TypeError, match=r"entry is integers, one for each axis of \(2,\), not 1\.5"):
+        explain(x, loss, entry=1.5)
+
+
+def test_a_node_is_found_by_its_name_behind_the_loss():
+    w = Value(2.0, "net.w")
+    loss = w * Value(3.0, "net.v") * Value(1.0, "other.v")
+    loss.backward()
+    assert str(explain("net.w", loss)) == str(explain("w", loss)) == str(explain(w, loss))
+    with pytest.raises(ValueError, match=r"several nodes are called 'v'; did you mean net\.v or other\.v\?"):
+        explain("v", loss)
+    with pytest.raises(ValueError, match=r"no node behind the loss is called 'net\.x'; did you mean net\."):
+        explain("net.x", loss)
+    with pytest.raises(TypeError, match=r"with loss= also the name of one of its nodes, or a PyTorch tensor"):
+        explain("w")
+    with pytest.raises(TypeError, match="takes as loss a node, not int"):
+        explain(w, 3)
+
+
+def test_a_pytorch_parameter_stands_for_its_leaf_in_a_captured_loss():
+    torch = pytest.importorskip("torch")
+    from microgradrnn.interop import capture
+
+    net = torch.nn.Linear(2, 3)
+    loss = capture(lambda x: net(x).sum(), torch.ones(1, 2))
+    loss.backward()
+    [leaf] = [node for node in ancestors(loss) if node.label == "net.weight"]
+    assert str(explain(net.weight, loss)) == str(explain(leaf, loss))
+    with pytest.raises(TypeError, match="no leaf behind the loss stands for this one; give the name of a node"):
+        explain(torch.nn.Linear(2, 3).weight, loss)
+
+
 def test_the_slope_of_a_squash_is_written_with_the_nodes_own_name():
     _, loss = two_steps()
     h = next(node for node in ancestors(loss) if node.label == "h_2")
