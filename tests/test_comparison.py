@@ -396,7 +396,7 @@ def test_a_name_that_one_label_alone_ends_with_stands_for_it_and_others_are_sugg
         compare(loss, {"w": 1.0})
     with pytest.raises(KeyError, match="'ias' is no node here"):
         compare(loss, {"ias": 6.0})
-    with pytest.raises(KeyError, match=r"did you mean net\.bias\?"):
+    with pytest.raises(KeyError, match=r"did you mean net\.bias"):
         compare(loss, {"net.bais": 6.0})
 
 
