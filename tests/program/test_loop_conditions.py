@@ -8,8 +8,9 @@ import pytest
 
 from microgradrnn import Parameter, functional
 from microgradrnn.backprop import gradients
+from microgradrnn.program import REWRITES
 from microgradrnn.program import compile as compile_graph
-from tests.program.agreement import array_of, close
+from tests.program.agreement import array_of, close, every_set_of_rewrites
 from tests.program.networks import as_input
 
 SIZE, T = 3, 4
@@ -32,11 +33,16 @@ class Numbers:
         self.inputs.append(as_input(normal(*shape, dtype=dtype, seed=self.seed + 10 + len(self.inputs)), label))
         return self.inputs[-1]
 
+    def classes(self, label, *shape):
+        found = np.random.default_rng(self.seed).integers(SIZE, size=shape)
+        self.inputs.append(as_input(found, label))
+        return self.inputs[-1]
 
-def right_at_other_numbers(record, tolerance=1e-12):
+
+def right_at_other_numbers(record, rewrites=REWRITES, tolerance=1e-12):
     """The program of one recording gives the loss and gradients of another, with its numbers."""
     numbers, others = Numbers(100), Numbers(200)
-    program = compile_graph(record(numbers), numbers.inputs)
+    program = compile_graph(record(numbers), numbers.inputs, rewrites=rewrites)
     loss = record(others)
     grads = gradients(loss)
     leaves = {leaf.label: leaf for leaf in grads if leaf.op is None}
@@ -44,6 +50,7 @@ def right_at_other_numbers(record, tolerance=1e-12):
     found = program.unchecked([array_of(x) for x in others.inputs], weights)
     close(found.value, loss.data, tolerance)
     for name in program.parameters:
+        assert found.grads[name].dtype == leaves[name].dtype
         close(found.grads[name], grads[leaves[name]], tolerance, name)
     return program
 
@@ -91,3 +98,33 @@ def test_a_leaf_of_one_step_whose_numbers_are_those_of_the_others_constants(step
         return h.sum()
 
     right_at_other_numbers(record)
+
+
+@every_set_of_rewrites
+@pytest.mark.parametrize("lengths", [(4, 5), (5, 4)], ids=str)
+def test_what_each_step_computes_of_the_same_is_no_row_of_the_first_loop_that_does(lengths, rewrites):
+    """The second loop read it from the first one's rows, of which there may be fewer."""
+
+    def record(numbers):
+        W, x, losses = numbers.weight("W", SIZE, SIZE), numbers.given("x", 2, SIZE), []
+        for length in lengths:
+            steps = [((x @ W) ** 2).sum(axis=1) for _ in range(length)]
+            sums = [step.sum() for step in steps]
+            losses.append(sum(sums[1:], start=sums[0]))
+        return losses[0] * losses[1]
+
+    right_at_other_numbers(record, rewrites)
+
+
+@every_set_of_rewrites
+def test_rows_that_are_one_row_over_and_over(rewrites):
+    def record(numbers):
+        W, x, h = numbers.weight("W", SIZE, SIZE), numbers.given("x", T, SIZE), numbers.given("h_0", SIZE)
+        b = numbers.weight("b", SIZE).expand(T, SIZE)
+        for t in range(T):
+            h = (x[t] @ W + h * b[t].sin()).tanh()
+        for t in reversed(range(T)):
+            h = (x[t] @ W - h * b[t].sin()).tanh()
+        return h.sum() + b[1].sin().sum()
+
+    right_at_other_numbers(record, rewrites)
