@@ -6,7 +6,10 @@ All sizes are 3, so that an axis taken for another shows in the numbers, and not
 import numpy as np
 import pytest
 
-from microgradrnn import Op, functional, record
+from microgradrnn import Op, Tensor, functional, record
+from microgradrnn.program import compile as compile_graph
+from tests.op_cases import every_op, example
+from tests.program.agreement import assert_agrees
 from tests.program.test_loop_conditions import right_at_other_numbers
 
 SIZE = 3
@@ -139,3 +142,26 @@ def test_two_that_are_computed_alike_and_start_apart(handed_on):
         return loss + (a * b).sum()
 
     right_at_other_numbers(recorded, tolerance=1e-11)
+
+
+@every_op
+@pytest.mark.parametrize("moving", ["all", "the first"])
+def test_every_op_of_what_differs_from_step_to_step(op, moving):
+    call = example(op)
+
+    def recorded(shift):
+        """Each step has the numbers of the one before, moved by a place; ``shift`` moves all."""
+        inputs, steps = [], []
+        for slot, array in enumerate(call.arrays):
+            moved = [np.roll(array, t + shift).reshape(array.shape) for t in range(SIZE)]
+            is_moved = moving == "all" or slot == 0
+            inputs.append(Tensor(np.stack(moved) if is_moved else moved[0], f"x{slot}"))
+            steps.append(list(inputs[-1]) if is_moved else [inputs[-1]] * SIZE)
+        made = [call.apply(*xs) for xs in zip(*steps, strict=True)]
+        weights = np.random.default_rng(0).normal(size=made[0].shape)
+        return functional.add_n([(z * weights).sum() for z in made]), inputs
+
+    loss, inputs = recorded(0)
+    if loss.requires_grad:
+        with np.errstate(all="ignore"):
+            assert_agrees(compile_graph(loss, inputs), *recorded(1), tolerance=1e-10)

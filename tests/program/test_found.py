@@ -341,6 +341,13 @@ def test_a_number_that_changes_from_step_to_step_takes_the_type_of_what_it_meets
     assert_agrees(compile_graph(loss, [x], rewrites=rewrites), loss, [x], tolerance=1e-5)
 
 
+@pytest.mark.parametrize("ndim", range(4))
+def test_a_number_in_another_shape(ndim):
+    W = weight(2, 3)
+    loss = (W.sum().reshape((1,) * ndim) * W).sum()
+    assert_agrees(compile_graph(loss), loss, [])
+
+
 def test_an_index_that_names_nothing_is_written_as_an_empty_tuple():
     """``dx[] += ...`` was no Python. The loss is the sum of x², whose gradient is 2 x."""
     x = Tensor([1.0, 2.0], label="x")
