@@ -244,11 +244,7 @@ class Fission:
 
     def _saved(self, x: Expression, group: Group) -> Expression:
         if x.fn == "carry":
-            group.before.add(x.args[0].update)
-            if x.args[0].update not in group.saved:
-                group.saved[x.args[0].update] = self._stand_in(
-                    "saved", group, x.args[0].update, (group.loop.length, *x.shape)
-                )
+            self._saved(x.args[0].update, group)
             return self._stand_in("saved", group, x, (group.loop.length, *x.shape))
         if x not in group.saved:
             group.saved[x] = self._stand_in("saved", group, x, (group.loop.length, *x.shape))
