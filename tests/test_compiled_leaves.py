@@ -22,6 +22,14 @@ def test_a_leaf_outside_that_wants_a_gradient_from_now_on_or_no_longer(which):
     assert_as_recorded(step, fn, sequence(2))
 
 
+def test_a_loss_of_leaves_that_want_no_gradient_any_longer_wants_none():
+    w = Parameter(np.ones(3), "w")
+    step = compiled(lambda x: (x * w).sum())
+    assert step(sequence(2)).requires_grad
+    w.requires_grad = False
+    assert not step(sequence(2)).requires_grad
+
+
 def test_a_value_outside_that_wants_no_gradient_is_read_anew():
     factor, w = Value(2.0, "factor", requires_grad=False), Value(3.0, "w")
 
