@@ -120,7 +120,7 @@ class Fission:
         """The same function of other arguments."""
         if not read_by(x):
             return x
-        if x.fn == "same" and _is_filled(args[0]):
+        if x.fn == "same":
             return args[0]
         if x.fn == "index":
             return self.xp.index(args[0], args[1])

@@ -252,3 +252,46 @@ def test_both_sizes_that_a_third_is_computed_from_are_fixed(computed):
     dimensions = Dimension(5), Dimension(3)
     assert computed(*map(Size.of, dimensions)) == computed(5, 3)
     assert all(dimension.reason for dimension in dimensions)
+
+
+@pytest.mark.parametrize("with_start", [False, True], ids=["states", "start and states"])
+@pytest.mark.parametrize("recorded", [2, 5])
+def test_all_states_but_the_last_are_added_up_with_something_else(recorded, with_start):
+    """As many are added as there are steps, or one more, though they are not all of one kind."""
+
+    def record(T):
+        x, h, states = sequence(T, 2), Tensor(np.zeros((2, 4)), requires_grad=False), [W.sum()]
+        for t in range(T):
+            states += [h] if with_start or t else []
+            h = (x[t] @ W + h @ W_hh).tanh()
+        return (functional.add_n(states) ** 2).sum() + (h * states[-1]).sum(), x
+
+    loss, x = record(recorded)
+    program = compile_graph(loss, [x], sizes="free")
+    assert_value(program, loss, x)
+    for T in (3, 4, 6, 7):
+        with pytest.raises(ValueError, match=f"axis 0 must be {recorded}"):
+            assert_value(program, *record(T))
+
+
+def assert_value(program, loss, x):
+    np.testing.assert_allclose(program(x.data)[0], loss.data, rtol=1e-12)
+
+
+def test_two_sequences_that_loops_read_side_by_side_are_equally_long():
+    """The second loop would run to the end of either."""
+
+    def states(x, others):
+        h, found = Tensor(np.zeros((2, 4)), requires_grad=False), []
+        for t in range(x.shape[0]):
+            h = (x[t] @ W + h @ W_hh).tanh() * (0.5 if others is None else others[t])
+            found.append(h)
+        return found
+
+    x, y = sequence(5, 2), sequence(5, 2)
+    loss = functional.stack(states(x, states(y, None))).sum()
+    program = compile_graph(loss, [x, y], sizes="free")
+    assert program(x.data, y.data)[0] == pytest.approx(loss.item(), rel=1e-12)
+    for steps_of_x, steps_of_y in ((4, 6), (6, 4), (5, 6)):
+        with pytest.raises(ValueError, match="axis 0"):
+            program(sequence(steps_of_x, 2).data, sequence(steps_of_y, 2).data)
