@@ -67,7 +67,7 @@ def as_if(mine: Array, ours: Array, parts: ByStep, rtol: float) -> Place | None:
 
 
 def _simple_faults(mine: Array, ours: Array, parts: ByStep) -> Iterator[tuple[Place, Array]]:
-    """What can be done wrong with the gradient or with whole contributions, the simplest first, and what it leads to."""
+    """Simple faults of the whole gradient and of whole contributions, the simplest first, and what each leads to."""
     steps = list(parts)
     if ours.ndim == 2 and ours.shape[0] == ours.shape[1]:
         yield Place(None, "mine is the transpose of ours"), ours.T
