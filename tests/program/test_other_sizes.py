@@ -260,11 +260,13 @@ def test_all_states_but_the_last_are_added_up_with_something_else(recorded, with
     """As many are added as there are steps, or one more, though they are not all of one kind."""
 
     def record(T):
-        x, h, states = sequence(T, 2), Tensor(np.zeros((2, 4)), requires_grad=False), [W.sum()]
+        x, h, states = sequence(T, 2), Tensor(np.zeros((2, 4)), requires_grad=False), []
+        start = [h + W.sum()] if with_start else []
         for t in range(T):
-            states += [h] if with_start or t else []
             h = (x[t] @ W + h @ W_hh).tanh()
-        return (functional.add_n(states) ** 2).sum() + (h * states[-1]).sum(), x
+            states.append(h)
+        added = functional.add_n([W.sum(), *start, *states[:-1]])
+        return (added**2).sum() + functional.stack(states).sum(), x
 
     loss, x = record(recorded)
     program = compile_graph(loss, [x], sizes="free")
