@@ -201,12 +201,12 @@ def _other(leaf: Node, rng: Rng) -> Any:
 
 
 PARTS = {
-    "picture": r'<div class="canvas">.*?</div>',
-    "shared weights": r'<section class="sums".*?</section>',
-    "words": r'<ol class="visits".*?</ol>',
-    "steps and quiz": r'-data">.*?</script>',
-    "every entry": r'-boxes">.*?</script>',
-    "cells": r'-cells">.*?</script>',
+    "picture": r"<div class=canvas>.*?</div>",
+    "shared weights": r"<section class=sums.*?</section>",
+    "words": r"<ol class=visits.*?</ol>",
+    "steps and quiz": r"-data>.*?</script>",
+    "every entry": r"-boxes>.*?</script>",
+    "cells": r"-cells>.*?</script>",
     "program and scripts": r"<script>.*?</script>",
     "style": r"<style>.*?</style>",
 }

@@ -852,7 +852,7 @@ def test_the_view_moves_smoothly_unless_motion_is_unwanted(show):
 def test_columns_out_of_sight_are_left_out_and_come_back(show):
     tab = show(rnn_loss(30), max_nodes=1000, forward=True, reduced_motion="reduce")
     press(tab, "ArrowRight", "ArrowRight", "+", "+")
-    shown = "() => [...document.querySelectorAll('.place[data-left]')].map((e) => e.checkVisibility())"
+    shown = "() => [...document.querySelectorAll('.column')].map((e) => e.checkVisibility())"
     assert 0 < sum(tab.evaluate(shown)) < 30
     press(tab, "/")
     tab.keyboard.type("h_1")

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..numbers import brief, signed
-from ..sources import held, is_live
+from ..sources import held, hollow, is_live, joined
 from .as_latex import derivative
 from .blocks import (
     FOR_CONTRIBUTIONS,
@@ -65,7 +65,7 @@ def forward(words: ForwardWords) -> str:
 def _head(title: Title, definition: Definition, say: str) -> list[str]:
     where = " · ".join(title.parts)
     return [
-        f'<li data-say="{xml(held(say))}"><p class=where>{xml(where[0].upper() + where[1:])}',
+        f'<li data-say="{xml(held(hollow(joined(say))))}"><p class=where>{xml(where[0].upper() + where[1:])}',
         f"<h2>{_equation(definition.latex, definition.text)}</h2>",
     ]
 
@@ -126,7 +126,7 @@ def _goes_down(to: Contribution, loss: str) -> list[str]:
     rows = [_row(entry) for entry in to.entries]
     left_out = to.left_out
     if is_live(to.value):  # once a number has been changed, others may be larger
-        left_out = left_out.replace(to.NO_LARGER, f"<span class=then-so>{to.NO_LARGER}</span>")
+        left_out = left_out.replace(to.NO_LARGER, f"<u>{to.NO_LARGER}</u>")
     rows += [f"<tr><td><td colspan=2>{left_out}"] if left_out else []
     return [
         f"<section><h3>to <b>{xml(to.to.text)}</b>{f' {to.as_input}' if to.as_input else ''}</h3>",
