@@ -52,7 +52,7 @@ def questions_of(
 
     Of the answer there are the number, and the mistakes: a number, and which one of its kind, and so on. A live page
     works both out anew: there stand a list of cells (the contribution, the sums before and after it, the value of the
-    node; -1 or nothing where there is none) and the edge and its entry.
+    node; -1 where there is none, and none at the end of the list) and the edge and its entry.
     """
     found = []
     for question in questions(visit, words):
@@ -78,6 +78,8 @@ def _cells(question: Question, edge: Edge, values: Mapping[Node, Any]) -> list[i
     value, place = values[edge.node], question.index
     parts = [entry(data, place) if is_live(data) else None for data in (edge.downstream, edge.before, edge.after)]
     found = [*parts, *([value] if np.ndim(value) == 0 else [])]
+    if edge.before is None and len(found) == len(parts):
+        found = found[:1]
     return [cell.index if isinstance(cell, LiveFloat) else -1 for cell in found]
 
 

@@ -29,8 +29,7 @@ _START, _THEN, _END = "\ue201", "\ue202", "\ue203"
 _MARKED = re.compile(rf"{_START}([a-z]?[\d.]*){_THEN}([^{_END}]*){_END}")  # so strict that no label can add markup
 _NUMBER = rf"{_START}\d+{_THEN}[^{_END}]*{_END}"
 _LISTED = re.compile(rf"\[{_NUMBER}(?:, {_NUMBER})+\]")
-_NOT_IN_LABELS = str.maketrans(dict.fromkeys("\ue201\ue202\ue203\ue211\ue212\ue213", "\ufffd"))
-_HELD = str.maketrans({_START: "\ue211", _THEN: "\ue212", _END: "\ue213"})
+_NOT_IN_LABELS = str.maketrans(dict.fromkeys("\ue201\ue202\ue203", "\ufffd"))
 
 
 class Cells:
@@ -181,13 +180,8 @@ def plain(text: str) -> str:
     return _MARKED.sub(lambda found: found[2], text) if _START in text else text
 
 
-def hollow(text: str) -> str:
-    """A text whose sources a script fills in: what stands in them is left out."""
-    return _MARKED.sub(lambda found: f"{_START}{found[1]}{_END}", text) if _START in text else text
-
-
 def parted(text: str) -> tuple[str, list[int | str]]:
-    """A hollow text with its sources beside it: texts that are alike but for their sources are the same then."""
+    """A text with blanks and, beside it, the sources to fill them: texts that differ in these alone become the same."""
     found = [int(source) if source.isdigit() else source for source, _ in _MARKED.findall(text)]
     return _MARKED.sub(f"{_START}{_END}", text), found
 
@@ -213,11 +207,6 @@ def unmarked(text: str) -> str:
 def measured(text: str) -> str:
     """A text as long as it may become: each number that may change has room for as many as −0.01234 has."""
     return _MARKED.sub(lambda found: found[2].ljust(ROOM, "0"), text) if _START in text else text
-
-
-def held(text: str) -> str:
-    """A text for an attribute: its sources stay in it, in other characters, and `as_elements` passes them by."""
-    return text.translate(_HELD)
 
 
 def as_content(text: str, tag: str, escape: Callable[[str], str] = str) -> str:

@@ -1,4 +1,4 @@
-"""The page as a file: whole, small, honest about labels. What it does in a browser is in test_page_browser."""
+"""The page as a file: whole, small, honest about labels. What it does in a browser is in `tests.viz.page`."""
 
 import base64
 import hashlib

@@ -39,7 +39,7 @@
     const [isNumbered, isTiny] = [isFar && zoom >= NUMBERED, isFar && zoom < TINY];
     const before = canvas.className;
     for (const [look, is] of Object.entries({ distant: isFar, numbered: isNumbered, tiny: isTiny })) canvas.classList.toggle(look, is);
-    if (canvas.className !== before) page.dispatchEvent(new Event("shown"));
+    if (canvas.className !== before) tell("shown");
     fitNumbers();
     if (!isFar) return;
     for (const { text, top, wide, tall, strips, numbers } of shortNames) {
@@ -168,7 +168,7 @@
       column.right > left && column.left < left + 2 * wide && column.bottom > top && column.top < top + 2 * high;
     const other = columns.filter((column) => column.element.classList.contains("near") !== isNear(column));
     for (const { element } of other) element.classList.toggle("near");
-    if (other.length) page.dispatchEvent(new Event("shown"));
+    if (other.length) tell("shown");
   }
   graph.addEventListener("scroll", drawWhatIsNear, { passive: true });
   const again = () => (arrange(), follow(followed));

@@ -36,7 +36,7 @@
     for (const name of ["number", "half", "more", "knob"]) part(name).hidden = Boolean(classes);
     reach();
     report();
-    page.dispatchEvent(new Event("chosen"));
+    tell("chosen");
   }
 
   /** The classes that the chosen target may have: all but the one that the loss ignores, which stays. */
@@ -102,6 +102,8 @@
 
   on("change", "toggle", report);
   live.onChange((why) => {
+    const [now, recorded] = [live.loss(), live.loss(live.ghosts.recorded.cells)].map(written.number);
+    part("outcome").textContent = live.isChanged() ? `${live.rootName} = ${now}, recorded ${recorded}` : "";
     report();
     if (why === "step" || why === "pin") return;
     const odd = live.oddity();

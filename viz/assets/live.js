@@ -71,8 +71,8 @@
   /** A source as text, as it stands now: a letter for how, and which cells; a number alone is its cell. */
   const write = (text) => (text[0] in HOW ? HOW[text[0]](text.slice(1)) : written.number(shown[text]));
 
-  /** A text with blanks, filled in from the sources in them, or from those beside it. */
-  const fill = (text, ...sources) => text.replace(/[\ue201\ue211](.*?)[\ue203\ue213]/g, (_, found) => write(found || sources.shift()));
+  /** A text with its blanks filled in from sources. */
+  const fill = (text, ...sources) => text.replaceAll("\ue201\ue203", () => write(sources.shift()));
 
   /** The products that make an entry of what an edge contributes: upstream and local for each entry of its node. */
   function terms(edge, entry) {
@@ -187,7 +187,7 @@
   /** The step that is told, or of the list of all those that the browser does not skip. */
   function itemsInSight() {
     if (!told.matches(".all")) return new Set(told.querySelectorAll(".now"));
-    const isIn = (item) => onPaper || item.firstElementChild.checkVisibility({ contentVisibilityAuto: true });
+    const isIn = (item) => onPaper || item.firstElementChild.checkVisibility?.({ contentVisibilityAuto: true }) !== false;
     return new Set([...part("visits").children].filter(isIn));
   }
 
@@ -211,7 +211,7 @@
       text.element.firstChild.data = text.now = now;
       if (text.room) fit(text);
     }
-    page.dispatchEvent(new Event("written"));
+    tell("written");
     for (const { element, source, kind, painted } of strips) {
       const data = numbers(source);
       const paths = painted(data, kind === "g" ? scale : written.largest(data));
@@ -234,7 +234,7 @@
 
   /** The answer to a question now, and the wrong answers that people come to, each with its place among those of its kind. */
   function asked({ known, uses, cells: from, at: [edge, entry] }) {
-    const [total, before, after, value = NaN] = from.map((cell) => (cell < 0 ? NaN : cells[cell]));
+    const [total, before = NaN, after = total, value = NaN] = from.map((cell) => (cell < 0 ? NaN : cells[cell]));
     const [slot, , , read, node] = source.edges[edge];
     const pairs = terms(edge, entry);
     const [[upstream, local] = [NaN, NaN]] = pairs;

@@ -96,7 +96,7 @@
     part("next").disabled = now === last;
     part("time").disabled = timeStep(1) === now;
     part("turn").disabled = now > turn;
-    page.dispatchEvent(new Event("shown"));
+    tell("shown");
     const uses = step?.at > 0 && !open ? step.boxes ?? [] : [];
     const byArrival = [...uses].sort((a, b) => momentsOf["b" + a][1] - momentsOf["b" + b][1]);
     page.flyIn(item, byArrival.map((i) => part("b" + i)));
@@ -111,15 +111,15 @@
     const edges = open ? [] : [...item.querySelectorAll("section")].map(spoken);
     const where = item.querySelector(".where").textContent.trim();
     part("slider").ariaValueText = where;
-    const about = page.live ? page.live.fill(item.dataset.say).replaceAll("‖", "") : item.dataset.say;
-    part("live").textContent = [where + ".", about + ".", ...edges].join(" ");
+    const told = heard(item.querySelector(now > turn ? ".came tr:last-child td:last-child" : ".about b"));
+    part("live").textContent = [where + ".", `${item.dataset.say} ${told}.`, ...edges].join(" ");
   }
 
-  /** What goes down an edge, for the ear: bars around a norm cannot be heard. */
-  function spoken(edge) {
-    const number = edge.querySelector(".far i").textContent.replace(/‖(.*)‖/, "norm $1").replace(/[()]/g, "");
-    return `${edge.querySelector("h3").textContent}: ${number}.`;
-  }
+  /** What goes down an edge, for the ear. */
+  const spoken = (edge) => `${edge.querySelector("h3").textContent}: ${heard(edge.querySelector(".far i"))}.`;
+
+  /** Bars around a norm cannot be heard. */
+  const heard = ({ textContent }) => textContent.replace(/‖(.*)‖/, "norm $1").replace(/[()]/g, "");
 
   /** Where the next step in another time step is, or, backwards, where the time step before begins. */
   function timeStep(way) {
@@ -256,7 +256,7 @@
     if (all) for (const item of items) makeReachable(item);
     part("all").ariaPressed = all;
     (items[now - 1] ?? part("start")).scrollIntoView({ block: "nearest" });
-    page.dispatchEvent(new Event("shown"));
+    tell("shown");
   }
 
   function toggleWeights() {

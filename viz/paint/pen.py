@@ -142,11 +142,6 @@ _DARK = {
 _DARK |= _ends(heat.VALUE, heat.VALUE.dark) | _ends(heat.GRAD, heat.GRAD.dark) | _ends(heat.LOCAL, heat.LOCAL.dark)
 
 
-_PAINTED = {"bold", "cells", "minus", "nan", "zero", *(f"{end}{sign}" for end in "vgl" for sign in "01")}
-_PAINTED |= {"base", *(_fading(k) for k in range(1, heat.LEVELS))}
-"""Classes of what a page's script paints."""
-
-
 def style(live: bool = False, theme: Theme = "auto", markup: str | None = None) -> str:
     """The style sheet: fonts and the dark theme, and for a live picture all other looks as well.
 
@@ -172,15 +167,23 @@ def style(live: bool = False, theme: Theme = "auto", markup: str | None = None) 
         rules += [_rule(f".{_fading(k)}", {"fill-opacity": f"{k / heat.LEVELS:g}"}) for k in faded]
         lit = [_rule(f".lit .{name}:not(.root)", look) for name, look in _LIT.items()]  # the root's rim is enough
     if markup is not None:
-        used = set(re.findall(r"[\w-]+", " ".join(re.findall(r'class=("[^"]*"|[\w-]+)', markup)))) | _PAINTED
-        rules, dark = ([rule for rule in of if used.issuperset(_classes(rule))] for of in (rules, dark))
+        used = _classes_in(markup)
+        rules, dark, lit = ([rule for rule in of if used.issuperset(_classes_of(rule))] for of in (rules, dark, lit))
     dark = [f"{ours} {rule}" for rule in dark] if theme != "light" else []
     if theme == "auto":
         dark = ["@media (prefers-color-scheme: dark) {", *dark, "}"]
     return "\n".join([*families, *(f"{ours} {r}" for r in rules), *dark, *(f"{ours} {r}" for r in lit)])
 
 
-def _classes(rule: str) -> list[str]:
+def _classes_in(markup: str) -> set[str]:
+    """The classes in a page's picture, and of what scripts paint into it or into the words beside it."""
+    named = " ".join(re.findall(r'class=("[^"]*"|[\w-]+)', markup))
+    kinds = {heat.GRAD.name[0], *re.findall(r'data-heat="\S+ \S+ (\w) ', markup)}
+    painted = {f"{kind}{sign}" for kind in kinds for sign in (0, 1)} | {_fading(k) for k in range(1, heat.LEVELS)}
+    return {"base", "bold", "cells", "lit", "minus", "nan", "root", "zero", *painted, *re.findall(r"[\w-]+", named)}
+
+
+def _classes_of(rule: str) -> list[str]:
     return re.findall(r"\.([a-z]\w*)", rule.partition("{")[0])
 
 

@@ -38,6 +38,30 @@ def test_a_number_is_dragged_and_undone_as_one(show):
     assert field(tab, "undo").is_disabled()
 
 
+def test_what_becomes_of_the_loss_is_said_where_the_fields_are_closed(show):
+    tab = show(unit())
+    tab.locator("summary").click()
+    outcome = field(tab, "outcome")
+    assert outcome.inner_text() == ""
+    drag(tab, "w_hh", 200)
+    recorded = number(unit().item())
+    assert (
+        outcome.inner_text()
+        == f"L = {number(value(tab, 'L'))}, recorded {recorded}"
+        != f"L = {recorded}, recorded {recorded}"
+    )
+    tab.locator("summary").click()
+    assert not outcome.is_visible()  # the table says it
+
+
+@pytest.mark.parametrize("width", [1280, 1100, 390])
+def test_the_fields_of_a_number_stand_in_one_line(open_page, width):
+    tab = open_page(page(rnn_loss(2, hidden=2), live=True).html, viewport={"width": width, "height": 1080})
+    tab.locator("summary").evaluate("(summary) => (summary.parentElement.open = true)")
+    tops = [field(tab, name).bounding_box()["y"] for name in ("leaf", "entry", "number", "half", "more")]
+    assert max(tops) - min(tops) < 15
+
+
 def test_a_cell_of_a_strip_is_dragged_and_a_click_still_opens_it(show):
     loss = rnn_loss(2, hidden=2)
     tab, before = show(loss), next(node for node in ancestors(loss) if node.label == "x_1").data

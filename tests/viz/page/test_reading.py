@@ -20,6 +20,20 @@ def test_a_live_region_speaks_each_visit(show):
     assert live.text_content() == "Visit 2 of 6. p = z × s. upstream 3. to z: 9. to s: −12."
 
 
+def test_a_live_region_speaks_norms_without_their_bars_and_numbers_as_they_are(show):
+    root = rnn_loss(2)
+    tab = show(root)
+    tab.evaluate("() => document.querySelector('main').microgradrnn.set('b_y', [1, 2, 3, 4, 5, 6, 7])")
+    press(tab, "End")
+    weight = order(root)[-1].label
+    norm = "(name) => Math.hypot(...document.querySelector('main').microgradrnn.grad(name).flat())"
+    assert (
+        tab.locator("[aria-live]")
+        .text_content()
+        .endswith(f". {weight}. grad norm {number(tab.evaluate(norm, weight))}.")
+    )
+
+
 def test_who_listens_hears_equations_and_reaches_what_scrolls(show):
     tab = show(rnn_loss(3))
     press(tab, *["ArrowRight"] * 4)
