@@ -25,6 +25,7 @@ test: $(INSTALLED)
 types:  # one process, beside which the tests begin
 	$(BIN)/mypy
 
+tests: export PYTHONDONTWRITEBYTECODE :=  # else each process that a test starts compiles the package anew
 tests:
 	$(BIN)/pytest -n auto --dist worksteal
 

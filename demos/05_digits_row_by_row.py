@@ -18,7 +18,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from tqdm import tqdm
 
-from microgradrnn import functional, no_grad
+from microgradrnn import compiled, functional, no_grad
 from microgradrnn.nn import ManyToOne
 from microgradrnn.optim import Adam, clip_grad_norm_
 
@@ -66,13 +66,14 @@ def load():
 def fit(model, images, digits, epochs, rng):
     """Adam on batches, the rate falling to a tenth; the loss stands at the end of the sequence alone."""
     optimizer = Adam(model.parameters(), lr=LR)
+    loss = compiled(lambda images, digits: functional.cross_entropy(model(images), digits))
     for epoch in tqdm(range(epochs), desc="epochs"):
         optimizer.lr = LR * 0.1 ** (epoch / epochs)
         order = rng.permutation(len(digits))
         for start in range(0, len(order), BATCH):
             some = order[start : start + BATCH]
             optimizer.zero_grad()
-            functional.cross_entropy(model(images[:, some]), digits[some]).backward()
+            loss(images[:, some], digits[some]).backward()
             clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
 

@@ -19,7 +19,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from tqdm import tqdm
 
-from microgradrnn import functional, no_grad
+from microgradrnn import compiled, functional, no_grad
 from microgradrnn.nn import OneToMany, sequence_loss
 from microgradrnn.optim import Adam, clip_grad_norm_
 
@@ -77,13 +77,14 @@ def load():
 def fit(model, images, digits, epochs, rng):
     """Adam on batches, the rate falling to a tenth; a loss for every letter, blanks after the name included."""
     optimizer = Adam(model.parameters(), lr=LR)
+    loss = compiled(lambda images, targets: sequence_loss(model.unroll(images, STEPS), targets))
     for epoch in tqdm(range(epochs), desc="epochs"):
         optimizer.lr = LR * 0.1 ** (epoch / epochs)
         order = rng.permutation(len(digits))
         for start in range(0, len(order), BATCH):
             some = order[start : start + BATCH]
             optimizer.zero_grad()
-            sequence_loss(model.unroll(images[some], STEPS), TARGETS[:, digits[some]]).backward()
+            loss(images[some], TARGETS[:, digits[some]]).backward()
             clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
 

@@ -22,7 +22,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 from tqdm import tqdm
 
-from microgradrnn import no_grad
+from microgradrnn import Tensor, compiled, no_grad
 from microgradrnn.nn import ManyToMany, sequence_loss
 from microgradrnn.optim import Adam, clip_grad_norm_
 from microgradrnn.training import truncated_bptt
@@ -36,7 +36,7 @@ HELD_OUT = "heapq shlex textwrap"
 LABELS = {"code": "#333333", "string": "#0072b2", "comment": "#009e73"}
 WRONG = "#f3c6a5"
 VOCABULARY = string.printable
-ONE_HOT = np.eye(len(VOCABULARY), dtype=np.float32)
+ONE_HOT = Tensor(np.eye(len(VOCABULARY), dtype=np.float32), requires_grad=False)
 BATCH, STEPS, LR = 32, 50, 5e-3
 
 
@@ -100,6 +100,7 @@ def train(model, tokens, labels, updates):
     optimizer = Adam(model.parameters(), lr=LR)
     streams = [some[: len(some) // BATCH * BATCH].reshape(BATCH, -1).T for some in (tokens, labels)]
 
+    @compiled
     def loss(tokens, labels, state):
         steps = model.unroll(ONE_HOT[tokens], state)
         return sequence_loss(steps, labels), steps.state

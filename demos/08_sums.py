@@ -18,7 +18,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from tqdm import tqdm
 
-from microgradrnn import Tensor, functional, no_grad
+from microgradrnn import Tensor, compiled, functional, no_grad
 from microgradrnn.nn import Decoder, Encoder, Seq2Seq, greedy
 from microgradrnn.optim import Adam, clip_grad_norm_
 
@@ -87,12 +87,13 @@ def questions(pairs):
 def train(model, updates, digits, held_out, tests, rng):
     """Teacher forcing: each step reads the character that should have come before. Tested ten times."""
     optimizer, exact = Adam(model.parameters(), lr=LR), {0: exactly(model, tests)}
+    loss = compiled(model.loss)
     progress = tqdm(range(1, updates + 1), mininterval=0.5)
     for update in progress:
         pairs = draw_pairs(rng, digits, BATCH, ~held_out)
         optimizer.lr = LR * 0.05 ** (update / updates)
         optimizer.zero_grad()
-        model.loss(ONE_HOT[questions(pairs)], encode(map(str, pairs.sum(axis=1)), digits + 1)).backward()
+        loss(ONE_HOT[questions(pairs)], encode(map(str, pairs.sum(axis=1)), digits + 1)).backward()
         clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         if update % max(1, updates // 10) == 0 or update == updates:

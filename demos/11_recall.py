@@ -24,7 +24,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from tqdm import tqdm
 
-from microgradrnn import functional, no_grad
+from microgradrnn import compiled, functional, no_grad
 from microgradrnn.analysis import Spectrum, grad_norms, spectrum
 from microgradrnn.nn import GRU, LSTM, RNN, Linear, Module
 from microgradrnn.optim import Adam, clip_grad_norm_
@@ -112,11 +112,17 @@ def norms(model, data):
 def train(model, name, lag, updates, rng):
     """Train until of the last 20 batches 99% were right; returns the number of updates."""
     optimizer, recent = Adam(model.parameters(), lr=LR), deque(maxlen=20)
+
+    @compiled
+    def forward(x, targets):
+        logits = model.logits(x)
+        return functional.cross_entropy(logits, targets), logits
+
     for update in tqdm(range(1, updates + 1), desc=f"{name:20}", mininterval=0.2):
         x, targets = batch(lag, rng)
-        logits = model.logits(x)
+        loss, logits = forward(x, targets)
         optimizer.zero_grad()
-        functional.cross_entropy(logits, targets).backward()
+        loss.backward()
         clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         recent.append(share_right(logits, targets))

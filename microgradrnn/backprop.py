@@ -114,14 +114,16 @@ def gradients(root: Node, upstream: Any = None) -> dict[Node, Any]:
 def seed(root: Node, upstream: Any) -> Any:
     """The upstream that a pass from ``root`` starts with, checked; see `backward`."""
     if not root._requires_grad:
-        raise TypeError(f"{root!r} needs no gradient: no leaf of floats with requires_grad lies behind it")
+        raise TypeError(f"backward: {root!r} needs no gradient: no leaf of floats with requires_grad lies behind it")
     if upstream is None:
         if root.size != 1:
-            raise ValueError(f"a root of shape {root.shape} needs an upstream of that shape; or sum it to a scalar")
+            raise ValueError(
+                f"backward: the root has shape {root.shape}; give an upstream of that shape, or sum it to a scalar"
+            )
         upstream = np.ones(root.shape)
     found = as_array(upstream, root.dtype)
     if found.shape != root.shape:
-        raise ValueError(f"upstream has shape {found.shape}, root has {root.shape}: they must be equal")
+        raise ValueError(f"backward: upstream has shape {found.shape}; it needs the root's, {root.shape}")
     return float(found) if type(root) is Value else found
 
 

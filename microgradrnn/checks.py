@@ -34,7 +34,7 @@ def numbers(taker: object, name: str, x: Any, shape: Shape) -> Any:
 
     >>> numbers("RNN", "x", [[1.0, 2.0]], ("T", "N", 3))
     Traceback (most recent call last):
-    ValueError: RNN: x has shape (T, N, 3) with at least one step and one sequence, and what came is (1, 2)
+    ValueError: RNN: x has shape (T, N, 3) with at least one step and one sequence, got (1, 2)
     """
     found = _array(taker, name, x, shape)
     check_shape(taker, name, found.shape, shape, x)
@@ -48,7 +48,7 @@ def data(taker: object, name: str, x: Any, shape: Shape) -> Any:
 
     >>> data("RNN", "h0", [[1.0, float("nan")]], ("N", 2))
     Traceback (most recent call last):
-    ValueError: RNN: h0 holds numbers, and what came is NaN at [0, 1]
+    ValueError: RNN: h0 holds numbers, got NaN at [0, 1]
     """
     found = numbers(taker, name, x, shape)
     _check_nan(taker, name, found, shape)
@@ -111,7 +111,7 @@ def weights(
         ValueError: a weight holds no real numbers.
     """
     if not isinstance(state, Mapping):
-        raise TypeError(f"{taker}: a state_dict maps names to arrays, and what came is {_came(state)}")
+        raise TypeError(f"{taker}: a state_dict maps names to arrays, got {_came(state)}")
     missing, extra = [name for name in expected if name not in state], [name for name in state if name not in expected]
     if missing or extra:
         raise KeyError(f"{taker}: missing {missing or 'none'}, not known here {extra or 'none'}")
@@ -123,7 +123,7 @@ def weights(
         except (TypeError, ValueError) as error:
             raise _unreadable(taker, claim, state[name], error) from error
         if found[name].dtype.kind not in "fiu":
-            raise ValueError(f"{taker}: {claim}, and what came is {found[name].dtype}")
+            raise ValueError(f"{taker}: {claim}, got {found[name].dtype}")
     return found
 
 
@@ -132,20 +132,18 @@ def check_shape(taker: object, name: str, came: Shape, shape: Shape, given: Any 
 
     >>> check_shape("RNN", "x", (4, 2, 7), ("T", "N", 3))
     Traceback (most recent call last):
-    ValueError: RNN: x has shape (T, N, 3) with at least one step and one sequence, and what came is (4, 2, 7); the \
+    ValueError: RNN: x has shape (T, N, 3) with at least one step and one sequence, got (4, 2, 7); the \
 last axis is 7, and must be 3
     """
     if came != shape and not _fits(came, shape):
         remedy = _remedy(came, shape, given)
-        raise ValueError(f"{_name(taker)}: {name} has shape {_text(shape)}, and what came is {came}{remedy}")
+        raise ValueError(f"{_name(taker)}: {name} has shape {_text(shape)}, got {came}{remedy}")
 
 
 def check_pair(taker: object, name: str, parts: str, x: Any, shape: Shape) -> None:
     """Raise ValueError where an argument is no pair, such as (h, c), of states of that shape."""
     if not isinstance(x, (list, tuple)) or len(x) != 2:
-        raise ValueError(
-            f"{_name(taker)}: {name} is a pair {parts}, each of shape {_text(shape)}, and what came is {_came(x)}"
-        )
+        raise ValueError(f"{_name(taker)}: {name} is a pair {parts}, each of shape {_text(shape)}, got {_came(x)}")
 
 
 def check_size(taker: object, **sizes: Any) -> None:
@@ -196,7 +194,7 @@ def _array(taker: object, name: str, x: Any, shape: Shape) -> Any:
 def _unreadable(taker: object, claim: str, x: Any, error: Exception) -> Exception:
     """An error of NumPy's, or of a conversion, as one that says what was expected, and of what."""
     kind = TypeError if isinstance(error, TypeError) else ValueError
-    return kind(f"{_name(taker)}: {claim}, and what came is {type(x).__name__} ({error})")
+    return kind(f"{_name(taker)}: {claim}, got {type(x).__name__} ({error})")
 
 
 def _check_nan(taker: object, name: str, x: Any, shape: Shape) -> None:
@@ -208,7 +206,7 @@ def _check_nan(taker: object, name: str, x: Any, shape: Shape) -> None:
     if wrong.any():
         index = np.argwhere(wrong)[0].tolist()
         step = f", step t={index[0] + 1}" if shape[:1] == ("T",) else ""
-        raise ValueError(f"{_name(taker)}: {name} holds numbers, and what came is NaN at {index}{step}")
+        raise ValueError(f"{_name(taker)}: {name} holds numbers, got NaN at {index}{step}")
 
 
 def _fits(came: Shape, shape: Shape) -> bool:

@@ -278,7 +278,7 @@ def _by_step(name: str, given: Any, ours: ByStep, whole: tuple[int, ...] | None 
     if not ours or {t: part.shape for t, part in mine.items()} != {t: part.shape for t, part in ours.items()}:
         forms = [] if whole is None else [str(whole)]
         forms += [_told(ours)] if in_steps(ours) else []
-        raise ValueError(f"compare: the gradient of {name} has shape {', or '.join(forms)}; what came is {came}")
+        raise ValueError(f"compare: the gradient of {name} has shape {', or '.join(forms)}, got {came}")
     return mine
 
 

@@ -7,6 +7,7 @@ What counts as an array is the same everywhere: NumPy's, lists and tuples, and w
 (tensors of PyTorch and JAX, columns of pandas).
 """
 
+from collections.abc import Iterable
 from decimal import Decimal
 from numbers import Real
 from typing import Any
@@ -16,6 +17,18 @@ from numpy.typing import NDArray
 
 NUMBERS = "fiub"
 """NumPy's kinds of real numbers: floats, integers with and without a sign, booleans."""
+
+
+def with_parts(sequence: Any, parts: Iterable[Any]) -> Any:
+    """A list, tuple or named tuple as ``sequence`` is, of other parts.
+
+    >>> from collections import namedtuple
+    >>> State = namedtuple("State", "h c")
+    >>> with_parts([1], [2]), with_parts((1, 2), [3, 4]), with_parts(State(1, 2), [3, 4])
+    ([2], (3, 4), State(h=3, c=4))
+    """
+    kind = type(sequence)
+    return kind(*parts) if hasattr(kind, "_fields") else kind(parts)
 
 
 def is_numeric(x: Any) -> bool:

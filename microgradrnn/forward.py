@@ -33,8 +33,10 @@ def jvp(root: Node, tangents: Mapping[Node, Any]) -> Any:
     moves: dict[Node, Any] = {}
     for node, tangent in tangents.items():
         move = as_array(tangent, node.dtype)
-        if not node._requires_grad or move.shape != node.shape:
-            raise ValueError(f"a tangent of shape {move.shape} does not fit {node!r}")
+        if not node._requires_grad:
+            raise ValueError(f"jvp: {node!r} needs no gradient, so it takes no tangent")
+        if move.shape != node.shape:
+            raise ValueError(f"jvp: the tangent of {node!r} has shape {move.shape}; it needs {node.shape}")
         moves[node] = move
     for node in ancestors(root):
         moving = [slot for slot, x in enumerate(node.inputs) if x in moves]

@@ -23,6 +23,9 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):  # read when NumPy is first imported
+    os.environ.setdefault(name, "1")  # several workers with several threads each would wait for each other
+
 pytest.register_assert_rewrite("tests.witnesses")
 
 slow_is_fine = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}

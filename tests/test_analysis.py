@@ -299,7 +299,7 @@ def test_a_jacobian_takes_time_in_proportion_to_the_steps_between_however_long_t
 @pytest.mark.parametrize(
     ("i", "j", "changes", "message"),
     [
-        (2, 2, {}, "step i comes before step j, and what came is i=2, j=2"),
+        (2, 2, {}, "step i comes before step j, got i=2, j=2"),
         (1, 9, {}, r"step 9 has no state that gets a gradient; there are steps 1 to 3"),
         (1, 3, {1: Tensor(np.ones((1, 3)), requires_grad=False)}, "the state of step 1, gets no gradient"),
         (1, 3, {1: Tensor(np.ones((1, 3)))}, "no path leads from the state of step 1 to that of step 3"),

@@ -318,12 +318,12 @@ ERRORS = {
     "features": (
         lambda: nn.ManyToMany(3, 5, 2)(np.ones((2, 1, 4))),
         ValueError,
-        r"RNN: x has shape \(T, N, 3\).*came is \(2, 1, 4\)",
+        r"RNN: x has shape \(T, N, 3\).*got \(2, 1, 4\)",
     ),
     "features, unrolled": (
         lambda: nn.ManyToMany(3, 5, 2, cell="gru").unroll(np.ones((2, 4))),
         ValueError,
-        r"GRU: x has shape \(T, N, 3\).*came is \(2, 4\)",
+        r"GRU: x has shape \(T, N, 3\).*got \(2, 4\)",
     ),
     "both directions, unrolled": (
         lambda: nn.ManyToMany(3, 5, 2, bidirectional=True).unroll(np.ones((2, 1, 3))),
@@ -333,47 +333,47 @@ ERRORS = {
     "a first state": (
         lambda: nn.ManyToOne(3, 5, 2)(np.ones((2, 1, 3)), np.ones((1, 5))),
         ValueError,
-        r"RNN: h0 has shape \(1, 1, 5\), and what came is \(1, 5\)",
+        r"RNN: h0 has shape \(1, 1, 5\), got \(1, 5\)",
     ),
     "a first state of an lstm": (
         lambda: nn.ManyToOne(3, 5, 2, cell="lstm")(np.ones((2, 1, 3)), np.ones((1, 1, 5))),
         ValueError,
-        r"LSTM: h0 is a pair \(h0, c0\), each of shape \(1, 1, 5\), and what came is ndarray of shape \(1, 1, 5\)",
+        r"LSTM: h0 is a pair \(h0, c0\), each of shape \(1, 1, 5\), got ndarray of shape \(1, 1, 5\)",
     ),
     "half a state of an lstm": (
         lambda: nn.ManyToOne(3, 5, 2, cell="lstm")(np.ones((2, 1, 3)), (np.ones((1, 1, 5)), np.ones((1, 2, 5)))),
         ValueError,
-        r"LSTM: c0 has shape \(1, 1, 5\), and what came is \(1, 2, 5\)",
+        r"LSTM: c0 has shape \(1, 1, 5\), got \(1, 2, 5\)",
     ),
     "lengths": (
         lambda: nn.ManyToOne(3, 5, 2)(np.ones((2, 1, 3)), lengths=[3]),
         ValueError,
-        r"lengths are 1 integers in 1 \.\. 2, one a sequence, and what came is \[3\]",
+        r"lengths are 1 integers in 1 \.\. 2, one a sequence, got \[3\]",
     ),
     "features, one to many": (
         lambda: nn.OneToMany(3, 5, 2).unroll(np.ones((1, 4)), 2),
         ValueError,
-        r"OneToMany: x has shape .*3\), and what came is \(1, 4\)",
+        r"OneToMany: x has shape .*3\), got \(1, 4\)",
     ),
     "features below": (
         lambda: nn.DenseRNNDense(3, 5, 2, 2).unroll(np.ones((2, 1, 4))),
         ValueError,
-        r"DenseRNNDense: x has shape \(T, N, 3\) .*, and what came is \(2, 1, 4\)",
+        r"DenseRNNDense: x has shape \(T, N, 3\) .*, got \(2, 1, 4\)",
     ),
     "no batch below": (
         lambda: nn.DenseRNNDense(3, 5, 2, 2).unroll(np.ones((2, 3))),
         ValueError,
-        r"DenseRNNDense: x has shape \(T, N, 3\) .*, and what came is \(2, 3\)",
+        r"DenseRNNDense: x has shape \(T, N, 3\) .*, got \(2, 3\)",
     ),
     "no steps below": (
         lambda: nn.DenseRNNDense(3, 5, 2, 2).unroll(np.ones((0, 1, 3))),
         ValueError,
-        r"DenseRNNDense: x has shape \(T, N, 3\) with at least one step.* came is \(0, 1, 3\)",
+        r"DenseRNNDense: x has shape \(T, N, 3\) with at least one step.* got \(0, 1, 3\)",
     ),
     "no batch, one to many": (
         lambda: nn.OneToMany(3, 5, 2).unroll(np.ones(3), 2),
         ValueError,
-        r"OneToMany: x has shape \(N, 3\), and what came is \(3,\)",
+        r"OneToMany: x has shape \(N, 3\), got \(3,\)",
     ),
     "steps": (
         lambda: nn.OneToMany(3, 5, 2).unroll(np.ones((1, 3)), 0),
@@ -397,7 +397,7 @@ ERRORS = {
         ValueError,
         "sequence_loss: reduction is 'mean' or 'sum' over at least one target that counts.*'mean' over 0",
     ),
-    "a reduction": (lambda: loss_of([[0], [1]], reduction="none"), ValueError, "sequence_loss: .* came is 'none'"),
+    "a reduction": (lambda: loss_of([[0], [1]], reduction="none"), ValueError, "sequence_loss: .* got 'none'"),
 }
 
 

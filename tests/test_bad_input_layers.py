@@ -127,9 +127,7 @@ def load(**changes):
     case("ragged", lambda: load(W=RAGGED), ValueError, "W", "inhomogeneous", "(3, 2)"),
     case("a node", lambda: load(b=Tensor([1.0, 2.0])), TypeError, "b", "Tensor", "numbers"),
     case("nothing", lambda: nn.Linear(3, 2).load_state_dict(None), TypeError, "state_dict", "NoneType"),
-    case(
-        "a module", lambda: nn.Linear(3, 2).load_state_dict(nn.Linear(3, 2)), TypeError, "state_dict", "came is Linear"
-    ),
+    case("a module", lambda: nn.Linear(3, 2).load_state_dict(nn.Linear(3, 2)), TypeError, "state_dict", "got Linear"),
 )
 def test_a_state_dict_that_does_not_fit_says_so(call, error, says):
     refused(call, error, "Linear.load_state_dict", *says)

@@ -170,7 +170,7 @@ def unchecked(good, **wrong):
         (lambda c: unchecked(c, hidden=-4), "hidden is a positive integer"),
         (lambda c: unchecked(c, cell="__import__('os')"), "cell is 'rnn', 'lstm' or 'gru'"),
         (lambda c: unchecked(c, lr="0.1"), "lr is a finite number"),
-        (lambda c: c.arrays.pop("model.readout.W"), "what came is nothing"),
+        (lambda c: c.arrays.pop("model.readout.W"), "got nothing"),
         (lambda c: setattr(c.position, "chunk", -1), "counts are integers"),
         (lambda c: setattr(c.position, "smooth_loss", float("nan")), "finite numbers"),
         (lambda c: c.history.append({"epoch": "=1+1"}), "a row of history"),

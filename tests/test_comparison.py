@@ -197,6 +197,26 @@ def test_a_mean_in_place_of_a_sum_is_recognised(factor, words):
     assert found.step == NARROW.T
 
 
+def test_a_transposed_total_is_recognised():
+    arrays, dy = problem(WIDE)
+    contributions, _ = walk(arrays, dy)
+    finding = compare(record(arrays, dy), {"W_hh": total(contributions, "W_hh").T})["W_hh"]
+    assert (finding.step, finding.why) == (None, "mine is the transpose of ours")
+
+
+def test_twice_the_gradient_is_called_so_though_a_step_contributes_nothing():
+    """h_0 is 0, so all steps but the first counted twice would be the same; and of one number any ratio fits."""
+    arrays, dy = problem(WIDE)
+    arrays["h_0"] = np.zeros_like(arrays["h_0"])
+    contributions, _ = walk(arrays, dy)
+    loss = record(arrays, dy)
+    twice = compare(loss, {label: 2 * total(contributions, label) for label in MATRICES_AND_BIASES})
+    assert {finding.why for finding in twice.findings} == {"mine is 2 times ours"}
+    w = Value(3.0, "w")
+    assert compare(w * w, {"w": 12.0})["w"].why == "mine is 2 times ours"
+    assert compare(w * w, {"w": 7.3})["w"].why == ""
+
+
 def test_where_two_steps_explain_it_alike_neither_is_claimed():
     """h_3 = W^3: every step contributes W^2."""
     W, h = Value(2.0, "W"), 1.0
@@ -210,12 +230,12 @@ def test_where_two_steps_explain_it_alike_neither_is_claimed():
 
 def test_a_shape_outside_the_steps_is_told_in_plain_words():
     x = Value(2.0, "x")
-    with pytest.raises(ValueError, match=r"x has shape \(\); what came is \(2,\)$"):
+    with pytest.raises(ValueError, match=r"x has shape \(\), got \(2,\)$"):
         compare(x * x, {"x": [1.0, 2.0]})
     W = Tensor([2.0, 3.0], "W")
     with scope("cell", t=1):
         inside = (W * W).sum()
-    wanted = r"\(2,\), or \(2,\) for step 1, \(2,\) for what is used outside the steps, under None; what came is \(3,\)"
+    wanted = r"\(2,\), or \(2,\) for step 1, \(2,\) for what is used outside the steps, under None, got \(3,\)"
     with pytest.raises(ValueError, match=wanted):
         compare(inside + W.sum(), {"W": np.zeros(3)})
 
@@ -225,9 +245,9 @@ def test_many_steps_are_told_as_a_span():
     for t in range(1, 301):
         with scope("cell", t=t):
             h = (h * W).tanh()
-    with pytest.raises(ValueError, match="what came is") as caught:
+    with pytest.raises(ValueError, match="got") as caught:
         compare(h, {"W": {t: np.zeros(2) for t in range(1, 301)}})
-    assert "(1,) for each of steps 300 to 1; what came is (2,) for each of steps 1 to 300" in str(caught.value)
+    assert "(1,) for each of steps 300 to 1, got (2,) for each of steps 1 to 300" in str(caught.value)
 
 
 def test_contributions_outside_the_steps_count_too():
@@ -409,14 +429,14 @@ def test_a_label_that_stands_for_several_nodes_is_an_error_and_a_node_is_not():
     [
         (
             {"W_xh": np.zeros((2, 3))},
-            r"W_xh has shape \(3, 3\), or \(3, 3\) for each of steps 4 to 1.*came is \(2, 3\)",
+            r"W_xh has shape \(3, 3\), or \(3, 3\) for each of steps 4 to 1.*got \(2, 3\)",
         ),
-        ({"W_xh": np.zeros((3, 3, 3))}, r"what came is \(3, 3, 3\)"),
-        ({"W_xh": {4: np.zeros((3, 3)), 3: np.zeros((3, 3))}}, r"what came is \(3, 3\) for each of steps 4 to 3"),
-        ({"W_xh": {t: np.zeros(3) for t in (1, 2, 3, 4)}}, r"what came is \(3,\) for each of steps 1 to 4$"),
-        ({"h": np.zeros((2, 3))}, r"h has shape \(2, 3\) for each of steps 4 to 1; what came is \(2, 3\)"),
-        ({"W_xh": {}}, "what came is an empty dict"),
-        ({"b_h": 0.0}, r"b_h has shape \(3,\), or .*what came is \(\)"),
+        ({"W_xh": np.zeros((3, 3, 3))}, r"got \(3, 3, 3\)"),
+        ({"W_xh": {4: np.zeros((3, 3)), 3: np.zeros((3, 3))}}, r"got \(3, 3\) for each of steps 4 to 3"),
+        ({"W_xh": {t: np.zeros(3) for t in (1, 2, 3, 4)}}, r"got \(3,\) for each of steps 1 to 4$"),
+        ({"h": np.zeros((2, 3))}, r"h has shape \(2, 3\) for each of steps 4 to 1, got \(2, 3\)"),
+        ({"W_xh": {}}, "got an empty dict"),
+        ({"b_h": 0.0}, r"b_h has shape \(3,\), or .*got \(\)"),
     ],
 )
 def test_a_shape_that_does_not_fit_says_what_would(mine, message):

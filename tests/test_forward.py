@@ -78,11 +78,11 @@ def test_no_gradient_is_touched():
 @pytest.mark.parametrize("tangent", [1.0, [1.0], [[1.0, 1.0]]])
 def test_a_tangent_of_another_shape_is_refused(tangent):
     x = Tensor([1.0, 2.0])
-    with pytest.raises(ValueError, match="tangent of shape"):
+    with pytest.raises(ValueError, match="jvp: the tangent of"):
         jvp(x * x, {x: tangent})
 
 
 def test_a_tangent_of_a_constant_is_refused():
     fixed = Tensor([1.0, 2.0], requires_grad=False)
-    with pytest.raises(ValueError, match="does not fit"):
+    with pytest.raises(ValueError, match=r"jvp: .* needs no gradient"):
         jvp(fixed * Tensor([1.0, 1.0]), {fixed: [1.0, 1.0]})

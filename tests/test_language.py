@@ -248,9 +248,9 @@ both = pytest.mark.parametrize("model", [recurrent, fixed], ids=["recurrent", "f
     [
         ([[0.0], [1.0]], TypeError, r"tokens are integers of shape \(T, N\), not float64"),
         ([[True], [False]], TypeError, r"tokens are integers of shape \(T, N\), not bool"),
-        ([[0, 1], [2]], ValueError, r"tokens are integers of shape \(T, N\), and what came is list"),
-        ([0, 1], ValueError, r"tokens have shape \(T, N\) with at least one step, and what came is \(2,\)"),
-        (np.zeros((0, 1), int), ValueError, r"at least one step, and what came is \(0, 1\)"),
+        ([[0, 1], [2]], ValueError, r"tokens are integers of shape \(T, N\), got list"),
+        ([0, 1], ValueError, r"tokens have shape \(T, N\) with at least one step, got \(2,\)"),
+        (np.zeros((0, 1), int), ValueError, r"at least one step, got \(0, 1\)"),
         ([[0], [4]], ValueError, "token 4 is out of range for a vocabulary of 4"),
         ([[-1], [0]], ValueError, "token -1 is out of range for a vocabulary of 4"),
     ],
@@ -281,10 +281,10 @@ def test_targets_that_do_not_fit_are_refused(model, targets, options, error, mes
 @pytest.mark.parametrize(
     ("model", "state", "message"),
     [
-        (recurrent, np.ones((1, 2, 3)), r"RNN: h0 has shape \(1, 1, 3\), and what came is \(1, 2, 3\)"),
+        (recurrent, np.ones((1, 2, 3)), r"RNN: h0 has shape \(1, 1, 3\), got \(1, 2, 3\)"),
         (nn.RNNLM(4, 3, cell="lstm", seed=0), np.ones((1, 1, 3)), r"LSTM: h0 is a pair \(h0, c0\), each of .*ndarray"),
-        (fixed, np.zeros((1, 1), int), r"FixedWindowLM: state has shape \(2, 1\), and what came is \(1, 1\)"),
-        (fixed, np.zeros((2, 3), int), r"FixedWindowLM: state has shape \(2, 1\), and what came is \(2, 3\)"),
+        (fixed, np.zeros((1, 1), int), r"FixedWindowLM: state has shape \(2, 1\), got \(1, 1\)"),
+        (fixed, np.zeros((2, 3), int), r"FixedWindowLM: state has shape \(2, 1\), got \(2, 3\)"),
         (fixed, np.zeros((2, 1)), r"FixedWindowLM: state holds tokens, integers of shape \(2, 1\), not float64"),
     ],
 )

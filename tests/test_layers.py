@@ -71,7 +71,7 @@ def test_a_state_dict_is_a_copy():
     [
         (lambda state: state.pop("b"), KeyError, r"missing \['b'\], not known here none"),
         (lambda state: state.update(c=np.ones(1)), KeyError, r"missing none, not known here \['c'\]"),
-        (lambda state: state.update(b=np.ones(3)), ValueError, r"b has shape \(2,\), and what came is float64 of"),
+        (lambda state: state.update(b=np.ones(3)), ValueError, r"b has shape \(2,\), got float64 of"),
         (lambda state: state.update(b=np.array(["x", "y"])), ValueError, "b has shape"),
     ],
 )

@@ -32,6 +32,7 @@ from tests.message_cases import (
     slope,
     total,
 )
+from tests.plain import few
 
 every_architecture = pytest.mark.parametrize("architecture", ARCHITECTURES.values(), ids=ARCHITECTURES)
 every_cell = pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
@@ -39,6 +40,7 @@ every_cell = pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
 
 @every_architecture
 @every_cell
+@few
 @given(size=sizes)
 def test_they_are_what_reverse_mode_and_differences_say(architecture, cell, size):
     """Differences along one direction of each parameter: each entry counts, at the price of four losses."""
@@ -144,7 +146,7 @@ def test_the_steps_add_up(architecture, cell):
 
 @pytest.mark.parametrize("name", ["unsynchronized, running free", "input sequence", "output sequence, fed back"])
 def test_memory_does_not_grow_with_time_in_the_other_architectures(name):
-    short, long = (build(ARCHITECTURES[name], Sizes(T, MANY_ROWS, 1, 1, 2), cell="lstm") for T in (10, 50))
+    short, long = (build(ARCHITECTURES[name], Sizes(T, MANY_ROWS, 1, 1, 2), cell="lstm") for T in (5, 25))
     assert growth(lambda case: forward_messages(case.chain), short, long) < 1.3
 
 

@@ -146,5 +146,5 @@ def test_seed_000_point_4_compare_points_at_each_bug():
 def test_seed_000_point_4_with_one_row_the_swapped_operands_show_in_the_shape():
     """dy h^T is (N, N), where h^T dy is (H, O)."""
     arrays, dy = problem(SQUARE._replace(N=1))
-    with pytest.raises(ValueError, match=r"W_hy has shape \(3, 3\).* what came is \(1, 1\)"):
+    with pytest.raises(ValueError, match=r"W_hy has shape \(3, 3\).* got \(1, 1\)"):
         compare(record(arrays, dy), {"W_hy": wrong(arrays, dy)[0]["W_hy"]})

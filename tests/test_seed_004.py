@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from microgradrnn import functional, nn, optim
-from tests.plain import every_kind, fresh, log_losses, network, randomised, states, step, weights
+from tests.plain import every_kind, few, fresh, log_losses, network, randomised, states, step, weights
 
 seeds = st.integers(0, 99)
 
@@ -151,6 +151,7 @@ def test_seed_004_point_25_the_cross_entropy_without_its_minus_sign_is_caught(ma
 
 @every_model
 @pytest.mark.parametrize("length", [2, 3])
+@few
 @given(seed=seeds)
 def test_seed_004_point_25_with_a_start_token_the_probabilities_of_all_texts_sum_to_1(make, length, seed):
     """exp(-L) is a text's probability, so L has every word in it, the first one included.

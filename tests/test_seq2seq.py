@@ -240,11 +240,11 @@ ERRORS = {
     ),
     "a context": (
         lambda: decoder.unroll(np.ones((1, 5)), steps=2),
-        r"Decoder: context has shape .*3\), and what came is \(1, 5\)",
+        r"Decoder: context has shape .*3\), got \(1, 5\)",
     ),
     "answers": (
         lambda: decoder.unroll(np.ones((1, 3)), np.ones((2, 1, 4))),
-        r"Decoder: answers has shape .*2\).*, and what came is \(2, 1, 4\)",
+        r"Decoder: answers has shape .*2\).*, got \(2, 1, 4\)",
     ),
     "a decoder for another context": (
         lambda: nn.Seq2Seq(nn.Encoder(2, 5), decoder),
@@ -252,11 +252,11 @@ ERRORS = {
     ),
     "a context without a batch": (
         lambda: decoder.unroll(np.ones(3), steps=2),
-        r"Decoder: context has shape \(N, 3\), and what came is \(3,\)",
+        r"Decoder: context has shape \(N, 3\), got \(3,\)",
     ),
     "answers of another batch": (
         lambda: decoder.unroll(np.ones((2, 3)), np.ones((4, 1, 2))),
-        r"Decoder: answers has shape \(T, 2, 2\).*came is \(4, 1, 2\)",
+        r"Decoder: answers has shape \(T, 2, 2\).*got \(4, 1, 2\)",
     ),
     "more steps than answers": (
         lambda: decoder.unroll(np.ones((1, 3)), np.ones((2, 1, 2)), steps=3),
@@ -268,10 +268,10 @@ ERRORS = {
         lambda: model_of("rnn", 2, 3, 2, 2).loss(np.ones((3, 1, 2)), [[2]]),
         "Seq2Seq: class 2 is out of range for 2 classes",
     ),
-    "an input": (lambda: nn.Encoder(2, 5)(np.ones((3, 1, 4))), r"RNN: x has shape \(T, N, 2\).*came is \(3, 1, 4\)"),
+    "an input": (lambda: nn.Encoder(2, 5)(np.ones((3, 1, 4))), r"RNN: x has shape \(T, N, 2\).*got \(3, 1, 4\)"),
     "lengths": (
         lambda: nn.Encoder(2, 5)(np.ones((3, 1, 2)), [4]),
-        r"lengths are 1 integers in 1 \.\. 3, one a sequence, and what came is \[4\]",
+        r"lengths are 1 integers in 1 \.\. 3, one a sequence, got \[4\]",
     ),
     "a cell": (lambda: nn.Encoder(2, 5, cell="elman"), "cell is 'rnn', 'lstm', 'gru', not 'elman'"),
     "a cell of the decoder": (lambda: nn.Decoder(2, 4, 3, cell="elman"), "cell is .* not 'elman'"),

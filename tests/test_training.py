@@ -4,6 +4,7 @@ import gc
 import itertools
 import tracemalloc
 import weakref
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -294,7 +295,7 @@ def test_an_interval_may_be_numpys_integer():
     ("sequences", "came"), [((), r"\[\]"), (([], []), r"\[0\]"), (([1, 2], [1, 2, 3]), r"\[2, 3\]")]
 )
 def test_sequences_have_one_length(sequences, came):
-    with pytest.raises(ValueError, match=f"^truncated_bptt: sequences have one length .*what came is {came}$"):
+    with pytest.raises(ValueError, match=f"^truncated_bptt: sequences have one length .*got {came}$"):
         truncated_bptt(lambda *_: None, sequences, 2)
 
 
@@ -305,3 +306,34 @@ def test_one_array_is_no_tuple_of_sequences(array):
         TypeError, match=r"^truncated_bptt: sequences are arrays in a tuple, such as \(tokens, targets\)"
     ):
         truncated_bptt(lambda *_: None, array, 2)
+
+
+class State(NamedTuple):
+    h: Tensor
+    c: Tensor
+
+
+def test_a_state_that_is_a_named_tuple_stays_one_over_cuts_and_padding():
+    """The gradients are those of the same steps with a plain tuple, which stands for the witness."""
+    x, masks = np.arange(6.0).reshape(3, 2, 1), np.array([[[True], [True]], [[True], [False]], [[True], [True]]])
+    found = {}
+    for kind in (State, lambda h, c: (h, c)):
+        w = Tensor([[0.5]], "w")
+
+        def cell(x, state, w=w, kind=kind):
+            return kind(*((part @ w + x).tanh() for part in state))
+
+        def loss(x, state, cell=cell, kind=kind):
+            start = kind(Tensor(np.zeros((2, 1))), Tensor(np.ones((2, 1)))) if state is None else state
+            *_, (_, last) = nn.unrolled.scan(cell, enumerate(x, start=1), start, masks=masks)
+            return (last[0] * last[1]).sum(), last
+
+        states = []
+        for chunk_loss, state in truncated_bptt(loss, (x,), interval=2):
+            chunk_loss.backward()
+            states.append(state)
+        found[kind] = w.grad, np.array([part.data for part in states[-1]])
+        assert all(isinstance(state, State) for state in states) == (kind is State)
+    (grad, last), (expected_grad, expected_last) = found.values()
+    np.testing.assert_array_equal(grad, expected_grad)
+    np.testing.assert_array_equal(last, expected_last)

@@ -74,16 +74,18 @@ def brief(data: Any) -> str:
 
 
 def chosen(data: Any, what: str) -> str:
-    """Integers that choose something, such as classes; more than a few are counted.
+    """Integers that choose something, such as classes; of more than a few the first, and how many there are.
 
     >>> chosen(4, "class"), chosen([0, 2], "class"), chosen(np.arange(20), "row")
-    ('class 4', 'classes 0, 2', '20 rows')
+    ('class 4', 'classes 0, 2', 'rows 0, 1, 2, … (20)')
     """
     found = [mark("n", x, str(k)) for x, k in zip(each(data), np.ravel(data).tolist(), strict=True)]
     if len(found) == 1:
         return f"{what} {found[0]}"
     several = f"{what}{'es' if what.endswith('s') else 's'}"
-    return f"{several} {', '.join(found)}" if len(found) <= MAX_ENTRIES else f"{len(found):,} {several}"
+    if len(found) <= MAX_ENTRIES:
+        return f"{several} {', '.join(found)}"
+    return f"{several} {', '.join(found[:3])}, … ({len(found):,})"
 
 
 def entries(data: Any, most: int = 50) -> str:

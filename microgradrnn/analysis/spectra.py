@@ -165,5 +165,5 @@ def power_norms(matrix: Any, n: int) -> Array:
 def _square(function: str, matrix: Any) -> Array:
     array = np.asarray(matrix, dtype=np.float64)
     if array.ndim != 2 or array.shape[0] != array.shape[1] or not array.size or not np.isfinite(array).all():
-        raise ValueError(f"{function}: the matrix is square and finite, and what came has shape {array.shape}")
+        raise ValueError(f"{function}: the matrix is square and finite, got shape {array.shape}")
     return array

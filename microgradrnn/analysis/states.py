@@ -209,7 +209,7 @@ def state_jacobian(
     True
     """
     if i >= j:
-        raise ValueError(f"state_jacobian: step i comes before step j, and what came is i={i}, j={j}")
+        raise ValueError(f"state_jacobian: step i comes before step j, got i={i}, j={j}")
     if isinstance(states, Node):
         states = _joint_states(states, [name] if isinstance(name, str) else name)
     before, after = _parts(states, i), _parts(states, j)

@@ -58,7 +58,7 @@ def loss_and_gradients(
     characters = {"W_xh": "V H", "W_hy": "H V", "b_y": "V"}
     V = check(name, arrays, {"inputs": "T N", "targets": "T N", **characters})["V"]
     if inputs.dtype.kind not in "iu" or inputs.min() < 0 or inputs.max() >= V:
-        raise ValueError(f"{name}: inputs are integers in 0 .. {V - 1}, and what came is {inputs}")
+        raise ValueError(f"{name}: inputs are integers in 0 .. {V - 1}, got {inputs}")
 
     y, steps = vanilla.forward(np.eye(V)[inputs], weights, h0)
     losses, cache = softmax_cross_entropy.forward(y, targets)

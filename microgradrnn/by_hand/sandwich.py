@@ -71,7 +71,7 @@ def forward(
     """
     sizes = check("sandwich.forward", {"x": x, **weights}, {"x": "T N I", **SHAPES})
     if len(f) != 3 or not set(f) <= set(FUNCTIONS):
-        raise ValueError(f"sandwich.forward: f is three of {', '.join(FUNCTIONS)}, and what came is {f}")
+        raise ValueError(f"sandwich.forward: f is three of {', '.join(FUNCTIONS)}, got {f}")
     f1, f2, f3 = (FUNCTIONS[name] for name in f)
     h = start("sandwich.forward", "h0", h0, sizes["N"], sizes["H"])
     steps = []

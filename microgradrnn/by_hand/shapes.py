@@ -32,7 +32,7 @@ def check(function: str, arrays: Mapping[str, Any], shapes: Mapping[str, str], *
     """
     missing = [name for name in shapes if name not in arrays]
     if missing:
-        raise KeyError(f"{function}: {', '.join(missing)} missing; what came is {', '.join(arrays)}")
+        raise KeyError(f"{function}: {', '.join(missing)} missing, got {', '.join(arrays)}")
     for name, shape in shapes.items():
         array = arrays[name]
         if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiub":
@@ -46,7 +46,7 @@ def check(function: str, arrays: Mapping[str, Any], shapes: Mapping[str, str], *
         if not fits:
             known = [f"{letter}={size}" for letter, size in sizes.items() if letter in shape]
             wanted = f"({shape.replace(' ', ', ')})" + (f" with {', '.join(known)}" if known else "")
-            raise ValueError(f"{function}: {name} has shape {wanted}; what came is {array.shape}")
+            raise ValueError(f"{function}: {name} has shape {wanted}, got {array.shape}")
     if sizes.get("T") == 0:
         raise ValueError(f"{function}: there is no time step to read")
     return sizes

@@ -121,5 +121,5 @@ def backward(upstream: Array, cache: Cache) -> Gradients:
     """
     wanted, came = cache.S.shape[:-1], np.shape(upstream)
     if came != wanted:
-        raise ValueError(f"softmax_cross_entropy.backward: upstream has shape {wanted}; what came is {came}")
+        raise ValueError(f"softmax_cross_entropy.backward: upstream has shape {wanted}, got {came}")
     return {"y": np.asarray(np.asarray(upstream)[..., None] * (cache.S - cache.right), order="C")}

@@ -214,7 +214,7 @@ def output_sequence(model: OneToMany, x: Any, targets: Any, loss: Loss = cross_e
     """
     x, targets = np.asarray(x), _one_a_step("output_sequence", "targets", targets)
     if x.ndim != 2:
-        raise ValueError(f"output_sequence: x has shape (N, input), and what came is {x.shape}")
+        raise ValueError(f"output_sequence: x has shape (N, input), got {x.shape}")
     layers = Layers([model.cell])
 
     def unit(read: Any, state: State) -> State:
@@ -248,9 +248,7 @@ def _read_out(model: ReadOut, layers: Layers, batch: int, pairs: Callable[[], Pa
 def _inputs(function: str, x: Any) -> NDArray[Any]:
     array = np.asarray(x)
     if array.ndim != 3 or not len(array):
-        raise ValueError(
-            f"{function}: x has shape (T, N, input) with at least one step, and what came is {array.shape}"
-        )
+        raise ValueError(f"{function}: x has shape (T, N, input) with at least one step, got {array.shape}")
     return array
 
 
@@ -258,5 +256,5 @@ def _one_a_step(function: str, name: str, rows: Any, steps: int | None = None) -
     array = np.asarray(rows)
     if array.ndim < 2 or not len(array) or len(array) != (steps or len(array)):
         wanted = f"({steps or 'steps'}, N, ...)"
-        raise ValueError(f"{function}: {name} has shape {wanted}, a row for each step, and what came is {array.shape}")
+        raise ValueError(f"{function}: {name} has shape {wanted}, a row for each step, got {array.shape}")
     return array

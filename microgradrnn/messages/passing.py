@@ -305,7 +305,7 @@ def _joined(state: State) -> tuple[Any, Units]:
     """All parts of a state as one node, (N, S), and where each stands in it."""
     joined = concat(list(state.values()), axis=-1)
     if joined.ndim != 2:
-        raise ValueError(f"messages: parts of a state have shape (N, units), and what came is {joined.shape}")
+        raise ValueError(f"messages: parts of a state have shape (N, units), got {joined.shape}")
     ends = list(accumulate(part.shape[-1] for part in state.values()))
     return joined, dict(zip(state, map(slice, [0, *ends], ends), strict=True))
 

@@ -272,7 +272,7 @@ def _check_counted(targets: Any, reduction: str, ignore_index: int | None) -> No
     counted = int((targets != ignore_index).sum())
     if reduction not in ("mean", "sum") or not counted:
         raise ValueError(
-            f"sequence_loss: reduction is 'mean' or 'sum' over at least one target that counts, and what came is "
+            f"sequence_loss: reduction is 'mean' or 'sum' over at least one target that counts, got "
             f"{reduction!r} over {counted}"
         )
 

@@ -82,7 +82,7 @@ class LanguageModel(Module):
         node: Node = integers(self, "tokens are integers of shape (T, N)", tokens)
         array, name = node._data, type(self).__name__
         if array.ndim != 2 or array.size == 0:
-            raise ValueError(f"{name}: tokens have shape (T, N) with at least one step, and what came is {array.shape}")
+            raise ValueError(f"{name}: tokens have shape (T, N) with at least one step, got {array.shape}")
         wrong = array[(array < 0) | (array >= self.vocabulary_size)]
         if wrong.size:
             raise ValueError(f"{name}: token {wrong[0]} is out of range for a vocabulary of {self.vocabulary_size}")

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from microgradrnn.checks import check_choice, check_dtype, check_fraction, check_pair, check_size, integers, rows
 from microgradrnn.context import scope
+from microgradrnn.convert import with_parts
 from microgradrnn.engine import Node, constant
 from microgradrnn.functional import concat, stack, where
 from microgradrnn.nn.initial import Seed
@@ -54,7 +55,7 @@ def scan(cell: Step, steps: Pairs, state: Any, name: str = "cell", masks: Masks 
 
 def _held(mask: NDArray[np.bool_], new: Any, old: Any) -> Any:
     if isinstance(new, tuple):
-        return tuple(_held(mask, n, o) for n, o in zip(new, old, strict=True))
+        return with_parts(new, (_held(mask, n, o) for n, o in zip(new, old, strict=True)))
     return new if mask.all() else where(mask, new, old)
 
 
@@ -69,7 +70,7 @@ def detach(state: Any) -> Any:
     54.0
     """
     if isinstance(state, (list, tuple)):
-        return type(state)(map(detach, state))
+        return with_parts(state, map(detach, state))
     return state.detach() if isinstance(state, Node) else state
 
 
@@ -159,7 +160,8 @@ class Recurrent(Module):
         check_fraction(self, dropout=dropout)
         check_dtype(self, dtype)
         rng = np.random.default_rng(seed)
-        self.input_size, self.hidden_size, self.directions = input_size, hidden_size, 2 if bidirectional else 1
+        self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
+        self.bidirectional, self.directions = bidirectional, 2 if bidirectional else 1
         self.cells: list[list[Cell]] = []
         for layer in range(num_layers):
             size = input_size if layer == 0 else self.directions * hidden_size
@@ -286,7 +288,7 @@ class Recurrent(Module):
         claim = f"lengths are {batch} integers in 1 .. {steps}, one a sequence"
         array = integers(self, claim, lengths).data
         if array.shape != (batch,) or array.min() < 1 or array.max() > steps:
-            raise ValueError(f"{type(self).__name__}: {claim}, and what came is {lengths!r}")
+            raise ValueError(f"{type(self).__name__}: {claim}, got {lengths!r}")
         return [(t <= array)[:, None] for t in range(1, steps + 1)]
 
     def _by_letter(self, states: list[Any]) -> list[list[Any]]:

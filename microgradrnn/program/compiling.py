@@ -128,7 +128,7 @@ def _graph(loss: Any, outputs: Sequence[Any]) -> list[Node]:
         if not isinstance(root, Node):
             raise TypeError(f"compile: {said} is a node, not {type(root).__name__}")
     if loss.size != 1:
-        raise ValueError(f"compile: loss has one entry, and what came has shape {loss.shape}; sum it")
+        raise ValueError(f"compile: loss has one entry, got shape {loss.shape}; sum it")
     if not loss.requires_grad:
         raise TypeError("compile: loss needs no gradient: no leaf of floats with requires_grad lies behind it")
     return ancestors(loss, *outputs)

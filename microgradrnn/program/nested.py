@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from microgradrnn.convert import as_numbers, is_numeric
+from microgradrnn.convert import as_numbers, is_numeric, with_parts
 from microgradrnn.engine import Node, Value
 
 _STATIC = (bool, int, float, str, np.integer, np.bool_)
@@ -66,8 +66,7 @@ def rebuilt(x: Any, change: Callable[[Any], Any]) -> Any:
     (2, [None, 'mean'])
     """
     if isinstance(x, (tuple, list)):
-        parts = [rebuilt(y, change) for y in x]
-        return type(x)(*parts) if hasattr(x, "_fields") else type(x)(parts)
+        return with_parts(x, [rebuilt(y, change) for y in x])
     return x if x is None or isinstance(x, _STATIC) else change(x)
 
 

@@ -117,7 +117,7 @@ class Program:
         430.0
         >>> program.run([[10.0, 100.0, 1000.0]])
         Traceback (most recent call last):
-        ValueError: program: x has shape (1, 2), and what came is (1, 3): axis 1 must be 2, since a weight has that size
+        ValueError: program: x has shape (1, 2), got (1, 3): axis 1 must be 2, since a weight has that size
         """
         if None in (kinds := _kinds(arrays)) or kinds != self._fits:
             arrays = self.check(arrays)
@@ -183,7 +183,7 @@ class Program:
         (array([[ 10., 100.]]),)
         """
         if len(arrays) != len(self._arguments):
-            raise TypeError(f"program: it takes {len(self._arguments)} arrays, and what came is {len(arrays)}")
+            raise TypeError(f"program: it takes {len(self._arguments)} arrays, got {len(arrays)}")
         sizes: Sizes = {}
         return tuple(argument.checked(array, sizes) for argument, array in zip(self._arguments, arrays, strict=True))
 
@@ -251,14 +251,14 @@ class Argument:
                 raise TypeError(f"program: {self.name} holds {self.dtype}, as when it was recorded, not {array.dtype}")
             given, array = array, array.astype(self.dtype)
             if self.dtype.kind != "f" and not np.array_equal(given, array):
-                raise ValueError(f"program: {self.name} holds {self.dtype}, and what came has numbers that are none")
+                raise ValueError(f"program: {self.name} holds {self.dtype}, got numbers with a fraction or too large")
         if array.ndim != len(self.shape):
-            raise ValueError(f"program: {self.name} has shape {self._text()}, and what came is {array.shape}")
+            raise ValueError(f"program: {self.name} has shape {self._text()}, got {array.shape}")
         for axis, (size, came) in enumerate(zip(free_sizes(self.shape), array.shape, strict=True)):
             wanted, why = self._wanted(size, came, axis, sizes)
             if came != wanted:
                 raise ValueError(
-                    f"program: {self.name} has shape {self._text()}, and what came is {array.shape}: "
+                    f"program: {self.name} has shape {self._text()}, got {array.shape}: "
                     f"axis {axis} must be {wanted}, {why}"
                 )
         return array

@@ -43,9 +43,9 @@ class Numbers:
                 return _number(given)
             found = [_number(x) for x in given]
         except TypeError as error:
-            raise TypeError(f"program: {self.name} is {wanted}, and what came is {given!r}") from error
+            raise TypeError(f"program: {self.name} is {wanted}, got {given!r}") from error
         if len(found) != self.length:
-            raise ValueError(f"program: {self.name} is {wanted}, and what came is {len(found)}")
+            raise ValueError(f"program: {self.name} is {wanted}, got {len(found)}")
         return found
 
 

@@ -55,7 +55,7 @@ def truncated_bptt(
         raise TypeError("truncated_bptt: sequences are arrays in a tuple, such as (tokens, targets), not one array")
     lengths = {len(sequence) for sequence in sequences}
     if len(lengths) != 1 or lengths == {0}:
-        raise ValueError(f"truncated_bptt: sequences have one length of at least 1, and what came is {sorted(lengths)}")
+        raise ValueError(f"truncated_bptt: sequences have one length of at least 1, got {sorted(lengths)}")
     check_size("truncated_bptt", interval=interval)
     return _chunks(Compiled(loss) if compiled else loss, sequences, interval, state)
 

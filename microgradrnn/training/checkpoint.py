@@ -284,7 +284,7 @@ def _checksum(arrays: Arrays, metadata: dict[str, str]) -> str:
 def _check_history(history: Any) -> None:
     for row in history:
         if set(row) != set(COLUMNS) or any(type(value) not in (int, float, type(None)) for value in row.values()):
-            raise ValueError(f"a row of history has numbers for {', '.join(COLUMNS)}, and what came is {row!r:.200}")
+            raise ValueError(f"a row of history has numbers for {', '.join(COLUMNS)}, got {row!r:.200}")
 
 
 def _check_sizes(checkpoint: Checkpoint) -> None:
@@ -297,4 +297,4 @@ def _check_sizes(checkpoint: Checkpoint) -> None:
         array = _numbers(name, checkpoint.arrays[name]) if name in checkpoint.arrays else None
         if array is None or array.ndim != 2 or array.shape[axis] != size or array.dtype.name != settings.dtype:
             came = "nothing" if array is None else f"{array.dtype} of shape {array.shape}"
-            raise CheckpointError(f"{name} is {settings.dtype} with {size} on axis {axis}, and what came is {came}")
+            raise CheckpointError(f"{name} is {settings.dtype} with {size} on axis {axis}, got {came}")

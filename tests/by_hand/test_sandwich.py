@@ -72,7 +72,7 @@ def test_an_interval_as_long_as_the_sequence_truncates_nothing(s, f, more):
     ("change", "message"),
     [
         ({"f": ("tanh", "tanh")}, "f is three of tanh, identity"),
-        ({"f": ("tanh", "relu", "tanh")}, "f is three of tanh, identity, and what came is .*relu"),
+        ({"f": ("tanh", "relu", "tanh")}, "f is three of tanh, identity, got .*relu"),
         ({"interval": 0}, "interval is at least 1, not 0"),
     ],
 )

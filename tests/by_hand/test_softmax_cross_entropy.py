@@ -75,5 +75,5 @@ def test_targets_that_do_not_fit_are_an_error(targets, error, message):
 
 def test_an_upstream_that_does_not_fit_is_an_error():
     _, cache = softmax_cross_entropy.forward(np.zeros((2, 3)), np.array([0, 1]))
-    with pytest.raises(ValueError, match=r"upstream has shape \(2,\); what came is \(2, 3\)"):
+    with pytest.raises(ValueError, match=r"upstream has shape \(2,\), got \(2, 3\)"):
         softmax_cross_entropy.backward(np.ones((2, 3)), cache)

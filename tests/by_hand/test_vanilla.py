@@ -87,7 +87,7 @@ GOOD = {"x": (2, 1, 3), "W_xh": (3, 4), "W_hh": (4, 4), "b_h": (4,), "W_hy": (4,
 @pytest.mark.parametrize(
     ("name", "shape", "message"),
     [
-        ("x", (2, 3), r"vanilla\.forward: x has shape \(T, N, I\).*came is \(2, 3\)"),
+        ("x", (2, 3), r"vanilla\.forward: x has shape \(T, N, I\).*got \(2, 3\)"),
         ("W_xh", (4, 3), r"W_xh has shape \(I, H\) with I=3.*\(4, 3\)"),
         ("W_hh", (3, 4), r"W_hh has shape \(H, H\) with H=4.*\(3, 4\)"),
         ("b_y", (3,), r"b_y has shape \(O\) with O=2.*\(3,\)"),

@@ -112,13 +112,13 @@ def test_outputs_that_are_no_nodes_are_refused():
 
 def test_arrays_that_do_not_fit_are_refused_by_name():
     _, program, (tokens, targets) = program_of_a_language_model(sizes="free")
-    with pytest.raises(TypeError, match="takes 2 arrays, and what came is 1"):
+    with pytest.raises(TypeError, match="takes 2 arrays, got 1"):
         program(tokens)
-    with pytest.raises(TypeError, match="takes 2 arrays, and what came is 3"):
+    with pytest.raises(TypeError, match="takes 2 arrays, got 3"):
         program(tokens, targets, targets)
     with pytest.raises(TypeError, match=r"tokens holds int.*not float64"):
         program(tokens * 1.0, targets)
-    with pytest.raises(ValueError, match=r"targets has shape \(T, N\), and what came is \(8,\)"):
+    with pytest.raises(ValueError, match=r"targets has shape \(T, N\), got \(8,\)"):
         program(tokens, targets.ravel())
     with pytest.raises(ValueError, match=r"targets has shape \(T, N\).*axis 0 must be 4, since .*tokens"):
         program(tokens, targets[1:])
@@ -134,7 +134,7 @@ def test_other_sizes_than_those_recorded_are_refused_with_the_remedy():
         ) as caught:
             program(tokens[part], targets[part])
         assert 'sizes="free"' in str(caught.value)
-    with pytest.raises(ValueError, match=r"targets has shape \(4, 2\), and what came is \(3, 2\)"):
+    with pytest.raises(ValueError, match=r"targets has shape \(4, 2\), got \(3, 2\)"):
         program(tokens, targets[1:])
     with pytest.raises(TypeError, match="tokens holds int64, as when it was recorded, not float32"):
         program(tokens.astype(np.float32), targets)
