@@ -126,6 +126,13 @@ def test_one_visit_is_a_film_too(tmp_path):
     assert "keyframes" not in svg
 
 
+@pytest.mark.parametrize("name", ["film.gif", "film.MP4", "film.png"])
+def test_a_file_of_another_kind_is_an_error_and_no_folder_of_that_name(tmp_path, name):
+    with pytest.raises(ValueError, match=r"frames: one file ends in \.svg or \.html or \.pdf, not"):
+        frames(Value(2.0) * 3, tmp_path / name)
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_film_is_not_written_where_the_root_is_no_node(tmp_path):
     with pytest.raises(TypeError, match="frames takes a node"):
         frames(3.0, tmp_path / "film.html")
