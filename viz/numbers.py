@@ -38,13 +38,14 @@ def signed(x: float) -> str:
     return mark("s", x, f"({text})" if text.startswith("−") else text)
 
 
-def padded(x: float, width: int) -> str:
-    """One number at the right end of so many characters, filled up with spaces that SVG keeps.
+def padded(data: Any, width: int) -> str:
+    """Each number at the right end of so many characters, filled up with spaces that SVG keeps.
 
     >>> padded(-0.5, 6) == "\N{NO-BREAK SPACE}" * 2 + "−0.5"
     True
     """
-    return mark(f"r{width}.", x, _written(x).rjust(width, "\N{NO-BREAK SPACE}"))
+    text = "".join(_written(x).rjust(width, "\N{NO-BREAK SPACE}") for x in np.ravel(data).tolist())
+    return mark(f"r{width}.", data, text)
 
 
 def norm(data: Any) -> str:
