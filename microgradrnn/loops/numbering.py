@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import accumulate, pairwise
 from typing import Any
 
@@ -95,7 +95,7 @@ class Numbering:
 
     def number(self, stretch: Stretch) -> None:
         """Give the next loop its time steps."""
-        self._between(range(self._at, stretch.cuts[0]))
+        self._before(stretch.cuts[0])
         read = _Outside(self.graph, stretch.whole, stretch.steps)
         parts = _one_row_a_step(self.graph, stretch, read)
         several = strands(self.graph, parts)
@@ -107,14 +107,47 @@ class Numbering:
 
     def finish(self) -> None:
         """Look at what comes after the last loop."""
-        self._between(range(self._at, len(self.graph.nodes)))
+        self._before(len(self.graph.nodes))
+
+    def _before(self, stop: int) -> None:
+        """Look at what comes before a place, after the last loop; a single step there may be one more of a loop."""
+        at = self._at
+        for place in range(self._at, stop) if self.cut else ():
+            found = self._single_step(place) if place >= at else None
+            if found is not None and at <= found[1].start and found[1].stop <= stop:
+                self._between(range(at, found[1].start))
+                self._append(*found)
+                at = found[1].stop
+        self._between(range(at, stop))
+
+    def _single_step(self, place: int) -> tuple[Loop, range] | None:
+        """The loop whose last state a node reads, detached, and the step around the node, if it does what others do."""
+        loop = self._ended_before([place])
+        if loop is None or loop.times[0] > loop.times[-1]:
+            return None
+        does = self.graph.does
+        like = [does[self.graph.place[node]] for node in loop.steps[1]]
+        starts = (place - k for k, kind in enumerate(like) if kind == does[place] and k <= place)
+        start = next((start for start in starts if does[start : start + len(like)] == like), None)
+        return None if start is None else (loop, range(start, start + len(like)))
+
+    def _append(self, loop: Loop, places: range) -> None:
+        """Give a loop one more step."""
+        step, t = tuple(self.graph.nodes[place] for place in places), loop.times[-1] + 1
+        read = {x for place in places for x in self.graph.readings[place] if x in self.cut}
+        cut = {x: self.cut[x] for x in read if self.loop_of.get(self.cut[x]) is loop}
+        longer = replace(loop, steps=(*loop.steps, step), times=(*loop.times, t), cut={**loop.cut, **cut})
+        self.loops[self.loops.index(loop)] = longer
+        for node in step:
+            self.times[node] = self.about[node] = self._latest[node] = t
+        self.loop_of.update((node, longer) for nodes in longer.steps for node in nodes)
 
     def _number(self, stretch: Stretch, steps: Sequence[Sequence[int]], read: _Outside) -> None:
         """Number a loop, unless its steps neither hand anything on nor read anything in turn."""
         found = self._aligned(read) or self._in_blocks(stretch, steps)
         after = self._ended_before(steps[0])
-        carries = stretch.carries or self._hands_on_detached(steps)
-        found = found or (self._counted(read, stretch, after) if carries or read.rows else None)
+        cut = self.cut if not stretch.carries and self._hands_on_detached(steps) else {}
+        found = found or (self._counted(read, stretch, after) if stretch.carries or cut or read.rows else None)
         if found is None:
             for places in steps:
                 self._between(places)
@@ -122,7 +155,7 @@ class Numbering:
         first, sign = found
         times = tuple(first + sign * (k - stretch.whole.start) for k in range(len(steps)))
         nodes = tuple(tuple(self.graph.nodes[place] for place in places) for places in steps)
-        self.loops.append(loop := Loop(nodes, times, after, self.cut))
+        self.loops.append(loop := Loop(nodes, times, after, cut))
         for rows in read.rows:
             if rows.sign == sign:
                 self._ahead.setdefault((rows.source, rows.axis), first - rows.first)
@@ -174,10 +207,25 @@ class Numbering:
 
     def _ended_before(self, first_step: Sequence[int]) -> Loop | None:
         """The loop whose last step has made a state that a first step reads, detached."""
-        read = (x for place in first_step for x in self.graph.readings[place])
-        states = [self.cut[x] for x in read if x in self.cut]
-        loops = ((self.loop_of[state], state) for state in states if state in self.loop_of)
-        return next((loop for loop, state in loops if self.times[state] == loop.times[-1]), None)
+        for place in first_step:
+            for slot, x in enumerate(self.graph.readings[place]):
+                loop = self.loop_of.get(self.cut[x]) if x in self.cut else None
+                if loop is None or self.times[self.cut[x]] != loop.times[-1]:
+                    continue
+                if self._is_carried(loop, place, slot):
+                    return loop
+        return None
+
+    def _is_carried(self, loop: Loop, place: int, slot: int) -> bool:
+        """Whether a node reads in some slot what, in a loop, the like of it reads there of the step before."""
+        before, does = set(loop.steps[0]), self.graph.does
+        for node in loop.steps[1]:
+            other = self.graph.place[node]
+            if does[other] == does[place] and slot < len(node.inputs):
+                x = self.graph.readings[other][slot]
+                if x.source in before or loop.cut.get(x) in before:
+                    return True
+        return False
 
     def _hands_on_detached(self, steps: Sequence[Sequence[int]]) -> bool:
         """Whether each step reads, detached, what the step before has made."""
