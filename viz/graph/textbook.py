@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from .carried import carried
 from .collapse import total
 from .view import DETACHED, Arrow, Box, Output, View
 
@@ -89,17 +90,21 @@ class _Reader:
             for i, key in enumerate(found)
         }
         names = self._names()
-        boxes = [self._box(number[group], found, names) for group, found in members.items()]
         merged: dict[Hashable, list[Arrow]] = defaultdict(list)
+        inside: dict[int, list[Arrow]] = defaultdict(list)
         for arrow in arrows:
             (tail, output), (head, _) = keys[arrow.tail], keys[arrow.head]
             if tail != head:
                 merged[tail, output, head].append(replace(arrow, tail=tail, head=head, output=output))
+            else:
+                inside[arrow.tail].append(arrow)
+        within = {key: _sum_of(found) for key, found in inside.items()}
+        boxes = [self._box(number[group], found, names, within) for group, found in members.items()]
         return Textbook(
             replace(
                 self.view,
                 boxes=tuple(boxes),
-                arrows=tuple(_one(found) for found in merged.values()),
+                arrows=tuple(_one(found, _sum_of(found)) for found in merged.values()),
                 steps=tuple(t for t in self.view.steps if any(box.place == t for box in boxes)),
             ),
             keys,
@@ -175,8 +180,9 @@ class _Reader:
     # -- arrows --
 
     def _arrows(self) -> list[Arrow]:
-        """An arrow for each way from one kept box to another."""
+        """An arrow for all ways from one kept box to another."""
         found = []
+        contributions = carried(self.view, self.is_kept, self.order)
         above: dict[int, dict[int, tuple[Arrow, ...]]] = {}
         for key in self.order:
             here: dict[int, tuple[Arrow, ...]] = {}
@@ -191,7 +197,8 @@ class _Reader:
                         on = tuple(self._further(way, weight, arrow.cut) for way in ways)
                         here[start] = _few(here.get(start, ()) + on)
             if key in self.is_kept:
-                found += [replace(way, head=key) for ways in here.values() for way in ways]
+                for start, ways in here.items():
+                    found.append(replace(_one(ways, contributions.get((start, key))), head=key))
             else:
                 above[key] = here
         return found
@@ -283,7 +290,7 @@ class _Reader:
                 return stem(self.view.boxes[key])
         return box.key
 
-    def _box(self, number: int, members: list[int], names: Mapping[int, str]) -> Box:
+    def _box(self, number: int, members: list[int], names: Mapping[int, str], within: Mapping[int, Any]) -> Box:
         found = [
             replace(self.view.boxes[key], title=names[key], labelled=True) if key in names else self.view.boxes[key]
             for key in members
@@ -292,24 +299,27 @@ class _Reader:
             return replace(found[0], key=number)
         first = found[0]
         outputs = tuple(
-            Output(box.title, box.value, box.grad, box.differentiable, box.history, box.visit, like=box.like)
-            for box in found
+            Output(
+                box.title, box.value, box.grad, box.differentiable, box.history, box.visit, within.get(key), box.like
+            )
+            for key, box in zip(members, found, strict=True)
         )
         return replace(first, key=number, role="cell", title="", value=None, grad=None, labelled=False, outputs=outputs)
 
 
 def _few(ways: tuple[Arrow, ...]) -> tuple[Arrow, ...]:
     """Ways from one box that differ in what is on them, each once."""
-    return tuple({(way.weight, way.cut, way.contribution is None): way for way in ways}.values())
+    return tuple({(way.weight, way.cut): way for way in ways}.values())
 
 
-def _one(ways: list[Arrow]) -> Arrow:
-    """One arrow for several ways, with all the weights that are on them. What each way contributes is not known."""
+def _one(ways: Sequence[Arrow], contribution: Any) -> Arrow:
+    """One arrow for several ways, with all the weights that are on them, and what goes along all of them."""
     names = dict.fromkeys(name for way in ways for name in way.weight.split(", ") if name)
-    known: Any = [way.contribution for way in ways]
     return replace(
-        ways[0],
-        weight=", ".join(names),
-        cut=all(way.cut for way in ways),
-        contribution=None if any(part is None for part in known) else total(known),
+        ways[0], weight=", ".join(names), cut=all(way.cut for way in ways), contribution=contribution, edge=None
     )
+
+
+def _sum_of(arrows: Sequence[Arrow]) -> Any:
+    """What several arrows from one box carry together."""
+    return total([arrow.contribution for arrow in arrows if arrow.contribution is not None])
