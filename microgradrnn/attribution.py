@@ -67,18 +67,26 @@ def as_if(mine: Array, ours: Array, parts: ByStep, rtol: float) -> Place | None:
 
 
 def _simple_faults(mine: Array, ours: Array, parts: ByStep) -> Iterator[tuple[Place, Array]]:
-    """What can be done wrong with whole contributions, the simplest first, and the gradient that it leads to."""
+    """Simple faults of the whole gradient and of whole contributions, the simplest first, and what each leads to."""
     steps = list(parts)
+    if ours.ndim == 2 and ours.shape[0] == ours.shape[1]:
+        yield Place(None, "mine is the transpose of ours"), ours.T
+    size = float(np.vdot(ours, ours))
+    ratio = float(np.vdot(ours, mine)) / size if size else 0.0
+    if steps and (ours.size > 1 or _is_round(ratio)):
+        yield Place(steps[0], f"mine is {ratio:.6g} times ours"), ratio * ours
     for factor, fault in ((-1, "left out"), (1, "counted twice"), (-2, "counted with the wrong sign")):
         for run, change in _runs(parts) if in_steps(parts) else ():
             what = f"the contribution of {named(run)} is" if len(run) == 1 else f"the contributions of {named(run)} are"
             stopped = factor == -1 and len(run) < len(steps) and run == steps[-len(run) :]
             last = f": the walk stops after {named([steps[-len(run) - 1]])}" if stopped else ""
             yield Place(run[0], f"as if {what} {fault}{last}"), ours + factor * change
-    size = float(np.vdot(ours, ours))
-    if steps and size and ours.size > 1:
-        ratio = float(np.vdot(ours, mine)) / size
-        yield Place(steps[0], f"mine is {ratio:.6g} times ours"), ratio * ours
+
+
+def _is_round(ratio: float) -> bool:
+    """Whether a ratio is a small whole number or one over it: of one number any ratio fits, and few mean anything."""
+    either = max(abs(ratio), 1 / abs(ratio)) if ratio else 0.0
+    return 0 < either <= 100 and abs(either - round(either)) < 1e-6
 
 
 def _runs(parts: ByStep) -> Iterator[tuple[list[int | None], Array]]:

@@ -228,7 +228,9 @@ class Node(Operators):
         """
         self._grad = None
 
-    def backward(self, upstream: Any = None) -> None:
+    def backward(
+        self, upstream: Any = None, retain_graph: bool | None = None, create_graph: bool = False, gradient: Any = None
+    ) -> None:
         """Fill ``grad`` of this node and of every node that it depends on and that needs one.
 
         Leaves add up over passes, as weights shared by several losses must; inner nodes start each pass afresh. If the
@@ -236,16 +238,27 @@ class Node(Operators):
 
         Args:
             upstream: dL/d(this node), of its shape; 1 if it has one entry, else it must be given.
+            retain_graph: PyTorch's; a graph can always be run backward again, so it changes nothing.
+            create_graph: PyTorch's, for second derivatives; there are none here, so True raises.
+            gradient: PyTorch's name for upstream.
 
         Raises:
             ValueError: it has several entries and no upstream, or upstream has another shape.
-            TypeError: nothing that it was computed from needs a gradient.
+            TypeError: nothing that it was computed from needs a gradient; or both names of upstream are given.
+            NotImplementedError: with ``create_graph``.
 
         >>> x = Tensor([1.0, 2.0])
         >>> (x * x).backward(upstream=[1.0, 10.0])
         >>> x.grad
         array([ 2., 40.])
         """
+        if create_graph:
+            raise NotImplementedError("backward: there are no second derivatives, so create_graph=True raises")
+        if gradient is not None and upstream is not None:
+            raise TypeError("backward: gradient= is PyTorch's name for upstream; give one of them")
+        self._backward(gradient if upstream is None else upstream)
+
+    def _backward(self, upstream: Any) -> None:
         from microgradrnn.backprop import backward
 
         backward(self, upstream)

@@ -95,6 +95,26 @@ class Handling:
             raise TypeError(f"{self._name()} needs a gradient, which an array does not carry: write detach().numpy()")
         return np.array(numbers_of(self))
 
+    def tolist(self) -> Any:
+        """The numbers as Python's own, in nested lists, as NumPy's and PyTorch's arrays give them.
+
+        >>> from microgradrnn import Tensor
+        >>> Tensor([[1.0, 2.0], [3.0, 4.0]]).tolist()
+        [[1.0, 2.0], [3.0, 4.0]]
+        """
+        return np.asarray(numbers_of(self)).tolist()
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether the node was made, and not computed.
+
+        >>> from microgradrnn import Value
+        >>> x = Value(3.0)
+        >>> x.is_leaf, (x * x).is_leaf
+        (True, False)
+        """
+        return self.op is None
+
     def cpu(self) -> Self:
         """The node itself, which is in the computer's own memory already.
 
@@ -215,4 +235,5 @@ class Handling:
         "it is not of the array API standard; write NumPy's functions (np.tanh(x), np.sum(x)), the node's own methods, "
         "or microgradrnn.functional"
     )
+    grad_fn = Lacking("op is the operation that made it, and inputs are the nodes that it read")
     cuda = Lacking("there is the computer's own memory only; leave the call out")

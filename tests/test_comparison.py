@@ -197,6 +197,26 @@ def test_a_mean_in_place_of_a_sum_is_recognised(factor, words):
     assert found.step == NARROW.T
 
 
+def test_a_transposed_total_is_recognised():
+    arrays, dy = problem(WIDE)
+    contributions, _ = walk(arrays, dy)
+    finding = compare(record(arrays, dy), {"W_hh": total(contributions, "W_hh").T})["W_hh"]
+    assert (finding.step, finding.why) == (None, "mine is the transpose of ours")
+
+
+def test_twice_the_gradient_is_called_so_though_a_step_contributes_nothing():
+    """h_0 is 0, so all steps but the first counted twice would be the same; and of one number any ratio fits."""
+    arrays, dy = problem(WIDE)
+    arrays["h_0"] = np.zeros_like(arrays["h_0"])
+    contributions, _ = walk(arrays, dy)
+    loss = record(arrays, dy)
+    twice = compare(loss, {label: 2 * total(contributions, label) for label in MATRICES_AND_BIASES})
+    assert {finding.why for finding in twice.findings} == {"mine is 2 times ours"}
+    w = Value(3.0, "w")
+    assert compare(w * w, {"w": 12.0})["w"].why == "mine is 2 times ours"
+    assert compare(w * w, {"w": 7.3})["w"].why == ""
+
+
 def test_where_two_steps_explain_it_alike_neither_is_claimed():
     """h_3 = W^3: every step contributes W^2."""
     W, h = Value(2.0, "W"), 1.0

@@ -4,6 +4,8 @@ Each is one node of the op table, or a composition of a few, after its arguments
 last axis.
 """
 
+from typing import Any
+
 from microgradrnn.functional.activations import (
     as_node,
     elu,
@@ -93,3 +95,12 @@ __all__ = [
     "tanh",
     "where",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "binary_cross_entropy":
+        raise AttributeError(
+            "functional has no binary_cross_entropy, which loses digits where a probability is near 0 or 1: give the "
+            "scores before the sigmoid to binary_cross_entropy_with_logits"
+        )
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,9 @@ from microgradrnn.checks import weights
 from microgradrnn.counting import counted
 from microgradrnn.engine import Node, Tensor
 from microgradrnn.nn.torch_words import refusing
+
+_TOLD = 8
+"""So many parameters are named in an error."""
 
 
 class Parameter(Tensor):
@@ -56,6 +59,17 @@ class Module:
         if forward is None:
             raise NotImplementedError(f"{type(self).__name__} defines no forward(...), which calling it would run")
         return forward(*args, **kwargs)
+
+    if not TYPE_CHECKING:  # a type checker would take any attribute to be there
+
+        def __getattr__(self, name: str) -> Any:
+            """For an attribute that is not there, such as PyTorch's ``weight``: what there is instead."""
+            message = f"{type(self).__name__} has no attribute {name!r}"
+            if not name.startswith("_") and name != "forward":
+                held = [f"{path} {parameter.shape}" for path, parameter in self.named_parameters()]
+                held[_TOLD:] = ["..."] * (len(held) > _TOLD)
+                message += f"; its parameters are {', '.join(held)}" if held else "; it has no parameters"
+            raise AttributeError(message, name=name, obj=self)
 
     def named_modules(self) -> Iterator[tuple[str, Module]]:
         """Each module within once, with its path; first comes this module itself, whose path is empty.

@@ -160,7 +160,8 @@ class Recurrent(Module):
         check_fraction(self, dropout=dropout)
         check_dtype(self, dtype)
         rng = np.random.default_rng(seed)
-        self.input_size, self.hidden_size, self.directions = input_size, hidden_size, 2 if bidirectional else 1
+        self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
+        self.bidirectional, self.directions = bidirectional, 2 if bidirectional else 1
         self.cells: list[list[Cell]] = []
         for layer in range(num_layers):
             size = input_size if layer == 0 else self.directions * hidden_size

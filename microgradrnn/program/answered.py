@@ -47,10 +47,9 @@ class Computed(Tensor):
 
     __slots__ = ()
 
-    def backward(self, upstream: Any = None) -> None:
-        """See `microgradrnn.engine.Node.backward`."""
+    def _backward(self, upstream: Any) -> None:
         if upstream is not None or here().nan_is_error or any(x.op is not None for x in self.inputs):
-            super().backward(upstream)
+            super()._backward(upstream)
             return
         for leaf, grad in zip(self.inputs, self.params["grads"], strict=True):
             if leaf._requires_grad:

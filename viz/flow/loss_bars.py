@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from microgradrnn.analysis.losses import contributions, names_of
+from microgradrnn.counting import counted
 from microgradrnn.engine import Node
 
 from ..numbers import number
@@ -42,7 +43,7 @@ class LossBars:
     >>> bars.parts[1], bars.totals[1], bars.reach
     ({1: 1.0, 2: 0.5, 3: 0.25}, 1.75, 1)
     >>> print(bars.verdict)
-    of what comes to dL/dh_t, by norms, 70.6% is from the loss of step t itself, 90% from losses at most 1 step away
+    by norms, 70.6% of dL/dh_t is from the loss of step t itself, and at least 90% from losses up to 1 step away
     >>> bars.plot().axes[0].get_title().splitlines()[0]
     'dL/dh_t, itemised by the loss that it came from'
     """
@@ -64,11 +65,10 @@ class LossBars:
         """How far away the losses stand that the gradient comes from, in a sentence."""
         shares = self._by_distance()
         own = number(round(100 * shares[0] / sum(shares), 1)) if sum(shares) else "0"
-        steps = "that step" if self.reach == 0 else f"at most {self.reach} step{'s' if self.reach > 1 else ''} away"
-        return (
-            f"of what comes to dL/d{self.name}_t, by norms, {own}% is from the loss of step t itself, "
-            f"90% from losses {'of ' if self.reach == 0 else ''}{steps}"
-        )
+        said = f"by norms, {own}% of dL/d{self.name}_t is from the loss of step t itself"
+        if self.reach == 0:
+            return said
+        return f"{said}, and at least 90% from losses up to {counted(self.reach, 'step')} away"
 
     def _by_distance(self) -> list[float]:
         """The sum of the norms of all parts that come from a loss so many steps away."""
@@ -132,7 +132,7 @@ def loss_bars(loss: Node, name: str | None = None, scale: Scale = "linear", titl
     ...     h = h * W
     ...     loss = loss + (2 * h).sum()
     >>> print(loss_bars(loss))
-    of what comes to dL/dh_t, by norms, 70.6% is from the loss of step t itself, 90% from losses at most 1 step away
+    by norms, 70.6% of dL/dh_t is from the loss of step t itself, and at least 90% from losses up to 1 step away
     ‖dL/dh_1‖ = 3.5, from L_1 2, L_2 1, L_3 0.5
     ‖dL/dh_2‖ = 3, from L_2 2, L_3 1
     ‖dL/dh_3‖ = 2, from L_3 2

@@ -59,9 +59,9 @@ def test_the_verdict_is_true_of_a_closed_form():
     shares = np.array([(10 - d) * 2.0**-d for d in range(10)])
     bars = loss_bars(halving(10))
     assert bars.reach == np.argmax(np.cumsum(shares) / shares.sum() >= 0.9)
-    assert float(re.search(r"([\d.]+)% is from the loss of step t itself", bars.verdict)[1]) == pytest.approx(
-        100 * shares[0] / shares.sum(), abs=0.06
-    )
+    assert float(
+        re.search(r"([\d.]+)% of dL/dh_t is from the loss of step t itself", bars.verdict)[1]
+    ) == pytest.approx(100 * shares[0] / shares.sum(), abs=0.06)
 
 
 def test_a_log_scale_has_a_line_for_each_loss_and_whole_steps():
