@@ -31,7 +31,7 @@ def carried(view: View, kept: Collection[int], order: Sequence[int]) -> Mapping[
         out[arrow.tail].append(arrow)
     place = {key: i for i, key in enumerate(order)}
     behind = _behind(view, kept, order, into)
-    found = {}
+    found: dict[tuple[int, int], Any] = {}
     for head in kept:
         parts: dict[int, list[Any]] = defaultdict(list)
         whole, waiting = {head}, {head}
