@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import cached_property
@@ -14,6 +13,7 @@ import numpy as np
 from microgradrnn import Parameter, ops
 from microgradrnn.counting import are_left_out
 from microgradrnn.engine import Node
+from microgradrnn.graph import detached_from, is_detached
 from microgradrnn.named_steps import in_short
 
 from ..passes import Pass
@@ -143,14 +143,20 @@ class _Builder:
         return node.op, slot, frozenset(x for k, x in enumerate(node.inputs) if k != slot and x in self.shared)
 
     def _detached(self) -> dict[Node, Node | None]:
-        """States that were cut off from the step before, as in truncated backpropagation, and what each was there."""
+        """Leaves that were cut off from what they are the data of, as in truncated backpropagation, and from what.
+
+        That is what `Node.detach` recorded. A state that was cut off by hand, as in ``Tensor(h.data)``, is known by
+        its numbers.
+        """
         found: dict[Node, Node | None] = {}
         for leaf in self.nodes:
-            is_data = leaf.op is None and not leaf.requires_grad and leaf not in self.shared
-            if is_data and any(self._is_carried(*use) for use in self.consumers[leaf]):
+            if leaf.op is not None or leaf.requires_grad or leaf in self.shared:
+                continue
+            if is_detached(leaf):
+                found[leaf] = detached_from(leaf)
+            elif any(self._is_carried(*use) for use in self.consumers[leaf]):
                 source = self._source(leaf)
-                named_as_later = re.search(r"_[1-9]\d*$", str(leaf.label))  # h_0 is where a sequence starts
-                if source is not None or named_as_later:
+                if source is not None:
                     found[leaf] = source
         return found
 
@@ -159,14 +165,20 @@ class _Builder:
         return self.t(reader) is not None and self._entrance(reader, slot) in self._carried
 
     def _source(self, leaf: Node) -> Node | None:
-        """The last node before a leaf's readers that has the leaf's label and the very same entries."""
+        """The node that wants a gradient, comes before a leaf's readers, and has its label and the very same entries.
+
+        Only entries that nothing has by chance tell that: several, all different, and none of them a whole number.
+        """
         data = np.asarray(leaf._data)
+        entries = np.unique(data)
+        if data.size < 2 or entries.size < data.size or np.any(entries == np.round(entries)):
+            return None
         reader = self.consumers[leaf][0][0]
         found = None
         for node in self.nodes:
             if node is reader:
                 break
-            if node.op is not None and node.label == leaf.label and node.shape == leaf.shape:
+            if node.op is not None and node.requires_grad and node.label == leaf.label and node.shape == leaf.shape:
                 same = np.asarray(self.run.values[node]).tobytes() == data.tobytes()
                 found = node if same else found
         return found

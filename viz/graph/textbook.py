@@ -165,8 +165,12 @@ class _Reader:
         return box.labelled and box.key not in self.leads and not self._is_on_the_way(box)
 
     def _is_input(self, box: Box) -> bool:
-        """Whether a leaf is something that a network reads: no weight, no constant, no class to be predicted."""
-        if box.role == "parameter" or box.corner == DETACHED or np.asarray(box.value).dtype.kind in "iub":
+        """Whether a leaf is something that a network reads: no weight, no constant, no class to be predicted.
+
+        Nor is what was detached from another box, which an arrow leads to; but without that box it is.
+        """
+        is_shown_elsewhere = box.corner == DETACHED and bool(self.into[box.key])
+        if box.role == "parameter" or is_shown_elsewhere or np.asarray(box.value).dtype.kind in "iub":
             return False
         return box.labelled or (np.ndim(box.value) > 0 and isinstance(box.place, int)) or box.differentiable
 
