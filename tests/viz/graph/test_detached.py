@@ -21,7 +21,7 @@ from viz.passes import so_far
 def cuts(view):
     """Where a picture says that a chain is cut: the values at both ends."""
     found = [(view.boxes[a.tail], view.boxes[a.head]) for a in view.arrows if a.cut]
-    assert all(np.array_equal(tail.value, head.value) for tail, head in found)
+    assert all(np.allclose(tail.value, head.value, rtol=1e-12) for tail, head in found)
     return [float(np.sum(tail.value)) for tail, _ in found]
 
 
@@ -142,6 +142,20 @@ def test_a_figure_of_the_part_after_a_cut_has_the_state_that_it_starts_from():
     view = draw(h.sum(), style="figure").view
     (first,) = (box.key for box in view.boxes if box.title == "h_7")
     assert [arrow.weight for arrow in view.arrows if arrow.tail == first] == ["W_hh"]
+
+
+@pytest.mark.parametrize("T", [4, 1])
+def test_in_the_scalar_graph_each_entry_is_cut(T):
+    """Of four steps with the state before it, which is entry by entry the same; of the last alone without it."""
+    cell, states, losses = nn.RNNCell(2, 2, seed=0), [Tensor(np.zeros((1, 2)))], []
+    for t in range(1, 5):
+        with scope("cell", t=t):
+            states.append(cell(np.ones((1, 2)), states[-1].detach() if t == 4 else states[-1]))
+            losses.append((states[-1] * states[-1]).sum())
+    view = draw(sum(losses[-T:], start=Tensor(0.0, requires_grad=False)), level="scalar", max_nodes=10**4).view
+    entries = states[3].data.ravel().tolist()
+    assert cuts(view) == pytest.approx(entries if T == 4 else [])
+    assert [box.value for box in view.boxes if box.corner == DETACHED] == entries
 
 
 def test_a_detached_node_does_not_keep_what_it_was_detached_from():
