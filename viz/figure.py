@@ -210,7 +210,9 @@ class _Maker:
 
     def _seen(self, steps: list[int] | None) -> _Seen:
         view, keys = located(self.run, self.run.steps if steps is None else steps, 10**9)
-        found = textbook(view, operations=self._has_operations)
+        names = {} if self.options.level == "scalar" else self.run.state_names
+        states = {keys[node]: name for node, name in names.items() if node in keys}
+        found = textbook(view, self._has_operations, states)
         return _Seen.of(found.view, _at(keys, found), self.is_rolled)
 
     # -- how it fits --

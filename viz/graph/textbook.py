@@ -33,11 +33,16 @@ class Textbook:
     keys: Mapping[int, tuple[int, int | None]]
 
 
-def textbook(view: View, operations: bool = False) -> Textbook:
-    """The view of inputs, states, outputs and losses alone; or with all operations but those that a weight on an arrow
-    or a slice stands for.
+def textbook(view: View, operations: bool = False, states: Mapping[int, str] | None = None) -> Textbook:
+    """The view of inputs, states, outputs and losses alone.
+
+    Args:
+        view: all boxes.
+        operations: whether all operations are kept, but those that a weight on an arrow or a slice stands for.
+        states: the names of boxes without a label that are known to be states, such as h_1 and c_1.
     """
-    return _Reader(replace(view, boxes=tuple(map(_by_its_sign, view.boxes))), operations).textbook()
+    signed = replace(view, boxes=tuple(map(_by_its_sign, view.boxes)))
+    return _Reader(signed, operations, states or {}).textbook()
 
 
 def _by_its_sign(box: Box) -> Box:
@@ -62,14 +67,18 @@ def stem(box: Box) -> Hashable:
 
 
 class _Reader:
-    def __init__(self, view: View, operations: bool) -> None:
-        self.view, self.operations = view, operations
+    def __init__(self, view: View, operations: bool, states: Mapping[int, str]) -> None:
+        self.view, self.operations, self.states = view, operations, states
         self.unnamed: dict[str, str] = {}
         self.into: dict[int, list[int]] = defaultdict(list)
         self.out: dict[int, list[int]] = defaultdict(list)
         for i, arrow in enumerate(view.arrows):
             self.into[arrow.head].append(i)
             self.out[arrow.tail].append(i)
+        self.alike: dict[Hashable, list[Box]] = defaultdict(list)
+        for box in view.boxes:
+            if box.like is not None:
+                self.alike[box.like].append(box)
         self.order = self._inputs_first()
         self.carried = self._carried()
         self.leads = self._lead_to_states()
@@ -172,7 +181,9 @@ class _Reader:
         is_shown_elsewhere = box.corner == DETACHED and bool(self.into[box.key])
         if box.role == "parameter" or is_shown_elsewhere or np.asarray(box.value).dtype.kind in "iub":
             return False
-        return box.labelled or (np.ndim(box.value) > 0 and isinstance(box.place, int)) or box.differentiable
+        if box.labelled or box.differentiable:
+            return True
+        return np.ndim(box.value) > 0 and isinstance(box.place, int) and not self._starts(box)
 
     def _is_on_the_way(self, box: Box) -> bool:
         """Whether it is what one function makes a named box of, as tanh makes h of z."""
@@ -256,33 +267,54 @@ class _Reader:
     def _names(self) -> dict[int, str]:
         """Names for what the user has not named: x_t for an input, h_t for a state, L_t for a loss."""
         boxes = [self.view.boxes[key] for key in self.kept]
-        taken = {str(stem(box)) for box in boxes if box.labelled}
-        free = {
-            letters[0]: [name for name in letters if name not in taken] for letters in ("xuvq", "hsrz", "LJE", "yoq")
+        given: dict[Hashable, str] = {
+            ("h", stem(self.view.boxes[key])): name.rpartition("_")[0] for key, name in self.states.items()
         }
-        given: dict[Hashable, str] = {}
+        taken = {str(stem(box)) for box in boxes if box.labelled} | set(given.values())
+        letters = "xuvq", "srz" if given else "hsrz", "LJE", "yoq"
+        free = {kind: [x for x in found if x not in taken] for kind, found in zip("xhLy", letters, strict=True)}
         found = {}
         for box in boxes:
             kind = self._letter(box)
             if box.labelled or box.role == "gap" or not kind or (self.operations and box.role == "root"):
                 continue
-            like = (kind, self._reader(box)) if box.role in _LEAVES else (kind, stem(box))
+            place: Any = box.place
+            if box.role not in _LEAVES:
+                of = stem(box)
+            elif (starts := self._starts(box)) is not None:
+                of, place = starts
+            else:
+                of = self._reader(box)
+            like = kind, of
             if like not in given and free[kind]:
                 given[like] = free[kind].pop(0)
             if like in given:
-                step = f"_{box.place}" if isinstance(box.place, int) else "_0" if box.role in _LEAVES else ""
-                found[box.key] = given[like] + step
+                found[box.key] = f"{given[like]}_{place}" if isinstance(place, int) else given[like]
         return found
 
-    def _starts(self, box: Box) -> bool:
-        """Whether a leaf is the state that the first step reads."""
-        return box.place == "before" and self._reader(box) in self.carried
+    def _starts(self, leaf: Box) -> tuple[Hashable, int] | None:
+        """The state that other steps read where the first reads a leaf, and the step that the leaf is of, as in h_0.
+
+        None where there is no such state, or several.
+        """
+        boxes, found = self.view.boxes, set()
+        for i in self.out[leaf.key]:
+            reader = boxes[self.view.arrows[i].head]
+            slot = self.into[reader.key].index(i)
+            for other in self.alike[reader.like]:
+                if len(self.into[other.key]) != len(self.into[reader.key]):  # what was left out has one arrow for all
+                    continue
+                state = boxes[self.view.arrows[self.into[other.key][slot]].tail]
+                first, later, before = (_step(box) for box in (reader, other, state))
+                if stem(state) in self.carried and before != later != first:
+                    found.add((stem(state), first + before - later))
+        return found.pop() if len(found) == 1 else None
 
     def _letter(self, box: Box) -> str:
         if box.role in _LEAVES:
-            return "x" if isinstance(box.place, int) else "h" if self._starts(box) else ""
+            return "h" if self._starts(box) else "x" if isinstance(box.place, int) else ""
         if stem(box) in self.carried:
-            return "h"
+            return "h" if box.like is not None else ""  # what is made of all steps is handed to each, but is no state
         return "L" if box.role in ("loss", "root") and np.ndim(box.value) == 0 else "y" if box.role == "root" else ""
 
     def _reader(self, box: Box) -> Hashable:
@@ -296,7 +328,9 @@ class _Reader:
 
     def _box(self, number: int, members: list[int], names: Mapping[int, str], within: Mapping[int, Any]) -> Box:
         found = [
-            replace(self.view.boxes[key], title=names[key], labelled=True) if key in names else self.view.boxes[key]
+            replace(self.view.boxes[key], title=names[key], labelled=True, symbol="")
+            if key in names
+            else self.view.boxes[key]
             for key in members
         ]
         if len(found) == 1:
@@ -308,7 +342,14 @@ class _Reader:
             )
             for key, box in zip(members, found, strict=True)
         )
-        return replace(first, key=number, role="cell", title="", value=None, grad=None, labelled=False, outputs=outputs)
+        return replace(
+            first, key=number, role="cell", title="", value=None, grad=None, labelled=False, symbol="", outputs=outputs
+        )
+
+
+def _step(box: Box) -> int:
+    """The time step of a box; 0 before all steps, and outside them."""
+    return box.place if isinstance(box.place, int) else 0
 
 
 def _few(ways: tuple[Arrow, ...]) -> tuple[Arrow, ...]:
