@@ -18,7 +18,7 @@ import numpy as np
 
 from .carried import carried
 from .collapse import total
-from .view import DETACHED, Arrow, Box, Output, View
+from .view import DETACHED, Arrow, Box, Output, Role, View
 
 _LEAVES = ("data", "leaf", "parameter")
 _BETWEEN = ("@", "[ ]")
@@ -33,16 +33,29 @@ class Textbook:
     keys: Mapping[int, tuple[int, int | None]]
 
 
-def textbook(view: View, operations: bool = False, states: Mapping[int, str] | None = None) -> Textbook:
+def textbook(
+    view: View,
+    operations: bool = False,
+    states: Mapping[int, str] | None = None,
+    rows: Mapping[int, tuple[str, int]] | None = None,
+) -> Textbook:
     """The view of inputs, states, outputs and losses alone.
 
     Args:
         view: all boxes.
         operations: whether all operations are kept, but those that a weight on an arrow or a slice stands for.
         states: the names of boxes without a label that are known to be states, such as h_1 and c_1.
+        rows: the boxes of rows that steps read of a sequence, with its name and their number; see `rows_read`.
     """
-    signed = replace(view, boxes=tuple(map(_by_its_sign, view.boxes)))
-    return _Reader(signed, operations, states or {}).textbook()
+    boxes = (_as_input(box, *rows[box.key]) if rows and box.key in rows else _by_its_sign(box) for box in view.boxes)
+    return _Reader(replace(view, boxes=tuple(boxes)), operations, states or {}, rows or {}).textbook()
+
+
+def _as_input(box: Box, name: str, row: int) -> Box:
+    """A row of a sequence as a box like that of a leaf."""
+    role: Role = "leaf" if box.differentiable else "data"
+    title = box.title if box.labelled else f"{name}_{row}"
+    return replace(box, title=title, labelled=True, symbol="", corner="", role=role)
 
 
 def _by_its_sign(box: Box) -> Box:
@@ -67,8 +80,10 @@ def stem(box: Box) -> Hashable:
 
 
 class _Reader:
-    def __init__(self, view: View, operations: bool, states: Mapping[int, str]) -> None:
-        self.view, self.operations, self.states = view, operations, states
+    def __init__(
+        self, view: View, operations: bool, states: Mapping[int, str], rows: Mapping[int, tuple[str, int]]
+    ) -> None:
+        self.view, self.operations, self.states, self.rows = view, operations, states, rows
         self.unnamed: dict[str, str] = {}
         self.into: dict[int, list[int]] = defaultdict(list)
         self.out: dict[int, list[int]] = defaultdict(list)
@@ -161,8 +176,10 @@ class _Reader:
         return found
 
     def _is_kept(self, box: Box) -> bool:
-        if box.role in ("root", "loss", "gap"):
+        if box.role in ("root", "loss", "gap") or box.key in self.rows:
             return True
+        if self.out[box.key] and all(self.view.arrows[i].head in self.rows for i in self.out[box.key]):
+            return False  # a sequence, of which rows are shown
         if box.role in _LEAVES:
             return self._is_input(box)
         if box.role == "alias":
