@@ -41,9 +41,8 @@ def dragged(open_page: Callable[[str], Any], html: str, name: str) -> list[float
     Raises:
         AssertionError: a move changed no number, or has no time.
     """
-    tab = open_page(html)
+    tab = open_page(html, reduced_motion="reduce")  # so that nothing else moves
     tab.keyboard.press("End")
-    tab.wait_for_timeout(1000)  # until the view has come to rest
     strip = tab.locator(f".sum:has(.title:text-is('{name}')) .editable-cells").first
     box = strip.bounding_box()
     x, y = box["x"] + 2, box["y"] + 2

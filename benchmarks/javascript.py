@@ -86,7 +86,7 @@ class Chromium:
 
 
 @contextmanager
-def chromium() -> Iterator[Chromium]:
+def launched() -> Iterator[Any]:
     """The system's Chromium, driven by playwright. Raises ImportError or FileNotFoundError where there is none."""
     from playwright.sync_api import sync_playwright
 
@@ -95,8 +95,15 @@ def chromium() -> Iterator[Chromium]:
         raise FileNotFoundError("chromium")
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=path, args=FLAGS)
-        yield Chromium(browser)
+        yield browser
         browser.close()
+
+
+@contextmanager
+def chromium() -> Iterator[Chromium]:
+    """The same, to run programs in."""
+    with launched() as browser:
+        yield Chromium(browser)
 
 
 # ---- Graphs ---------------------------------------------------------------------------------------------------------

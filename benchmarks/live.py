@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import re
-import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -24,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import dragging, drawn
-from benchmarks.javascript import FLAGS, TOLERANCE, close
+from benchmarks.javascript import TOLERANCE, close, launched
 from microgradrnn import Op, Parameter, Tensor, Value, functional, nn, record
 from microgradrnn.engine import Node, ancestors
 from microgradrnn.rounding import Rounding
@@ -107,17 +106,16 @@ GRAPHS: Mapping[str, Callable[[Rng], Any]] = {
 
 
 @contextmanager
-def tabs() -> Iterator[Callable[..., Any]]:
-    """Opens pages, each in a tab without a connection; when that is over, none has complained or asked for more."""
-    from playwright.sync_api import sync_playwright
-
+def tabs(browser: Any) -> Iterator[Callable[..., Any]]:
+    """Opens pages, each in a tab; when that is over, they are closed, and none has complained or asked for more."""
     complaints: list[str] = []
-    with tempfile.TemporaryDirectory() as folder, sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
+    opened: list[Any] = []
+    with tempfile.TemporaryDirectory() as folder:
 
         def open_page(html: str, **context: Any) -> Any:
             context = {"viewport": {"width": 1400, "height": 1000}, **context}
-            tab, path = browser.new_page(**context), Path(folder) / "page.html"
+            tab, path = browser.new_page(**context), Path(folder) / f"{len(opened)}.html"
+            opened.append(tab)
             tab.on("console", lambda message: complaints.append(message.text))
             tab.on("pageerror", lambda error: complaints.append(str(error)))
             allowed = (path.as_uri(), "about:srcdoc")
@@ -127,7 +125,8 @@ def tabs() -> Iterator[Callable[..., Any]]:
             return tab
 
         yield open_page
-        browser.close()
+        for tab in opened:
+            tab.close()
     if complaints:
         raise AssertionError(f"pages complained: {complaints[:5]}")
 
@@ -201,12 +200,12 @@ def _other(leaf: Node, rng: Rng) -> Any:
 
 
 PARTS = {
-    "picture": r'<div class="canvas">.*?</div>',
-    "shared weights": r'<section class="sums".*?</section>',
-    "words": r'<ol class="visits".*?</ol>',
-    "steps and quiz": r'-data">.*?</script>',
-    "every entry": r'-boxes">.*?</script>',
-    "cells": r'-cells">.*?</script>',
+    "picture": r"<div class=canvas>.*?</div>",
+    "shared weights": r"<section class=sums.*?</section>",
+    "words": r"<ol class=visits.*?</ol>",
+    "steps and quiz": r"-data>.*?</script>",
+    "every entry": r"-boxes>.*?</script>",
+    "cells": r"-cells>.*?</script>",
     "program and scripts": r"<script>.*?</script>",
     "style": r"<style>.*?</style>",
 }
@@ -232,7 +231,7 @@ def print_sizes() -> None:
 
 def print_drags() -> None:
     """Of networks of about 2,000 and 5,000 scalar nodes, how long each move of a drag takes."""
-    with tabs() as open_page:
+    with launched() as browser, tabs(browser) as open_page:
         for steps, hidden, symbols, aim in dragging.TIMED:
             loss = language("rnn", steps, hidden, symbols)(np.random.default_rng(0))
             made, _ = made_live(whole(loss), wanted=True)
@@ -261,7 +260,7 @@ def main() -> None:
 def print_differences(graphs: int, edits: int, seed: int) -> None:
     """Print what came of random edits on random graphs."""
     kinds = list(GRAPHS)
-    with tabs() as open_page:
+    with launched() as browser, tabs(browser) as open_page:
         for number in range(graphs):
             kind, began = kinds[number % len(kinds)], time.perf_counter()
             wrong = check(open_page, kind, max(1, edits // graphs), seed + number)

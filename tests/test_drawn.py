@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from benchmarks.drawn import TOLERANCE, contrived, natural, run
+from benchmarks.drawn import TOLERANCE, run
+from benchmarks.misleading_loops import contrived, shared
+from benchmarks.networks_as_written import natural
 from microgradrnn import Tensor
 from microgradrnn.engine import ancestors
 from microgradrnn.program import compile as compile_graph
@@ -23,7 +25,7 @@ def test_a_program_is_not_tried_at_sizes_that_it_does_not_take():
     assert not run(contrived, calls=1, seed=2021, number=17).wrong
 
 
-@pytest.mark.parametrize("draw", [natural, contrived])
+@pytest.mark.parametrize("draw", [natural, contrived, shared])
 def test_programs_agree_with_any_rewrites(draw):
     """`compiled` asks for all rewrites; who wants to read a program may ask for some or none."""
     for number, rewrites in enumerate(REWRITE_SETS):

@@ -14,7 +14,7 @@ from microgradrnn.engine import Node
 from microgradrnn.stepping import Edge, Visit
 
 from .numbers import number
-from .sources import LiveFloat, entry, hollow, is_live, mark_as, part
+from .sources import LiveFloat, entry, is_live, mark_as, part, parted
 from .words.blocks import VisitWords
 from .words.escape import clean
 from .words.mistakes import KINDS
@@ -35,7 +35,8 @@ class Texts(dict[str, int]):
 
     def data(self) -> dict[str, Any]:
         """What a script needs beside the questions."""
-        return {"tolerance": TOLERANCE, "said": SAID, "texts": list(self), "kinds": KINDS}
+        kinds = [[(name, self[said]) for name, said in kind] for kind in KINDS]
+        return {"tolerance": TOLERANCE, "said": SAID, "texts": list(self), "kinds": kinds}
 
 
 Given = Callable[[Question, Edge, VisitWords, Mapping[Node, Any]], str]
@@ -46,23 +47,25 @@ def questions_of(
     visit: Visit, words: VisitWords, values: Mapping[Node, Any], texts: Texts, given: Given | None = None
 ) -> list[list[Any]]:
     """A visit's questions, as rows: kind, level, then as `Texts` the node, the input, the entry, which input it is,
-    how the contribution is made and the rule, then the numbers given, how many uses a sum has; and the answer.
+    how the contribution is made and the rule; what is given, as a list of its `Texts` and the sources in it; how many
+    uses a sum has; and the answer.
 
     Of the answer there are the number, and the mistakes: a number, and which one of its kind, and so on. A live page
-    works both out anew: there stand a list of cells (the answer, the contribution, the sums before and after it, the
-    value of the node; -1 where there is none) and the edge and its entry.
+    works both out anew: there stand a list of cells (the contribution, the sums before and after it, the value of the
+    node; -1 where there is none, and none at the end of the list) and the edge and its entry.
     """
     found = []
     for question in questions(visit, words):
         edge = visit.edges[question.slot]
         told = (given or factors)(question, edge, words, values)
-        found.append(_question(question, edge, values, texts, hollow(clean(told))))
+        found.append(_question(question, edge, values, texts, clean(told)))
     return found
 
 
 def _question(question: Question, edge: Edge, values: Mapping[Node, Any], texts: Texts, given: str) -> list[Any]:
     said = (question.node, question.to, question.place, question.read, question.hint, question.rule)
-    row = [question.kind, question.level, *map(texts.of, said), given, question.uses]
+    text, sources = parted(given)
+    row = [question.kind, question.level, *map(texts.of, said), [texts[text], *sources], question.uses]
     if not isinstance(question.answer, LiveFloat):
         which = [said for _, said in KINDS[question.kind]]
         known = [x for wrong, template in question.wrong for x in (close_enough(wrong), which.index(template))]
@@ -74,7 +77,9 @@ def _question(question: Question, edge: Edge, values: Mapping[Node, Any], texts:
 def _cells(question: Question, edge: Edge, values: Mapping[Node, Any]) -> list[int]:
     value, place = values[edge.node], question.index
     parts = [entry(data, place) if is_live(data) else None for data in (edge.downstream, edge.before, edge.after)]
-    found = [question.answer, *parts, value if np.ndim(value) == 0 else None]
+    found = [*parts, *([value] if np.ndim(value) == 0 else [])]
+    if edge.before is None and len(found) == len(parts):
+        found = found[:1]
     return [cell.index if isinstance(cell, LiveFloat) else -1 for cell in found]
 
 

@@ -16,6 +16,22 @@ from .words.blocks import VisitWords, time
 from .words.visits import BRIEF
 
 FORMATS = ("svg", "png")
+_OTHER_FILES = (
+    ".apng",
+    ".avi",
+    ".dot",
+    ".gif",
+    ".jpeg",
+    ".jpg",
+    ".mov",
+    ".mp4",
+    ".png",
+    ".pptx",
+    ".tex",
+    ".webm",
+    ".webp",
+)
+"""Endings that mean a file which is not written here; any other name is that of a folder."""
 
 
 def frames(
@@ -52,7 +68,8 @@ def frames(
     Raises:
         TypeError: loss is no node, or needs no gradient.
         RuntimeError: a PDF without the package that makes it.
-        ValueError: another format; loss has several entries and no upstream yet; another argument makes no sense.
+        ValueError: another format, or the name of one file of another kind; loss has several entries and no upstream
+            yet; another argument makes no sense.
 
     >>> from microgradrnn import Value
     >>> [path.name for path in frames(Value(2.0) * Value(3.0), "film")]  # doctest: +SKIP
@@ -60,6 +77,12 @@ def frames(
     """
     if format not in FORMATS:
         raise ValueError(f"frames: format is {' or '.join(map(repr, FORMATS))}, not {format!r}")
+    place = Path(directory)
+    if place.suffix.lower() in _OTHER_FILES:
+        kinds = " or ".join(WRITERS)
+        raise ValueError(
+            f"frames: one file ends in {kinds}, not {place.suffix}; for a folder give a name without an ending"
+        )
     film = animate(
         "frames",
         loss,
@@ -67,7 +90,6 @@ def frames(
         max_nodes,
         look=lambda view, words: look(view, words, edges, labels, direction, visits, who="frames"),
     )
-    place = Path(directory)
     if (writer := WRITERS.get(place.suffix.lower())) is not None:
         data = writer(list(_pictures(film)), f"Backward pass of {film.words.names[film.run.root]}"[:200])
         place.parent.mkdir(parents=True, exist_ok=True)

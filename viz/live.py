@@ -132,7 +132,7 @@ class Live:
         """All that the page's script needs beside the program: where what is, and what may be changed.
 
         Args:
-            scales: the runs of cells that the colours of gradients are on one scale with.
+            scales: the runs of cells that the colours of gradients are on one scale with, beside those of their strips.
         """
         trained = [node for node in self.run.nodes if node.op is None and node.requires_grad]
         trained = [node for node in trained if isinstance(node, Parameter)] or trained
@@ -188,9 +188,10 @@ class Live:
         return self.cells.run(np.atleast_1d(grad.index)) if is_live(grad) else ""
 
     def _node(self, node: Node, name: str, trained: bool) -> list[Any]:
-        """Its name, shape, cells of its value and of its grad; whether it may be set, and whether descent moves it.
+        """Its name, shape, cells of its value and of its grad.
 
-        Of a target there follow the number of classes, and the one that the loss ignores, if it does.
+        Of a leaf that may be set there follow 1, and whether descent moves it; of a target then the number of classes,
+        and the one that the loss ignores, if it does.
         """
         value = self.cells.run(self.program.slots[node])
         return [
@@ -198,8 +199,7 @@ class Live:
             list(node.shape),
             value,
             self._grad_run(node),
-            int(node.op is None and self._may_change(node)),
-            int(trained),
+            *([1, int(trained)] if node.op is None and self._may_change(node) else []),
             *self._targets.get(node, ()),
         ]
 

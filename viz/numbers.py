@@ -38,13 +38,14 @@ def signed(x: float) -> str:
     return mark("s", x, f"({text})" if text.startswith("−") else text)
 
 
-def padded(x: float, width: int) -> str:
-    """One number at the right end of so many characters, filled up with spaces that SVG keeps.
+def padded(data: Any, width: int) -> str:
+    """Each number at the right end of so many characters, filled up with spaces that SVG keeps.
 
     >>> padded(-0.5, 6) == "\N{NO-BREAK SPACE}" * 2 + "−0.5"
     True
     """
-    return mark(f"r{width}.", x, _written(x).rjust(width, "\N{NO-BREAK SPACE}"))
+    text = "".join(_written(x).rjust(width, "\N{NO-BREAK SPACE}") for x in np.ravel(data).tolist())
+    return mark(f"r{width}.", data, text)
 
 
 def norm(data: Any) -> str:
@@ -73,16 +74,18 @@ def brief(data: Any) -> str:
 
 
 def chosen(data: Any, what: str) -> str:
-    """Integers that choose something, such as classes; more than a few are counted.
+    """Integers that choose something, such as classes; of more than a few the first, and how many there are.
 
     >>> chosen(4, "class"), chosen([0, 2], "class"), chosen(np.arange(20), "row")
-    ('class 4', 'classes 0, 2', '20 rows')
+    ('class 4', 'classes 0, 2', 'rows 0, 1, 2, … (20)')
     """
     found = [mark("n", x, str(k)) for x, k in zip(each(data), np.ravel(data).tolist(), strict=True)]
     if len(found) == 1:
         return f"{what} {found[0]}"
     several = f"{what}{'es' if what.endswith('s') else 's'}"
-    return f"{several} {', '.join(found)}" if len(found) <= MAX_ENTRIES else f"{len(found):,} {several}"
+    if len(found) <= MAX_ENTRIES:
+        return f"{several} {', '.join(found)}"
+    return f"{several} {', '.join(found[:3])}, … ({len(found):,})"
 
 
 def entries(data: Any, most: int = 50) -> str:

@@ -70,7 +70,7 @@ def tight(style: str) -> str:
     >>> tight("a { color: #ffcc00; opacity: 0.5; }")
     'a{color:#fc0;opacity:.5}'
     """
-    style = re.sub(r"(?<=[,;:{}])[ \n](?=[^:])| (?=\{)|;(?= ?\})", "", style)
+    style = re.sub(r"(?<=[,;:{}])[ \n](?=[^:])| (?=\{)|;(?=\s?\})", "", style)
     style = re.sub(r"#([0-9a-f])\1([0-9a-f])\2([0-9a-f])\3\b", r"#\1\2\3", style)
     return re.sub(r"(?<=[:, (-])0(?=\.\d)", "", style)
 
@@ -97,7 +97,7 @@ def _tight_line(line: str) -> str:
 
 
 _TEXT = re.compile(r'("(?:[^"\\]|\\.)*"|`[^`]*`)')
-_BLANKS = re.compile(r" ?(=>|[=<>!&|?:;,{}()*]+) ?|(?<=[\w)\]]) ([+-]) (?=[\w(])")
+_BLANKS = re.compile(r" ?(=>|[=<>!&|?:;,{}()*]+) ?| (?=\[)|(?<=[\w)\]]) ([+-]) (?=[\w(])")
 
 
 def json_for_script(data: Any) -> str:

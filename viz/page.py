@@ -29,7 +29,7 @@ from .one_file import Page, asset, json_for_script, short, tight, tight_script
 from .paint import pen, svg
 from .passes import Pass
 from .practice import practice_page
-from .sources import as_elements, is_live
+from .sources import as_elements, is_live, joined
 from .tour import Stop, stops
 from .words.as_html import forward, visit
 from .words.blocks import VisitWords
@@ -129,7 +129,9 @@ def _html(film: Animation, quiz: bool, live: Live | None, why: str, tour: Sequen
     legend += [f"numbers cannot be changed here: {why.removeprefix('page: ')}"] if why else []
     legend += live.program.notes if live else []
     root = xml(film.words.names[film.run.root])
-    style = pen.style(live=True) + "\n" + short(asset("page.css"))
+    style = (
+        pen.style(live=True, markup=picture.graph + picture.panel + picture.scales) + "\n" + short(asset("page.css"))
+    )
     script = "\n".join(short(asset(name)) for name in (LIVE_SCRIPTS if live else SCRIPTS))
     if live is not None:
         style += "\n" + short(asset("live.css"))
@@ -138,7 +140,7 @@ def _html(film: Animation, quiz: bool, live: Live | None, why: str, tour: Sequen
         style += "\n" + short(asset("tour.css"))
         script += "\n" + short(asset("tour.js"))
     style, script = tight(style), tight_script(script)
-    html = Template(asset("page.html"))
+    html = Template(pen.unquoted(asset("page.html")))
     return html.substitute(
         prefix=prefix,
         style=style,
@@ -153,10 +155,10 @@ def _html(film: Animation, quiz: bool, live: Live | None, why: str, tour: Sequen
         seed=brief(film.run.visits[0].upstream),
         last=len(told),
         steps="\n".join(
-            as_elements(item, "u")
+            as_elements(joined(item), "u")
             for item in [*map(forward, computed), *(visit(words, picture.strip) for words in said)]
         ),
-        live=Template(asset("live.html")).substitute(prefix=prefix) if live else "",
+        live=Template(pen.unquoted(asset("live.html"))).substitute(prefix=prefix) if live else "",
         unpainted=" Heat strips need it, too." if live and picture.scales else "",
         live_data=_data_element(prefix + "cells", live.data(picture.scaled)) if live else "",
         tour=Template(asset("tour.html")).substitute(prefix=prefix) if tour else "",
@@ -177,7 +179,7 @@ def _told(film: Animation) -> tuple[list[int], int]:
 
 
 def _data_element(name: str, data: Any) -> str:
-    return f'<script type="application/json" id="{name}">{json_for_script(data)}</script>'
+    return f"<script type=application/json id={name}>{json_for_script(data)}</script>"
 
 
 # ---- The data of the page's script ----------------------------------------------------------------------------------
@@ -190,7 +192,7 @@ def _data(film: Animation, told: Sequence[int], said: Sequence[VisitWords]) -> d
     turns = {f"b{box.key}": [box.moment, _turn(box)] for box in film.placed.view.boxes}
     turns |= {f"s{i}": [None, shared.visit] for i, shared in enumerate(film.placed.view.sums)}
     return {
-        "steps": [_step(film, moment) for moment in told],
+        "steps": [_step(film, moment, before) for before, moment in zip([None, *told], told, strict=False)],
         "momentsOf": {name: moments for name, moments in turns.items() if moments != [None, None]},
         "quiz": asked,
         **texts.data(),
@@ -202,11 +204,12 @@ def _turn(box: Box) -> int | None:
     return box.history[0][0] if box.role == "alias" and box.history else box.visit
 
 
-def _step(film: Animation, moment: int) -> dict[str, Any]:
+def _step(film: Animation, moment: int, before: int | None) -> dict[str, Any]:
+    """What there is to know of a step; its moment only where it is not the one after that of the step before."""
     run, lit = film.run, film.lit(moment)
     node = run.visits[moment - 1].node if moment > 0 else run.computed[moment - 1]
     found = {
-        "at": moment,
+        "at": None if before == moment - 1 else moment,
         "name": clean(film.words.names[node]),
         "t": run.t(node),
         "boxes": list(lit.boxes),
@@ -222,21 +225,21 @@ def _boxes(view: View) -> dict[str, Any]:
     for box in view.boxes:
         if box.role != "gap":
             grads = timeline.of_box(box) if box.differentiable else []
-            found[f"b{box.key}"] = _box(box.value, grads, lists, box.moment)
+            found[f"b{box.key}"] = _box(box.value, grads, lists)
     for i, shared in enumerate(view.sums):
         found[f"s{i}"] = _box(shared.value, timeline.of_total(shared), lists)
     return {"boxes": found, "lists": list(lists)}
 
 
-def _box(value: Any, grads: list[Known], lists: _Lists, moment: int | None = None) -> dict[str, Any]:
+def _box(value: Any, grads: list[Known], lists: _Lists) -> dict[str, Any]:
+    """Its entries; those of the gradient from the moments on that it is known at, and whether it waits for more."""
     found: dict[str, Any] = {"columns": max(int(np.shape(value)[-1]), 1) if np.ndim(value) else 1}
     found["value"] = lists.of(value)
     if np.size(value) > MOST_ENTRIES:
         found["more"] = int(np.size(value)) - MOST_ENTRIES
-    if moment is not None:
-        found["at"] = moment
     if grads:
-        found["grad"] = [[state.since, lists.of(state.data, state.complete), state.complete] for state in grads]
+        states = [(state.since, lists.of(state.data, state.complete), state.complete) for state in grads]
+        found["grad"] = [[*state, *([] if done else [1])] for *state, done in states if state != [0, None]]
     return found
 
 

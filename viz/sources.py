@@ -7,10 +7,12 @@ text. Everything else in viz takes them for the floats and arrays that they are.
 - `Cells`: the vector, as far as Python knows it: how many cells the program fills, and the sums that follow.
 - `live`: a number or array with its cells. `entry`, `each`, `flat`: parts of it that keep them.
 - `mark`: text with its source, as characters for private use around it. `plain`: without. `as_elements`: as markup.
+- `joined`: text in which a list has one source rather than one an entry.
 """
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -25,8 +27,9 @@ ROOM = 8
 
 _START, _THEN, _END = "\ue201", "\ue202", "\ue203"
 _MARKED = re.compile(rf"{_START}([a-z]?[\d.]*){_THEN}([^{_END}]*){_END}")  # so strict that no label can add markup
-_NOT_IN_LABELS = str.maketrans(dict.fromkeys("\ue201\ue202\ue203\ue211\ue212\ue213", "\ufffd"))
-_HELD = str.maketrans({_START: "\ue211", _THEN: "\ue212", _END: "\ue213"})
+_NUMBER = rf"{_START}\d+{_THEN}[^{_END}]*{_END}"
+_LISTED = re.compile(rf"\[{_NUMBER}(?:, {_NUMBER})+\]")
+_NOT_IN_LABELS = str.maketrans(dict.fromkeys("\ue201\ue202\ue203", "\ufffd"))
 
 
 class Cells:
@@ -177,9 +180,23 @@ def plain(text: str) -> str:
     return _MARKED.sub(lambda found: found[2], text) if _START in text else text
 
 
-def hollow(text: str) -> str:
-    """A text whose sources a script fills in: what stands in them is left out."""
-    return _MARKED.sub(lambda found: f"{_START}{found[1]}{_THEN}{_END}", text) if _START in text else text
+def parted(text: str) -> tuple[str, list[int | str]]:
+    """A text with blanks and, beside it, the sources to fill them: texts that differ in these alone become the same."""
+    found = [int(source) if source.isdigit() else source for source, _ in _MARKED.findall(text)]
+    return _MARKED.sub(f"{_START}{_END}", text), found
+
+
+def joined(text: str) -> str:
+    """A text in which numbers in square brackets are one source, where their cells stand at equal distances."""
+    return _LISTED.sub(_join, text) if _START in text else text
+
+
+def _join(found: re.Match[str]) -> str:
+    cells = [int(source) for source, _ in _MARKED.findall(found[0])]
+    distances = {after - before for before, after in itertools.pairwise(cells)}
+    if len(distances) > 1:
+        return found[0]
+    return f"{_START}l{cells[0]}.{len(cells)}.{distances.pop()}{_THEN}{plain(found[0])}{_END}"
 
 
 def unmarked(text: str) -> str:
@@ -192,11 +209,6 @@ def measured(text: str) -> str:
     return _MARKED.sub(lambda found: found[2].ljust(ROOM, "0"), text) if _START in text else text
 
 
-def held(text: str) -> str:
-    """A text for an attribute: its sources stay in it, in other characters, and `as_elements` passes them by."""
-    return text.translate(_HELD)
-
-
 def as_content(text: str, tag: str, escape: Callable[[str], str] = str) -> str:
     """What follows the attributes of an element with that text: of a single source the element says it itself."""
     found = _MARKED.fullmatch(text)
@@ -206,8 +218,8 @@ def as_content(text: str, tag: str, escape: Callable[[str], str] = str) -> str:
 def as_elements(text: str, tag: str, escape: Callable[[str], str] = str) -> str:
     """Each marked text as an element with an attribute ``data-n``, which says its source.
 
-    A source is a letter for the format and a run of cells: m norm, r padded, s signed, w products, g the scale; of a
-    plain number the cell alone.
+    A source is a letter for the format and a run of cells: l list, m norm, r padded, s signed, w products, g the scale;
+    of a plain number the cell alone.
     """
     if _START not in text:
         return escape(text)

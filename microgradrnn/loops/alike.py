@@ -58,18 +58,9 @@ class Members:
         step, q = divmod(offset, len(loop.body))
         return (loop, q, step) if step < loop.length else None
 
-    def get(self, thing: Any) -> tuple[Rolled, int, int] | None:
-        """The same for a node; None for all else too."""
-        return self.at(self._numbers.get(thing, -1))
-
-    def __getitem__(self, node: Node) -> tuple[Rolled, int, int]:
-        found = self.get(node)
-        if found is None:
-            raise KeyError(node)
-        return found
-
-    def __contains__(self, thing: Any) -> bool:
-        return self.get(thing) is not None
+    def of(self, node: Node) -> tuple[Rolled, int, int] | None:
+        """The same for a node."""
+        return self.at(self._numbers[node])
 
 
 class Alike:
@@ -89,37 +80,30 @@ class Alike:
     def read(self, one: int, two: int, start: int, period: int) -> Any:
         """Where an input comes from, by what the first two steps of a loop read; None if they have nothing in common.
 
-        Of `OnePerStep` the leaves are still to be filled in; see `filled`.
+        It may hold for the first step only; see `steps`. Of `OnePerStep` the leaves are still to be filled in; see
+        `filled`.
         """
         sources = self.sources
-        if start <= one < start + period:
-            return Body(one - start) if two == one + period else None
+        if one >= start:
+            return Body(one - start)
         if sources.root(one) < start:
             if start <= two < start + period and self.fits_as_initial(one, two):
                 return Carried(two - start, sources.source(one))
             if self._is_same(one, two):
                 return Same(sources.source(one))
-        if one >= 0 and two >= 0:
+        if one >= 0:
             return self._member(one, two)
         if sources.is_row(one) and sources.is_row(two):
             return self._row(one, two, start, period)
-        leaf, other = sources.leaf(one), sources.leaf(two)
-        return (
-            OnePerStep(())
-            if leaf is not None and other is not None and self._may_differ(leaf) and self._is_like(leaf, other)
-            else None
-        )
+        leaf = sources.leaf(one)
+        return OnePerStep(()) if leaf is not None and self._may_differ(leaf) else None
 
     def _row(self, one: int, two: int, start: int, period: int) -> Any:
         """Two rows: one after another of the same, or one and the same of what two steps read."""
         row_of, index, last = self.sources.row_of, self.sources.index, self.sources.last
-        if last[~one] != last[~two]:
-            return None
         source, first, sign = int(row_of[~one]), int(index[~one]), int(index[~two] - index[~one])
-        if source == row_of[~two] and abs(sign) == 1 and self.sources.root(source) < start:
+        if abs(sign) == 1 and self.sources.root(source) < start:
             return Rows(self.sources.source(source), sign, first)
-        if sign:
-            return None
         read = self.read(source, int(row_of[~two]), start, period)
         size = shape_of(self.sources.source(source))[0]
         return None if read is None else RowOf(read, first - size if last[~one] else first)
@@ -146,13 +130,9 @@ class Alike:
         if one == other:
             return True
         x, y = self.sources.leaf(one), self.sources.leaf(other)
-        if x is None or y is None or type(x._data) is not type(y._data):
+        if x is None or y is None or not (self._may_differ(x) and self._is_like(x, y)):
             return False
-        if not (self._may_differ(x) and self._may_differ(y)):
-            return False
-        if isinstance(x._data, np.ndarray):
-            return x.dtype == y.dtype and np.array_equal(x._data, y._data)
-        return bool(x._data == y._data)
+        return type(x._data) is type(y._data) and np.array_equal(x._data, y._data)
 
     def _is_number(self, source: Source) -> bool:
         """Whether it is a constant number of Python, which takes the type of what it meets."""
@@ -169,7 +149,7 @@ class Alike:
     # ---- How many steps go on so ------------------------------------------------------------------------------------
 
     def steps(self, read: Any, came: Numbers, period: int) -> int:
-        """For how many steps that holds; ``came`` says what each reads. It holds for the first two."""
+        """For how many steps that holds; ``came`` says what each reads."""
         match read:
             case Body():
                 return 1 + _prefix(np.diff(came) == period)
@@ -188,7 +168,7 @@ class Alike:
             expected = index[0] + read.sign * np.arange(len(rows))
             return _prefix((row_of == row_of[0]) & (index == expected) & (last == last[0]))
         count = _prefix((row_of != NO_ROW) & (index == index[0]) & (last == last[0]))
-        return self.steps(read.source, row_of[:count], period)
+        return min(count, self.steps(read.source, row_of[:count], period))
 
     def _same_steps(self, came: Numbers) -> int:
         first, count = int(came[0]), _prefix(came == came[0])

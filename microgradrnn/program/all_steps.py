@@ -43,9 +43,7 @@ Rule = Callable[["Fission", Step], Any]
 
 def entrywise(fission: Fission, step: Step) -> Any:
     """Entry by entry, with broadcasting."""
-    x, args, moved, _ = step
-    wide = [_widened(new, old.ndim, x.ndim) if yes else new for new, old, yes in zip(args, x.args, moved, strict=True)]
-    return fission.xp.elementwise(x.fn, *wide)
+    return fission.xp.elementwise(step.x.fn, *_wide(step))
 
 
 def rows(fission: Fission, step: Step) -> Any:
@@ -137,11 +135,9 @@ def cast(fission: Fission, step: Step) -> Any:
 
 
 def called(fission: Fission, step: Step) -> Any:
-    """A function that the program defines; its inputs must broadcast as they do in a step."""
+    """A function that the program defines, entry by entry."""
     x = step.x
-    if any(isinstance(arg, Expression) and arg.ndim not in (0, x.ndim) for arg in x.args):
-        return None
-    return fission.xp.make("call", tuple(step.args), x.params, (step.loop.length, *x.shape), x.dtype)
+    return fission.xp.make("call", _wide(step), x.params, (step.loop.length, *x.shape), x.dtype)
 
 
 def scattered(fission: Fission, step: Step) -> Any:
@@ -149,10 +145,8 @@ def scattered(fission: Fission, step: Step) -> Any:
     xp, x, length = fission.xp, step.x, step.loop.length
     if any(isinstance(part, Expression) for key in x.args[1::2] for part in key):
         return None
-    keys = [key if key[0] is Ellipsis else (slice(None), *key) for key in x.args[1::2]]
+    keys = [(slice(None), *key) for key in x.args[1::2]]
     base = step.args[0] if step.moved[0] else xp.broadcast_to(step.args[0], (length, *x.shape))
-    if x.args[0].fn == "filled":
-        base = xp.filled(x.args[0].args[0], (length, *x.shape), x.dtype)
     mixed = [part for pair in zip(keys, step.args[2::2], strict=True) for part in pair]
     return xp.make("scattered", (base, *mixed))
 
@@ -170,9 +164,16 @@ def size_in_bytes(x: Expression) -> int:
     return int(x.size) * int(x.dtype.itemsize)
 
 
+def _wide(step: Step) -> tuple[Any, ...]:
+    """What a step is given, such that all steps broadcast as one does."""
+    x, args, moved, _ = step
+    found = zip(args, x.args, moved, strict=True)
+    return tuple([_widened(new, old.ndim, x.ndim) if yes else new for new, old, yes in found])
+
+
 def _widened(x: Any, old: int, new: int) -> Any:
-    """New axes between the steps' and the others, so that all steps broadcast as one does."""
-    return x if old >= new or not isinstance(x, Expression) else x[(slice(None), *(None,) * (new - old))]
+    """New axes between the steps' and the others."""
+    return x if old >= new else x[(slice(None), *(None,) * (new - old))]
 
 
 def is_better_at_once(x: Expression, loop: Loop) -> bool:

@@ -159,8 +159,8 @@ class Derivation(Forward):
         """A contribution to a node outside all loops, to a row of one, or to one step of a loop's."""
         if isinstance(to, Row):
             self._send(to.source, Scattered((self.from_end(to),), self._dense(downstream, self.value(to))), why)
-        elif isinstance(to, Node) and to in self.recording.member:
-            loop, q, k = self.recording.member[to]
+        elif isinstance(to, Node) and (place := self.recording.member.of(to)):
+            loop, q, k = place
             self.sent_at[loop, q][k].append((downstream, why))
         elif isinstance(to, Listed) or to._requires_grad:
             self.sent[to].append((downstream, why))

@@ -112,15 +112,15 @@ class Fission:
                 return self._final(x.args[0].args[0])
             case "carry":
                 return self.once(x.args[0].initial)
-            case "step":
-                raise AssertionError("a step has no value outside its loop")
+            case "step":  # that is the same in all of them
+                return self._row(x, x.loop)
         return self._again(x, tuple(map(self.once, x.args)))
 
     def _again(self, x: Expression, args: tuple[Any, ...]) -> Any:
         """The same function of other arguments."""
         if not read_by(x):
             return x
-        if x.fn == "same" and _is_filled(args[0]):
+        if x.fn == "same":
             return args[0]
         if x.fn == "index":
             return self.xp.index(args[0], args[1])
@@ -191,8 +191,11 @@ class Fission:
             if y in self.varies:
                 todo.pop()
                 continue
-            if y.fn in ("step", "carry") or y.loop is None:
-                self.varies[y] = y.loop is not None and not (y.fn == "carry" and y.args[0].update is y)
+            if y.fn == "step":  # of one row over and over it is that row
+                self.varies[y] = self._row(y, y.loop).loop is not None
+                continue
+            if y.fn == "carry" or y.loop is None:
+                self.varies[y] = y.loop is not None and y.args[0].update is not y
                 continue
             unknown = [arg for arg in inputs_of(y.args) if arg not in self.varies]
             if unknown:
@@ -200,6 +203,12 @@ class Fission:
             else:
                 self.varies[y] = any(self.varies[arg] for arg in inputs_of(y.args))
         return self.varies[x]
+
+    def _row(self, x: Expression, loop: Loop | None) -> Any:
+        """What a step reads of something that has a row for each step."""
+        assert loop is not None
+        rows, sign, first = x.args
+        return _at(self.once(rows), loop, sign, first)
 
     def every(self, x: Any, loop: Loop) -> Any:
         """Its values at all steps, one below the other."""
@@ -235,11 +244,7 @@ class Fission:
 
     def _saved(self, x: Expression, group: Group) -> Expression:
         if x.fn == "carry":
-            group.before.add(x.args[0].update)
-            if x.args[0].update not in group.saved:
-                group.saved[x.args[0].update] = self._stand_in(
-                    "saved", group, x.args[0].update, (group.loop.length, *x.shape)
-                )
+            self._saved(x.args[0].update, group)
             return self._stand_in("saved", group, x, (group.loop.length, *x.shape))
         if x not in group.saved:
             group.saved[x] = self._stand_in("saved", group, x, (group.loop.length, *x.shape))
@@ -295,7 +300,7 @@ class Fission:
 
     def _inside(self, x: Expression, group: Group) -> Any:
         if x.fn == "step":
-            return _at(self.once(x.args[0]), group.loop, x.args[1], x.args[2])
+            return self._row(x, group.loop)
         if x.fn == "carry":
             return x if self.group_of(x) is group else _at(self.every(x, group.loop), group.loop, 1, 0)
         if not self._stays(x, group):

@@ -72,7 +72,9 @@ class Forward:
             found = self.xp.row(self.value(source.source), self.from_end(source))
         else:
             assert isinstance(source, Node)
-            loop, q, k = self.recording.member[source]
+            place = self.recording.member.of(source)
+            assert place is not None
+            loop, q, k = place
             last = k == loop.length - 1
             carry = self.carries.get((loop, q))
             found = final(carry) if last and carry else self.whole(loop, q)[-1 if last else k]
@@ -140,7 +142,7 @@ class Forward:
         """The loop, node and first slot whose steps' values, all of them and in order, this node joins; or None."""
         if node.op is not ops.ADD_N and not (node.op is ops.STACK and node.params["axis"] == 0):
             return None
-        places = [self.recording.member.get(x) for x in node.inputs]
+        places = list(map(self.recording.member.of, node.inputs))
         for slot, place in enumerate(places):
             if place is None:
                 continue
@@ -158,9 +160,9 @@ class Forward:
         assert node.op is not None
         if not node.op.any_number or self._joined(node) is not None:
             return
-        member = self.recording.member
-        members = {member[x][0] for x in node.inputs if x in member}
-        alike = max(Counter(_kind(x) for x in node.inputs if x not in member).values(), default=0)
+        places = {x: self.recording.member.of(x) for x in node.inputs}
+        members = {place[0] for place in places.values() if place}
+        alike = max(Counter(_kind(x) for x in node.inputs if not places[x]).values(), default=0)
         for loop in self.loops:
             may_be = node.op is ops.STACK or loop in members or alike >= loop.length
             if may_be and 0 <= len(node.inputs) - loop.length <= 1:

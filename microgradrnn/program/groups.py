@@ -25,7 +25,6 @@ class Group:
         self.saved: dict[Expression, Expression] = {}
         self.totals: dict[Expression, Expression] = {}
         self.finals: dict[Carry, Expression] = {}
-        self.before: set[Expression] = set()
         self.inside: dict[Expression, Any] = {}
 
     def wanted(self) -> list[Expression]:
@@ -34,24 +33,10 @@ class Group:
         return sorted(wanted, key=lambda x: x.serial)
 
     def carries(self) -> list[Carry]:
-        """What its steps hand on, of what is needed in it."""
-        needed = self._needed()
-        return [carry for carry in self.loop.carries if carry.value in needed]
-
-    def _needed(self) -> set[Expression]:
-        def reads(x: Expression) -> list[Expression]:
-            return [y for y in read_over_steps(x) if is_here(y)]
-
-        def is_here(x: Expression) -> bool:
-            return x.loop is self.loop and (self.members is None or x in self.members)
-
-        roots = [
-            *self.saved,
-            *(unturned(y) for x in self.totals for y in (x, *inputs_of(x.args))),
-            *(x for carry in self.finals for x in (carry.update, carry.value)),
-            *(carry.value for carry in self.loop.carries if carry.update in self.before),
-        ]
-        return reached(filter(is_here, roots), reads)
+        """What its steps hand on, if the loop is there for anything."""
+        if not (self.saved or self.totals or self.finals):
+            return []
+        return [carry for carry in self.loop.carries if self.members is None or carry.value in self.members]
 
 
 def read_over_steps(x: Expression) -> list[Expression]:

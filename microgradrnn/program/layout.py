@@ -132,7 +132,7 @@ class Layout:
         todo = list(reversed(self.scans[group].inside()))
         while todo:
             x = todo.pop()
-            if x in seen or ("group" in x.params and x.params["group"] is group):
+            if x in seen:
                 continue
             seen.add(x)
             if x.loop is None:

@@ -73,7 +73,7 @@ class Recorded:
     def _factor(self, loss: Node) -> Factor | None:
         """What all gradients have in common; nothing where the loss is a sum that a loop makes."""
         found = common_factor(loss, self.graph, lambda node: self.derivation.value(self.recording.source(node)))
-        return None if found.start in self.recording.member else found
+        return None if self.recording.member.of(found.start) else found
 
     def _value(self, node: Node) -> Expression:
         """What is handed out for a node."""
@@ -138,7 +138,7 @@ class Recorded:
         source = self.recording.source(node)
         while isinstance(source, Row):
             source, axis = source.source, axis + 1
-        place = self.recording.member.get(source) if isinstance(source, Node) else None
+        place = self.recording.member.of(source) if isinstance(source, Node) else None
         value = self.derivation.bodies[place[0]][place[1]] if place else self.derivation.value(source)
         size = value.shape[axis] if isinstance(value, Expression) else 0
         return isinstance(size, Size) and any(not dimension.root()[0].reason for dimension, _ in size.factors)

@@ -108,8 +108,7 @@ class Size(int):
             return Size.made(int(self) + other, [(dimension, more + other)], 1)
         return self.fix(_COMPUTED) + (other.fix(_COMPUTED) if isinstance(other, Size) else other)
 
-    def __radd__(self, other: Any) -> Any:
-        return self if type(other) is int and other == 0 else self + other  # what `sum` starts from
+    __radd__ = __add__
 
     def __rsub__(self, other: Any) -> Any:
         return other - self.fix(_COMPUTED)

@@ -79,7 +79,7 @@ def transpose(to: Text, x: Expression) -> str:
 def reshape(to: Text, x: Expression) -> str:
     """The entries in another shape."""
     inner, shape = to.within(x.args[0], ATOM), x.params["shape"]
-    if len(shape) == 2 and shape[1] != 0 and str(shape[1]) == str(x.args[0].shape[-1]):
+    if len(shape) == 2 and shape[1] != 0 and [str(shape[1])] == [str(size) for size in x.args[0].shape[-1:]]:
         return f"{inner}.reshape(-1, {shape[1]})"
     if len(shape) < 2:
         return f"{inner}.reshape({-1 if shape else ()})"

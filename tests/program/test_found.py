@@ -34,6 +34,17 @@ def test_an_output_that_was_added_to_on_a_kept_product_stays_as_it_is():
     close(first, y.data)
 
 
+def test_an_output_of_a_source_that_runs_alone_stays_as_it_is():
+    """A `Program` copies what lies on an array that is kept; who runs its file has no such door."""
+    x, W, b = as_input(normal(100, 8, 50), "x"), weight(50, 60), weight(60, label="b")
+    y = x @ W + b
+    namespace = {}
+    exec(compile_graph((y * y).sum(), [x], outputs=[y]).source, namespace)
+    _, _, (first,) = namespace["forward_backward"](x.data, W.data, b.data)
+    namespace["forward_backward"](-x.data, W.data, b.data)
+    close(first, y.data)
+
+
 @pytest.mark.parametrize("seen", [lambda y: y, lambda y: y.reshape(800, 60)], ids=["itself", "reshaped"])
 def test_a_kept_product_and_the_gradient_of_what_it_was_made_of_stay_as_they_are(seen):
     x, W = Tensor(normal(100, 8, 50), "x"), weight(50, 60)
@@ -339,6 +350,13 @@ def test_a_number_that_changes_from_step_to_step_takes_the_type_of_what_it_meets
         h = (x[t] + (h @ W) * 0.9**t).tanh()
     loss = (h * h).sum()
     assert_agrees(compile_graph(loss, [x], rewrites=rewrites), loss, [x], tolerance=1e-5)
+
+
+@pytest.mark.parametrize("ndim", range(4))
+def test_a_number_in_another_shape(ndim):
+    W = weight(2, 3)
+    loss = (W.sum().reshape((1,) * ndim) * W).sum()
+    assert_agrees(compile_graph(loss), loss, [])
 
 
 def test_an_index_that_names_nothing_is_written_as_an_empty_tuple():

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from microgradrnn import Parameter, Tensor, functional
+from microgradrnn.backprop import gradients
 from microgradrnn.program import REWRITES
 from microgradrnn.program import compile as compile_graph
+from microgradrnn.program.sizes import Dimension, Size
 
 rng = np.random.default_rng(0)
 W = Parameter(rng.normal(size=(3, 4)), "W")
@@ -176,3 +178,122 @@ def test_integers_that_do_not_fit_their_type_are_refused():
     program = compile_graph(W[tokens].sum(), [tokens])
     with pytest.raises(ValueError, match="program: tokens holds uint8"):
         program(np.array([256, 257]))
+
+
+# ---- Sizes that are tied, or fixed ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("product", [lambda x, b: x * b, lambda x, b: b * x, lambda x, b: (b * b) * x], ids=range(3))
+def test_an_axis_that_goes_with_a_weights_has_its_size_on_either_side(product):
+    """An array of one column would be stretched, and its gradient would have the weight's size."""
+    x, b = Tensor(rng.normal(size=(2, 3)), "x"), Parameter(rng.normal(size=3), "b")
+    program = compile_graph(product(x, b).sum(), [x], sizes="free")
+    with pytest.raises(ValueError, match="axis 1 must be 3, since a weight has that size"):
+        program(rng.normal(size=(2, 1)))
+
+
+@pytest.mark.parametrize("shapes", [((1, 3), (2, 3)), ((2, 3), (1, 3))], ids=str)
+def test_an_axis_of_one_that_was_stretched_stays_one(shapes):
+    x, y = (Tensor(rng.normal(size=shape), name) for shape, name in zip(shapes, "xy", strict=True))
+    program = compile_graph((x * y).sum(), [x, y], sizes="free")
+    with pytest.raises(ValueError, match="axis 0 must be 1"):
+        program(rng.normal(size=(4, 3)), rng.normal(size=(4, 3)))
+
+
+@pytest.mark.parametrize(
+    "part", [np.s_[:0:-1], np.s_[:1:-1], np.s_[::-1], np.s_[2::-1], np.s_[-2::-1], np.s_[::2]], ids=str
+)
+def test_a_slice_that_goes_back_is_as_long_as_it_is(part):
+    def record(T):
+        x = Tensor(np.random.default_rng(T).normal(size=(T, 3)), "x")
+        return (x[part] * W.sum() + 1.0).tanh().sum(), x
+
+    loss, x = record(5)
+    program = compile_graph(loss, [x], sizes="free")
+    for T in (5, 4, 6):
+        loss, x = record(T)
+        try:
+            value, grads = program(x.data)
+        except ValueError:
+            assert T != 5
+        else:
+            assert_right(value, grads, loss, x)
+
+
+def assert_right(value, grads, loss, x):
+    np.testing.assert_allclose(value, loss.data, rtol=1e-12)
+    np.testing.assert_allclose(grads["x"], gradients(loss)[x], rtol=1e-12, atol=1e-14)
+
+
+COMPUTED = {
+    "7 - n": lambda n: 7 - n,
+    "7 // n": lambda n: 7 // n,
+    "7 % n": lambda n: 7 % n,
+    "7 / n": lambda n: 7 / n,
+    "n // 2": lambda n: n // 2,
+    "n / 2": lambda n: n / 2,
+    "n % 2": lambda n: n % 2,
+    "n - n": lambda n: n - n,
+    "n + n": lambda n: n + n,
+    "2 n + 1": lambda n: 2 * n + 1,
+    "1 + 2 n": lambda n: 1 + 2 * n,
+}
+
+
+@pytest.mark.parametrize("computed", COMPUTED.values(), ids=COMPUTED)
+def test_a_size_that_something_else_than_a_multiple_is_computed_from_is_fixed(computed):
+    dimension = Dimension(5)
+    assert computed(Size.of(dimension)) == computed(5)
+    assert dimension.reason
+
+
+@pytest.mark.parametrize("computed", [lambda n, m: n + m, lambda n, m: n - m], ids=["n + m", "n - m"])
+def test_both_sizes_that_a_third_is_computed_from_are_fixed(computed):
+    dimensions = Dimension(5), Dimension(3)
+    assert computed(*map(Size.of, dimensions)) == computed(5, 3)
+    assert all(dimension.reason for dimension in dimensions)
+
+
+@pytest.mark.parametrize("with_start", [False, True], ids=["states", "start and states"])
+@pytest.mark.parametrize("recorded", [2, 5])
+def test_all_states_but_the_last_are_added_up_with_something_else(recorded, with_start):
+    """As many are added as there are steps, or one more, though they are not all of one kind."""
+
+    def record(T):
+        x, h, states = sequence(T, 2), Tensor(np.zeros((2, 4)), requires_grad=False), []
+        start = [h + W.sum()] if with_start else []
+        for t in range(T):
+            h = (x[t] @ W + h @ W_hh).tanh()
+            states.append(h)
+        added = functional.add_n([W.sum(), *start, *states[:-1]])
+        return (added**2).sum() + functional.stack(states).sum(), x
+
+    loss, x = record(recorded)
+    program = compile_graph(loss, [x], sizes="free")
+    assert_value(program, loss, x)
+    for T in (3, 4, 6, 7):
+        with pytest.raises(ValueError, match=f"axis 0 must be {recorded}"):
+            assert_value(program, *record(T))
+
+
+def assert_value(program, loss, x):
+    np.testing.assert_allclose(program(x.data)[0], loss.data, rtol=1e-12)
+
+
+def test_two_sequences_that_loops_read_side_by_side_are_equally_long():
+    """The second loop would run to the end of either."""
+
+    def states(x, others):
+        h, found = Tensor(np.zeros((2, 4)), requires_grad=False), []
+        for t in range(x.shape[0]):
+            h = (x[t] @ W + h @ W_hh).tanh() * (0.5 if others is None else others[t])
+            found.append(h)
+        return found
+
+    x, y = sequence(5, 2), sequence(5, 2)
+    loss = functional.stack(states(x, states(y, None))).sum()
+    program = compile_graph(loss, [x, y], sizes="free")
+    assert program(x.data, y.data)[0] == pytest.approx(loss.item(), rel=1e-12)
+    for steps_of_x, steps_of_y in ((4, 6), (6, 4), (5, 6)):
+        with pytest.raises(ValueError, match="axis 0"):
+            program(sequence(steps_of_x, 2).data, sequence(steps_of_y, 2).data)

@@ -4,14 +4,22 @@ import shutil
 
 import pytest
 
+from benchmarks.javascript import launched
 from benchmarks.live import tabs
 
 
-@pytest.fixture(scope="module")
-def open_page():
-    """Opens pages in Chromium. `tabs` holds that none complains or asks for anything."""
+@pytest.fixture(scope="package")
+def browser():
+    """One Chromium for all tests of pictures and pages."""
     if not shutil.which("chromium"):
         pytest.skip("needs Chromium")
     pytest.importorskip("playwright.sync_api")
-    with tabs() as found:
+    with launched() as found:
+        yield found
+
+
+@pytest.fixture
+def open_page(browser):
+    """Opens pages. `tabs` holds that none complains or asks for anything."""
+    with tabs(browser) as found:
         yield found

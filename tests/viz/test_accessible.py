@@ -63,7 +63,6 @@ def test_axe_finds_nothing(open_page, axe, kind, scheme, width):
         for key in keys:
             tab.keyboard.press(key)
         assert findings(tab, axe) == [], keys
-    tab.close()
 
 
 def test_axe_finds_nothing_at_any_level_of_practice(open_page, axe):
@@ -72,10 +71,8 @@ def test_axe_finds_nothing_at_any_level_of_practice(open_page, axe):
         level.click()
         tab.locator("[id$=show]").click()
         assert findings(tab, axe) == []
-    tab.close()
 
 
 def test_axe_would_find_a_button_without_a_name(open_page, axe):
     tab = open_page("<!doctype html><html lang=en><title>t</title><main><h1>t</h1><button></button></main></html>")
     assert [rule for rule, *_ in findings(tab, axe)] == ["button-name"]
-    tab.close()

@@ -42,7 +42,7 @@ def test_a_box_an_output_and_a_sentence_call_a_node_by_its_one_name(make):
             for x in node.inputs:
                 assert not x.requires_grad or f"from {run.names[node]}" in explain(x, root).text
     html = page(root, max_nodes=10_000).html
-    data = json.loads(re.search(r'<script type="application/json" id="[^"]*data">(.*?)</script>', html, re.DOTALL)[1])
+    data = json.loads(re.search(r"<script type=application/json id=[^>]*data>(.*?)</script>", html, re.DOTALL)[1])
     assert {visit["name"] for visit in data["steps"]} <= known
 
 

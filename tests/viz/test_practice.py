@@ -120,7 +120,6 @@ def test_right_answers_lead_through_all_levels_and_score(open_page):
             assert part(tab, "score").inner_text() == f"{count} of {count} right at first try"
         tab.keyboard.press("Enter")
     assert part(tab, "said").inner_text() == f"All graphs are done: {count} of {count} right at first try."
-    tab.close()
 
 
 def test_a_mistake_is_named_and_can_be_typed_over(open_page):
@@ -145,7 +144,6 @@ def test_a_mistake_is_named_and_can_be_typed_over(open_page):
     assert "−15" in part(tab, "told").inner_text()
     tab.keyboard.press("Enter")
     assert part(tab, "said").inner_text() == "This graph is done."
-    tab.close()
 
 
 def test_what_was_answered_stands_by_its_name_beside_the_next_question(open_page):
@@ -166,7 +164,6 @@ def test_what_was_answered_stands_by_its_name_beside_the_next_question(open_page
         assert f" is what {found[1]} contributes to the grad of {found[2]}: " in answer
     assert "8 is the grad of x: a grad is the sum of its contributions" in said
     assert part(tab, "score").inner_text() == f"0 of {len(asked)} right at first try"
-    tab.close()
 
 
 def test_after_a_mistake_comes_another_graph_of_the_level(open_page):
@@ -185,7 +182,6 @@ def test_after_a_mistake_comes_another_graph_of_the_level(open_page):
     for x in answers(source)[1][1]:
         give(tab, x)
     assert part(tab, "on").inner_text() == f"next graph: {LEVELS[1][0]} ▶"
-    tab.close()
 
 
 def test_numbers_show_once_they_have_been_found(open_page):
@@ -198,7 +194,6 @@ def test_numbers_show_once_they_have_been_found(open_page):
     for x in right:
         give(tab, x)
     assert before > 0 == tab.evaluate(shown).count("–")
-    tab.close()
 
 
 @pytest.mark.parametrize("width", [390, 1000, 1400])
@@ -211,7 +206,6 @@ def test_question_and_lit_box_are_in_sight(open_page, width):
         assert seen["x"] >= 0
         assert seen["x"] + seen["width"] <= width
         assert 0 <= seen["y"] <= 800
-    tab.close()
 
 
 def boxes_in_sight(tab):
@@ -244,7 +238,6 @@ def test_each_graph_opens_all_in_view_and_a_small_one_can_be_made_larger(open_pa
         assert 0 <= lit["x"] <= lit["x"] + lit["width"] <= 390
         larger.click()
         assert all(boxes_in_sight(tab))
-    tab.close()
 
 
 @pytest.mark.parametrize("width", [1280, 390])
@@ -261,4 +254,3 @@ def test_type_can_be_read_at_every_level(open_page, width):
                 (text) => parseFloat(getComputedStyle(text).fontSize) * text.getScreenCTM().a)"""
         )
         assert min(sizes) > 7.99
-    tab.close()

@@ -21,7 +21,7 @@ def chain():
 
 
 def stops(html):
-    return json.loads(re.search(r'-stops">(.*?)</script>', html)[1])
+    return json.loads(re.search(r"-stops>(.*?)</script>", html)[1])
 
 
 def test_each_stop_is_at_its_nodes_step():

@@ -21,14 +21,11 @@
 
   // ---- From far away names are shown as large as they can be read, and of numbers what there is room for ----
 
-  const names = document.createElementNS("http://www.w3.org/2000/svg", "g");
-  names.setAttribute("class", "names");
+  const names = drawn("g", { class: "names" });
   const shortNames = [...picture.querySelectorAll(".node")].map((node) => {
     const { x, y, width, height } = node.querySelector("rect");
-    const text = document.createElementNS("http://www.w3.org/2000/svg", "text");
+    const text = drawn("text", { x: x.baseVal.value + width.baseVal.value / 2 + MARGIN, lengthAdjust: "spacingAndGlyphs" });
     text.textContent = node.dataset.short ?? node.querySelector(".title").textContent;
-    text.setAttribute("x", x.baseVal.value + width.baseVal.value / 2 + MARGIN);
-    text.setAttribute("lengthAdjust", "spacingAndGlyphs");
     names.append(text);
     const has = (what) => Boolean(node.querySelector(what));
     const [strips, numbers] = [has("[data-heat], .cells"), node.querySelectorAll(".digits:not(.end)")];
@@ -42,7 +39,7 @@
     const [isNumbered, isTiny] = [isFar && zoom >= NUMBERED, isFar && zoom < TINY];
     const before = canvas.className;
     for (const [look, is] of Object.entries({ distant: isFar, numbered: isNumbered, tiny: isTiny })) canvas.classList.toggle(look, is);
-    if (canvas.className !== before) page.dispatchEvent(new Event("shown"));
+    if (canvas.className !== before) tell("shown");
     fitNumbers();
     if (!isFar) return;
     for (const { text, top, wide, tall, strips, numbers } of shortNames) {
@@ -57,9 +54,12 @@
     }
   }
 
+  let wasNumbered = false;
   /** Numbers in boxes as large as they can be read, and no longer than their boxes; see page.css. */
   function fitNumbers() {
     const isNumbered = canvas.matches(".numbered");
+    if (!isNumbered && !wasNumbered) return;
+    wasNumbered = isNumbered;
     for (const { numbers, wide } of shortNames)
       for (const { style, textContent } of numbers)
         style.fontSize = isNumbered ? `${Math.min(8 / zoom, (wide - 7) / (0.54 * textContent.length))}px` : "";
@@ -154,15 +154,21 @@
     else writeNames();
   }
 
-  // Columns that are a screen away are not drawn: a long network would be slow to paint.
-  const columns = [...picture.querySelectorAll(".place[data-left]")].map((element) => {
-    return { element, left: +element.dataset.left, right: +element.dataset.right };
+  // Columns that are half a screen away are not drawn: a long network would be slow to paint.
+  const bands = picture.querySelectorAll(".band");
+  const columns = [...picture.querySelectorAll(".column")].map((element, i) => {
+    const [x, y, width, height] = ["x", "y", "width", "height"].map((name) => bands[i][name].baseVal.value);
+    return { element, left: x + MARGIN, right: x + MARGIN + width, top: y + MARGIN, bottom: y + MARGIN + height };
   });
 
   function drawWhatIsNear() {
-    const from = (graph.scrollLeft - graph.clientWidth) / zoom;
-    const to = (graph.scrollLeft + 2 * graph.clientWidth) / zoom;
-    for (const { element, left, right } of columns) element.classList.toggle("near", right > from && left < to);
+    const [wide, high] = [graph.clientWidth / zoom, graph.clientHeight / zoom];
+    const [left, top] = [graph.scrollLeft / zoom - wide / 2, graph.scrollTop / zoom - high / 2];
+    const isNear = (column) =>
+      column.right > left && column.left < left + 2 * wide && column.bottom > top && column.top < top + 2 * high;
+    const other = columns.filter((column) => column.element.classList.contains("near") !== isNear(column));
+    for (const { element } of other) element.classList.toggle("near");
+    if (other.length) tell("shown");
   }
   graph.addEventListener("scroll", drawWhatIsNear, { passive: true });
   const again = () => (arrange(), follow(followed));

@@ -27,5 +27,5 @@
     part("isCopied").textContent = done ? "copied" : "press Ctrl+C to copy it";
   }
 
-  part("copy").addEventListener("click", copy);
+  on("copy", "click", copy);
 })();

@@ -5,11 +5,11 @@ const judging = ({ texts, kinds, said, tolerance }) => {
     sentence.replace(/\{(\w*)\}/g, (_, name) => (name ? blanks[0][name] : blanks.shift()));
 
   /** A question from its row; see viz/asking.py. */
-  function question([kind, level, node, to, place, read, so, rule, given, uses, ...answer]) {
+  function question([kind, level, node, to, place, read, so, rule, [given, ...sources], uses, ...answer]) {
     const names = { node: texts[node], to: texts[to], place: texts[place], read: texts[read], so: texts[so], uses };
     const prompt = filled(uses > 1 ? said.sum : said.asked, names);
     const answered = filled(uses > 1 ? said.is : said.gives, names);
-    const found = { prompt, answered, given, level, rule: texts[rule], uses, says: (k) => filled(kinds[kind][k][1], names) };
+    const found = { prompt, answered, given: texts[given], sources, level, rule: texts[rule], uses, says: (k) => filled(texts[kinds[kind][k][1]], names) };
     if (Array.isArray(answer[0])) return { ...found, known: kinds[kind].map(([name]) => name), cells: answer[0], at: answer.slice(1) };
     const [right, wrong] = answer;
     return { ...found, answer: right, mistakes: wrong.flatMap((x, i) => (i % 2 ? [] : [[x, wrong[i + 1]]])) };

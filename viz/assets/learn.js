@@ -2,17 +2,13 @@
 (() => {
   const { live } = page;
   const editable = [...live.nodes.values()].filter((node) => node.editable);
-  const say = (words, kind = "") => {
-    part("changed").textContent = words;
-    part("changed").className = `said ${kind}`;
-  };
   let chosen = { node: editable[0], i: 0 };
   const slot = () => chosen.node.slots[chosen.i];
   const set = (x) => live.setSlots([slot()], [x]);
 
   // ---- Which number ----
 
-  const option = (text, value) => Object.assign(document.createElement("option"), { textContent: text, value });
+  const option = (text, value) => make("option", text, { value });
 
   /** An entry's index, as it is written behind a name. */
   function place(shape, i) {
@@ -40,7 +36,7 @@
     for (const name of ["number", "half", "more", "knob"]) part(name).hidden = Boolean(classes);
     reach();
     report();
-    page.dispatchEvent(new Event("chosen"));
+    tell("chosen");
   }
 
   /** The classes that the chosen target may have: all but the one that the loss ignores, which stays. */
@@ -69,7 +65,9 @@
 
   // ---- What is reported ----
 
+  /** Write the fields anew, where they are open. */
   function report() {
+    if (!part("change").open) return;
     const now = live.leaves[slot()];
     if (document.activeElement !== part("number")) part("number").value = written.number(now).replace("−", "-");
     if (document.activeElement !== part("knob") && Number.isFinite(now)) {
@@ -79,7 +77,7 @@
     const symbols = row();
     part("symbol").hidden = !symbols.length && !chosen.node.classes;
     part("symbol").value = chosen.node.classes ? now : symbols.findIndex((slot) => live.leaves[slot] === 1);
-    part("knob").setAttribute("aria-valuetext", `${called()} = ${written.number(now)}`);
+    part("knob").ariaValueText = `${called()} = ${written.number(now)}`;
     compare();
     part("nudge").textContent = chosen.node.classes ? "" : `difference quotient ${written.number(live.nudge(slot()))}`;
     part("undo").disabled = !live.canUndo();
@@ -92,39 +90,41 @@
     const lines = [[called(), ({ leaves }) => leaves[slot()]]];
     if (chosen.node.grad) lines.push(["its gradient", ({ grads }) => grads[slot()]]);
     lines.push([live.rootName, ({ cells }) => live.loss(cells)]);
-    const cell = (tag, text) => Object.assign(document.createElement(tag), { textContent: text });
     part("beside").replaceChildren(
       ...lines.map(([head, of]) => {
-        const row = document.createElement("tr");
-        row.append(cell("th", head), ...runs.map((run) => cell("td", written.number(of(run)))));
+        const row = make("tr");
+        row.append(make("th", head), ...runs.map((run) => make("td", written.number(of(run)))));
         return row;
       }),
     );
     part("pinned").hidden = !live.ghosts.pinned;
   }
 
+  on("change", "toggle", report);
   live.onChange((why) => {
+    const [now, recorded] = [live.loss(), live.loss(live.ghosts.recorded.cells)].map(written.number);
+    part("outcome").textContent = live.isChanged() ? `${live.rootName} = ${now}, recorded ${recorded}` : "";
     report();
     if (why === "step" || why === "pin") return;
     const odd = live.oddity();
     const was = written.number(live.ghosts.recorded.leaves[slot()]);
-    if (why === "set") say(`${called()} = ${written.number(live.leaves[slot()])}, recorded ${was}${odd}`, odd && "wrong");
-    else say((why === "undo" ? "undone" : "as recorded") + odd, odd && "wrong");
+    if (why === "set") say("changed", `${called()} = ${written.number(live.leaves[slot()])}, recorded ${was}${odd}`, odd && "wrong");
+    else say("changed", (why === "undo" ? "undone" : "as recorded") + odd, odd && "wrong");
   });
 
   // ---- The fields ----
 
   part("leaf").replaceChildren(...editable.map((node) => option(nameOf(node), node.name)));
-  part("leaf").addEventListener("change", () => choose(live.nodes.get(part("leaf").value), 0));
-  part("entry").addEventListener("change", () => choose(chosen.node, Number(part("entry").value)));
-  part("symbol").addEventListener("change", () => {
+  on("leaf", "change", () => choose(live.nodes.get(part("leaf").value), 0));
+  on("entry", "change", () => choose(chosen.node, Number(part("entry").value)));
+  on("symbol", "change", () => {
     const symbols = row();
     if (chosen.node.classes) return set(Number(part("symbol").value));
     live.setSlots(symbols, symbols.map((_, k) => Number(k === Number(part("symbol").value))));
   });
-  part("knob").addEventListener("pointerdown", () => live.hold());
-  part("knob").addEventListener("pointerup", () => live.release());
-  part("knob").addEventListener("input", () => set(Number(part("knob").value)));
+  on("knob", "pointerdown", () => live.hold());
+  on("knob", "pointerup", () => live.release());
+  on("knob", "input", () => set(Number(part("knob").value)));
 
   /** A number as people type it; undefined for anything else. */
   function typed(text) {
@@ -137,14 +137,14 @@
   function take() {
     const x = typed(part("number").value);
     if (x === undefined) {
-      say(`“${part("number").value}” is no number; ${called()} stays ${written.number(live.leaves[slot()])}`, "wrong");
+      say("changed", `“${part("number").value}” is no number; ${called()} stays ${written.number(live.leaves[slot()])}`, "wrong");
       part("number").value = written.number(live.leaves[slot()]).replace("−", "-");
     } else set(x);
   }
-  part("number").addEventListener("change", take);
-  part("number").addEventListener("focus", () => part("number").select()); // typing replaces it
+  on("number", "change", take);
+  on("number", "focus", () => part("number").select()); // typing replaces it
   for (const [name, factor] of [["half", 0.5], ["more", 1.5]])
-    part(name).addEventListener("click", () => live.scale(chosen.node, factor));
+    on(name, "click", () => live.scale(chosen.node, factor));
 
   // ---- Dragging a number in the picture ----
 
@@ -178,6 +178,7 @@
     drag.moved ||= Math.abs(by) > 2;
     if (!drag.moved) return;
     swallow = true;
+    page.classList.add("dragging");
     if (chosen.node.classes) return set(nearest(drag.from + by / 24));
     const unit = (Math.max(Math.abs(drag.from), 0.2) / 100) * (event.shiftKey ? 0.1 : 1);
     set(Number((drag.from + by * unit).toPrecision(4)));
@@ -186,15 +187,17 @@
     addEventListener(kind, () => {
       if (!drag) return;
       live.release();
+      page.classList.remove("dragging");
       if (!drag.moved && swallow) {
         part("change").open = true;
+        report();
         part(chosen.node.classes ? "symbol" : "number").focus();
       }
       drag = undefined;
     });
   page.addEventListener("click", (event) => swallow && event.target.closest(".canvas, .sums") && event.stopPropagation(), true);
 
-  page.learn = { say, typed, chosen: () => chosen };
+  page.learn = { typed, chosen: () => chosen };
 
   // The first words that find too little room close the fields, unless a number has been changed; then nothing does.
   const told = page.querySelector(".told");

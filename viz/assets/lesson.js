@@ -14,7 +14,7 @@
       const lands = row.querySelector("svg") ?? row.lastElementChild;
       const [from, to, seen] = [boxes[i], lands, item.closest(".told")].map((element) => element.getBoundingClientRect());
       if (to.bottom > seen.bottom || (lands === row.lastElementChild && lands.textContent.includes("‖"))) return;
-      const copy = Object.assign(document.createElement("span"), { className: "flying" });
+      const copy = make("span", "", { className: "flying" });
       copy.append(lands.matches("svg") ? lands.cloneNode(true) : lands.textContent);
       Object.assign(copy.style, { left: `${to.left}px`, top: `${to.top}px` });
       page.append(copy);

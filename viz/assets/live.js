@@ -58,20 +58,21 @@
   // ---- What is shown ----
 
   const HOW = {
+    l: (run) => `[${numbers(run).map(written.number).join(", ")}]`,
     m: (run) => written.norm(numbers(run)),
-    r: (what) => padded(...what.split(".").map(Number)),
+    r: (what) => padded(/(\d+)\.(.*)/.exec(what)),
     s: (cell) => written.signed(shown[cell]),
     // A long sum breaks between its products.
     w: (which) => written.products(terms(...which.split(".").map(Number))).replaceAll(" × ", "\u00a0×\u00a0"),
     g: () => written.number(scale),
   };
-  const padded = (width, cell) => written.number(shown[cell]).padStart(width, "\u00a0");
+  const padded = ([, width, run]) => numbers(run).map((x) => written.number(x).padStart(width, "\u00a0")).join("");
 
   /** A source as text, as it stands now: a letter for how, and which cells; a number alone is its cell. */
   const write = (text) => (text[0] in HOW ? HOW[text[0]](text.slice(1)) : written.number(shown[text]));
 
-  /** A text with sources in it, filled in. */
-  const fill = (text) => text.replace(/[\ue201\ue211](.*?)[\ue202\ue212].*?[\ue203\ue213]/g, (_, found) => write(found));
+  /** A text with its blanks filled in from sources. */
+  const fill = (text, ...sources) => text.replaceAll("\ue201\ue203", () => write(sources.shift()));
 
   /** The products that make an entry of what an edge contributes: upstream and local for each entry of its node. */
   function terms(edge, entry) {
@@ -111,13 +112,17 @@
       element,
       run: 0,
       state: element.closest(".changing > g"),
-      place: element.closest(".place[data-left]"),
+      column: element.closest(".column"),
       item: element.closest(".visits > li"),
-      isFigure: Boolean(element.closest(".canvas text")),
+      inCanvas: Boolean(element.closest(".canvas")),
       isDigits: Boolean(element.closest(".digits:not(.end)")),
+      isStrip: attribute === "heat",
       contribution: element.closest(".contribution"),
     }));
-  const texts = gather("n", (element, source) => ({ source, room: element.closest("text") && Math.max(element.textContent.length, 8) }));
+  const texts = gather("n", (element, source) => {
+    const now = element.textContent;
+    return { source, now, room: element.closest("text") && Math.max(now.length, 8) };
+  });
   const strips = gather("heat", (element, source) => {
     const [run, columns, kind, x, y, wide] = source.split(" ");
     const count = indices(run).length;
@@ -147,7 +152,7 @@
     node.classList.toggle("one-number", node.querySelectorAll(".editable").length === 1);
 
   /** A text that is longer than what was laid out for it is pressed together. */
-  function fit({ element, room }, now) {
+  function fit({ element, room, now }) {
     if (now.length <= room) {
       element.removeAttribute("textLength");
       return;
@@ -156,54 +161,80 @@
     element.setAttribute("textLength", room * 0.602 * (element.closest(".digits") ? 9 : 8)); // the sizes in viz/paint/pen.py
   }
 
-  let scale = 0;
+  const gradients = strips.filter(({ kind, item }) => kind === "g" && !item).map(({ source }) => source);
+  const scaled = [...gradients, ...source.scales].flatMap(indices); // all gradients are on one scale
+  const largestGrad = () => written.largest(scaled.map((i) => shown[i]));
+  let scale = largestGrad();
   const told = page.querySelector(".told");
-  const isOn = (element, name) => !element || element.classList.contains(name);
   const canvas = page.querySelector(".canvas");
   let onPaper = false;
-  /** Tells what is seen now. From far away most numbers of the picture are hidden; see page.css. */
+
+  /** Tells what is seen now. From far away most of the picture is hidden; see page.css. */
   function sight() {
-    const [isAll, isFar, isNumbered] = [told.matches(".all"), !onPaper && canvas.matches(".distant"), canvas.matches(".numbered")];
-    return ({ state, place, item, isFigure, isDigits, contribution }) => {
-      if (isFar && isFigure && !(contribution ? contribution.classList.contains("lit") : isNumbered && isDigits)) return false;
-      return isOn(state, "on") && isOn(place, "near") && (isAll || isOn(item, "now"));
+    const [isFar, isTiny, isNumbered] = ["distant", "tiny", "numbered"].map((look) => !onPaper && canvas.classList.contains(look));
+    const isSeenFromFar = ({ contribution, isStrip, isDigits }) => {
+      if (contribution) return !isStrip && contribution.classList.contains("lit");
+      return isStrip ? !isTiny : isNumbered && isDigits;
+    };
+    const items = itemsInSight();
+    const isOn = (element, name) => !element || element.classList.contains(name);
+    return (thing) => {
+      if (isFar && thing.inCanvas && !isSeenFromFar(thing)) return false;
+      return isOn(thing.state, "on") && isOn(thing.column, "near") && (!thing.item || items.has(thing.item));
     };
   }
+
+  /** The step that is told, or of the list of all those that the browser does not skip. */
+  function itemsInSight() {
+    if (!told.matches(".all")) return new Set(told.querySelectorAll(".now"));
+    const isIn = (item) => onPaper || item.firstElementChild.checkVisibility?.({ contentVisibilityAuto: true }) !== false;
+    return new Set([...part("visits").children].filter(isIn));
+  }
+
+  let seen; // the texts, strips, sentences and charts that are
   let latest = 1; // how often numbers have changed; each thing knows which change it was last written for
 
-  /** Write what is seen and was not written since the last change. */
+  /** Something else is seen now. */
   function refresh() {
     const isSeen = sight();
-    const due = (thing) => thing.run !== latest && isSeen(thing) && (thing.run = latest);
-    const newTexts = texts.filter(due).map((text) => [text, write(text.source)]);
-    for (const [text, now] of newTexts) {
-      if (text.element.textContent === now) continue;
-      text.element.textContent = now;
-      if (text.room) fit(text, now);
+    seen = [texts, strips, reasons, charts].map((things) => things.filter(isSeen));
+    writeSeen();
+  }
+
+  /** Write what is seen and was not written since the last change; what stands there already is left as it is. */
+  function writeSeen() {
+    const due = (thing) => thing.run !== latest && (thing.run = latest);
+    const [texts, strips, reasons, charts] = seen.map((things) => things.filter(due));
+    for (const text of texts) {
+      const now = write(text.source);
+      if (text.now === now) continue;
+      text.element.firstChild.data = text.now = now;
+      if (text.room) fit(text);
     }
-    page.dispatchEvent(new Event("written"));
-    for (const { element, source, kind, painted } of strips.filter(due)) {
+    tell("written");
+    for (const { element, source, kind, painted } of strips) {
       const data = numbers(source);
-      written.repaint(element, painted(data, kind === "g" ? scale : written.largest(data)));
+      const paths = painted(data, kind === "g" ? scale : written.largest(data));
+      if (paths) written.repaint(element, paths);
     }
-    for (const { element, runs } of reasons.filter(due)) element.hidden = runs.flatMap(numbers).some((x) => x !== 0);
-    for (const { element, source, how } of charts.filter(due)) {
+    for (const { element, runs } of reasons) element.hidden = runs.flatMap(numbers).some((x) => x !== 0);
+    for (const { element, source, how } of charts) {
       const norms = source.map((run) => Math.sqrt(numbers(run).reduce((sum, x) => sum + x * x, 0)));
-      element.replaceChildren(...written.bars(norms, ...how));
+      written.match(element, 0, written.bars(norms, ...how));
     }
   }
 
   /** Numbers have changed: the scale of all gradients, and all that is seen. */
   function rewrite() {
     latest++;
-    scale = written.largest(source.scales.flatMap(numbers));
-    refresh();
+    scale = largestGrad();
+    writeSeen();
     page.classList.toggle("changed", isChanged());
   }
 
   /** The answer to a question now, and the wrong answers that people come to, each with its place among those of its kind. */
   function asked({ known, uses, cells: from, at: [edge, entry] }) {
-    const [answer, total, before, after, value] = from.map((cell) => (cell < 0 ? NaN : cells[cell]));
+    const [total, before = NaN, after = total, value = NaN] = from.map((cell) => (cell < 0 ? NaN : cells[cell]));
     const [slot, , , read, node] = source.edges[edge];
     const pairs = terms(edge, entry);
     const [[upstream, local] = [NaN, NaN]] = pairs;
@@ -229,7 +260,7 @@
       difference: () => [before - total],
       mean: () => [after / uses],
     };
-    return { answer, mistakes: known.flatMap((name, k) => wrong[name]().map((x) => [x, k])).filter(([x]) => x) };
+    return { answer: uses > 1 ? after : total, mistakes: known.flatMap((name, k) => wrong[name]().map((x) => [x, k])).filter(([x]) => x) };
   }
 
   const isChanged = () => leaves.some((x, i) => !Object.is(x, recordedLeaves[i]));
@@ -368,7 +399,7 @@
   // ---- For the page's other scripts ----
 
   page.live = {
-    nodes, leaves, values, grads, cells, asked, recordedLeaves, editableSlots, numbers, write, fill, setSlots, descend, nudge,
+    nodes, leaves, grads, cells, asked, editableSlots, numbers, write, fill, setSlots, descend, nudge,
     called: source.called,
     scale: times,
     ghosts,
@@ -405,9 +436,8 @@
       rewrite();
     },
   };
-  scale = written.largest(source.scales.flatMap(numbers));
   page.addEventListener("shown", refresh);
   addEventListener("beforeprint", () => (onPaper = true));
   addEventListener("afterprint", () => (onPaper = false));
-  page.querySelector(".graph").addEventListener("scroll", () => requestAnimationFrame(refresh), { passive: true });
+  told.addEventListener("contentvisibilityautostatechange", () => requestAnimationFrame(refresh));
 })();

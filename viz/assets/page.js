@@ -3,6 +3,7 @@
 // A moment is what steps are numbered by: forward steps end with 0, visits begin with 1.
 (() => {
   const { steps, momentsOf } = JSON.parse(part("data").textContent);
+  steps.forEach((step, i) => (step.at ??= steps[i - 1].at + 1));
   const last = steps.length;
   const turn = steps.findIndex((step) => step.at > 0); // the position before the first visit
   const items = part("visits").children;
@@ -95,30 +96,30 @@
     part("next").disabled = now === last;
     part("time").disabled = timeStep(1) === now;
     part("turn").disabled = now > turn;
-    page.dispatchEvent(new Event("shown"));
+    tell("shown");
     const uses = step?.at > 0 && !open ? step.boxes ?? [] : [];
     const byArrival = [...uses].sort((a, b) => momentsOf["b" + a][1] - momentsOf["b" + b][1]);
     page.flyIn(item, byArrival.map((i) => part("b" + i)));
-    say(item, open);
+    speak(item, open);
   }
   page.addEventListener("go", (event) => show(event.detail));
   page.showAgain = (typing) => show(now, typing);
   page.toVisit = (visit, typing) => show(turn + visit + 1, typing);
 
-  function say(item, open) {
+  function speak(item, open) {
     if (!item) return void (part("live").textContent = "Before the first step.");
     const edges = open ? [] : [...item.querySelectorAll("section")].map(spoken);
     const where = item.querySelector(".where").textContent.trim();
-    part("slider").setAttribute("aria-valuetext", where);
-    const about = page.live ? page.live.fill(item.dataset.say).replaceAll("‖", "") : item.dataset.say;
-    part("live").textContent = [where + ".", about + ".", ...edges].join(" ");
+    part("slider").ariaValueText = where;
+    const told = heard(item.querySelector(now > turn ? ".came tr:last-child td:last-child" : ".about b"));
+    part("live").textContent = [where + ".", `${item.dataset.say} ${told}.`, ...edges].join(" ");
   }
 
-  /** What goes down an edge, for the ear: bars around a norm cannot be heard. */
-  function spoken(edge) {
-    const number = edge.querySelector(".far i").textContent.replace(/‖(.*)‖/, "norm $1").replace(/[()]/g, "");
-    return `${edge.querySelector("h3").textContent}: ${number}.`;
-  }
+  /** What goes down an edge, for the ear. */
+  const spoken = (edge) => `${edge.querySelector("h3").textContent}: ${heard(edge.querySelector(".far i"))}.`;
+
+  /** Bars around a norm cannot be heard. */
+  const heard = ({ textContent }) => textContent.replace(/‖(.*)‖/, "norm $1").replace(/[()]/g, "");
 
   /** Where the next step in another time step is, or, backwards, where the time step before begins. */
   function timeStep(way) {
@@ -143,17 +144,17 @@
     dialog.querySelector("pre").textContent = about.join("\n");
     const step = steps[now - 1];
     const moment = page.classList.contains("asking") ? step.at - 1 : step?.at ?? -Infinity;
-    const known = box.grad?.findLast(([since]) => since <= moment) ?? box.grad?.[0];
-    const rows = [box.at > moment ? ["value: not known yet", null] : ["value", box.value]];
+    const known = box.grad && (box.grad.findLast(([since]) => since <= moment) ?? (box.grad[0]?.[0] === 0 ? box.grad[0] : [0, null]));
+    const rows = [momentsOf[name]?.[0] > moment ? ["value: not known yet", null] : ["value", box.value]];
     if (known) rows.push([headOf(known), known[1]]);
     dialog.querySelector(".numbers").replaceChildren(...rows.flatMap(([head, entries]) => numbersOf(head, entries, box)));
     dialog.showModal();
   }
 
-  const headOf = ([, entries, isComplete]) =>
-    isComplete
-      ? entries === null ? "gradient: not known yet" : "gradient"
-      : `gradient so far${entries === null ? ": so many entries are listed once all contributions are in" : ""}`;
+  const headOf = ([, entries, waits]) =>
+    waits
+      ? `gradient so far${entries === null ? ": so many entries are listed once all contributions are in" : ""}`
+      : entries === null ? "gradient: not known yet" : "gradient";
 
   function numbersOf(head, entries, { columns, more = 0 }) {
     const title = make("h3", head);
@@ -167,12 +168,6 @@
       table.append(row);
     }
     return more ? [title, table, make("p", `and ${more.toLocaleString("en")} more`)] : [title, table];
-  }
-
-  function make(tag, text = "") {
-    const element = document.createElement(tag);
-    element.textContent = text;
-    return element;
   }
 
   // ---- Finding ----
@@ -208,8 +203,8 @@
         const row = make("li", name + " ");
         row.append(make("small", `${moment > 0 ? `visit ${moment}` : "forward"}${t === undefined ? "" : `, t = ${t}`}`));
         row.id = `${found.id}${k}`;
-        row.setAttribute("role", "option");
-        row.setAttribute("aria-selected", String(k === chosen));
+        row.role = "option";
+        row.ariaSelected = k === chosen;
         row.addEventListener("mousedown", () => goTo(k));
         return row;
       }),
@@ -217,12 +212,12 @@
     const wanted = find.value.trim();
     if (wanted && !matches.length) {
       const none = make("li", `nothing here is called “${wanted}”`);
-      for (const [name, value] of [["role", "option"], ["aria-disabled", "true"]]) none.setAttribute(name, value);
+      Object.assign(none, { role: "option", ariaDisabled: true });
       found.append(none);
       part("live").textContent = none.textContent;
     }
     found.hidden = !found.children.length;
-    find.setAttribute("aria-expanded", String(!found.hidden));
+    find.ariaExpanded = !found.hidden;
     find.setAttribute("aria-activedescendant", matches.length ? `${found.id}${chosen}` : "");
     found.children[chosen]?.scrollIntoView({ block: "nearest" });
   }
@@ -259,13 +254,14 @@
   function toggleAll() {
     const all = told.classList.toggle("all");
     if (all) for (const item of items) makeReachable(item);
-    part("all").setAttribute("aria-pressed", String(all));
+    part("all").ariaPressed = all;
     (items[now - 1] ?? part("start")).scrollIntoView({ block: "nearest" });
+    tell("shown");
   }
 
   function toggleWeights() {
     const isShown = !(part("sums").hidden = !part("sums").hidden);
-    part("weights").setAttribute("aria-pressed", String(isShown));
+    part("weights").ariaPressed = isShown;
     page.camera.again();
     if (isShown && matchMedia("(max-width: 759px)").matches) part("sums").scrollIntoView();
   }
@@ -278,7 +274,7 @@
 
   function toggleQuiz() {
     page.quiz.toggle();
-    if (now < turn && part("asks").getAttribute("aria-pressed") === "true") show(turn + 1, true);
+    if (now < turn && part("asks").ariaPressed === "true") show(turn + 1, true);
   }
 
   const actions = {
@@ -304,8 +300,8 @@
     fit: page.camera.fit,
   };
   for (const name of ["first", "back", "next", "time", "turn", "asks", "all", "weights", "help", "in", "out", "fit"])
-    part(name).addEventListener("click", actions[name]);
-  part("slider").addEventListener("input", (event) => show(+event.target.value));
+    on(name, "click", actions[name]);
+  on("slider", "input", (event) => show(+event.target.value));
   find.addEventListener("input", search);
   find.addEventListener("blur", () => (found.hidden = true));
   find.closest("form").addEventListener("submit", (event) => event.preventDefault());

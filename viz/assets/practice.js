@@ -80,7 +80,7 @@
     articles.forEach((article, k) => (article.hidden = k !== i));
     open = exercises[i].quiz.flatMap((rows, visit) => rows.map((row) => ({ visit, ...question(row) })));
     perfect = true;
-    say("", "");
+    say("said");
     listLevels();
     fit();
     ask();
@@ -104,11 +104,6 @@
     part("answer").focus();
   }
 
-  function say(text, kind) {
-    part("said").textContent = text;
-    part("said").className = `said ${kind}`;
-  }
-
   function answer(event) {
     event.preventDefault();
     const [now] = open;
@@ -116,10 +111,10 @@
     const verdict = judge(now, part("answer").value);
     if (verdict.counts && first) count(verdict.right);
     if (verdict.right) {
-      say(`${verdict.said} ${now.answered}`, "right");
+      say("said", `${verdict.said} ${now.answered}`, "right");
       return pass();
     }
-    say(verdict.said, "wrong");
+    say("said", verdict.said, "wrong");
     part("answer").select();
   }
 
@@ -141,7 +136,7 @@
     reveal(visit + 1);
     tell(visit);
     goOn("go on ▶", () => {
-      say("", "");
+      say("said");
       ask();
     });
   }
@@ -149,7 +144,7 @@
   function show() {
     if (first) count(false);
     const { answer, answered, rule } = open[0];
-    say(`${fourDigits(answer)} ${answered}: ${rule}`, "");
+    say("said", `${fourDigits(answer)} ${answered}: ${rule}`);
     pass();
   }
 
@@ -167,10 +162,10 @@
     reveal(Infinity);
     light(-1);
     const left = exercises.length - done.size;
-    say(perfect ? "All of it right at the first go." : "This graph is done.", "right");
+    say("said", perfect ? "All of it right at the first go." : "This graph is done.", "right");
     listLevels();
     if (left) goOn(`next graph: ${exercises[next()].level} ▶`, () => begin(next()));
-    else say(`All graphs are done: ${part("score").textContent}.`, "right");
+    else say("said", `All graphs are done: ${part("score").textContent}.`, "right");
   }
 
   /** Another graph of this level, or, after one without a mistake, of the next; one that is not done yet. */
@@ -185,24 +180,24 @@
     levels.forEach((level, k) => {
       const alike = exercises.flatMap((other, i) => (other.level === level ? [i] : []));
       const button = part("levels").children[k];
-      button.setAttribute("aria-pressed", String(level === now));
+      button.ariaPressed = level === now;
       button.lastChild.textContent = ` ${alike.filter((i) => done.has(i)).length}/${alike.length}`;
     });
   }
 
   for (const level of levels) {
-    const button = Object.assign(document.createElement("button"), { type: "button", textContent: level });
-    button.append(document.createElement("small"));
+    const button = make("button", level, { type: "button" });
+    button.append(make("small"));
     button.addEventListener("click", () => {
       const alike = exercises.flatMap((other, i) => (other.level === level ? [i] : []));
       begin(alike.find((i) => !done.has(i)) ?? alike[0]);
     });
     part("levels").append(button);
   }
-  part("quiz").addEventListener("submit", answer);
-  part("show").addEventListener("click", show);
-  part("larger").addEventListener("click", enlarge);
-  part("on").addEventListener("click", () => onward());
+  on("quiz", "submit", answer);
+  on("show", "click", show);
+  on("larger", "click", enlarge);
+  on("on", "click", () => onward());
   for (const place of page.querySelectorAll(".place")) place.classList.add("near");
   addEventListener("resize", fit);
   begin(0);

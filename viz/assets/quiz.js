@@ -22,7 +22,7 @@
       part("prompt").textContent = question.prompt;
       part("given").textContent = question.given;
       part("answer").value = "";
-      tell("", "");
+      say("said");
       if (typing) part("answer").focus();
     }
     offer(!question);
@@ -31,12 +31,8 @@
 
   /** A question about the numbers as they are now. */
   function present(question) {
-    return question.cells ? { ...question, ...page.live.asked(question), given: page.live.fill(question.given) } : question;
-  }
-
-  function tell(said, kind) {
-    part("said").textContent = said;
-    part("said").className = `said ${kind}`;
+    if (!question.cells) return question;
+    return { ...question, ...page.live.asked(question), given: page.live.fill(question.given, ...question.sources) };
   }
 
   function answer(event) {
@@ -53,7 +49,7 @@
       keepScore();
     }
     if (verdict.right) return pass(verdict.said);
-    tell(verdict.said, "wrong");
+    say("said", verdict.said, "wrong");
     part("answer").select(); // typing replaces it
   }
 
@@ -65,7 +61,7 @@
     visit.tries = 0;
     const more = Boolean(open());
     page.showAgain(more);
-    if (more) tell(`${said} ${answered}`, "right");
+    if (more) say("said", `${said} ${answered}`, "right");
     else {
       part("live").textContent = said + ". " + part("live").textContent;
       part("next").focus();
@@ -94,13 +90,13 @@
 
   function toggle() {
     asking = !asking;
-    part("asks").setAttribute("aria-pressed", String(asking));
+    part("asks").ariaPressed = asking;
     keepScore();
     page.showAgain(true);
   }
 
-  part("quiz").addEventListener("submit", answer);
-  part("show").addEventListener("click", () => pass("shown"));
-  part("harder").addEventListener("click", () => page.toVisit(harder().visit, true));
+  on("quiz", "submit", answer);
+  on("show", "click", () => pass("shown"));
+  on("harder", "click", () => page.toVisit(harder().visit, true));
   page.quiz = { ask, toggle };
 })();

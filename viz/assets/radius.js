@@ -47,9 +47,9 @@
     measure();
   }
 
-  part("radius").addEventListener("pointerdown", () => live.hold());
-  part("radius").addEventListener("pointerup", () => live.release());
-  part("radius").addEventListener("input", () => {
+  on("radius", "pointerdown", () => live.hold());
+  on("radius", "pointerup", () => live.release());
+  on("radius", "input", () => {
     const wanted = Number(part("radius").value);
     sliding = true;
     live.setSlots(node.slots, direction.map((x) => x * wanted));

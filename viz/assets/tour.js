@@ -26,9 +26,9 @@
     part("next").focus();
   }
 
-  part("on").addEventListener("click", () => (at + 1 < stops.length ? show(at + 1) : end()));
-  part("before").addEventListener("click", () => show(at - 1));
-  part("skip").addEventListener("click", end);
+  on("on", "click", () => (at + 1 < stops.length ? show(at + 1) : end()));
+  on("before", "click", () => show(at - 1));
+  on("skip", "click", end);
   show(0);
   part("on").focus();
 })();

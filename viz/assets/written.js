@@ -53,7 +53,7 @@ const written = (() => {
 
   function strength(x, scale) {
     if (Math.abs(x) === Infinity) return LEVELS;
-    return scale === 0 ? 0 : Math.round(LEVELS * Math.min(Math.abs(x) / scale, 1));
+    return scale === 0 && x === x ? 0 : Math.round(LEVELS * Math.min(Math.abs(x) / scale, 1));
   }
 
   /** A length with at most one decimal; of two as near the even one, as in Python. */
@@ -62,15 +62,8 @@ const written = (() => {
     return String(Number(isTie ? (2 * Math.round(5 * x)) / 10 : x.toFixed(1)));
   }
 
-  function element(tag, attributes, ...children) {
-    const found = document.createElementNS("http://www.w3.org/2000/svg", tag);
-    for (const [name, value] of Object.entries(attributes)) found.setAttribute(name, value);
-    found.append(...children);
-    return found;
-  }
-
   // A heat strip or grid: cells of one colour are one path, and so are all minus signs. Gives a function of the numbers
-  // and their scale, which gives classes and paths: where cells stand is worked out once.
+  // and their scale, which gives classes and paths, or nothing where they are those of the last time.
   function heat(count, columns, kind, x, y, wide) {
     const rows = grid(count, columns);
     const tall = rows.length === 1 ? 9 : 5;
@@ -82,31 +75,40 @@ const written = (() => {
       }),
     );
     return (data, scale) => {
-      const [paths, signs] = [new Map(), new Map()];
-      const add = (map, key, d) => map.set(key, (map.get(key) ?? "") + d);
-      for (const { cell, square, minus, cross } of cells) {
+      let isOther = false;
+      for (const found of cells) {
+        const { cell, strong, isMinus } = found;
         const entry = data[cell.length > 1 ? furthest(data, cell) : cell[0]];
-        const isNaN = entry !== entry;
-        const strong = isNaN ? LEVELS : strength(entry, scale);
-        const end = isNaN ? "nan" : strong ? kind + (entry < 0 ? 0 : 1) : "zero";
-        add(paths, strong > 0 && strong < LEVELS ? `${end} o${strong}` : end, square);
-        if (entry < 0) add(signs, strong > LEVELS / 2 ? "minus bold" : "minus", minus);
-        else if (isNaN) add(signs, "minus bold", cross);
+        [found.strong, found.isMinus] = [strength(entry, scale), entry < 0];
+        isOther ||= !Object.is(found.strong, strong) || found.isMinus !== isMinus;
       }
-      return [[...paths], [...signs]];
+      return isOther && paths(cells, kind);
     };
+  }
+
+  function paths(cells, kind) {
+    const [squares, signs] = [new Map(), new Map()];
+    const add = (map, key, d) => map.set(key, (map.get(key) ?? "") + d);
+    for (const { strong, isMinus, square, minus, cross } of cells) {
+      const end = strong !== strong ? "nan" : strong ? kind + (isMinus ? 0 : 1) : "zero";
+      add(squares, strong > 0 && strong < LEVELS ? `${end} o${strong}` : end, square);
+      if (isMinus) add(signs, strong > LEVELS / 2 ? "minus bold" : "minus", minus);
+      else if (end === "nan") add(signs, "minus bold", cross);
+    }
+    return [[...squares], [...signs]];
   }
 
   /** Put what `heat` gives into an element. What is there already is changed, which takes less than making it anew. */
   function repaint(strip, [cells, signs]) {
-    const group = strip.firstElementChild ?? strip.appendChild(element("g", { class: "cells" }));
+    const group = strip.firstElementChild ?? strip.appendChild(drawn("g", { class: "cells" }));
     match(group, 0, cells);
     match(strip, 1, signs);
   }
 
+  /** Make an element's children, from one of them on, paths with these classes and lines. */
   function match(parent, start, wanted) {
     wanted.forEach((look, i) => {
-      const path = parent.children[start + i] ?? parent.appendChild(element("path", {}));
+      const path = parent.children[start + i] ?? parent.appendChild(drawn("path"));
       ["class", "d"].forEach((name, k) => path.getAttribute(name) !== look[k] && path.setAttribute(name, look[k]));
     });
     while (parent.children.length > start + wanted.length) parent.lastElementChild.remove();
@@ -126,8 +128,8 @@ const written = (() => {
         d += `M${short(x + i * step)},${short(y + 14)}v${short(-height)}h${short(step * 0.8)}v${short(height)}z`;
     });
     const base = `M${short(x)},${short(y + 14)}h${short(step * found.length)}`;
-    return [element("path", { class: "base", d: base }), element("path", { class: "g1", d })];
+    return [["base", base], ["g1", d]];
   }
 
-  return { number, signed, norm, products, grid, furthest, largest, heat, repaint, bars, element };
+  return { number, signed, norm, products, grid, furthest, largest, heat, repaint, match, bars };
 })();

@@ -151,8 +151,8 @@ def _paint(pen: Pen, x: float, y: float, width: float, state: Known, row: Row, s
     pen.text(x, y + 9, _beside(state, row.sign), ink, DIGITS)
     x += width - heat.shape(data)[1] * row.cell
     pen.cells(x, y + 1, data, row.cell, scale, colours)
-    for i, entry in enumerate(each(data)):
-        pen.text(x + (i + 0.5) * row.cell, y + 19, number(entry), ink, FIGURE, "middle")
+    middles = [x + (i + 0.5) * row.cell for i in range(np.size(data))]
+    pen.row(middles, y + 19, map(number, each(data)), ink, FIGURE)
 
 
 def _is_text(data: Any) -> bool:

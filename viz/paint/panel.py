@@ -199,7 +199,8 @@ def _entries(
     """An array's few entries in columns of their own, so that they add up from top to bottom; or a strip and a norm."""
     ink = "blue" if colours is heat.VALUE else "orange"
     if data is not None and _is_few(data):
-        pen.text(right, y + 8, "".join(padded(x, column) for x in each(data)), ink, kind, "end")
+        parts = each(data) if ink == "blue" else [data]  # of a value each number may be changed by itself
+        pen.text(right, y + 8, "".join(padded(part, column) for part in parts), ink, kind, "end")
         return
     if np.ndim(data) > 0 and np.size(data) > MAX_ENTRIES:
         pen.cells(x + _STRIP, y, flat(data), _CELL, scale, colours)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -142,18 +142,20 @@ _DARK = {
 _DARK |= _ends(heat.VALUE, heat.VALUE.dark) | _ends(heat.GRAD, heat.GRAD.dark) | _ends(heat.LOCAL, heat.LOCAL.dark)
 
 
-def style(live: bool = False, theme: Theme = "auto") -> str:
+def style(live: bool = False, theme: Theme = "auto", markup: str | None = None) -> str:
     """The style sheet: fonts and the dark theme, and for a live picture all other looks as well.
 
-    The dark theme holds where the reader asks for it; "light" and "dark" hold for everybody.
+    The dark theme holds where the reader asks for it; "light" and "dark" hold for everybody. Where a live picture's
+    ``markup`` is given, there are only the looks of what is in it, or may be painted into it.
 
     In a web page a style sheet reaches everything on it, so each rule names our own pictures; a live one has the page
     to itself. A class stands twice where a rule is to win over the usual look of a thing.
     """
-    ours = "svg" if live else ".microgradrnn"
-    mono = "{ font-family: 'DejaVu Sans Mono', Menlo, Consolas, monospace; }"
-    rules = ["text { font-family: 'DejaVu Sans', Verdana, sans-serif; }"]
-    rules.append(f":is({', '.join(f'.{kind.name}' for kind in _KINDS if kind.font == fonts.MONO)}) {mono}")
+    ours, all_texts = ("svg", "svg") if live else (".microgradrnn", ".microgradrnn text")
+    mono = ", ".join(f".{kind.name}" for kind in _KINDS if kind.font == fonts.MONO)
+    families = [f"{all_texts} {{ font-family: 'DejaVu Sans', Verdana, sans-serif; }}"]
+    families += [f"{ours} :is({mono}) {{ font-family: 'DejaVu Sans Mono', Menlo, Consolas, monospace; }}"]
+    rules: list[str] = []
     dark = [_rule(f".{name}.{name}", look) for name, look in _DARK.items()]
     lit: list[str] = []
     if live:
@@ -164,10 +166,25 @@ def style(live: bool = False, theme: Theme = "auto") -> str:
         faded = range(1, heat.LEVELS)
         rules += [_rule(f".{_fading(k)}", {"fill-opacity": f"{k / heat.LEVELS:g}"}) for k in faded]
         lit = [_rule(f".lit .{name}:not(.root)", look) for name, look in _LIT.items()]  # the root's rim is enough
+    if markup is not None:
+        used = _classes_in(markup)
+        rules, dark, lit = ([rule for rule in of if used.issuperset(_classes_of(rule))] for of in (rules, dark, lit))
     dark = [f"{ours} {rule}" for rule in dark] if theme != "light" else []
     if theme == "auto":
         dark = ["@media (prefers-color-scheme: dark) {", *dark, "}"]
-    return "\n".join([*(f"{ours} {r}" for r in rules), *dark, *(f"{ours} {r}" for r in lit)])
+    return "\n".join([*families, *(f"{ours} {r}" for r in rules), *dark, *(f"{ours} {r}" for r in lit)])
+
+
+def _classes_in(markup: str) -> set[str]:
+    """The classes in a page's picture, and of what scripts paint into it or into the words beside it."""
+    named = " ".join(re.findall(r'class=("[^"]*"|[\w-]+)', markup))
+    kinds = {heat.GRAD.name[0], *re.findall(r'data-heat="\S+ \S+ (\w) ', markup)}
+    painted = {f"{kind}{sign}" for kind in kinds for sign in (0, 1)} | {_fading(k) for k in range(1, heat.LEVELS)}
+    return {"base", "bold", "cells", "lit", "minus", "nan", "root", "zero", *painted, *re.findall(r"[\w-]+", named)}
+
+
+def _classes_of(rule: str) -> list[str]:
+    return re.findall(r"\.([a-z]\w*)", rule.partition("{")[0])
 
 
 def _rule(selector: str, look: dict[str, str]) -> str:
@@ -234,6 +251,18 @@ class Pen:
         aligned = "" if anchor == "start" else f' text-anchor="{anchor}"'
         look = _attributes({"fill": _INKS[ink]} | _family(kind) | kind.look())
         self.out.append(f'<text class="{ink} {kind.name}" {place}{aligned}{look}>{xml(text)}</text>')
+
+    def row(self, xs: Iterable[float], y: float, texts: Iterable[str], ink: str, kind: Kind) -> None:
+        """Texts of one look, each around its place."""
+        placed = zip(xs, texts, strict=True)
+        if not self.live:
+            for x, text in placed:
+                self.text(x, y, text, ink, kind, "middle")
+            return
+        with self.group(f'class="{ink} {kind.name} {_ANCHORS["middle"]}"'):
+            self.out += [
+                f'<text x="{short(x)}" y="{short(y)}"{as_content(text, "tspan", xml)}</text>' for x, text in placed
+            ]
 
     def cells(self, x: float, y: float, data: Any, wide: float, scale: float, colours: Colours) -> None:
         """An array as a heat strip, or a grid; a live one says from what, and where it stands."""

@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -86,7 +87,7 @@ class Live:
     any), the legend in words and SVG of its colour bars (empty without strips).
 
     Its heat strips of gradients are on one scale, and so are those that `strip` paints for the words beside it. Of a
-    live page ``scaled`` are the runs of cells that this scale is the largest of.
+    live page ``scaled`` are the runs of cells that this scale is the largest of, beside those of its strips.
     """
 
     graph: str
@@ -103,7 +104,7 @@ class Live:
         pen, row = Pen(live=True), flat(data)
         pen.cells(0, 0, row, 8.0, self.grad_scale, heat.GRAD)
         size = f'width="{8 * heat.shape(row)[1]}" height="9"'
-        return unquoted(f'<svg class="microgradrnn" {size} aria-hidden="true">{"".join(pen.out)}</svg>')
+        return unquoted(f'<svg {size} aria-hidden="true">{"".join(pen.out)}</svg>')
 
 
 @dataclass(frozen=True)
@@ -129,9 +130,11 @@ def paint(
 def live(placed: Arranged, prefix: str, look: Look = PLAIN) -> Live:
     """The picture for a page; see `Pen` for how the states are marked. ``prefix`` is as for `paint`."""
     painter = _Painter(placed, prefix, Pen(live=True), None, look, Extras())
+    graph, panel, words = painter.graph(), painter.cards(), tuple(painter.legend())
     scaled = dict.fromkeys(data.cells.run(data.index) for data in painter.scaled if is_live(data))
-    words = tuple(painter.legend())
-    return Live(painter.graph(), painter.cards(), words, painter.scales(), painter.grad_scale, tuple(scaled))
+    painted = set(re.findall(rf'data-heat="(\S+) \S+ {heat.GRAD.name[0]} ', graph + panel))
+    others = tuple(run for run in scaled if run not in painted)
+    return Live(graph, panel, words, painter.scales(), painter.grad_scale, others)
 
 
 class _Painter:
@@ -285,13 +288,11 @@ class _Painter:
                     self._contribution(i)
 
     def _place(self, place: Place) -> AbstractContextManager[None]:
-        """A place's group; a column on a page says how far it reaches, and is left out while it is out of sight."""
+        """A place's group; a column on a page, which is as far as its band reaches, is left out while out of sight."""
         if not self.pen.live or place not in self.layout.columns:
             return self.pen.group('class="place"')
-        x, _, width, _ = self.layout.columns[place]
-        ends = f'data-left="{x + MARGIN:.0f}" data-right="{x + width + MARGIN:.0f}"'
         # Chromium lays a hidden <g> out all the same, for what may be referred to in it, but not a hidden <svg>.
-        return self.pen.group(f'class="place" overflow="visible" {ends}', tag="svg")
+        return self.pen.group('class="place column" overflow="visible"', tag="svg")
 
     def _arrow(self, i: int) -> None:
         arrow, path, lit = self.view.arrows[i], self.layout.arrows[i], i in self.highlight.arrows

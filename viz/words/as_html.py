@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..numbers import brief, signed
-from ..sources import held, is_live
+from ..sources import is_live, plain
 from .as_latex import derivative
 from .blocks import (
     FOR_CONTRIBUTIONS,
@@ -29,7 +29,6 @@ from .blocks import (
     Upstream,
     VisitWords,
     Zero,
-    spoken,
 )
 from .escape import xml
 from .mathml import mathml
@@ -53,19 +52,19 @@ def forward(words: ForwardWords) -> str:
     True
     """
     definition = words.definition
-    say = f"{_clip(definition.text)}. {VALUE} {spoken(definition.value)}"
     lines = [
-        *_head(words.title, definition, say),
+        *_head(words.title, definition, VALUE),
         *_about(definition),
         f"<p class=then><b>{NEXT}</b> {xml(words.next)}",
     ]
     return "\n".join(lines)
 
 
-def _head(title: Title, definition: Definition, say: str) -> list[str]:
-    where = " · ".join(title.parts)
+def _head(title: Title, definition: Definition, what: str) -> list[str]:
+    """What is told: for the ear its equation, and what of it is said; a script adds the number, which may change."""
+    where, say = " · ".join(title.parts), f"{_clip(plain(definition.text))}. {what}"
     return [
-        f'<li data-say="{xml(held(say))}"><p class=where>{xml(where[0].upper() + where[1:])}',
+        f'<li data-say="{xml(say)}"><p class=where>{xml(where[0].upper() + where[1:])}',
         f"<h2>{_equation(definition.latex, definition.text)}</h2>",
     ]
 
@@ -87,10 +86,9 @@ def visit(words: VisitWords, strip: Strip) -> str:
     True
     """
     definition, upstream, ahead = words.definition, words.upstream, words.ahead
-    say = f"{_clip(definition.text)}. {upstream.what} {spoken(upstream.total)}"
     waiting = f"<p class=waits><b>{WAITING} {FOR_CONTRIBUTIONS}</b> {xml(' · '.join(ahead.waiting))}"
     lines = [
-        *_head(words.title, definition, say),
+        *_head(words.title, definition, upstream.what),
         *([f"<p class=rule>{xml(words.rule)}"] if words.rule else []),
         *_about(definition),
         *_came_in(upstream, derivative(words.loss, definition.label), strip),
@@ -126,7 +124,7 @@ def _goes_down(to: Contribution, loss: str) -> list[str]:
     rows = [_row(entry) for entry in to.entries]
     left_out = to.left_out
     if is_live(to.value):  # once a number has been changed, others may be larger
-        left_out = left_out.replace(to.NO_LARGER, f"<span class=then-so>{to.NO_LARGER}</span>")
+        left_out = left_out.replace(to.NO_LARGER, f"<u>{to.NO_LARGER}</u>")
     rows += [f"<tr><td><td colspan=2>{left_out}"] if left_out else []
     return [
         f"<section><h3>to <b>{xml(to.to.text)}</b>{f' {to.as_input}' if to.as_input else ''}</h3>",

@@ -298,9 +298,3 @@ class ForwardWords:
 def time(t: int | None) -> list[str]:
     """``t = 3``, or nothing."""
     return [] if t is None else [f"t = {t}"]
-
-
-def spoken(data: Any) -> str:
-    """A number for the ear: bars around a norm cannot be heard."""
-    found = brief(data)
-    return f"norm {found.strip('‖')}" if "‖" in found else found.replace("–", "not known")
