@@ -273,6 +273,7 @@ class _Builder:
             weight=run.turns.get(weight),
             scope=run.scope(node),
             like=(self.counterparts.of(node), "reads", slot),
+            labelled=bool(weight.label),
         )
         self.boxes.append(box)
         return box.key
