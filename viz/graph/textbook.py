@@ -23,6 +23,7 @@ from .view import DETACHED, Arrow, Box, Output, Role, View
 _LEAVES = ("data", "leaf", "parameter")
 _BETWEEN = ("@", "[ ]")
 """Operations between a box and the next one: a product with a weight, a slice."""
+_INFIX = ("+", "−", "*", "/", "**")
 
 
 @dataclass(frozen=True)
@@ -152,13 +153,13 @@ class _Reader:
         return ready + sorted(gaps)
 
     def _carried(self) -> set[Hashable]:
-        """What is handed from one step to another."""
+        """What is handed from one step to another; a sum of the losses so far is no state."""
         boxes = self.view.boxes
         found = set()
         for arrow in self.view.arrows:
             tail, head = boxes[arrow.tail], boxes[arrow.head]
             between = isinstance(tail.place, int) and isinstance(head.place, int) and tail.place != head.place
-            if between and tail.role not in (*_LEAVES, "gap", "alias"):
+            if between and tail.role not in (*_LEAVES, "gap", "alias") and not tail.is_running_sum:
                 found.add(stem(tail))
         return found
 
@@ -180,10 +181,10 @@ class _Reader:
             return True
         if self.out[box.key] and all(self.view.arrows[i].head in self.rows for i in self.out[box.key]):
             return False  # a sequence, of which rows are shown
-        if box.role in _LEAVES:
-            return self._is_input(box)
+        if box.role in _LEAVES or (box.role == "alias" and not box.differentiable):
+            return self._is_input(box) or self._is_operand(box)
         if box.role == "alias":
-            return not box.differentiable and self._is_input(box)
+            return self._is_operand(box)
         if stem(box) in self.carried:
             return True
         if self.operations:
@@ -201,6 +202,19 @@ class _Reader:
         if box.labelled or box.differentiable:
             return True
         return np.ndim(box.value) > 0 and isinstance(box.place, int) and not self._starts(box)
+
+    def _is_operand(self, leaf: Box) -> bool:
+        """Whether an operation that is drawn would lack an input without a leaf, as 1 − z would without 1.
+
+        A weight whose name stands on the arrow beside it is there, and what is learnt and added is left out: a bias.
+        """
+        for i in self.out[leaf.key] if self.operations else ():
+            reader = self.view.boxes[self.view.arrows[i].head]
+            beside = (self.view.arrows[k].weight for k in self.into[reader.key] if k != i)
+            sign = reader.symbol or reader.corner.partition(" ")[0]
+            if sign in _INFIX and leaf.title not in beside and not (sign == "+" and leaf.differentiable):
+                return True
+        return False
 
     def _is_on_the_way(self, box: Box) -> bool:
         """Whether it is what one function makes a named box of, as tanh makes h of z."""
@@ -287,6 +301,10 @@ class _Reader:
         given: dict[Hashable, str] = {
             ("h", stem(self.view.boxes[key])): name.rpartition("_")[0] for key, name in self.states.items()
         }
+        for box in boxes:  # a state goes on from a first one that the user has named, h_0
+            first = re.fullmatch(r"(.+?)_?0", box.title) if box.labelled and box.role in _LEAVES else None
+            if first and (starts := self._starts(box)):
+                given.setdefault(("h", starts[0]), first[1])
         taken = {str(stem(box)) for box in boxes if box.labelled} | set(given.values())
         letters = "xuvq", "srz" if given else "hsrz", "LJE", "yoq"
         free = {kind: [x for x in found if x not in taken] for kind, found in zip("xhLy", letters, strict=True)}
@@ -295,7 +313,7 @@ class _Reader:
             kind = self._letter(box)
             if box.labelled or box.role == "gap" or not kind or (self.operations and box.role == "root"):
                 continue
-            place: Any = box.place
+            place: Any = None if kind == "L" and box.role == "root" else box.place
             if box.role not in _LEAVES:
                 of = stem(box)
             elif (starts := self._starts(box)) is not None:
@@ -329,7 +347,8 @@ class _Reader:
 
     def _letter(self, box: Box) -> str:
         if box.role in _LEAVES:
-            return "h" if self._starts(box) else "x" if isinstance(box.place, int) else ""
+            is_number = box.role == "data" and np.ndim(box.value) == 0
+            return "h" if self._starts(box) else "x" if isinstance(box.place, int) and not is_number else ""
         if stem(box) in self.carried:
             return "h" if box.like is not None else ""  # what is made of all steps is handed to each, but is no state
         return "L" if box.role in ("loss", "root") and np.ndim(box.value) == 0 else "y" if box.role == "root" else ""
