@@ -6,6 +6,7 @@ import pytest
 from microgradrnn import Tensor, Value, functional, scope
 from tests.viz.handwritten import LOOPS
 from viz import draw
+from viz.paint.nodes import kinds
 
 T = 3
 SUMS = {
@@ -108,3 +109,11 @@ def test_in_a_full_picture_the_losses_are_losses():
     assert [(box.symbol, box.place) for box in draw(root).view.boxes if box.role == "loss"] == [
         ("**", t) for t in range(1, T + 1)
     ]
+
+
+@pytest.mark.parametrize("options", [{}, {"level": "op"}], ids=["states", "operations"])
+def test_a_sum_of_losses_does_not_look_like_a_state(options):
+    root = carried_along(lambda L, e: L + e, "numbers")
+    view = draw(root, style="figure", width="40cm", **options).view
+    found = kinds(view, "level" in options)
+    assert {view.boxes[key].title for key, kind in found.items() if kind == "state"} == {"h_1", "h_2", "h_3"}
