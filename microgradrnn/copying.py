@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import copy
 import functools
+import weakref
 from typing import TYPE_CHECKING, Any
 
 from microgradrnn.context import tell
-from microgradrnn.graph import ancestors, next_serial
+from microgradrnn.graph import ancestors, detached_from, next_serial
 
 if TYPE_CHECKING:
     from microgradrnn.engine import Node
@@ -35,9 +36,12 @@ def deepcopy(root: Node, memo: dict[int, Any]) -> Any:
         kind: Any = type(node)
         twin = memo[id(node)] = object.__new__(kind)
         for name in _slots(kind):
-            setattr(twin, name, getattr(node, name))
+            if hasattr(node, name):
+                setattr(twin, name, getattr(node, name))
         twin._data, twin._grad, twin._serial = copy.copy(node._data), copy.copy(node._grad), next_serial()
         twin.inputs = tuple(memo[id(x)] for x in node.inputs)
+        if (source := detached_from(node)) is not None and id(source) in memo:
+            twin._source = weakref.ref(memo[id(source)])
     return memo[id(root)]
 
 

@@ -13,6 +13,7 @@ array is either the graph's or the user's: see `Tensor._hand_out`.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from numbers import Real
@@ -61,7 +62,7 @@ class Node(Operators):
 
     __slots__ = (
         *("_data", "_grad", "_requires_grad", "_serial", "__weakref__"),
-        *("inputs", "op", "params", "xs", "label", "place"),
+        *("inputs", "op", "params", "xs", "label", "place", "_source"),
     )
 
     _lent = False  # whether the user holds our array: see Tensor
@@ -73,13 +74,14 @@ class Node(Operators):
     op: Op | None
     params: Mapping[str, Any]
     xs: Sequence[Any]
+    _source: weakref.ref[Node] | None  # what a constant was detached from; an op's output has no such attribute
 
     def __init__(self, data: Any, label: str, requires_grad: bool) -> None:
         if not isinstance(label, str):
             raise TypeError(f"{type(self).__name__}: label is text, not {label!r}; other arguments go by name")
         self._data, self._grad, self._requires_grad, self.label = data, None, requires_grad, label
         self.inputs, self.op, self.params, self.xs = (), None, {}, ()
-        self.place, self._serial = here(), next_serial()
+        self.place, self._serial, self._source = here(), next_serial(), None
 
     @property
     def data(self) -> Any:
@@ -215,7 +217,9 @@ class Node(Operators):
         >>> x.grad
         3.0
         """
-        return copied(constant(self._data, self.label), self)
+        cut = constant(self._data, self.label)
+        cut._source = weakref.ref(self) if self._requires_grad else getattr(self, "_source", None)
+        return copied(cut, self)
 
     def zero_grad(self) -> None:
         """Forget the gradient: back to None.

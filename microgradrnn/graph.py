@@ -45,6 +45,23 @@ def ancestors(*roots: Node, needing_grad: bool = False) -> list[Node]:
     return sorted(found, key=serial)
 
 
+def is_detached(node: Node) -> bool:
+    """Whether a leaf was cut off by `Node.detach` from something that needs a gradient.
+
+    >>> from microgradrnn import Value
+    >>> x = Value(0.0)
+    >>> is_detached(x.detach()), is_detached(x), is_detached(x.detach().detach())
+    (True, False, True)
+    """
+    return getattr(node, "_source", None) is not None
+
+
+def detached_from(node: Node) -> Node | None:
+    """What a leaf was detached from, as long as anybody holds that; None where it was not detached."""
+    source = getattr(node, "_source", None)
+    return None if source is None else source()
+
+
 def by_value(x: Any) -> Hashable:
     """A key by which the params of two nodes are equal where they mean the same: arrays are so by their entries.
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import math
 import operator
+import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -20,7 +21,7 @@ from microgradrnn.context import at
 from microgradrnn.convert import handed_out
 from microgradrnn.engine import Node, Value, ancestors, constant, record
 from microgradrnn.errors import describe, reading
-from microgradrnn.graph import next_serial, serial
+from microgradrnn.graph import detached_from, next_serial, serial
 from microgradrnn.ops import Op
 
 Nodes = NDArray[np.object_]
@@ -65,6 +66,7 @@ def lowering(root: Node, live: bool = False) -> dict[Node, Nodes]:
         with at(node.place):
             if node.op is None:
                 lowered[node] = _leaf(node, recorded[node])
+                _note_cut(node, lowered)
             else:
                 lowered[node] = _apply(node, node.op, lowered, live)
         if node.label:
@@ -79,6 +81,13 @@ def _entry_label(label: str, index: tuple[int, ...]) -> str:
 
 def _leaf(node: Node, data: Any) -> Nodes:
     return _each(lambda number: Value(number, requires_grad=node.requires_grad), _array(data))
+
+
+def _note_cut(leaf: Node, lowered: dict[Node, Nodes]) -> None:
+    """The entries of a detached leaf are detached from those of what it was detached from."""
+    source = detached_from(leaf)
+    for index, entry in np.ndenumerate(lowered[leaf]):
+        entry._source = weakref.ref(lowered[source][index]) if source in lowered else leaf._source
 
 
 def _apply(node: Node, op: Op, lowered: dict[Node, Nodes], live: bool) -> Nodes:

@@ -17,6 +17,7 @@ import numpy as np
 from microgradrnn.engine import Node as Recorded
 
 from .graph.build import located
+from .graph.inputs import rows_read
 from .graph.levels import Level, lowered
 from .graph.rolling import traced
 from .graph.textbook import Textbook, textbook
@@ -210,7 +211,10 @@ class _Maker:
 
     def _seen(self, steps: list[int] | None) -> _Seen:
         view, keys = located(self.run, self.run.steps if steps is None else steps, 10**9)
-        found = textbook(view, operations=self._has_operations)
+        names = {} if self.options.level == "scalar" else self.run.state_names
+        states = {keys[node]: name for node, name in names.items() if node in keys}
+        rows = {keys[node]: row for node, row in rows_read(self.run).items() if node in keys}
+        found = textbook(view, self._has_operations, states, rows)
         return _Seen.of(found.view, _at(keys, found), self.is_rolled)
 
     # -- how it fits --

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from microgradrnn import Parameter
+from microgradrnn.analysis.states import unlabelled_states
 from microgradrnn.engine import Node
 from microgradrnn.loops import Loop, Times, time_steps
 from microgradrnn.stepping import Edge, Visit, recorded_values, walk
@@ -97,6 +98,11 @@ class Pass:
         if (loop := self._times.loop(node)) is not None:
             return f"loop {self._loops[loop]}"
         return "input" if all(self.t(x) is None for x in node.inputs) else "output"
+
+    @cached_property
+    def state_names(self) -> Mapping[Node, str]:
+        """What the states of loops without labels are called, here and by `viz.grad_flow`: h_1, c_1, h2r_1."""
+        return unlabelled_states(self.root, self._times)
 
     @cached_property
     def steps(self) -> tuple[int, ...]:

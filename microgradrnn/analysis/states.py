@@ -36,9 +36,9 @@ def find_states(root: Node, name: str = "h") -> dict[int, Node]:
     """The states behind ``root`` that get a gradient, by their labels: h_1, h_2 ..., as the cells of `nn` label them.
 
     In a loop of your own one label will do for the states of all steps, such as "h", and none for "h", which then is
-    the last of what each step hands on to the next; see `microgradrnn.loops.time_steps`. Where several loops without
-    labels have a state at one step, each has a name as in `nn`: h1 and h2 are those that run forward in time, h1r and
-    h2r those that run backward.
+    the last of what each step hands on to the next; see `microgradrnn.loops.time_steps`. Of an LSTM the other one is
+    "c". Where several loops without labels have a state at one step, each has a name as in `nn`: h1 and h2 are those
+    that run forward in time, h1r and h2r those that run backward.
 
     Args:
         root: a loss, or any node computed from states.
@@ -100,7 +100,7 @@ def every_kind(taker: str, root: Node, name: str = "h") -> dict[str, dict[int, N
         times = time_steps(root)
         timed = ((times.of(node), node) for node in nodes if _is_named(node, node.label, name))
         found = _by_step(taker, name, ((t, node) for t, node in timed if t is not None))
-        if not found and (loops := _of_loops(times, name)):
+        if not found and (loops := _of_loops(root, times, name)):
             return loops
     if not found:
         there = ", ".join(sorted({f"{node.scope}/{label[1]}".lstrip("/") for label, node in labelled}))
@@ -131,26 +131,71 @@ def _leads_to(node: Node, later: Node) -> bool:
     return any(x is node for x in _between(later, (), after=serial(node) - 1))
 
 
-def _of_loops(times: Times, name: str) -> dict[str, dict[int, Node]]:
-    """The states that loops hand on: under "h", or, where they share steps, or one is asked for, under a name each."""
-    found: dict[str, dict[int, Node]] = {}
-    name_of: dict[Loop, str] = {}
+def unlabelled_states(root: Node, times: Times) -> dict[Node, str]:
+    """What `find_states` calls the states of loops without labels, with their steps: h_1, or h2r_1; c_1 of an LSTM.
+
+    Args:
+        root: any node.
+        times: the time steps of its graph.
+    """
+    kinds = _kinds_of_loops(root, times)
+    found = (_told_apart(kinds[letter], letter) for letter in kinds)
+    named = {node: f"{name}_{t}" for states in found for name, of in states.items() for t, node in of.items()}
+    return {node: name for node, name in named.items() if not node.label}
+
+
+def _of_loops(root: Node, times: Times, name: str) -> dict[str, dict[int, Node]]:
+    """The states that loops hand on: under "h", or, where they share steps, or one is asked for, under a name each.
+
+    Of an LSTM the state is h, and what it is made of is "c".
+    """
+    for letter, kinds in _kinds_of_loops(root, times).items():
+        if name in kinds:
+            return {name: kinds[name]}
+        if name == letter:
+            return _told_apart(kinds, letter)
+    return {}
+
+
+def _kinds_of_loops(root: Node, times: Times) -> dict[str, dict[str, dict[int, Node]]]:
+    """For h and c the states of each loop, under a name for each."""
+    kinds: dict[str, dict[str, dict[int, Node]]] = {"h": {}, "c": {}}
+    number_of: dict[Loop, str] = {}
     count: Counter[str] = Counter()
-    for loop in times.loops:
-        states = {t: node for t, node in sorted(loop.states().items()) if node.requires_grad}
-        if states and loop.after in name_of:  # truncated backpropagation: one state, though cut
-            name_of[loop] = name_of[loop.after]
-            found[name_of[loop]] |= states
-        elif states:
+    for loop in times.loops or _written(root):
+        states, cells = (
+            {t: node for t, node in sorted(found.items()) if node.requires_grad}
+            for found in (loop.states(), loop.cells())
+        )
+        if not states:
+            continue
+        if loop.after in number_of:  # truncated backpropagation: one state, though cut
+            number_of[loop] = number_of[loop.after]
+        else:
             way = "r" if loop.times[0] > loop.times[-1] else ""
             count[way] += 1
-            name_of[loop] = f"h{count[way]}{way}"
-            found[name_of[loop]] = states
-    if name != "h":
-        return {name: found[name]} if name in found else {}
-    together = {t: node for states in found.values() for t, node in states.items()}
-    share = len(together) < sum(map(len, found.values()))
-    return found if share or not together else {"h": dict(sorted(together.items()))}
+            number_of[loop] = f"{count[way]}{way}"
+        kinds["h"].setdefault(f"h{number_of[loop]}", {}).update(states)
+        if cells:
+            kinds["c"].setdefault(f"c{number_of[loop]}", {}).update(cells)
+    return kinds
+
+
+def _written(root: Node) -> list[Loop]:
+    """The loops whose steps were written as scopes, and whose states have no labels."""
+    steps: dict[str, dict[int, list[Node]]] = {}
+    for node in ancestors(root):
+        if node.op is not None and node.t is not None:
+            steps.setdefault(node.scope, {}).setdefault(node.t, []).append(node)
+    loops = [Loop(tuple(map(tuple, found.values())), tuple(found)) for found in steps.values()]
+    return [loop for loop in loops if not any(node.label for node in loop.states().values())]
+
+
+def _told_apart(kinds: Mapping[str, dict[int, Node]], letter: str) -> dict[str, dict[int, Node]]:
+    """The states of several loops, as one where no step has two."""
+    together = {t: node for states in kinds.values() for t, node in states.items()}
+    share = len(together) < sum(map(len, kinds.values()))
+    return dict(kinds) if share or not together else {letter: dict(sorted(together.items()))}
 
 
 def _is_named(node: Node, label: str, name: str) -> bool:

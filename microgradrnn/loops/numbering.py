@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import accumulate, pairwise
 from typing import Any
@@ -44,6 +44,23 @@ class Loop:
 
         Running sums are none. The last step's state is the one that does what a state before it does.
         """
+        return {t: nodes[-1] for t, nodes in self._handed_on().items()}
+
+    def cells(self) -> dict[int, Node]:
+        """For each time step what an LSTM calls c: it is handed on too, and its state is a function of it times a gate.
+
+        Empty where that is not sure.
+        """
+        found = {}
+        for t, (*others, state) in self._handed_on().items():
+            cell = _behind_a_gate(state, set(others))
+            if cell is None:
+                return {}
+            found[t] = cell
+        return found
+
+    def _handed_on(self) -> dict[int, list[Node]]:
+        """For each time step the nodes that a later step reads, or that do what such a node does; the oldest first."""
         step_of = {node: k for k, step in enumerate(self.steps) for node in step}
         read = {
             x
@@ -51,21 +68,34 @@ class Loop:
             for x in (self.cut.get(reading(x), x) for x in node.inputs)
             if step_of.get(x, k) < k and not (is_sum(node) and is_sum(x))
         }
-        found: dict[int, Node] = {}
+        found: dict[int, list[Node]] = {}
         kinds: set[Any] = set()
         for t, step in zip(self.times, self.steps, strict=True):
             counts: dict[Any, int] = {}
-            last = None
             for node in step:
                 counts[node.op] = count = counts.get(node.op, 0) + 1
                 if node in read:
-                    last = node
                     kinds.add((node.op, count))
-                elif step is self.steps[-1] and (node.op, count) in kinds:
-                    last = node
-            if last is not None:
-                found[t] = last
+                if node in read or (step is self.steps[-1] and (node.op, count) in kinds):
+                    found.setdefault(t, []).append(node)
         return found
+
+
+def _behind_a_gate(state: Node, others: Collection[Node]) -> Node | None:
+    """The one of some other nodes that a state is a function of, times a gate, as o tanh(c); it may be projected."""
+    product = state
+    while product.op is not ops.MUL:
+        computed = [x for x in product.inputs if x.op is not None]
+        if len(computed) != 1 or product in others:
+            return None
+        product = computed[0]
+    found = []
+    for factor in product.inputs:
+        x = factor
+        while x not in others and len(x.inputs) == 1:
+            x = x.inputs[0]
+        found += [x] if x in others else []
+    return found[0] if len(found) == 1 and all(x.op is not None for x in product.inputs) else None
 
 
 class Numbering:

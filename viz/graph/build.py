@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import cached_property
@@ -14,6 +13,8 @@ import numpy as np
 from microgradrnn import Parameter, ops
 from microgradrnn.counting import are_left_out
 from microgradrnn.engine import Node
+from microgradrnn.graph import detached_from, is_detached
+from microgradrnn.loops.whole_steps import is_sum
 from microgradrnn.named_steps import in_short
 
 from ..passes import Pass
@@ -143,14 +144,20 @@ class _Builder:
         return node.op, slot, frozenset(x for k, x in enumerate(node.inputs) if k != slot and x in self.shared)
 
     def _detached(self) -> dict[Node, Node | None]:
-        """States that were cut off from the step before, as in truncated backpropagation, and what each was there."""
+        """Leaves that were cut off from what they are the data of, as in truncated backpropagation, and from what.
+
+        That is what `Node.detach` recorded. A state that was cut off by hand, as in ``Tensor(h.data)``, is known by
+        its numbers.
+        """
         found: dict[Node, Node | None] = {}
         for leaf in self.nodes:
-            is_data = leaf.op is None and not leaf.requires_grad and leaf not in self.shared
-            if is_data and any(self._is_carried(*use) for use in self.consumers[leaf]):
+            if leaf.op is not None or leaf.requires_grad or leaf in self.shared:
+                continue
+            if is_detached(leaf):
+                found[leaf] = detached_from(leaf)
+            elif any(self._is_carried(*use) for use in self.consumers[leaf]):
                 source = self._source(leaf)
-                named_as_later = re.search(r"_[1-9]\d*$", str(leaf.label))  # h_0 is where a sequence starts
-                if source is not None or named_as_later:
+                if source is not None:
                     found[leaf] = source
         return found
 
@@ -159,14 +166,20 @@ class _Builder:
         return self.t(reader) is not None and self._entrance(reader, slot) in self._carried
 
     def _source(self, leaf: Node) -> Node | None:
-        """The last node before a leaf's readers that has the leaf's label and the very same entries."""
+        """The node that wants a gradient, comes before a leaf's readers, and has its label and the very same entries.
+
+        Only entries that nothing has by chance tell that: several, all different, and none of them a whole number.
+        """
         data = np.asarray(leaf._data)
+        entries = np.unique(data)
+        if data.size < 2 or entries.size < data.size or np.any(entries == np.round(entries)):
+            return None
         reader = self.consumers[leaf][0][0]
         found = None
         for node in self.nodes:
             if node is reader:
                 break
-            if node.op is not None and node.label == leaf.label and node.shape == leaf.shape:
+            if node.op is not None and node.requires_grad and node.label == leaf.label and node.shape == leaf.shape:
                 same = np.asarray(self.run.values[node]).tobytes() == data.tobytes()
                 found = node if same else found
         return found
@@ -239,6 +252,7 @@ class _Builder:
             symbol="" if node.label else symbol,
             chooses=run.choices.get(node, ("", ""))[1],
             moment=run.moments.get(node),
+            is_running_sum=node in self._running_sums,
         )
         self.boxes.append(box)
         return box.key
@@ -261,6 +275,7 @@ class _Builder:
             weight=run.turns.get(weight),
             scope=run.scope(node),
             like=(self.counterparts.of(node), "reads", slot),
+            labelled=bool(weight.label),
         )
         self.boxes.append(box)
         return box.key
@@ -272,9 +287,23 @@ class _Builder:
             if isinstance(node, Parameter):
                 return "parameter"
             return "leaf" if node.requires_grad else "data"
-        feeds = [self.places[consumer] for consumer, _ in self.consumers[node]]
-        ends_a_step = isinstance(self.places[node], int) and all(place == "after" for place in feeds)
-        return "loss" if ends_a_step and node.ndim == 0 else "op"
+        in_a_step = isinstance(self.places[node], int) and node.ndim == 0 and node not in self._running_sums
+        return "loss" if in_a_step and self._is_only_added_up(node) else "op"
+
+    def _is_only_added_up(self, node: Node) -> bool:
+        """Whether all that reads a node is a sum of losses, or comes after all steps."""
+        return all(c in self._running_sums or self.places[c] == "after" for c, _ in self.consumers[node])
+
+    @cached_property
+    def _running_sums(self) -> set[Node]:
+        """The sums of the losses so far, as a loop makes them: scalars that the root is the sum of, or a multiple."""
+        adds_up, found = {self.root}, set()
+        for node in reversed(self.nodes):
+            if node is self.root or all(c in adds_up and _is_linear(c) for c, _ in self.consumers[node]):
+                adds_up.add(node)
+                if node.ndim == 0 and is_sum(node):
+                    found.add(node)
+        return found
 
     def _arrow(self, node: Node, slot: int, x: Node) -> None:
         head, contribution = self.keys[node], self.run.contribution(node, slot)
@@ -365,3 +394,12 @@ class _Builder:
         norms = [0.0 if s.total is None else float(np.linalg.norm(np.ravel(s.total))) for s in sums]
         kept = sorted(range(len(sums)), key=lambda i: -norms[i])[:MOST_SUMS]
         return tuple(sums[i] for i in sorted(kept))
+
+
+def _is_linear(node: Node) -> bool:
+    """Whether a node is a sum, or a multiple by a constant."""
+    if node.op in (ops.MUL, ops.DIV):
+        return sum(x.requires_grad for x in node.inputs) == 1 and not (
+            node.op is ops.DIV and node.inputs[1].requires_grad
+        )
+    return is_sum(node) or node.op is ops.NEG

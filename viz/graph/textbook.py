@@ -10,18 +10,20 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from .carried import carried
 from .collapse import total
-from .view import DETACHED, Arrow, Box, Output, View
+from .view import DETACHED, Arrow, Box, Output, Role, View
 
 _LEAVES = ("data", "leaf", "parameter")
 _BETWEEN = ("@", "[ ]")
 """Operations between a box and the next one: a product with a weight, a slice."""
+_INFIX = ("+", "−", "*", "/", "**")
 
 
 @dataclass(frozen=True)
@@ -32,11 +34,29 @@ class Textbook:
     keys: Mapping[int, tuple[int, int | None]]
 
 
-def textbook(view: View, operations: bool = False) -> Textbook:
-    """The view of inputs, states, outputs and losses alone; or with all operations but those that a weight on an arrow
-    or a slice stands for.
+def textbook(
+    view: View,
+    operations: bool = False,
+    states: Mapping[int, str] | None = None,
+    rows: Mapping[int, tuple[str, int]] | None = None,
+) -> Textbook:
+    """The view of inputs, states, outputs and losses alone.
+
+    Args:
+        view: all boxes.
+        operations: whether all operations are kept, but those that a weight on an arrow or a slice stands for.
+        states: the names of boxes without a label that are known to be states, such as h_1 and c_1.
+        rows: the boxes of rows that steps read of a sequence, with its name and their number; see `rows_read`.
     """
-    return _Reader(replace(view, boxes=tuple(map(_by_its_sign, view.boxes))), operations).textbook()
+    boxes = (_as_input(box, *rows[box.key]) if rows and box.key in rows else _by_its_sign(box) for box in view.boxes)
+    return _Reader(replace(view, boxes=tuple(boxes)), operations, states or {}, rows or {}).textbook()
+
+
+def _as_input(box: Box, name: str, row: int) -> Box:
+    """A row of a sequence as a box like that of a leaf."""
+    role: Role = "leaf" if box.differentiable else "data"
+    title = box.title if box.labelled else f"{name}_{row}"
+    return replace(box, title=title, labelled=True, symbol="", corner="", role=role)
 
 
 def _by_its_sign(box: Box) -> Box:
@@ -61,14 +81,20 @@ def stem(box: Box) -> Hashable:
 
 
 class _Reader:
-    def __init__(self, view: View, operations: bool) -> None:
-        self.view, self.operations = view, operations
+    def __init__(
+        self, view: View, operations: bool, states: Mapping[int, str], rows: Mapping[int, tuple[str, int]]
+    ) -> None:
+        self.view, self.operations, self.states, self.rows = view, operations, states, rows
         self.unnamed: dict[str, str] = {}
         self.into: dict[int, list[int]] = defaultdict(list)
         self.out: dict[int, list[int]] = defaultdict(list)
         for i, arrow in enumerate(view.arrows):
             self.into[arrow.head].append(i)
             self.out[arrow.tail].append(i)
+        self.alike: dict[Hashable, list[Box]] = defaultdict(list)
+        for box in view.boxes:
+            if box.like is not None:
+                self.alike[box.like].append(box)
         self.order = self._inputs_first()
         self.carried = self._carried()
         self.leads = self._lead_to_states()
@@ -89,17 +115,21 @@ class _Reader:
             for i, key in enumerate(found)
         }
         names = self._names()
-        boxes = [self._box(number[group], found, names) for group, found in members.items()]
         merged: dict[Hashable, list[Arrow]] = defaultdict(list)
+        inside: dict[int, list[Arrow]] = defaultdict(list)
         for arrow in arrows:
             (tail, output), (head, _) = keys[arrow.tail], keys[arrow.head]
             if tail != head:
                 merged[tail, output, head].append(replace(arrow, tail=tail, head=head, output=output))
+            else:
+                inside[arrow.tail].append(arrow)
+        within = {key: _sum_of(found) for key, found in inside.items()}
+        boxes = [self._box(number[group], found, names, within) for group, found in members.items()]
         return Textbook(
             replace(
                 self.view,
                 boxes=tuple(boxes),
-                arrows=tuple(_one(found) for found in merged.values()),
+                arrows=tuple(_one(found, _sum_of(found)) for found in merged.values()),
                 steps=tuple(t for t in self.view.steps if any(box.place == t for box in boxes)),
             ),
             keys,
@@ -123,13 +153,13 @@ class _Reader:
         return ready + sorted(gaps)
 
     def _carried(self) -> set[Hashable]:
-        """What is handed from one step to another."""
+        """What is handed from one step to another; a sum of the losses so far is no state."""
         boxes = self.view.boxes
         found = set()
         for arrow in self.view.arrows:
             tail, head = boxes[arrow.tail], boxes[arrow.head]
             between = isinstance(tail.place, int) and isinstance(head.place, int) and tail.place != head.place
-            if between and tail.role not in (*_LEAVES, "gap", "alias"):
+            if between and tail.role not in (*_LEAVES, "gap", "alias") and not tail.is_running_sum:
                 found.add(stem(tail))
         return found
 
@@ -147,12 +177,14 @@ class _Reader:
         return found
 
     def _is_kept(self, box: Box) -> bool:
-        if box.role in ("root", "loss", "gap"):
+        if box.role in ("root", "loss", "gap") or box.key in self.rows:
             return True
-        if box.role in _LEAVES:
-            return self._is_input(box)
+        if self.out[box.key] and all(self.view.arrows[i].head in self.rows for i in self.out[box.key]):
+            return False  # a sequence, of which rows are shown
+        if box.role in _LEAVES or (box.role == "alias" and not box.differentiable):
+            return self._is_input(box) or self._is_operand(box)
         if box.role == "alias":
-            return not box.differentiable and self._is_input(box)
+            return self._is_operand(box)
         if stem(box) in self.carried:
             return True
         if self.operations:
@@ -160,10 +192,29 @@ class _Reader:
         return box.labelled and box.key not in self.leads and not self._is_on_the_way(box)
 
     def _is_input(self, box: Box) -> bool:
-        """Whether a leaf is something that a network reads: no weight, no constant, no class to be predicted."""
-        if box.role == "parameter" or box.corner == DETACHED or np.asarray(box.value).dtype.kind in "iub":
+        """Whether a leaf is something that a network reads: no weight, no constant, no class to be predicted.
+
+        Nor is what was detached from another box, which an arrow leads to; but without that box it is.
+        """
+        is_shown_elsewhere = box.corner == DETACHED and bool(self.into[box.key])
+        if box.role == "parameter" or is_shown_elsewhere or np.asarray(box.value).dtype.kind in "iub":
             return False
-        return box.labelled or (np.ndim(box.value) > 0 and isinstance(box.place, int)) or box.differentiable
+        if box.labelled or box.differentiable:
+            return True
+        return np.ndim(box.value) > 0 and isinstance(box.place, int) and not self._starts(box)
+
+    def _is_operand(self, leaf: Box) -> bool:
+        """Whether an operation that is drawn would lack an input without a leaf, as 1 − z would without 1.
+
+        A weight whose name stands on the arrow beside it is there, and what is learnt and added is left out: a bias.
+        """
+        for i in self.out[leaf.key] if self.operations else ():
+            reader = self.view.boxes[self.view.arrows[i].head]
+            beside = (self.view.arrows[k].weight for k in self.into[reader.key] if k != i)
+            sign = reader.symbol or reader.corner.partition(" ")[0]
+            if sign in _INFIX and leaf.title not in beside and not (sign == "+" and leaf.differentiable):
+                return True
+        return False
 
     def _is_on_the_way(self, box: Box) -> bool:
         """Whether it is what one function makes a named box of, as tanh makes h of z."""
@@ -175,8 +226,9 @@ class _Reader:
     # -- arrows --
 
     def _arrows(self) -> list[Arrow]:
-        """An arrow for each way from one kept box to another."""
+        """An arrow for all ways from one kept box to another."""
         found = []
+        contributions = carried(self.view, self.is_kept, self.order)
         above: dict[int, dict[int, tuple[Arrow, ...]]] = {}
         for key in self.order:
             here: dict[int, tuple[Arrow, ...]] = {}
@@ -191,7 +243,8 @@ class _Reader:
                         on = tuple(self._further(way, weight, arrow.cut) for way in ways)
                         here[start] = _few(here.get(start, ()) + on)
             if key in self.is_kept:
-                found += [replace(way, head=key) for ways in here.values() for way in ways]
+                for start, ways in here.items():
+                    found.append(replace(_one(ways, contributions.get((start, key))), head=key))
             else:
                 above[key] = here
         return found
@@ -245,33 +298,59 @@ class _Reader:
     def _names(self) -> dict[int, str]:
         """Names for what the user has not named: x_t for an input, h_t for a state, L_t for a loss."""
         boxes = [self.view.boxes[key] for key in self.kept]
-        taken = {str(stem(box)) for box in boxes if box.labelled}
-        free = {
-            letters[0]: [name for name in letters if name not in taken] for letters in ("xuvq", "hsrz", "LJE", "yoq")
+        given: dict[Hashable, str] = {
+            ("h", stem(self.view.boxes[key])): name.rpartition("_")[0] for key, name in self.states.items()
         }
-        given: dict[Hashable, str] = {}
+        for box in boxes:  # a state goes on from a first one that the user has named, h_0
+            first = re.fullmatch(r"(.+?)_?0", box.title) if box.labelled and box.role in _LEAVES else None
+            if first and (starts := self._starts(box)):
+                given.setdefault(("h", starts[0]), first[1])
+        taken = {str(stem(box)) for box in boxes if box.labelled} | set(given.values())
+        letters = "xuvq", "srz" if given else "hsrz", "LJE", "yoq"
+        free = {kind: [x for x in found if x not in taken] for kind, found in zip("xhLy", letters, strict=True)}
         found = {}
         for box in boxes:
             kind = self._letter(box)
             if box.labelled or box.role == "gap" or not kind or (self.operations and box.role == "root"):
                 continue
-            like = (kind, self._reader(box)) if box.role in _LEAVES else (kind, stem(box))
+            place: Any = None if kind == "L" and box.role == "root" else box.place
+            if box.role not in _LEAVES:
+                of = stem(box)
+            elif (starts := self._starts(box)) is not None:
+                of, place = starts
+            else:
+                of = self._reader(box)
+            like = kind, of
             if like not in given and free[kind]:
                 given[like] = free[kind].pop(0)
             if like in given:
-                step = f"_{box.place}" if isinstance(box.place, int) else "_0" if box.role in _LEAVES else ""
-                found[box.key] = given[like] + step
+                found[box.key] = f"{given[like]}_{place}" if isinstance(place, int) else given[like]
         return found
 
-    def _starts(self, box: Box) -> bool:
-        """Whether a leaf is the state that the first step reads."""
-        return box.place == "before" and self._reader(box) in self.carried
+    def _starts(self, leaf: Box) -> tuple[Hashable, int] | None:
+        """The state that other steps read where the first reads a leaf, and the step that the leaf is of, as in h_0.
+
+        None where there is no such state, or several.
+        """
+        boxes, found = self.view.boxes, set()
+        for i in self.out[leaf.key]:
+            reader = boxes[self.view.arrows[i].head]
+            slot = self.into[reader.key].index(i)
+            for other in self.alike[reader.like]:
+                if len(self.into[other.key]) != len(self.into[reader.key]):  # what was left out has one arrow for all
+                    continue
+                state = boxes[self.view.arrows[self.into[other.key][slot]].tail]
+                first, later, before = (_step(box) for box in (reader, other, state))
+                if stem(state) in self.carried and before != later != first:
+                    found.add((stem(state), first + before - later))
+        return found.pop() if len(found) == 1 else None
 
     def _letter(self, box: Box) -> str:
         if box.role in _LEAVES:
-            return "x" if isinstance(box.place, int) else "h" if self._starts(box) else ""
+            is_number = box.role == "data" and np.ndim(box.value) == 0
+            return "h" if self._starts(box) else "x" if isinstance(box.place, int) and not is_number else ""
         if stem(box) in self.carried:
-            return "h"
+            return "h" if box.like is not None else ""  # what is made of all steps is handed to each, but is no state
         return "L" if box.role in ("loss", "root") and np.ndim(box.value) == 0 else "y" if box.role == "root" else ""
 
     def _reader(self, box: Box) -> Hashable:
@@ -283,33 +362,45 @@ class _Reader:
                 return stem(self.view.boxes[key])
         return box.key
 
-    def _box(self, number: int, members: list[int], names: Mapping[int, str]) -> Box:
+    def _box(self, number: int, members: list[int], names: Mapping[int, str], within: Mapping[int, Any]) -> Box:
         found = [
-            replace(self.view.boxes[key], title=names[key], labelled=True) if key in names else self.view.boxes[key]
+            replace(self.view.boxes[key], title=names[key], labelled=True, symbol="")
+            if key in names
+            else self.view.boxes[key]
             for key in members
         ]
         if len(found) == 1:
             return replace(found[0], key=number)
         first = found[0]
         outputs = tuple(
-            Output(box.title, box.value, box.grad, box.differentiable, box.history, box.visit, like=box.like)
-            for box in found
+            Output(
+                box.title, box.value, box.grad, box.differentiable, box.history, box.visit, within.get(key), box.like
+            )
+            for key, box in zip(members, found, strict=True)
         )
-        return replace(first, key=number, role="cell", title="", value=None, grad=None, labelled=False, outputs=outputs)
+        return replace(
+            first, key=number, role="cell", title="", value=None, grad=None, labelled=False, symbol="", outputs=outputs
+        )
+
+
+def _step(box: Box) -> int:
+    """The time step of a box; 0 before all steps, and outside them."""
+    return box.place if isinstance(box.place, int) else 0
 
 
 def _few(ways: tuple[Arrow, ...]) -> tuple[Arrow, ...]:
     """Ways from one box that differ in what is on them, each once."""
-    return tuple({(way.weight, way.cut, way.contribution is None): way for way in ways}.values())
+    return tuple({(way.weight, way.cut): way for way in ways}.values())
 
 
-def _one(ways: list[Arrow]) -> Arrow:
-    """One arrow for several ways, with all the weights that are on them. What each way contributes is not known."""
+def _one(ways: Sequence[Arrow], contribution: Any) -> Arrow:
+    """One arrow for several ways, with all the weights that are on them, and what goes along all of them."""
     names = dict.fromkeys(name for way in ways for name in way.weight.split(", ") if name)
-    known: Any = [way.contribution for way in ways]
     return replace(
-        ways[0],
-        weight=", ".join(names),
-        cut=all(way.cut for way in ways),
-        contribution=None if any(part is None for part in known) else total(known),
+        ways[0], weight=", ".join(names), cut=all(way.cut for way in ways), contribution=contribution, edge=None
     )
+
+
+def _sum_of(arrows: Sequence[Arrow]) -> Any:
+    """What several arrows from one box carry together."""
+    return total([arrow.contribution for arrow in arrows if arrow.contribution is not None])

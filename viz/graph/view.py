@@ -78,8 +78,8 @@ class Box:
     is, of an alias, the number of the turn of the weight that it stands for. ``scope`` is where it was recorded,
     and ``like`` what it has in common with the boxes of other time steps that do the same there. ``labelled`` says
     whether the user has named the node; ``symbol`` is the op's, of a node without a label; ``chooses`` what its
-    integers choose, such as a class. A box that stands for several nodes has no value and no grad of its own: those
-    of its ``outputs`` are shown.
+    integers choose, such as a class; ``is_running_sum`` whether it adds up the losses so far. A box that stands for
+    several nodes has no value and no grad of its own: those of its ``outputs`` are shown.
     """
 
     key: int
@@ -101,6 +101,7 @@ class Box:
     chooses: str = ""
     outputs: tuple[Output, ...] = ()
     moment: int | None = None
+    is_running_sum: bool = False
 
     @property
     def numbers(self) -> list[Any]:

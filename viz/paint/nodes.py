@@ -48,9 +48,11 @@ def kinds(view: View, ops: bool = False) -> dict[int, str]:
         if enters and isinstance(head.place, int) and "gap" not in (tail.role, head.role):
             # What is only read by the next step, as an output that is fed back, is no state where states are alone.
             states |= {key for key in (arrow.tail, arrow.head) if stem(tail) == stem(head)}
-    carried = {stem(boxes[key]) for key in states}
+    carried = {stem(boxes[key]) for key in states if not boxes[key].is_running_sum}
     looped = {arrow.tail for arrow in view.arrows if arrow.tail == arrow.head}
-    return {box.key: _kind(box, box.key in looped or stem(box) in carried) for box in boxes}
+    return {
+        box.key: _kind(box, (box.key in looped or stem(box) in carried) and not box.is_running_sum) for box in boxes
+    }
 
 
 def _kind(box: Box, is_state: bool) -> str:
@@ -147,7 +149,7 @@ class Node:
             yield self._title()
             if self.ops and box.labelled and not self.numbers and (symbol := self._symbol()):
                 yield Printed(tuple(plain(symbol, SMALL)), "faint")
-            if self.numbers:
+            if self.numbers and not _is_number(box):
                 yield from _numbers(box)
 
     def _title(self) -> Printed:
@@ -182,6 +184,11 @@ class Node:
         if len(self.lines) > 1:
             return max(width + 18 - 4 * self.ops, ROUND), (14 - 4 * self.ops) + NAME + LINE * (len(self.lines) - 1)
         return (ROUND if width <= ROUND - 10 else width + (20 if self.box.labelled else 14)), ROUND
+
+
+def _is_number(box: Box) -> bool:
+    """Whether a box is a plain number, whose name is its value."""
+    return box.role == "data" and not box.labelled and np.ndim(box.value) == 0
 
 
 def _name(label: str) -> Printed:

@@ -51,25 +51,32 @@ class Run:
 
 
 def parsed(label: str) -> Name:
-    """A label as a name, or as a text. What owns it, such as encoder in encoder.W_hh, is a letter above.
+    """A label as a name, or as a text. What owns a letter stands above it: e for encoder in encoder.W_hh, else a word.
 
     >>> parsed("h_1"), parsed("h2_1").upper, parsed("encoder.W_xh").upper, parsed("x_2 'a'").rest
     (Name(base='h', upper='', lower='1', rest='', is_symbol=True), '(2)', 'e', " 'a'")
-    >>> parsed("h_d_6").lower
-    'd,6'
+    >>> parsed("rnn.W_xh").upper, parsed("layer2.W_xh").upper, parsed("h_d_6").lower
+    ('rnn', 'l2', 'd,6')
+    >>> parsed("rnn.weight_ih_l0").is_symbol
+    False
     >>> parsed("x + y")
     Name(base='x + y', upper='', lower='', rest='', is_symbol=False)
     """
     label = " ".join(label[:200].split())
     found = _NAME.fullmatch(label)
-    is_symbol = found is not None and (len(found["base"]) == 1 or bool(found["lower"]))
+    is_symbol = found is not None and (len(found["base"]) == 1 or bool(found["lower"] and not found["owner"]))
     if found is None or not is_symbol:
         return Name(label)
     lower = (found["lower"] or "").replace("_", ",")
     # A number right behind the letter is a layer where a step follows, and else belongs to the name: x1 is x_1.
     upper = f"({found['upper']})" if found["upper"] and lower else ""
-    upper = f"{found['owner'][0]}{found['which']}{upper}" if found["owner"] else upper
+    upper = f"{_owner(found['owner'], found['which'])}{upper}" if found["owner"] else upper
     return Name(found["base"], upper, lower or found["upper"] or "", found["rest"] or "", is_symbol=True)
+
+
+def _owner(word: str, number: str) -> str:
+    """What stands for an owner: a letter where it is known what that means, as r, of a reverse direction, would not."""
+    return f"{word[0]}{number}" if number or word in ("encoder", "decoder") else word
 
 
 def runs(name: Name, size: float, small: float) -> list[Run]:

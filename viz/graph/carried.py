@@ -1,0 +1,69 @@
+"""What goes back from one kept box to another through the boxes between them, which are not drawn.
+
+- `carried`: for each two kept boxes the sum over all ways that join them.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from .collapse import total
+from .view import Arrow, View
+
+
+def carried(view: View, kept: Collection[int], order: Sequence[int]) -> Mapping[tuple[int, int], Any]:
+    """What each kept box contributes to the grad of each other one, by (tail, head), where that is known.
+
+    A box between them that several kept boxes read sends each one's share of its upstream further, so the numbers
+    into a box add up to its grad.
+
+    Args:
+        view: all boxes.
+        kept: the keys of those that are drawn.
+        order: the keys of all boxes, inputs before what reads them.
+    """
+    into: dict[int, list[Arrow]] = defaultdict(list)
+    out: dict[int, list[Arrow]] = defaultdict(list)
+    for arrow in view.arrows:
+        into[arrow.head].append(arrow)
+        out[arrow.tail].append(arrow)
+    place = {key: i for i, key in enumerate(order)}
+    behind = _behind(view, kept, order, into)
+    found: dict[tuple[int, int], Any] = {}
+    for head in kept:
+        parts: dict[int, list[Any]] = defaultdict(list)
+        whole, waiting = {head}, {head}
+        while waiting:
+            key = max(waiting, key=place.__getitem__)
+            waiting.remove(key)
+            if key != head and all(arrow.head in whole for arrow in out[key]):
+                whole.add(key)
+            share = None if key in whole else total(parts.pop(key))
+            for arrow in into[key]:
+                if arrow.contribution is not None and arrow.tail in behind:
+                    part = arrow.contribution if key in whole else _part(arrow, share)
+                    parts[arrow.tail].append(part)
+                    if arrow.tail not in kept:
+                        waiting.add(arrow.tail)
+        found |= {(tail, head): total(given) for tail, given in parts.items() if tail in kept}
+    return found
+
+
+def _behind(
+    view: View, kept: Collection[int], order: Sequence[int], into: Mapping[int, Sequence[Arrow]]
+) -> Collection[int]:
+    """The boxes that are kept and have a gradient, and those that were computed from such a box."""
+    found: set[int] = set()
+    for key in order:
+        is_end = key in kept and view.boxes[key].differentiable
+        if is_end or any(arrow.tail in found for arrow in into.get(key, ())):
+            found.add(key)
+    return found
+
+
+def _part(arrow: Arrow, share: Any) -> Any:
+    """What an arrow carries of a share of its head's upstream."""
+    assert arrow.edge is not None
+    return arrow.edge.sent(share)
