@@ -62,6 +62,19 @@ def detached_from(node: Node) -> Node | None:
     return None if source is None else source()
 
 
+def part_of(node: Node, data: Any) -> Node:
+    """A constant that is a part of a leaf: detached if the leaf is.
+
+    >>> from microgradrnn import Tensor
+    >>> x = Tensor([1.0, 2.0])
+    >>> is_detached(part_of(x.detach(), 1.0)), is_detached(part_of(x, 1.0))
+    (True, False)
+    """
+    part: Node = node._constant(data)
+    part._source = getattr(node, "_source", None)
+    return part
+
+
 def by_value(x: Any) -> Hashable:
     """A key by which the params of two nodes are equal where they mean the same: arrays are so by their entries.
 

@@ -59,7 +59,7 @@ class Memory:
         views = self._views.get(tensor)
         if views is None:
             return bool(self.names.of(tensor))
-        return views.node is not None and _says_more(self.read(tensor))
+        return views.node is not None and says_more(self.read(tensor))
 
     def read(self, tensor: torch.Tensor) -> Node:
         """The node of a tensor as it is now; a constant where PyTorch lets no gradient through."""
@@ -237,7 +237,8 @@ def with_numbers(node: Node, now: NDArray[Any]) -> Node:
     return node
 
 
-def _says_more(node: Node) -> bool:
+def says_more(node: Node) -> bool:
+    """Whether a node has a name, or says what it was computed from."""
     return bool(node.label) or node.op is not None
 
 

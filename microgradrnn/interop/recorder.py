@@ -19,10 +19,10 @@ from torch._decomp import get_decompositions
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from microgradrnn.context import scope
-from microgradrnn.engine import Node, constant, record, serial
+from microgradrnn.engine import Node, record, serial
 from microgradrnn.errors import CannotFollow
-from microgradrnn.graph import next_serial
-from microgradrnn.interop.memory import Memory, check, dtype_of, numbers_of, tensors_in, with_numbers
+from microgradrnn.graph import next_serial, part_of
+from microgradrnn.interop.memory import Memory, check, dtype_of, numbers_of, says_more, tensors_in, with_numbers
 from microgradrnn.interop.names import Names
 from microgradrnn.interop.table import NO_GRADIENT, UNSAID_WRITES, Row, row_of
 from microgradrnn.ops import ASTYPE
@@ -227,8 +227,7 @@ def _maker(row: Row, more: Any, words: Any, k: int | None) -> Callable[[Node], N
     def make(node: Node) -> Node:
         view = row(node, *more, **words)
         view = view if k is None else view[k]
-        is_shown = node.op is not None or node.label or node.requires_grad
-        return view if is_shown else constant(view._data)  # type: ignore[no-any-return]
+        return view if says_more(node) or node.requires_grad else part_of(node, view._data)
 
     return make
 

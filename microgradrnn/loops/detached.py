@@ -1,8 +1,9 @@
 """States that were detached from their past, as in truncated backpropagation through time: where they come from.
 
-- `detached`: for each constant that holds the numbers of an earlier node, that node.
+- `detached`: for each constant that is a detached state, or a part of one, the node that it has its numbers from.
 
-A detached state is a leaf, and nothing in the graph leads from it to where it was made. Its numbers tell.
+Nothing in the graph leads from a detached state to where it was made. The leaf knows that it was detached, and its
+numbers tell which state it is, or which part of one.
 """
 
 from __future__ import annotations
@@ -13,13 +14,12 @@ from typing import Any
 import numpy as np
 
 from microgradrnn.engine import Node
+from microgradrnn.graph import is_detached
 from microgradrnn.loops.uses import Reading, reading
 
 
 def detached(nodes: Sequence[Node]) -> dict[Reading, Node]:
-    """For each constant that a node with a gradient reads, the latest node before it with the same numbers.
-
-    Zeros are none of these constants, since a first state is often made of them.
+    """For each detached constant that a node with a gradient reads, the latest node before it with the same numbers.
 
     Args:
         nodes: a graph, oldest first.
@@ -31,8 +31,9 @@ def detached(nodes: Sequence[Node]) -> dict[Reading, Node]:
     >>> detached(ancestors(state + cut * state)) == {Reading(cut): state}
     True
     """
-    constants = {x for node in nodes if node.requires_grad for x in node.inputs if not x.requires_grad}
-    shapes = {x.shape for x in constants}
+    cut = _cut_off(nodes)
+    read = {x for node in nodes if node.requires_grad for x in node.inputs if x in cut}
+    shapes = {x.shape for x in read}
     made: dict[Any, list[Node]] = {}
     found: dict[Reading, Node] = {}
     for node in nodes:
@@ -40,10 +41,19 @@ def detached(nodes: Sequence[Node]) -> dict[Reading, Node]:
             continue
         if node.requires_grad and node.op is not None:
             made.setdefault(_key(node), []).append(node)
-        elif node in constants and np.any(node._data != 0):
+        elif node in read:
             same = (x for x in reversed(made.get(_key(node), ())) if np.array_equal(x._data, node._data))
             if (state := next(same, None)) is not None:
                 found[reading(node)] = state
+    return found
+
+
+def _cut_off(nodes: Sequence[Node]) -> set[Node]:
+    """The detached leaves, and what is computed from them alone, such as the rows of one."""
+    found: set[Node] = set()
+    for node in nodes:
+        if is_detached(node) or (node.inputs and all(x in found for x in node.inputs)):
+            found.add(node)
     return found
 
 
