@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
+from heapq import heappop, heappush
 from typing import Any
 
 from .collapse import total
@@ -34,19 +35,18 @@ def carried(view: View, kept: Collection[int], order: Sequence[int]) -> Mapping[
     found: dict[tuple[int, int], Any] = {}
     for head in kept:
         parts: dict[int, list[Any]] = defaultdict(list)
-        whole, waiting = {head}, {head}
+        whole, waiting = {head}, [(0, head)]
         while waiting:
-            key = max(waiting, key=place.__getitem__)
-            waiting.remove(key)
+            _, key = heappop(waiting)
             if key != head and all(arrow.head in whole for arrow in out[key]):
                 whole.add(key)
-            share = None if key in whole else total(parts.pop(key))
+            share = None if key in whole else total(parts[key])
             for arrow in into[key]:
                 if arrow.contribution is not None and arrow.tail in behind:
                     part = arrow.contribution if key in whole else _part(arrow, share)
+                    if arrow.tail not in kept and arrow.tail not in parts:
+                        heappush(waiting, (-place[arrow.tail], arrow.tail))
                     parts[arrow.tail].append(part)
-                    if arrow.tail not in kept:
-                        waiting.add(arrow.tail)
         found |= {(tail, head): total(given) for tail, given in parts.items() if tail in kept}
     return found
 

@@ -12,6 +12,7 @@ import re
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -91,10 +92,6 @@ class _Reader:
         for i, arrow in enumerate(view.arrows):
             self.into[arrow.head].append(i)
             self.out[arrow.tail].append(i)
-        self.alike: dict[Hashable, list[Box]] = defaultdict(list)
-        for box in view.boxes:
-            if box.like is not None:
-                self.alike[box.like].append(box)
         self.order = self._inputs_first()
         self.carried = self._carried()
         self.leads = self._lead_to_states()
@@ -235,6 +232,8 @@ class _Reader:
             for i in self.into[key]:
                 arrow = self.view.arrows[i]
                 weight = self._named(arrow.weight or self._weight(arrow))
+                if not here and not weight and not arrow.cut and len(self.out[arrow.tail]) == 1:
+                    here = above.pop(arrow.tail, {})  # nothing else reads it, such as the losses so far
                 if arrow.tail in self.is_kept:
                     named = replace(arrow, weight=weight)
                     here[arrow.tail] = (*here.get(arrow.tail, ()), named)
@@ -250,6 +249,8 @@ class _Reader:
         return found
 
     def _further(self, way: Arrow, weight: str, cut: bool) -> Arrow:
+        if not weight and not cut:
+            return way
         names = dict.fromkeys(name for name in (*way.weight.split(", "), weight) if name)
         return replace(way, weight=", ".join(names), cut=way.cut or cut)
 
@@ -332,18 +333,27 @@ class _Reader:
 
         None where there is no such state, or several.
         """
-        boxes, found = self.view.boxes, set()
+        found = set()
         for i in self.out[leaf.key]:
-            reader = boxes[self.view.arrows[i].head]
-            slot = self.into[reader.key].index(i)
-            for other in self.alike[reader.like]:
-                if len(self.into[other.key]) != len(self.into[reader.key]):  # what was left out has one arrow for all
-                    continue
-                state = boxes[self.view.arrows[self.into[other.key][slot]].tail]
-                first, later, before = (_step(box) for box in (reader, other, state))
-                if stem(state) in self.carried and before != later != first:
-                    found.add((stem(state), first + before - later))
+            reader = self.view.boxes[self.view.arrows[i].head]
+            for state, ahead in self.states_read[self._entrance(reader, i)]:
+                found.add((state, _step(reader) + ahead))
         return found.pop() if len(found) == 1 else None
+
+    @cached_property
+    def states_read(self) -> Mapping[Hashable, set[tuple[Hashable, int]]]:
+        """For each entrance of a step the states that come in there, and how many steps before or after it they are."""
+        found: dict[Hashable, set[tuple[Hashable, int]]] = defaultdict(set)
+        for i, arrow in enumerate(self.view.arrows):
+            state, reader = self.view.boxes[arrow.tail], self.view.boxes[arrow.head]
+            if reader.like is not None and stem(state) in self.carried and _step(state) != _step(reader):
+                found[self._entrance(reader, i)].add((stem(state), _step(state) - _step(reader)))
+        return found
+
+    def _entrance(self, reader: Box, arrow: int) -> Hashable:
+        """Where an arrow enters a box, the same for the boxes of all steps that do the same."""
+        into = self.into[reader.key]  # of what was left out there is one arrow for all
+        return reader.like, into.index(arrow), len(into)
 
     def _letter(self, box: Box) -> str:
         if box.role in _LEAVES:
