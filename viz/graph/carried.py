@@ -1,12 +1,14 @@
 """What goes back from one kept box to another through the boxes between them, which are not drawn.
 
-- `carried`: for each two kept boxes the sum over all ways that join them.
+- `carried`: for each two kept boxes the sum over all ways that join them. `few`, `one_way`: the ways as arrows.
+- `sum_of`: what arrows carry together.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from heapq import heappop, heappush
 from typing import Any
 
@@ -67,3 +69,21 @@ def _part(arrow: Arrow, share: Any) -> Any:
     """What an arrow carries of a share of its head's upstream."""
     assert arrow.edge is not None
     return arrow.edge.sent(share)
+
+
+def few(ways: tuple[Arrow, ...]) -> tuple[Arrow, ...]:
+    """Ways from one box that differ in what is on them, each once."""
+    return tuple({(way.weight, way.cut): way for way in ways}.values())
+
+
+def one_way(ways: Sequence[Arrow], contribution: Any) -> Arrow:
+    """One arrow for several ways, with all the weights that are on them, and what goes along all of them."""
+    names = dict.fromkeys(name for way in ways for name in way.weight.split(", ") if name)
+    return replace(
+        ways[0], weight=", ".join(names), cut=all(way.cut for way in ways), contribution=contribution, edge=None
+    )
+
+
+def sum_of(arrows: Sequence[Arrow]) -> Any:
+    """What several arrows from one box carry together."""
+    return total([arrow.contribution for arrow in arrows if arrow.contribution is not None])

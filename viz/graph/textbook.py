@@ -10,15 +10,14 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from .carried import carried
-from .collapse import total
+from .carried import carried, few, one_way, sum_of
 from .view import DETACHED, Arrow, Box, Output, Role, View
 
 _LEAVES = ("data", "leaf", "parameter")
@@ -120,13 +119,13 @@ class _Reader:
                 merged[tail, output, head].append(replace(arrow, tail=tail, head=head, output=output))
             else:
                 inside[arrow.tail].append(arrow)
-        within = {key: _sum_of(found) for key, found in inside.items()}
+        within = {key: sum_of(found) for key, found in inside.items()}
         boxes = [self._box(number[group], found, names, within) for group, found in members.items()]
         return Textbook(
             replace(
                 self.view,
                 boxes=tuple(boxes),
-                arrows=tuple(_one(found, _sum_of(found)) for found in merged.values()),
+                arrows=tuple(one_way(found, sum_of(found)) for found in merged.values()),
                 steps=tuple(t for t in self.view.steps if any(box.place == t for box in boxes)),
             ),
             keys,
@@ -240,10 +239,10 @@ class _Reader:
                 else:
                     for start, ways in above.get(arrow.tail, {}).items():
                         on = tuple(self._further(way, weight, arrow.cut) for way in ways)
-                        here[start] = _few(here.get(start, ()) + on)
+                        here[start] = few(here.get(start, ()) + on)
             if key in self.is_kept:
                 for start, ways in here.items():
-                    found.append(replace(_one(ways, contributions.get((start, key))), head=key))
+                    found.append(replace(one_way(ways, contributions.get((start, key))), head=key))
             else:
                 above[key] = here
         return found
@@ -396,21 +395,3 @@ class _Reader:
 def _step(box: Box) -> int:
     """The time step of a box; 0 before all steps, and outside them."""
     return box.place if isinstance(box.place, int) else 0
-
-
-def _few(ways: tuple[Arrow, ...]) -> tuple[Arrow, ...]:
-    """Ways from one box that differ in what is on them, each once."""
-    return tuple({(way.weight, way.cut): way for way in ways}.values())
-
-
-def _one(ways: Sequence[Arrow], contribution: Any) -> Arrow:
-    """One arrow for several ways, with all the weights that are on them, and what goes along all of them."""
-    names = dict.fromkeys(name for way in ways for name in way.weight.split(", ") if name)
-    return replace(
-        ways[0], weight=", ".join(names), cut=all(way.cut for way in ways), contribution=contribution, edge=None
-    )
-
-
-def _sum_of(arrows: Sequence[Arrow]) -> Any:
-    """What several arrows from one box carry together."""
-    return total([arrow.contribution for arrow in arrows if arrow.contribution is not None])
