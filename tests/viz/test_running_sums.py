@@ -4,9 +4,14 @@ import numpy as np
 import pytest
 
 from microgradrnn import Tensor, Value, functional, scope
+from tests.test_promises_linear_time import python_calls
 from tests.viz.handwritten import LOOPS
 from viz import draw
+from viz.graph.build import located
+from viz.graph.inputs import rows_read
+from viz.graph.textbook import textbook
 from viz.paint.nodes import kinds
+from viz.passes import so_far
 
 T = 3
 SUMS = {
@@ -117,3 +122,19 @@ def test_a_sum_of_losses_does_not_look_like_a_state(options):
     view = draw(root, style="figure", width="40cm", **options).view
     found = kinds(view, "level" in options)
     assert {view.boxes[key].title for key, kind in found.items() if kind == "state"} == {"h_1", "h_2", "h_3"}
+
+
+@pytest.mark.parametrize("name", ["tensors", "lstm", "scalars"])
+def test_a_figure_of_a_loop_is_read_in_time_linear_in_its_steps(name):
+    """Counted, not timed: at twice as many steps twice as many calls, and not four times."""
+
+    def calls(steps):
+        root, _ = LOOPS[name](steps)
+        root.backward()
+        run = so_far(root)
+        view, keys = located(run, run.steps, 10**9)
+        states = {keys[node]: name for node, name in run.state_names.items()}
+        rows = {keys[node]: row for node, row in rows_read(run).items()}
+        return python_calls(lambda: textbook(view, False, states, rows))
+
+    assert calls(120) < 2.3 * calls(60)

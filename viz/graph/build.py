@@ -14,12 +14,12 @@ from microgradrnn import Parameter, ops
 from microgradrnn.counting import are_left_out
 from microgradrnn.engine import Node
 from microgradrnn.graph import detached_from, is_detached
-from microgradrnn.loops.whole_steps import is_sum
 from microgradrnn.named_steps import in_short
 
 from ..passes import Pass
 from . import tooltips
 from .counterparts import Counterparts
+from .running_sums import running_sums
 from .view import DETACHED, Arrow, Box, Place, Role, Sum, Tooltip, View
 
 MOST_SUMS = 12
@@ -60,6 +60,7 @@ class _Builder:
         self.counterparts = Counterparts(self.shared, self.consumers, self.t, self._is_carried)
         self.places = self._places()
         self.detached = self._detached()
+        self.running_sums = running_sums(run)
         self.notes: list[str] = []
         self.shown = self._shown(steps)
         self.boxes: list[Box] = []
@@ -252,7 +253,7 @@ class _Builder:
             symbol="" if node.label else symbol,
             chooses=run.choices.get(node, ("", ""))[1],
             moment=run.moments.get(node),
-            is_running_sum=node in self._running_sums,
+            is_running_sum=node in self.running_sums,
         )
         self.boxes.append(box)
         return box.key
@@ -287,23 +288,12 @@ class _Builder:
             if isinstance(node, Parameter):
                 return "parameter"
             return "leaf" if node.requires_grad else "data"
-        in_a_step = isinstance(self.places[node], int) and node.ndim == 0 and node not in self._running_sums
+        in_a_step = isinstance(self.places[node], int) and node.ndim == 0 and node not in self.running_sums
         return "loss" if in_a_step and self._is_only_added_up(node) else "op"
 
     def _is_only_added_up(self, node: Node) -> bool:
         """Whether all that reads a node is a sum of losses, or comes after all steps."""
-        return all(c in self._running_sums or self.places[c] == "after" for c, _ in self.consumers[node])
-
-    @cached_property
-    def _running_sums(self) -> set[Node]:
-        """The sums of the losses so far, as a loop makes them: scalars that the root is the sum of, or a multiple."""
-        adds_up, found = {self.root}, set()
-        for node in reversed(self.nodes):
-            if node is self.root or all(c in adds_up and _is_linear(c) for c, _ in self.consumers[node]):
-                adds_up.add(node)
-                if node.ndim == 0 and is_sum(node):
-                    found.add(node)
-        return found
+        return all(c in self.running_sums or self.places[c] == "after" for c, _ in self.consumers[node])
 
     def _arrow(self, node: Node, slot: int, x: Node) -> None:
         head, contribution = self.keys[node], self.run.contribution(node, slot)
@@ -394,12 +384,3 @@ class _Builder:
         norms = [0.0 if s.total is None else float(np.linalg.norm(np.ravel(s.total))) for s in sums]
         kept = sorted(range(len(sums)), key=lambda i: -norms[i])[:MOST_SUMS]
         return tuple(sums[i] for i in sorted(kept))
-
-
-def _is_linear(node: Node) -> bool:
-    """Whether a node is a sum, or a multiple by a constant."""
-    if node.op in (ops.MUL, ops.DIV):
-        return sum(x.requires_grad for x in node.inputs) == 1 and not (
-            node.op is ops.DIV and node.inputs[1].requires_grad
-        )
-    return is_sum(node) or node.op is ops.NEG

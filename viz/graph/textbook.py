@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from .carried import carried
-from .collapse import total
+from .carried import carried, few, one_way, sum_of
 from .view import DETACHED, Arrow, Box, Output, Role, View
 
 _LEAVES = ("data", "leaf", "parameter")
@@ -91,10 +91,6 @@ class _Reader:
         for i, arrow in enumerate(view.arrows):
             self.into[arrow.head].append(i)
             self.out[arrow.tail].append(i)
-        self.alike: dict[Hashable, list[Box]] = defaultdict(list)
-        for box in view.boxes:
-            if box.like is not None:
-                self.alike[box.like].append(box)
         self.order = self._inputs_first()
         self.carried = self._carried()
         self.leads = self._lead_to_states()
@@ -123,13 +119,13 @@ class _Reader:
                 merged[tail, output, head].append(replace(arrow, tail=tail, head=head, output=output))
             else:
                 inside[arrow.tail].append(arrow)
-        within = {key: _sum_of(found) for key, found in inside.items()}
+        within = {key: sum_of(found) for key, found in inside.items()}
         boxes = [self._box(number[group], found, names, within) for group, found in members.items()]
         return Textbook(
             replace(
                 self.view,
                 boxes=tuple(boxes),
-                arrows=tuple(_one(found, _sum_of(found)) for found in merged.values()),
+                arrows=tuple(one_way(found, sum_of(found)) for found in merged.values()),
                 steps=tuple(t for t in self.view.steps if any(box.place == t for box in boxes)),
             ),
             keys,
@@ -235,21 +231,25 @@ class _Reader:
             for i in self.into[key]:
                 arrow = self.view.arrows[i]
                 weight = self._named(arrow.weight or self._weight(arrow))
+                if not here and not weight and not arrow.cut and len(self.out[arrow.tail]) == 1:
+                    here = above.pop(arrow.tail, {})  # nothing else reads it, such as the losses so far
                 if arrow.tail in self.is_kept:
                     named = replace(arrow, weight=weight)
                     here[arrow.tail] = (*here.get(arrow.tail, ()), named)
                 else:
                     for start, ways in above.get(arrow.tail, {}).items():
                         on = tuple(self._further(way, weight, arrow.cut) for way in ways)
-                        here[start] = _few(here.get(start, ()) + on)
+                        here[start] = few(here.get(start, ()) + on)
             if key in self.is_kept:
                 for start, ways in here.items():
-                    found.append(replace(_one(ways, contributions.get((start, key))), head=key))
+                    found.append(replace(one_way(ways, contributions.get((start, key))), head=key))
             else:
                 above[key] = here
         return found
 
     def _further(self, way: Arrow, weight: str, cut: bool) -> Arrow:
+        if not weight and not cut:
+            return way
         names = dict.fromkeys(name for name in (*way.weight.split(", "), weight) if name)
         return replace(way, weight=", ".join(names), cut=way.cut or cut)
 
@@ -332,18 +332,27 @@ class _Reader:
 
         None where there is no such state, or several.
         """
-        boxes, found = self.view.boxes, set()
+        found = set()
         for i in self.out[leaf.key]:
-            reader = boxes[self.view.arrows[i].head]
-            slot = self.into[reader.key].index(i)
-            for other in self.alike[reader.like]:
-                if len(self.into[other.key]) != len(self.into[reader.key]):  # what was left out has one arrow for all
-                    continue
-                state = boxes[self.view.arrows[self.into[other.key][slot]].tail]
-                first, later, before = (_step(box) for box in (reader, other, state))
-                if stem(state) in self.carried and before != later != first:
-                    found.add((stem(state), first + before - later))
+            reader = self.view.boxes[self.view.arrows[i].head]
+            for state, ahead in self.states_read[self._entrance(reader, i)]:
+                found.add((state, _step(reader) + ahead))
         return found.pop() if len(found) == 1 else None
+
+    @cached_property
+    def states_read(self) -> Mapping[Hashable, set[tuple[Hashable, int]]]:
+        """For each entrance of a step the states that come in there, and how many steps before or after it they are."""
+        found: dict[Hashable, set[tuple[Hashable, int]]] = defaultdict(set)
+        for i, arrow in enumerate(self.view.arrows):
+            state, reader = self.view.boxes[arrow.tail], self.view.boxes[arrow.head]
+            if reader.like is not None and stem(state) in self.carried and _step(state) != _step(reader):
+                found[self._entrance(reader, i)].add((stem(state), _step(state) - _step(reader)))
+        return found
+
+    def _entrance(self, reader: Box, arrow: int) -> Hashable:
+        """Where an arrow enters a box, the same for the boxes of all steps that do the same."""
+        into = self.into[reader.key]  # of what was left out there is one arrow for all
+        return reader.like, into.index(arrow), len(into)
 
     def _letter(self, box: Box) -> str:
         if box.role in _LEAVES:
@@ -386,21 +395,3 @@ class _Reader:
 def _step(box: Box) -> int:
     """The time step of a box; 0 before all steps, and outside them."""
     return box.place if isinstance(box.place, int) else 0
-
-
-def _few(ways: tuple[Arrow, ...]) -> tuple[Arrow, ...]:
-    """Ways from one box that differ in what is on them, each once."""
-    return tuple({(way.weight, way.cut): way for way in ways}.values())
-
-
-def _one(ways: Sequence[Arrow], contribution: Any) -> Arrow:
-    """One arrow for several ways, with all the weights that are on them, and what goes along all of them."""
-    names = dict.fromkeys(name for way in ways for name in way.weight.split(", ") if name)
-    return replace(
-        ways[0], weight=", ".join(names), cut=all(way.cut for way in ways), contribution=contribution, edge=None
-    )
-
-
-def _sum_of(arrows: Sequence[Arrow]) -> Any:
-    """What several arrows from one box carry together."""
-    return total([arrow.contribution for arrow in arrows if arrow.contribution is not None])
