@@ -57,7 +57,13 @@ def is_detached(node: Node) -> bool:
 
 
 def detached_from(node: Node) -> Node | None:
-    """What a leaf was detached from, as long as anybody holds that; None where it was not detached."""
+    """What a leaf was detached from, as long as anybody holds that; None where it was not detached.
+
+    >>> from microgradrnn import Value
+    >>> x = Value(2.0)
+    >>> detached_from(x.detach()) is x, detached_from(x)
+    (True, None)
+    """
     source = getattr(node, "_source", None)
     return None if source is None else source()
 
