@@ -58,12 +58,12 @@ def all_gradients(loss: Node, groups: Sequence[Sequence[Layer]]) -> tuple[Grads,
     found = [Sources() for _ in groups]
 
     def enter(x: Node, downstream: Any, entered: int, t: int | None, is_direct: bool) -> None:
-        for k in range(len(groups) if t is not None else 0):
-            if entered >> k & 1:
-                at = found[k].grads.setdefault(t, {})  # type: ignore[arg-type]
+        for k, one in enumerate(found):
+            if t is not None and entered >> k & 1:
+                at = one.grads.setdefault(t, {})
                 at[x] = add(at[x], downstream, in_place=False) if x in at else downstream
                 if is_direct and np.any(downstream):
-                    found[k].direct.add(t)  # type: ignore[arg-type]
+                    one.direct.add(t)
 
     def watch(node: Node, slot: int, downstream: Any, before: Any, after: Any) -> None:
         x = node.inputs[slot]

@@ -3,7 +3,8 @@
 - `detached`: for each constant that is a detached state, or a part of one, the node that it has its numbers from.
 
 Nothing in the graph leads from a detached state to where it was made. The leaf knows that it was detached, and its
-numbers tell which state it is, or which part of one.
+numbers tell which state it is, or which part of one. A state that was cut off by hand, as in ``Tensor(h.data)``, is
+known by its numbers alone, if these are such as nothing has by chance.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from microgradrnn.loops.uses import Reading, reading
 def detached(nodes: Sequence[Node]) -> dict[Reading, Node]:
     """For each detached constant that a node with a gradient reads, the latest node before it with the same numbers.
 
+    A constant is detached if it is a part of what `Node.detach` gave, or has unmistakable numbers.
+
     Args:
         nodes: a graph, oldest first.
 
@@ -32,7 +35,7 @@ def detached(nodes: Sequence[Node]) -> dict[Reading, Node]:
     True
     """
     cut = _cut_off(nodes)
-    read = {x for node in nodes if node.requires_grad for x in node.inputs if x in cut}
+    read = {x for node in nodes if node.requires_grad for x in node.inputs if not x.requires_grad}
     shapes = {x.shape for x in read}
     made: dict[Any, list[Node]] = {}
     found: dict[Reading, Node] = {}
@@ -43,7 +46,8 @@ def detached(nodes: Sequence[Node]) -> dict[Reading, Node]:
             made.setdefault(_key(node), []).append(node)
         elif node in read:
             same = (x for x in reversed(made.get(_key(node), ())) if np.array_equal(x._data, node._data))
-            if (state := next(same, None)) is not None:
+            state = next(same, None)
+            if state is not None and (node in cut or _is_unmistakable(node)):
                 found[reading(node)] = state
     return found
 
@@ -55,6 +59,12 @@ def _cut_off(nodes: Sequence[Node]) -> set[Node]:
         if is_detached(node) or (node.inputs and all(x in found for x in node.inputs)):
             found.add(node)
     return found
+
+
+def _is_unmistakable(node: Node) -> bool:
+    """Whether no two nodes have these entries by chance: several, all different, and none of them a whole number."""
+    entries = np.unique(node._data)
+    return 1 < node.size == entries.size and not np.any(entries == np.round(entries))
 
 
 def _key(node: Node) -> Any:

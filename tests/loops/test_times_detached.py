@@ -11,15 +11,18 @@ from microgradrnn.functional import concat
 from microgradrnn.loops import time_steps
 from tests.loops.diaries import SIZE, Diary, sequence, weight, zeros
 
+CUTS = {"detach": lambda h: h.detach(), "by hand": lambda h: Tensor(h.data, requires_grad=False)}
 
+
+@pytest.mark.parametrize("cut", CUTS.values(), ids=CUTS)
 @pytest.mark.parametrize("rows", [True, False])
 @pytest.mark.parametrize("every", [1, 2, 3, 4])
 @pytest.mark.parametrize("steps", [6, 7])
-def test_truncated_backpropagation_goes_on_counting(rows, every, steps):
+def test_truncated_backpropagation_goes_on_counting(cut, rows, every, steps):
     W, U, h, diary, losses = weight(seed=1), weight(seed=2), zeros(), Diary(), []
     x = sequence(steps) if rows else [Tensor(np.full((1, SIZE), t + 1.0), requires_grad=False) for t in range(steps)]
     for t in range(steps):
-        h = (x[t] @ U + (h.detach() if t % every == 0 else h) @ W).tanh()
+        h = (x[t] @ U + (cut(h) if t % every == 0 else h) @ W).tanh()
         losses.append((h * h).sum())
         diary.step(t + 1, h, losses[-1])
     total = losses[0]

@@ -14,6 +14,8 @@ from microgradrnn import Parameter, ops
 from microgradrnn.counting import are_left_out
 from microgradrnn.engine import Node
 from microgradrnn.graph import detached_from, is_detached
+from microgradrnn.loops.detached import detached
+from microgradrnn.loops.uses import reading
 from microgradrnn.named_steps import in_short
 
 from ..passes import Pass
@@ -147,17 +149,17 @@ class _Builder:
     def _detached(self) -> dict[Node, Node | None]:
         """Leaves that were cut off from what they are the data of, as in truncated backpropagation, and from what.
 
-        That is what `Node.detach` recorded. A state that was cut off by hand, as in ``Tensor(h.data)``, is known by
-        its numbers.
+        That is what `Node.detach` recorded, and for a state that was cut off by hand what its numbers tell.
         """
         found: dict[Node, Node | None] = {}
+        cut_by_hand = detached(self.nodes)
         for leaf in self.nodes:
             if leaf.op is not None or leaf.requires_grad or leaf in self.shared:
                 continue
             if is_detached(leaf):
                 found[leaf] = detached_from(leaf)
             elif any(self._is_carried(*use) for use in self.consumers[leaf]):
-                source = self._source(leaf)
+                source = cut_by_hand.get(reading(leaf))
                 if source is not None:
                     found[leaf] = source
         return found
@@ -165,25 +167,6 @@ class _Builder:
     def _is_carried(self, reader: Node, slot: int) -> bool:
         """Whether a node reads in a slot what other steps read of the step before them."""
         return self.t(reader) is not None and self._entrance(reader, slot) in self._carried
-
-    def _source(self, leaf: Node) -> Node | None:
-        """The node that wants a gradient, comes before a leaf's readers, and has its label and the very same entries.
-
-        Only entries that nothing has by chance tell that: several, all different, and none of them a whole number.
-        """
-        data = np.asarray(leaf._data)
-        entries = np.unique(data)
-        if data.size < 2 or entries.size < data.size or np.any(entries == np.round(entries)):
-            return None
-        reader = self.consumers[leaf][0][0]
-        found = None
-        for node in self.nodes:
-            if node is reader:
-                break
-            if node.op is not None and node.requires_grad and node.label == leaf.label and node.shape == leaf.shape:
-                same = np.asarray(self.run.values[node]).tobytes() == data.tobytes()
-                found = node if same else found
-        return found
 
     def _shown(self, steps: Iterable[int] | None) -> set[Node]:
         if steps is not None:

@@ -28,21 +28,21 @@ def press(tab, *keys):
 
 def values(tab):
     """What stands as the value in each box, by its title."""
-    return tab.evaluate(
-        """() => Object.fromEntries([...document.querySelectorAll(".canvas .node")].map((box) => {
-            const shown = [...box.querySelectorAll("text")].filter((text) => text.getClientRects().length);
-            return [shown[0].textContent, shown.at(-2).textContent];
-        }))"""
-    )
+    return _in_boxes(tab, -2)
 
 
 def gradients(tab):
     """What stands as the gradient in each box, by its title."""
+    return _in_boxes(tab, -1)
+
+
+def _in_boxes(tab, at):
     return tab.evaluate(
-        """() => Object.fromEntries([...document.querySelectorAll(".canvas .node")].map((box) => {
+        """(at) => Object.fromEntries([...document.querySelectorAll(".canvas .node")].map((box) => {
             const shown = [...box.querySelectorAll("text")].filter((text) => text.getClientRects().length);
-            return [shown[0].textContent, shown.at(-1).textContent];
-        }))"""
+            return [shown[0].textContent, shown.at(at).textContent];
+        }))""",
+        at,
     )
 
 
