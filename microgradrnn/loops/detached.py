@@ -44,10 +44,9 @@ def detached(nodes: Sequence[Node]) -> dict[Reading, Node]:
             continue
         if node.requires_grad and node.op is not None:
             made.setdefault(_key(node), []).append(node)
-        elif node in read:
-            same = (x for x in reversed(made.get(_key(node), ())) if np.array_equal(x._data, node._data))
-            state = next(same, None)
-            if state is not None and (node in cut or _is_unmistakable(node)):
+        elif node in read and (alike := made.get(_key(node))) and (node in cut or _is_unmistakable(node)):
+            same = (x for x in reversed(alike) if np.array_equal(x._data, node._data))
+            if (state := next(same, None)) is not None:
                 found[reading(node)] = state
     return found
 
